@@ -1,0 +1,1 @@
+"""The daemon's hands: disk, sockets, keychain and sandbox, each behind a port of `dispatch_daemon.ports`."""
