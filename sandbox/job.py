@@ -1,0 +1,90 @@
+"""What goes into a sandbox: the policy that bounds a run, and the calls it is asked to make.
+
+These are plain frozen values. They say what is allowed and never how it is enforced, so the daemon can build,
+store and compare them without importing anything that touches the operating system.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Mode = Literal["ro", "rw"]
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class PathGrant:
+    """One directory (or, read-only, one file) that a run may see.
+
+    `identity` is the (device, inode) pair found when the owner granted the path. When it is given, a path
+    that meanwhile leads somewhere else is refused; `None` trusts whatever stands there at the start.
+    """
+
+    path: str
+    mode: Mode
+    identity: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of the machine a run may use. Sizes are bytes, durations seconds.
+
+    `wall_s` bounds the whole run by the clock, `cpu_s` each process by processor time. `memory_bytes` and
+    `processes` count everything inside together. `file_bytes` is the largest single file, `output_bytes` the
+    largest output of one call, `scratch_bytes` the size of each scratch file system. `upper_bytes` and
+    `upper_files` bound what a run may change on disk, its artifacts included.
+    """
+
+    wall_s: float = 3600.0
+    memory_bytes: int = 4 * GIB
+    file_bytes: int = 1 * GIB
+    processes: int = 256
+    open_files: int = 4096
+    cpu_s: int = 3600
+    output_bytes: int = 1 * MIB
+    scratch_bytes: int = 256 * MIB
+    upper_bytes: int = 1 * GIB
+    upper_files: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything one run may do: the paths, the directory it starts in, the tools, the hosts, the limits.
+
+    `network` is part of the policy so that a grant can be stated whole; a wall that cannot serve a host
+    refuses to start rather than leave it out.
+    """
+
+    paths: tuple[PathGrant, ...]
+    cwd: str
+    tools: frozenset[str]
+    network: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of one tool, with Claude Code's tool names and input shapes.
+
+    `save_as` names the artifact that keeps the output; `allow_failure` lets a list of steps go on after it.
+    """
+
+    call_id: str
+    tool: str
+    input: Mapping[str, object]
+    save_as: str | None = None
+    allow_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call. `output` is text with undecodable bytes replaced; `error` says why it is not ok."""
+
+    call_id: str
+    ok: bool
+    output: str
+    truncated: bool = False
+    exit_code: int | None = None
+    error: str | None = None
