@@ -6,6 +6,7 @@ store and compare them without importing anything that touches the operating sys
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 Mode = Literal["ro", "rw"]
@@ -88,3 +89,31 @@ class ToolResult:
     truncated: bool = False
     exit_code: int | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One writable grant after the run: what stood there (`lower`) and what the run wrote (`upper`).
+
+    `lower` is the granted directory itself; nothing was written to it. `upper` is the overlay's upper
+    directory, frozen because no process of the run is left. A path below `lower` whose ctime is not before
+    `marker_ctime_ns` was changed by somebody else while the run went on.
+    """
+
+    grant: PathGrant
+    lower: str
+    upper: Path
+    marker_ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a finished run left on disk, all of it below the run's state directory.
+
+    `artifacts_dir` holds plain files only. `scratch_files` names what the run had written to its scratch
+    file systems, which are gone: a "created" for one of them was never a file of the owner's.
+    """
+
+    layers: tuple[Layer, ...]
+    artifacts_dir: Path
+    scratch_files: tuple[str, ...]
