@@ -1,0 +1,148 @@
+"""Keys and names as types: a key is never plain `bytes`, so one cannot stand where another belongs.
+
+Public values compare, hash and sort by their bytes and show themselves as lower-case hex. Private ones show nothing and
+are never compared; their bytes are reached only through `reveal()`, a word that is easy to search for.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import ClassVar, Self, TypeAlias
+
+from nacl.bindings import crypto_scalarmult_base, crypto_sign_seed_keypair
+
+from dispatch_protocol.encoding import unhex
+from dispatch_protocol.errors import LocalError, MalformedError
+
+
+@dataclass(frozen=True, slots=True, order=True, repr=False)
+class _Public:
+    """Bytes of a fixed length that everybody may see."""
+
+    raw: bytes
+    LENGTH: ClassVar[int] = 32
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != self.LENGTH:
+            raise MalformedError(f"{type(self).__name__} of {len(self.raw)} bytes where {self.LENGTH} belong")
+
+    @property
+    def hex(self) -> str:
+        """The bytes in lower-case hex, the one spelling in every document."""
+        return self.raw.hex()
+
+    @classmethod
+    def from_hex(cls, text: str) -> Self:
+        """Read lower-case hex of exactly the right length; raises MalformedError otherwise."""
+        return cls(unhex(text, length=cls.LENGTH))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.raw.hex()})"
+
+
+class DeviceId(_Public):
+    """A device: its Ed25519 public key."""
+
+    __slots__ = ()
+
+
+class Genesis(_Public):
+    """An identity: the digest of the first link of its chain."""
+
+    __slots__ = ()
+
+
+class Digest(_Public):
+    """SHA-256 of a document's pre-authentication encoding: its identity everywhere inside."""
+
+    __slots__ = ()
+
+
+LinkHead: TypeAlias = Digest
+"""The digest of the newest link of a chain."""
+
+
+class SealingPublic(_Public):
+    """An X25519 public key that envelopes for one device are sealed to."""
+
+    __slots__ = ()
+
+
+class RecoveryPublic(_Public):
+    """An Ed25519 public key whose private half is kept on paper."""
+
+    __slots__ = ()
+
+
+class EdgeId(_Public):
+    """A trust edge: sixteen UUID bytes made from its invitation, or zeros for one's own dispatches."""
+
+    __slots__ = ()
+    LENGTH: ClassVar[int] = 16
+    SELF: ClassVar["EdgeId"]
+
+    @property
+    def uuid(self) -> str:
+        """The edge as people and programs outside see it: a lower-case UUID."""
+        return str(uuid.UUID(bytes=self.raw))
+
+    @classmethod
+    def from_uuid(cls, text: str) -> "EdgeId":
+        """Read a lower-case, hyphenated UUID; raises MalformedError for any other spelling."""
+        edge = cls.from_hex(text.replace("-", ""))
+        if edge.uuid != text:
+            raise MalformedError("not a lower-case UUID with hyphens")
+        return edge
+
+
+EdgeId.SELF = EdgeId(bytes(EdgeId.LENGTH))
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class _Private:
+    """Thirty-two secret bytes that never show themselves."""
+
+    _secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self._secret) != 32:
+            raise LocalError("key_length", f"{type(self).__name__} of {len(self._secret)} bytes where 32 belong")
+
+    def reveal(self) -> bytes:
+        """The secret bytes, for a keystore or a cryptographic library and for nobody else."""
+        return self._secret
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(hidden)"
+
+
+class SigningKey(_Private):
+    """A device's Ed25519 seed."""
+
+    __slots__ = ()
+
+    @property
+    def device(self) -> DeviceId:
+        """The device that this key is."""
+        return DeviceId(crypto_sign_seed_keypair(self._secret)[0])
+
+
+class SealingKey(_Private):
+    """A device's X25519 private key."""
+
+    __slots__ = ()
+
+    @property
+    def public(self) -> SealingPublic:
+        """What others seal to."""
+        return SealingPublic(crypto_scalarmult_base(self._secret))
+
+
+class RecoveryKey(_Private):
+    """The Ed25519 seed that can replace every device of an identity."""
+
+    __slots__ = ()
+
+    @property
+    def public(self) -> RecoveryPublic:
+        """What the genesis link names."""
+        return RecoveryPublic(crypto_sign_seed_keypair(self._secret)[0])
