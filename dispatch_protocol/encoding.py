@@ -42,23 +42,20 @@ def dumps(value: JSON) -> bytes:
 
 def _check_encodable(value: object, depth: int) -> None:
     """Refuse what `json.dumps` would write although no strict reader takes it back."""
-    if depth > JSON_DEPTH + 1:
-        raise LocalError("not_encodable", f"nested deeper than {JSON_DEPTH}")
     if value is None or isinstance(value, str | bool):
         return
     if isinstance(value, int):
         if abs(value) > SAFE_INTEGER:
             raise LocalError("not_encodable", "an integer beyond 2^53-1")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise LocalError("not_encodable", f"a key of type {type(key).__name__}")
-            _check_encodable(item, depth + 1)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check_encodable(item, depth + 1)
-    else:
+        return
+    if not isinstance(value, dict | list | tuple):
         raise LocalError("not_encodable", f"a value of type {type(value).__name__}")
+    if depth > JSON_DEPTH:
+        raise LocalError("not_encodable", f"nested deeper than {JSON_DEPTH}")
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        raise LocalError("not_encodable", "an object with a key that is not text")
+    for item in value.values() if isinstance(value, dict) else value:
+        _check_encodable(item, depth + 1)
 
 
 def loads(data: bytes, *, max_bytes: int) -> JSON:
@@ -270,7 +267,9 @@ class Fields:
 
     def hexes(self, name: str, length: int, *, max_items: int) -> tuple[bytes, ...]:
         """Read an array of byte strings of `length` bytes each, as lower-case hex."""
-        return tuple(self._decoded(name, value, unhex, length) for value in self.items(name, max_items=max_items))
+        return tuple(
+            self._decoded(name, value, unhex, length) for value in self.items(name, max_items=max_items)
+        )
 
     def pairs(self, name: str, *, max_items: int, max_key_chars: int, max_value_chars: int) -> dict[str, str]:
         """Read an object of short texts by short, non-empty keys."""
@@ -293,9 +292,7 @@ class Fields:
             raise self._error(name, "holds a NUL character")
         return value
 
-    def _decoded(
-        self, name: str, value: JSON, decode: "Callable[..., bytes]", length: int | None
-    ) -> bytes:
+    def _decoded(self, name: str, value: JSON, decode: "Callable[..., bytes]", length: int | None) -> bytes:
         if not isinstance(value, str):
             raise self._error(name, "is not text")
         try:

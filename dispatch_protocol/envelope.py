@@ -34,7 +34,7 @@ _CLASSES: Final = frozenset(EnvelopeClass)
 
 
 def padme(length: int) -> int:
-    """The padded size for a plaintext of `length` bytes, never below 1024.
+    """Return the padded size for a plaintext of `length` bytes, never below 1024.
 
     Padmé leaks O(log log n) bits of the length for at most 12 % of overhead. Source: docs/PROTOCOL.md, "Padding";
     Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs" (2019).
@@ -74,7 +74,9 @@ class Header:
         if not (0 <= self.created_ms <= SAFE_INTEGER and 0 <= self.expires_ms <= SAFE_INTEGER):
             raise MalformedError("an envelope with a time beyond 2^53-1 ms")
         if padme(self.size - TAG_BYTES) != self.size - TAG_BYTES:
-            raise MalformedError(f"an envelope with a ciphertext of {self.size} bytes, which is no padded size")
+            raise MalformedError(
+                f"an envelope with a ciphertext of {self.size} bytes, which is no padded size"
+            )
         if len(self.commit) != Digest.LENGTH:
             raise MalformedError(f"a commitment of {len(self.commit)} bytes where {Digest.LENGTH} belong")
 

@@ -31,7 +31,9 @@ class RefusalCode(StrEnum):
     UNWRAP_FAILED = "unwrap_failed"  # 3: no sealing key of ours opens our wrap
     COMMIT_MISMATCH = "commit_mismatch"  # 4: the content key is not the one the header commits to
     CIPHERTEXT_BAD = "ciphertext_bad"  # 5: the payload or the header was altered
-    PADDING_BAD = "padding_bad"  # 6: the plaintext is not one signed document and zeros up to its Padmé length
+    PADDING_BAD = (
+        "padding_bad"  # 6: the plaintext is not one signed document and zeros up to its Padmé length
+    )
     SIGNER_UNKNOWN = "signer_unknown"  # 7: no pinned key for the claimed device
     SIGNATURE_BAD = "signature_bad"  # 8
     UNSUPPORTED = "unsupported"  # 9: a payload type or version that this device does not understand
@@ -55,7 +57,7 @@ class RefusalCode(StrEnum):
     CHAIN_BROKEN = "chain_broken"  # a link does not follow from the links before it
     CHAIN_FORKED = "chain_forked"  # two histories of one identity: the contact stops loudly
     MAC_BAD = "mac_bad"  # the invitation secret was not known to the other side
-    TOKEN_NEEDED = "token_needed"  # noqa: S105 - a code, not a secret: acceptance without the required MAC
+    TOKEN_NEEDED = "token_needed"  # an acceptance without the MAC that the invitation requires
     INVITATION_MISMATCH = "invitation_mismatch"  # an answer to another invitation
     INVITATION_EXPIRED = "invitation_expired"
     INVITATION_USED = "invitation_used"  # a second valid acceptance: an alarm

@@ -25,7 +25,9 @@ _SUITE: Final = b"HPKE\x00\x20\x00\x01\x00\x03"
 _MODE_BASE: Final = b"\x00"
 
 
-def seal_base(public: SealingPublic, plaintext: bytes, *, info: bytes, aad: bytes, ephemeral: SealingKey) -> bytes:
+def seal_base(
+    public: SealingPublic, plaintext: bytes, *, info: bytes, aad: bytes, ephemeral: SealingKey
+) -> bytes:
     """Seal one message to a public key; returns `enc[32] | ciphertext` (RFC 9180, section 6.1).
 
     Raises RefusedError(`low_order_point`) for a public key that would make the shared secret the same for everybody.
@@ -44,7 +46,9 @@ def open_base(private: SealingKey, sealed: bytes, *, info: bytes, aad: bytes) ->
     try:
         return crypto_aead_chacha20poly1305_ietf_decrypt(ciphertext, aad, nonce, key)
     except (CryptoError, ValueError):
-        raise RefusedError(RefusalCode.UNWRAP_FAILED, "the sealed message does not open with this key") from None
+        raise RefusedError(
+            RefusalCode.UNWRAP_FAILED, "the sealed message does not open with this key"
+        ) from None
 
 
 def _shared_secret(private: SealingKey, public: SealingPublic, enc: bytes, recipient: bytes) -> bytes:
@@ -52,13 +56,15 @@ def _shared_secret(private: SealingKey, public: SealingPublic, enc: bytes, recip
     try:
         point = crypto_scalarmult(private.reveal(), public.raw)
     except (CryptoError, ValueError, RuntimeError):
-        raise RefusedError(RefusalCode.LOW_ORDER_POINT, f"the public key {public.hex} is of low order") from None
+        raise RefusedError(
+            RefusalCode.LOW_ORDER_POINT, f"the public key {public.hex} is of low order"
+        ) from None
     secret = _labeled_extract(_KEM, b"", b"eae_prk", point)
     return _labeled_expand(_KEM, secret, b"shared_secret", enc + recipient, 32)
 
 
 def _key_schedule(shared_secret: bytes, info: bytes) -> tuple[bytes, bytes]:
-    """The AEAD key and the nonce of the first, and for us only, message (RFC 9180, section 5.1)."""
+    """Derive the AEAD key and the nonce of the first, and for us only, message (RFC 9180, section 5.1)."""
     context = (
         _MODE_BASE
         + _labeled_extract(_SUITE, b"", b"psk_id_hash", b"")

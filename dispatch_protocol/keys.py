@@ -105,10 +105,12 @@ class _Private:
 
     def __post_init__(self) -> None:
         if len(self._secret) != 32:
-            raise LocalError("key_length", f"{type(self).__name__} of {len(self._secret)} bytes where 32 belong")
+            raise LocalError(
+                "key_length", f"{type(self).__name__} of {len(self._secret)} bytes where 32 belong"
+            )
 
     def reveal(self) -> bytes:
-        """The secret bytes, for a keystore or a cryptographic library and for nobody else."""
+        """Hand out the secret bytes, for a keystore or a cryptographic library and for nobody else."""
         return self._secret
 
     def __repr__(self) -> str:

@@ -46,17 +46,17 @@ _CLASSES: Final = {
 
 
 def payload_type(kind: Kind) -> str:
-    """The payload type that is signed with every document of this kind."""
+    """Return the payload type that is signed with every document of this kind."""
     return f"{_PREFIX}{kind.value}{_SUFFIX}"
 
 
 def kind_of(payload_type: str) -> Kind | None:
-    """The kind that a payload type names, or None if this version does not know it."""
+    """Return the kind that a payload type names, or None if this version does not know it."""
     return _KINDS.get(payload_type)
 
 
 def class_of(kind: Kind) -> EnvelopeClass:
-    """The one class of envelope that may carry this kind; whatever is about trust itself is class 4."""
+    """Return the one class of envelope that may carry this kind; whatever is about trust itself is class 4."""
     return _CLASSES.get(kind, EnvelopeClass.TRUST)
 
 

@@ -26,17 +26,17 @@ _WRAP_LABEL: Final = b"dispatch/v1/wrap"
 
 
 def commitment(content_key: bytes) -> bytes:
-    """What the header says about the content key without revealing it."""
+    """Derive what the header says about the content key without revealing it."""
     return hkdf.derive(content_key, info=_COMMIT_LABEL)
 
 
 def payload_key(content_key: bytes, header: bytes) -> bytes:
-    """The key of the payload, another one for every header."""
+    """Derive the key of the payload, another one for every header."""
     return hkdf.derive(content_key, info=_PAYLOAD_LABEL + hashlib.sha256(header).digest())
 
 
 def wrap_info(header: bytes, device: DeviceId, public: SealingPublic) -> bytes:
-    """What one wrap is bound to: this header, this device and this sealing key."""
+    """Name what one wrap is bound to: this header, this device and this sealing key."""
     return _WRAP_LABEL + hashlib.sha256(header).digest() + device.raw + hashlib.sha256(public.raw).digest()
 
 

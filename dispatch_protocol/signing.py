@@ -23,7 +23,7 @@ SIGNATURE_BYTES: Final = 64
 
 
 def pae(payload_type: str, body: bytes) -> bytes:
-    """The pre-authentication encoding of DSSE v1: what is signed and what is hashed.
+    """Return the pre-authentication encoding of DSSE v1: what is signed and what is hashed.
 
     `"DSSEv1" SP len(type) SP type SP len(body) SP body`, lengths in bytes, decimal. Source: DSSE protocol.md.
     """
@@ -56,9 +56,7 @@ class Signed:
     def encode(self) -> bytes:
         """Write `u16 |T| T u32 |B| B signature`, big-endian."""
         name = self.payload_type.encode("utf-8")
-        return b"".join(
-            (len(name).to_bytes(2), name, len(self.body).to_bytes(4), self.body, self.signature)
-        )
+        return b"".join((len(name).to_bytes(2), name, len(self.body).to_bytes(4), self.body, self.signature))
 
     @classmethod
     def decode(cls, data: bytes) -> "Signed":
@@ -122,12 +120,13 @@ class Document:
         return frozenset(signature.signer for signature in self.signatures)
 
     def to_json(self) -> dict[str, JSON]:
-        """The DSSE JSON form: `payloadType`, `payload` and `signatures` of `keyid` (hex) and `sig`."""
+        """Return the DSSE JSON form: `payloadType`, `payload` and `signatures` of `keyid` (hex) and `sig`."""
         return {
             "payloadType": self.payload_type,
             "payload": b64u(self.body),
             "signatures": [
-                {"keyid": signature.signer.hex(), "sig": b64u(signature.value)} for signature in self.signatures
+                {"keyid": signature.signer.hex(), "sig": b64u(signature.value)}
+                for signature in self.signatures
             ],
         }
 
@@ -146,7 +145,7 @@ class Document:
         return cls(payload_type, body, tuple(signatures))
 
     def encode(self) -> bytes:
-        """The DSSE JSON form as bytes."""
+        """Write the DSSE JSON form."""
         return dumps(self.to_json())
 
     @classmethod
@@ -156,6 +155,7 @@ class Document:
 
 
 def _check_payload(payload_type: str, body: bytes) -> None:
+    """Refuse a type or a body beyond its bounds."""
     if not 1 <= len(payload_type.encode("utf-8")) <= TYPE_BYTES:
         raise MalformedError(f"a payload type that is empty or longer than {TYPE_BYTES} bytes")
     if len(body) > BODY_BYTES:
@@ -163,12 +163,13 @@ def _check_payload(payload_type: str, body: bytes) -> None:
 
 
 def _check_signature(value: bytes) -> None:
+    """Refuse a signature of another length: libsodium is asked only about 64 bytes."""
     if len(value) != SIGNATURE_BYTES:
         raise MalformedError(f"a signature of {len(value)} bytes where {SIGNATURE_BYTES} belong")
 
 
 def _sign(key: SigningKey | RecoveryKey, message: bytes) -> bytes:
-    """One Ed25519 signature (RFC 8032); deterministic, so vectors can be rebuilt."""
+    """Make one Ed25519 signature (RFC 8032); it is deterministic, so vectors can be rebuilt."""
     _, secret = crypto_sign_seed_keypair(key.reveal())
     return crypto_sign(message, secret)[:SIGNATURE_BYTES]
 
@@ -214,16 +215,17 @@ def verify_document(signers: Sequence[DeviceId | RecoveryPublic], document: Docu
 
 
 def dispatch_id(digest: Digest) -> uuid.UUID:
-    """The handle that people type for a dispatch: a UUIDv8 (RFC 9562) made from the first 16 bytes of D."""
+    """Return the handle that people type for a dispatch: a UUIDv8 (RFC 9562) made from the first 16 bytes of D."""
     return uuid.UUID(bytes=_uuid8(digest))
 
 
 def edge_id(digest: Digest) -> EdgeId:
-    """The id of an edge, and of its invitation: made from the invitation's D in the same way."""
+    """Return the id of an edge, and of its invitation: made from the invitation's D in the same way."""
     return EdgeId(_uuid8(digest))
 
 
 def _uuid8(digest: Digest) -> bytes:
+    """Return 16 bytes of a digest with the version and variant bits of a UUIDv8."""
     raw = bytearray(digest.raw[:16])
     raw[6] = 0x80 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
