@@ -50,7 +50,7 @@ def padme(length: int) -> int:
 class Header:
     """H: the clear part of an envelope, bound to its content by the payload key and every wrap.
 
-    `digest` is D of what is inside; `re` is D of the dispatch it concerns, else zeros; `expires_ms` 0 means
+    `digest` is D of what is inside; `re` is D of the dispatch it concerns, else `Digest.ZERO`; `expires_ms` 0 means
     none; `size` is the ciphertext's in bytes; `commit` commits to the content key; `devices` are sorted and distinct.
     """
 

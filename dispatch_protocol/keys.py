@@ -55,6 +55,10 @@ class Digest(_Public):
     """SHA-256 of a document's pre-authentication encoding: its identity everywhere inside."""
 
     __slots__ = ()
+    ZERO: ClassVar["Digest"]  # stands where a document concerns no other
+
+
+Digest.ZERO = Digest(bytes(Digest.LENGTH))
 
 
 LinkHead: TypeAlias = Digest
