@@ -1,0 +1,100 @@
+"""Group commit: rows are written at once into the open transaction, and one callback of the event loop commits it.
+
+While a commit waits for the disk, the next group gathers in the sockets; so the more there is to do, the more one
+flush carries, and an idle broker waits for nobody. What nobody waits for (acknowledged rows going away) rides the next
+commit, or makes one itself a little later.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+_LINGER_S = 0.05
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA recursive_triggers = ON",
+    "PRAGMA wal_autocheckpoint = 1000",
+    "PRAGMA cache_size = -4096",
+    "PRAGMA temp_store = MEMORY",
+)
+
+_log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """The store cannot be opened, read or written; the sentence says why."""
+
+
+class Commits:
+    """One writing connection, one reading connection that sees only what is durable, and who waits for the disk.
+
+    Needs a running event loop whenever it is written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._waiting: list[Callable[[bool], None]] = []
+        self._soon: asyncio.Handle | None = None
+        self._later: asyncio.TimerHandle | None = None
+        try:
+            self.writer = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+            for pragma in _PRAGMAS:
+                self.writer.execute(pragma)
+        except sqlite3.Error as error:
+            raise StoreError(f"the database cannot be opened: {error}") from error
+        self.reader = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    def begin(self, *, hurry: bool = True) -> sqlite3.Connection:
+        """Return the writing connection inside a transaction that will be committed soon, or, unhurried, later."""
+        if not self.writer.in_transaction:
+            self.writer.execute("BEGIN IMMEDIATE")
+        loop = asyncio.get_running_loop()
+        if hurry and self._soon is None:
+            self._soon = loop.call_soon(self.commit)
+        elif not hurry and self._soon is None and self._later is None:
+            self._later = loop.call_later(_LINGER_S, self.commit)
+        return self.writer
+
+    def when_durable(self, done: Callable[[bool], None]) -> None:
+        """Call `done(True)` once everything written so far is on the disk, or `done(False)` when it is lost."""
+        if not self.writer.in_transaction:
+            done(True)
+            return
+        self._waiting.append(done)
+        self.begin()  # somebody waits now: a lingering transaction is committed at once
+
+    def commit(self) -> None:
+        """Commit the open transaction, if any, and tell everybody who waits."""
+        try:
+            if self.writer.in_transaction:
+                self.writer.execute("COMMIT")
+        except sqlite3.Error as error:
+            self.abandon(error)
+        else:
+            self._settle(durable=True)
+
+    def abandon(self, error: sqlite3.Error) -> None:
+        """Roll the open transaction back because the disk refused it, and tell everybody who waits."""
+        _log.error("store_failed", extra={"fields": {"reason": error.sqlite_errorname}})
+        if self.writer.in_transaction:
+            self.writer.execute("ROLLBACK")
+        self._settle(durable=False)
+
+    def close(self) -> None:
+        """Commit what is open and close both connections; the log file is folded into the database."""
+        self.commit()
+        self.reader.close()
+        self.writer.close()
+
+    def _settle(self, *, durable: bool) -> None:
+        """Forget the timers of a transaction that is over and call those who waited for it, in order."""
+        for handle in (self._soon, self._later):
+            if handle is not None:
+                handle.cancel()
+        self._soon = self._later = None
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done(durable)

@@ -1,0 +1,107 @@
+"""The store as one object: its tables, the epoch that names this history, and the rows of a decision."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import assert_never
+
+from dispatch_broker.adapters.store_sqlite.accounts import AccountTable
+from dispatch_broker.adapters.store_sqlite.commits import Commits, StoreError
+from dispatch_broker.adapters.store_sqlite.edges import EdgeTable
+from dispatch_broker.adapters.store_sqlite.invitations import InvitationTable
+from dispatch_broker.adapters.store_sqlite.mailboxes import MailboxTable
+from dispatch_broker.adapters.store_sqlite.purge import purge
+from dispatch_broker.adapters.store_sqlite.schema import migrate
+from dispatch_broker.core.effects import (
+    BoundEdge,
+    CountTask,
+    KeepCounter,
+    KeepEdge,
+    KeepInvitation,
+    KeepLinks,
+    MoveEdge,
+    MoveInvitation,
+    OpenAccount,
+    PutEnvelope,
+    Row,
+)
+
+
+class SqliteStore:
+    """Everything the broker must remember; `fresh_epoch` names this history if it turns out to be a new one.
+
+    An epoch lasts as long as the database file itself. A new database and a restored copy begin another one, and
+    devices that notice send again whatever was not confirmed by the other side.
+    """
+
+    def __init__(self, path: Path, *, fresh_epoch: str) -> None:
+        self._commits = Commits(path)
+        try:
+            migrate(self._commits.writer)
+            self.epoch = self._settle_epoch(path, fresh_epoch)
+        except sqlite3.Error as error:
+            raise StoreError(f"the database cannot be used: {error}") from error
+        self.accounts = AccountTable(self._commits)
+        self.edges = EdgeTable(self._commits)
+        self.invitations = InvitationTable(self._commits)
+        self.mailboxes = MailboxTable(self._commits)
+
+    def _settle_epoch(self, path: Path, fresh_epoch: str) -> str:
+        """Return the epoch of this very file; a copy of another file has that one's inode written in it."""
+        writer, inode = self._commits.writer, str(path.stat().st_ino)
+        known = dict(writer.execute("SELECT key, value FROM meta").fetchall())
+        if known.get("inode") == inode:
+            return str(known["epoch"])
+        writer.execute("BEGIN IMMEDIATE")
+        writer.executemany(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [("epoch", fresh_epoch), ("inode", inode)],
+        )
+        writer.execute("COMMIT")
+        return fresh_epoch
+
+    def perform(self, rows: Iterable[Row], now_ms: int) -> None:
+        """Write the rows of one decision into the open transaction; raises StoreError when the disk refuses."""
+        try:
+            for row in rows:
+                self._write(row, now_ms)
+        except sqlite3.Error as error:
+            self._commits.abandon(error)
+            raise StoreError("the store cannot be written to") from error
+
+    def _write(self, row: Row, now_ms: int) -> None:
+        match row:
+            case PutEnvelope():
+                self.mailboxes.put(row)
+            case CountTask():
+                self.edges.count(row)
+            case OpenAccount():
+                self.accounts.open(row)
+            case KeepLinks():
+                self.accounts.keep_links(row)
+            case KeepCounter():
+                self.accounts.keep_counter(row)
+            case KeepInvitation():
+                self.invitations.keep(row)
+            case MoveInvitation():
+                self.invitations.move(row)
+            case KeepEdge():
+                self.edges.keep(row, now_ms)
+            case MoveEdge():
+                self.edges.move(row, now_ms)
+            case BoundEdge():
+                self.edges.bound(row)
+            case _ as never:
+                assert_never(never)
+
+    def when_durable(self, done: Callable[[bool], None]) -> None:
+        """Call `done` once everything written so far is on the disk (True) or lost (False)."""
+        self._commits.when_durable(done)
+
+    def purge(self, now_ms: int) -> int:
+        """Delete a bounded batch of what time has taken away; returns how many rows went."""
+        return purge(self._commits, now_ms)
+
+    def close(self) -> None:
+        """Commit what is open and close the database."""
+        self._commits.close()

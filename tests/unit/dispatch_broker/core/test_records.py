@@ -1,0 +1,39 @@
+from dispatch_broker.core.records import EDGE_MOVES, INVITATION_MOVES, EdgeStatus, InvitationStatus
+from tests.support.broker_facts import ALICE, BOB, CAROL, NOW_MS, edge, invitation
+
+
+def test_every_status_has_its_row_in_the_table():
+    assert set(EDGE_MOVES) == set(EdgeStatus)
+    assert set(INVITATION_MOVES) == set(InvitationStatus)
+
+
+def test_what_has_ended_stays_ended():
+    assert not EDGE_MOVES[EdgeStatus.REVOKED]
+    for status in (InvitationStatus.DECLINED, InvitationStatus.REVOKED, InvitationStatus.EXPIRED):
+        assert not INVITATION_MOVES[status]
+
+
+def test_an_active_edge_expires_by_the_clock_at_its_very_millisecond():
+    assert edge(expires_ms=NOW_MS + 1).at(NOW_MS) is EdgeStatus.ACTIVE
+    assert edge(expires_ms=NOW_MS).at(NOW_MS) is EdgeStatus.EXPIRED
+
+
+def test_an_edge_without_end_never_expires():
+    assert edge(expires_ms=0).at(NOW_MS * 2) is EdgeStatus.ACTIVE
+
+
+def test_a_revoked_edge_is_revoked_before_it_is_expired():
+    assert edge(EdgeStatus.REVOKED, expires_ms=1).at(NOW_MS) is EdgeStatus.REVOKED
+
+
+def test_an_edge_joins_its_pair_in_either_direction_and_nobody_else():
+    assert edge().joins(ALICE.genesis, BOB.genesis)
+    assert edge().joins(BOB.genesis, ALICE.genesis)
+    assert not edge().joins(ALICE.genesis, CAROL.genesis)
+    assert not edge().joins(ALICE.genesis, ALICE.genesis)
+
+
+def test_only_an_unanswered_invitation_expires():
+    assert invitation(expires_ms=NOW_MS).at(NOW_MS) is InvitationStatus.EXPIRED
+    assert invitation(expires_ms=NOW_MS + 1).at(NOW_MS) is InvitationStatus.PENDING
+    assert invitation(InvitationStatus.ACCEPTED, expires_ms=NOW_MS).at(NOW_MS) is InvitationStatus.ACCEPTED
