@@ -15,6 +15,7 @@ from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.messages.head import Head
+from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import (
     OWN_SCOPES,
     PROFILES,
@@ -27,7 +28,6 @@ from dispatch_protocol.scopes import (
     meet,
     reach,
 )
-from dispatch_protocol.paths import PathGrant, PathMode
 
 __all__ = [
     "OWN_SCOPES",
@@ -116,7 +116,9 @@ class GrantDocument:
             raise MalformedError("a grant stands on an edge, concerns no dispatch and expires by its scopes")
         if tuple(sorted(set(grant.parents))) != grant.parents:
             raise MalformedError("a grant's parents are not sorted and distinct")
-        if any(parent.n >= grant.version.n for parent in grant.parents) or bool(grant.parents) != (grant.version.n > 1):
+        if any(parent.n >= grant.version.n for parent in grant.parents) or bool(grant.parents) != (
+            grant.version.n > 1
+        ):
             raise MalformedError("a grant's version does not follow its parents")
         return grant
 

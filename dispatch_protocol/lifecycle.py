@@ -174,7 +174,7 @@ def status(
     """
     if accepted_decisions > 1:
         return Status.CONFLICT
-    last = run_end(runs[-1]) if runs and isinstance(runs[-1], Outcome) else (runs[-1] if runs else None)
+    last = _run_state(runs[-1]) if runs else None
     if dispatch is DispatchState.FINISHED:
         if last is None or last not in _FINISHED_STATUS:
             raise LocalError("no_status", "a finished dispatch has a finished run")
@@ -184,6 +184,10 @@ def status(
     if dispatch is DispatchState.DRAFT:
         raise LocalError("no_status", "a draft is never shown")
     return _NAMED_STATUS[dispatch]
+
+
+def _run_state(run: RunState | Outcome) -> RunState:
+    return run_end(run) if isinstance(run, Outcome) else run
 
 
 def mermaid(table: Mapping[_State, frozenset[_State]]) -> str:

@@ -58,13 +58,15 @@ def is_normal(path: str) -> bool:
 
 def contains(outer: str, inner: str) -> bool:
     """Return whether `inner` is `outer` or lies below it."""
-    return outer == "/" or inner == outer or inner.startswith(outer + "/")
+    return outer in {"/", inner} or inner.startswith(outer + "/")
 
 
 def mode_at(grants: Iterable[PathGrant], path: str) -> PathMode | None:
     """Return what the grants allow at a path: the mode of the deepest one that contains it, or None."""
     deepest = max(
-        (grant for grant in grants if contains(grant.path, path)), key=lambda grant: len(grant.path), default=None
+        (grant for grant in grants if contains(grant.path, path)),
+        key=lambda grant: len(grant.path),
+        default=None,
     )
     return None if deepest is None else deepest.mode
 

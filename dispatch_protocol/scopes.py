@@ -151,9 +151,7 @@ class Scopes:
             network=network,
             approval=fields.choice("approval", Approval),
             returns=fields.choice("returns", Returns),
-            max_per_day=fields.optional(
-                fields.integer, "max_per_day", minimum=1, maximum=MAX_PER_DAY_LIMIT
-            ),
+            max_per_day=fields.optional(fields.integer, "max_per_day", minimum=1, maximum=MAX_PER_DAY_LIMIT),
             budget=Budget.read(fields.fields("budget")),
             max_runtime_s=fields.optional(fields.integer, "max_runtime", minimum=1, maximum=RUNTIME_MAX_S),
             approval_timeout_s=fields.optional(

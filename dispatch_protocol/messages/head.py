@@ -100,3 +100,10 @@ class Head:
         if head.expires_ms and head.expires_ms <= head.created_ms:
             raise MalformedError(f"{fields.where} expires before it was created")
         return head
+
+
+def concerning(head: Head) -> Head:
+    """Return the head of a body that must concern a dispatch; raises MalformedError if it names none."""
+    if head.re == Digest.ZERO:
+        raise MalformedError("an answer or a follow-on that concerns no dispatch")
+    return head
