@@ -142,12 +142,12 @@ def refuse_submounts(grant: PathGrant, mountinfo: str) -> None:
         )
 
 
-def survey(path: str, *, uids: range | frozenset[int], gids: range | frozenset[int]) -> Survey:
+def survey(path: str, *, uids: Sequence[range], gids: Sequence[range]) -> Survey:
     """Look once at everything below a writable grant, without following links; costs a stat per entry.
 
     Args:
         path: A canonical, already opened grant, or a `/proc/self/fd` name of it.
-        uids: The owners the run's user namespace can name; `gids` likewise for groups.
+        uids: The owners that the overlay's user namespace can name; `gids` likewise for groups.
 
     Raises:
         PathRefusedError: `path_too_large`, above half a million entries.
@@ -159,14 +159,16 @@ def survey(path: str, *, uids: range | frozenset[int], gids: range | frozenset[i
         directory = pending.pop()
         try:
             found = list(os.scandir(directory))
-        except PermissionError:
-            continue  # the run will not be able to read it either
+        except (PermissionError, FileNotFoundError, NotADirectoryError):
+            continue  # the run cannot read it either, or it went while we looked
         for entry in found:
-            status = entry.stat(follow_symlinks=False)
+            status = _status(entry)
+            if status is None:
+                continue
             entries += 1
             size += status.st_size if stat.S_ISREG(status.st_mode) else 0
             linked += stat.S_ISREG(status.st_mode) and status.st_nlink > 1
-            if status.st_uid not in uids or status.st_gid not in gids:
+            if not (_covers(uids, status.st_uid) and _covers(gids, status.st_gid)):
                 foreign += 1
                 named += [entry.path] if len(named) < _NAMED else []
             if stat.S_ISDIR(status.st_mode):
@@ -178,6 +180,17 @@ def survey(path: str, *, uids: range | frozenset[int], gids: range | frozenset[i
                 "Grant a smaller directory for writing, or grant this one read-only.",
             )
     return Survey(entries, size, foreign, tuple(named), linked)
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _covers(ranges: Sequence[range], number: int) -> bool:
+    return any(number in each for each in ranges)
 
 
 def _unescape(text: str) -> str:
