@@ -5,11 +5,12 @@ An invitation is a signed document in clear. Its token adds what no broker sees:
 confirmation gave it, so both sides may pin each other's chains although they never met.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from dispatch_protocol.body import read_body, write_body
+from dispatch_protocol.broker_url import check_broker_url
 from dispatch_protocol.chain import read_links, write_links
 from dispatch_protocol.encoding import JSON, Fields, b64u
 from dispatch_protocol.errors import MalformedError
@@ -62,7 +63,7 @@ class InvitationDocument:
             sender=Party.read(fields.fields("from")),
             from_email=_read_address(fields, "from_email"),
             to_email=_read_address(fields, "to_email"),
-            broker=fields.text("broker", min_chars=1, max_chars=URL_CHARS),
+            broker=check_broker_url(fields.text("broker", max_chars=URL_CHARS)),
             mac=fields.choice("mac", MacRule),
             created_ms=fields.integer("created"),
             expires_ms=fields.integer("expires"),
@@ -122,9 +123,10 @@ class Acceptance:
             mac=fields.optional(fields.base64, "mac", length=MAC_BYTES),
         )
 
-    def without_mac(self) -> "Acceptance":
-        """Return what the code is computed over."""
-        return replace(self, mac=None)
+    @classmethod
+    def decode(cls, body: bytes) -> "Acceptance":
+        """Read a body; raises MalformedError or RefusedError(`unsupported`)."""
+        return read_body(body, "acceptance", cls.read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +157,10 @@ class Confirmation:
             mac=fields.optional(fields.base64, "mac", length=MAC_BYTES),
         )
 
-    def without_mac(self) -> "Confirmation":
-        """Return what the code is computed over."""
-        return replace(self, mac=None)
+    @classmethod
+    def decode(cls, body: bytes) -> "Confirmation":
+        """Read a body; raises MalformedError or RefusedError(`unsupported`)."""
+        return read_body(body, "confirmation", cls.read)
 
 
 def _read_head(fields: Fields) -> Head:

@@ -1,0 +1,40 @@
+"""The one spelling of a broker's address: it stands in invitations, tokens and session proofs, and is compared there.
+
+Two spellings of one address would be two brokers to a signature, so an address is refused, not repaired, here; whoever
+takes one from a person repairs it first.
+"""
+
+import re
+from typing import Final
+
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.limits import URL_CHARS
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_BROKER: Final = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])"
+    r"(?::(?P<port>[1-9][0-9]{0,4}))?"
+    r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*"
+)
+_USUAL_PORTS: Final = {"https": "443", "http": "80"}
+
+
+def check_broker_url(url: str) -> str:
+    """Return a broker's address if it is in its one spelling; raises MalformedError otherwise.
+
+    `http(s)://HOST[:PORT][/PREFIX]`: lower-case host, no usual port, no user, query, fragment or slash at the end.
+    """
+    match = _BROKER.fullmatch(url)
+    if match is None or len(url) > URL_CHARS or int(match["port"] or 1) > 65_535:
+        raise MalformedError("not the address of a broker: http(s)://HOST[:PORT][/PREFIX]")
+    if match["port"] == _USUAL_PORTS[match["scheme"]]:
+        raise MalformedError("the address of a broker does not repeat its usual port")
+    return url
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether a broker's address is on this machine, where http is safe and no proxy is ever used."""
+    match = _BROKER.fullmatch(url)
+    return match is not None and match["host"] in LOOPBACK
