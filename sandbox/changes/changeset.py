@@ -1,0 +1,93 @@
+"""Collecting the changeset of a finished run from its frozen layers.
+
+The order matters. What changed is found first, then drift; links are judged once it is known what else will be
+applied, and renames are paired from what is left. The digest comes last and covers all of it.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sandbox.changes.beneath import open_root
+from sandbox.changes.change import Changeset, Kind, LeftBehind, Op, Reason, changeset
+from sandbox.changes.judgement import printable
+from sandbox.changes.links import outward
+from sandbox.changes.renames import with_renames
+from sandbox.changes.survey import Findings, survey
+from sandbox.changes.tally import Tally
+from sandbox.errors import ChangesetError
+from sandbox.job import Layer
+
+
+def collect(
+    layers: Sequence[Layer], *, include: Collection[str] = (), tally: Tally | None = None
+) -> Changeset:
+    """Return what a run would change, what stays behind and what drifted.
+
+    Args:
+        layers: The frozen layers of the run; no process of it is left.
+        include: Absolute paths that the human takes although they would stay behind, each with everything
+            below it. Protected names stay behind nevertheless.
+        tally: The bounds of the changeset, 10,000 paths and 1 GiB if not given.
+
+    Raises:
+        ChangesetTooLargeError: when it is beyond the bounds; a human must decide what to do.
+        PathRefusedError: when a grant is no longer the directory that was granted.
+        ChangesetError: when a layer cannot be read.
+    """
+    bounds = tally or Tally()
+    total = Findings()
+    for layer in layers:
+        with _opened(layer) as (upper_fd, lower_fd):
+            found = survey(layer, upper_fd, lower_fd, frozenset(include), bounds)
+            bounds.check()
+            _without_outward_links(found, layer.lower.rstrip("/"), lower_fd)
+        total.changes += with_renames(found.changes)
+        total.left += found.left
+        total.drift += found.drift
+    return changeset(total.changes, total.left, total.drift)
+
+
+@contextmanager
+def _opened(layer: Layer) -> Iterator[tuple[int, int]]:
+    """Yield the upper and the lower directory of a layer, open."""
+    upper = os.path.join(os.path.realpath(layer.upper.parent), layer.upper.name)
+    try:
+        with (
+            _closing(open_root(layer.lower, layer.grant.identity)) as lower_fd,
+            _closing(open_root(upper)) as upper_fd,
+        ):
+            yield upper_fd, lower_fd
+    except OSError as error:
+        detail = f"what the run wrote to {layer.lower} cannot be read: {error}"
+        raise ChangesetError("layer_unreadable", detail) from error
+
+
+@contextmanager
+def _closing(fd: int) -> Iterator[int]:
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _without_outward_links(found: Findings, top: str, lower_fd: int) -> None:
+    """Move the links that would lead out of the grant to what stays behind."""
+    start = len(top) + 1
+    links = {change.path[start:]: change.target or "" for change in found.changes if change.op is Op.SYMLINK}
+    gone = frozenset(
+        change.path[start:]
+        for change in found.changes
+        if change.op is Op.DELETE or change.kind is not Kind.SYMLINK
+    )
+    refused = {f"{top}/{path}" for path in outward(links, gone, lower_fd)}
+    found.left += [LeftBehind(printable(path), Reason.OUTSIDE_LINK) for path in refused]
+    # Where a link would have replaced something, that stays too, with everything in it.
+    found.changes[:] = [change for change in found.changes if not refused.intersection(_upwards(change.path))]
+
+
+def _upwards(path: str) -> Iterable[str]:
+    """Return a path and every path above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]

@@ -1,0 +1,31 @@
+"""Noticing that somebody else changed a path while the run went on.
+
+A snapshot with digests of a large tree would delay every start. The kernel keeps a better witness: a file's
+ctime moves forward at every change of content, mode, name or owner, and no ordinary program can set it back.
+So one file is touched on the grant's file system at the start, and a path of the lower layer whose ctime is
+not before that file's was changed since. Equal counts as changed: clocks of file systems tick slowly.
+"""
+
+import os
+import tempfile
+
+
+def mark(directory: str) -> int:
+    """Return the ctime, in nanoseconds, that the file system of a directory gives to a change made now.
+
+    Leaves nothing behind: the file touched has no name, or loses it at once where a file system wants one.
+    """
+    try:
+        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            return os.fstat(file.fileno()).st_ctime_ns
+    try:
+        return os.fstat(fd).st_ctime_ns
+    finally:
+        os.close(fd)
+
+
+def drifted(lower: os.stat_result, marker_ctime_ns: int) -> bool:
+    """Say whether what stands in the lower layer was changed since the marker was touched."""
+    return lower.st_ctime_ns >= marker_ctime_ns
