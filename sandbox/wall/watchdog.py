@@ -1,0 +1,108 @@
+"""Watch a run from outside and say when it has used more than its limits allow.
+
+The kernel bounds single processes by itself (`brief.rlimits`) and, where a control group could be made, the
+whole. What no kernel limit bounds is looked at four times a second: the clock, the disk a run fills with its
+changes and artifacts, and, without a group, the memory and number of its processes. The watchdog only judges;
+the runner kills.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import LimitExceededError
+from sandbox.job import Limits
+from sandbox.wall.census import Census, Count
+from sandbox.wall.cgroup import Group
+
+PERIOD_S = 0.25
+_OWN_PROCESSES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a tree takes on disk: allocated bytes and the number of its entries."""
+
+    size_bytes: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """What can be read of a run: its directories on disk, and either a control group or a census."""
+
+    directories: tuple[Path, ...]
+    group: Group | None
+    census: Census | None
+
+
+def exceeded(
+    limits: Limits, *, used_s: float, disk: Usage, inside: Count | None, oom: bool
+) -> LimitExceededError | None:
+    """Judge one reading; the first limit in this order is the one that is named."""
+    if used_s >= limits.wall_s:
+        return _error("wall_clock", f"The run took longer than {limits.wall_s:g} s.")
+    if oom or (inside is not None and inside.memory_bytes > limits.memory_bytes):
+        return _error("memory", f"The run used more than {limits.memory_bytes:,} bytes of memory.")
+    if inside is not None and inside.processes > limits.processes + _OWN_PROCESSES:
+        return _error("processes", f"The run had more than {limits.processes} processes.")
+    if disk.size_bytes > limits.upper_bytes:
+        return _error("disk", f"The run wrote more than {limits.upper_bytes:,} bytes.")
+    if disk.entries > limits.upper_files:
+        return _error("files", f"The run made more than {limits.upper_files:,} files.")
+    return None
+
+
+async def watch(
+    limits: Limits, meters: Meters, clock: Callable[[], float], started_s: float
+) -> LimitExceededError:
+    """Return the first limit that is exceeded; runs until then or until cancelled.
+
+    Args:
+        limits: What the run may use.
+        meters: What is read.
+        clock: Seconds that never go back, such as the event loop's.
+        started_s: When the run began, on that clock.
+    """
+    while True:
+        reading_from = clock()
+        disk, inside, oom = await asyncio.to_thread(_read, meters)
+        error = exceeded(limits, used_s=clock() - started_s, disk=disk, inside=inside, oom=oom)
+        if error is not None:
+            return error
+        # A tree so large that reading it takes long is read less often: never more than half the time.
+        pause_s = max(PERIOD_S, clock() - reading_from)
+        await asyncio.sleep(max(0.0, min(pause_s, started_s + limits.wall_s - clock())))
+
+
+def _read(meters: Meters) -> tuple[Usage, Count | None, bool]:
+    return (
+        disk_usage(meters.directories),
+        None if meters.census is None else meters.census.take(),
+        meters.group is not None and meters.group.out_of_memory(),
+    )
+
+
+def disk_usage(directories: Sequence[Path]) -> Usage:
+    """Add up what trees take on disk, following no link; what goes or hides meanwhile counts nothing."""
+    size = entries = 0
+    pending = [str(each) for each in directories]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as found:
+                for entry in found:
+                    entries += 1
+                    status = entry.stat(follow_symlinks=False)
+                    size += status.st_blocks * 512
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append(entry.path)
+        except OSError:
+            continue
+    return Usage(size, entries)
+
+
+def _error(code: str, detail: str) -> LimitExceededError:
+    return LimitExceededError(code, detail, "Raise the limit in the scope if the task needs more.")
