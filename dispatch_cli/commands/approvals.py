@@ -1,0 +1,62 @@
+"""`approvals`, `approve`, `deny`: the questions of runs on this machine, answered one by one."""
+
+import click
+
+from dispatch_cli.client import segment
+from dispatch_cli.commands.lists import known_people
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.render.fields import Document, items
+from dispatch_cli.render.lines import line
+from dispatch_cli.render.people import NOBODY
+from dispatch_cli.render.question import waiting_lines
+
+GRANTS = ("once", "always", "session")
+_REACH = {
+    "once": "Allowed once.",
+    "always": "Allowed, and from now on always on this edge.",
+    "session": "Allowed for this run.",
+}
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def approvals(invocation: Invocation) -> None:
+    """List the questions that wait for an answer, each with its whole call."""
+    found = invocation.door.get("/v1/approvals")
+    people = NOBODY if invocation.options.json else known_people(invocation)
+    invocation.show(found, lambda view: waiting_lines(items(found, "approvals"), people, view))
+
+
+@click.command(cls=Command)
+@click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True)
+@click.option(
+    "--grant",
+    type=click.Choice(GRANTS),
+    help="How far it reaches: once (the default), always on this edge, session for this run.",
+)
+@click.pass_obj
+def approve(invocation: Invocation, ids: tuple[str, ...], grant: str | None) -> None:
+    """Allow one question. REQ is its id; ID, the dispatch's, may stand before it."""
+    answer = answer_question(invocation, ids, "approve", {} if grant is None else {"grant": grant})
+    invocation.show(answer, lambda _: [line(_REACH[grant or "once"])])
+
+
+@click.command(cls=Command)
+@click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True)
+@click.option("--reason", metavar="T", help="Say why, for the trace.")
+@click.pass_obj
+def deny(invocation: Invocation, ids: tuple[str, ...], reason: str | None) -> None:
+    """Deny one question. REQ is its id; ID, the dispatch's, may stand before it."""
+    answer = answer_question(invocation, ids, "deny", {} if reason is None else {"reason": reason})
+    invocation.show(answer, lambda _: [line("Denied.")])
+
+
+def answer_question(invocation: Invocation, ids: tuple[str, ...], decision: str, more: Document) -> Document:
+    """Send one decision; the daemon answers once it holds."""
+    if len(ids) > 2:
+        raise click.UsageError("Name one question: [ID] REQ.")
+    body: Document = {"decision": decision, **more}
+    if len(ids) == 2:
+        body["dispatch_id"] = ids[0]
+    return invocation.door.post(f"/v1/approvals/{segment(ids[-1])}", body)

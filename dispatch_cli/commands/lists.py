@@ -1,0 +1,67 @@
+"""`inbox` and `sent`: the two lists, newest first, page by page."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.render.dispatches import list_lines
+from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.people import NOBODY, People
+
+PAGE = 50
+_PAGES_LIMIT = 20_000  # a cursor that never ends is a fault, not a long list
+
+
+def _paged(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option("--all", "everything", is_flag=True, help="Show every page.")(function)
+    function = click.option("--cursor", metavar="NEXT", help="Continue where a page ended.")(function)
+    function = click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(1, 200),
+        default=PAGE,
+        show_default=True,
+        help="Rows on a page.",
+    )(function)
+    return click.pass_obj(function)
+
+
+@click.command(cls=Command)
+@_paged
+def inbox(invocation: Invocation, cursor: str | None, limit: int, everything: bool) -> None:
+    """List what was sent to me, newest first."""
+    _list(invocation, "inbox", cursor, limit, everything=everything)
+
+
+@click.command(cls=Command)
+@_paged
+def sent(invocation: Invocation, cursor: str | None, limit: int, everything: bool) -> None:
+    """List what I have sent, newest first."""
+    _list(invocation, "sent", cursor, limit, everything=everything)
+
+
+def _list(invocation: Invocation, box: str, cursor: str | None, limit: int, *, everything: bool) -> None:
+    pages = _pages(invocation, box, cursor, limit)
+    page = next(pages)
+    if everything:
+        rows = [*items(page, "dispatches"), *(row for more in pages for row in items(more, "dispatches"))]
+        page = page | {"dispatches": rows, "next": None}
+    people = NOBODY if invocation.options.json else known_people(invocation)
+    invocation.show(page, lambda view: list_lines(page, box, people, view))
+
+
+def _pages(invocation: Invocation, box: str, cursor: str | None, limit: int) -> Iterator[Document]:
+    for _ in range(_PAGES_LIMIT):
+        page = invocation.door.get("/v1/dispatches", {"box": box, "cursor": cursor, "limit": limit})
+        yield page
+        cursor = text(page, "next")
+        if not cursor:
+            return
+
+
+def known_people(invocation: Invocation) -> People:
+    """Return the contacts, by whose names and trust people are shown."""
+    return People(invocation.door.get("/v1/contacts"))

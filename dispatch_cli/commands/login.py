@@ -1,0 +1,98 @@
+"""`login` and `whoami`: who I am, on which device, at which broker."""
+
+import os
+from typing import Any
+
+import click
+
+from dispatch_cli.errors import CliError
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.reading import read_text
+from dispatch_cli.render.fields import Document, text
+from dispatch_cli.render.lines import Line, View, following, line
+from dispatch_cli.render.machine import whoami_lines
+from dispatch_cli.render.text import visible
+from dispatch_cli.settings import find
+
+_LOGIN_TIMEOUT_S = 60.0
+
+
+@click.command(cls=Command)
+@click.option("--email", metavar="X", help="The address to sign in as.")
+@click.option(
+    "--dev", is_flag=True, help="At a broker on this machine that runs with --dev: no mail, no proof."
+)
+@click.pass_obj
+def login(invocation: Invocation, email: str | None, dev: bool) -> None:
+    """Sign this device in to a broker.
+
+    The identity is this machine's and stays the same; the broker learns its address and its public keys.
+    """
+    options = invocation.options
+    broker = find("broker", invocation.home, {"broker": options.broker}).value
+    if not broker:
+        raise CliError("usage", "No broker is named.", hint="dispatch login --broker URL --email X --dev")
+    if not email:
+        raise CliError(
+            "usage", "No address is named.", hint=f"dispatch login --broker {broker} --email X --dev"
+        )
+    body: dict[str, Any] = {"broker": broker, "email": email, "dev": dev}
+    token = _token(invocation)
+    if token:
+        body["token"] = token
+    who = invocation.door.post("/v1/login", body, timeout_s=_LOGIN_TIMEOUT_S)
+    invocation.show(who, lambda view: _signed_in(who, view))
+
+
+def _token(invocation: Invocation) -> str | None:
+    """Return the broker's token: from a file, from the flag (with a warning), or from the environment."""
+    options = invocation.options
+    if options.token_file is not None:
+        return read_text(options.token_file, "token", limit=16 * 1024).strip()
+    if options.token is not None:
+        invocation.warn("the process list shows --token to everybody on this machine; --token-file does not.")
+        return options.token
+    return os.environ.get("DISPATCH_TOKEN") or None
+
+
+def _signed_in(who: Document, view: View) -> list[Line]:
+    lines = [line(f"Signed in as {visible(text(who, 'user'))} at {visible(text(who, 'broker'))}.")]
+    if text(who, "recovery_hint"):
+        lines += [line(visible(text(who, "recovery_hint")))]
+    lines += whoami_lines(who, view)[1:]
+    return [*lines, following("invite somebody with", "dispatch invite EMAIL")]
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def whoami(invocation: Invocation) -> None:
+    """Show who I am, on which device, at which broker, and whether the daemon runs."""
+    if invocation.options.no_start:
+        who = invocation.door.if_running("/v1/whoami") or _from_home(invocation)
+    else:
+        who = invocation.door.get("/v1/whoami")
+    invocation.show(who, lambda view: whoami_lines(who, view))
+
+
+def _from_home(invocation: Invocation) -> Document:
+    """Return what the home says without its daemon: the device and the broker, never a key."""
+    home = invocation.home
+    try:
+        device = (home.path / "device").read_bytes()[:256].decode("ascii").strip() or None
+    except (OSError, ValueError):
+        device = None
+    name = find("device_name", home, {}).value
+    return {
+        "user": None,
+        "identity": None,
+        "device": None if device is None else {"id": device, "name": name},
+        "broker": find("broker", home, {}).value,
+        "daemon": {
+            "running": False,
+            "version": None,
+            "can_run": None,
+            "socket": home.socket_path(),
+            "door": None,
+        },
+    }

@@ -1,0 +1,22 @@
+"""`status`: one dispatch whole."""
+
+import click
+
+from dispatch_cli.commands.lists import known_people
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.render.dispatches import dispatch_lines
+from dispatch_cli.render.people import NOBODY
+
+
+@click.command(cls=Command)
+@click.argument("dispatch_id", metavar="ID")
+@click.pass_obj
+def status(invocation: Invocation, dispatch_id: str) -> None:
+    """Show one dispatch: who asks, the task, the run, approvals, changes, receipts.
+
+    ID may be shortened to its first 4 characters or more, as long as it stays unique.
+    """
+    document = invocation.door.dispatch(dispatch_id)
+    people = NOBODY if invocation.options.json else known_people(invocation)
+    invocation.show(document, lambda view: dispatch_lines(document, people, view))

@@ -1,0 +1,115 @@
+"""`accept-invitation`: letting somebody dispatch to this machine, under scopes that a human chose."""
+
+from typing import Any
+
+import click
+
+from dispatch_cli.errors import CliError
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.reading import STDIN, absolute, read_text
+from dispatch_cli.render.fields import Document
+from dispatch_cli.render.lines import line
+from dispatch_cli.render.trust import accepted_lines
+from dispatch_protocol import limits
+
+_TOKEN_BYTES = 4096
+_MENU = (
+    "What may their tasks do here?",
+    "  --profile read-only    Read, Glob, Grep: they can look and change nothing",
+    "  --profile edit         also Write and Edit, no shell",
+    "  --profile full         also Bash: full shell access inside the wall",
+    "  --tools Read,Grep,…    exactly these",
+)
+
+
+@click.command("accept-invitation", cls=Command)
+@click.argument("token", metavar="TOKEN|ID|-")
+@click.option("--tools", metavar="A,B", help="Exactly these tools.")
+@click.option("--profile", type=click.Choice(["read-only", "edit", "full"]), help="Named tools.")
+@click.option(
+    "--paths", metavar="P[:ro|:rw],…", multiple=True, help="Where; a bare path is read-only. May be repeated."
+)
+@click.option("--mcp-servers", metavar="A,B", help="MCP servers by name, or none.")
+@click.option("--network", metavar="HOST,…", help="Hosts a run may reach; none if left out.")
+@click.option(
+    "--approval",
+    type=click.Choice(["manual", "review", "auto"]),
+    help="Ask each call, only the changes, nothing.",
+)
+@click.option(
+    "--returns", type=click.Choice(["status", "result", "trace"]), help="What the sender sees of a run."
+)
+@click.option(
+    "--max-per-day", metavar="N", type=click.IntRange(1, limits.MAX_PER_DAY_LIMIT), help="Tasks in 24 hours."
+)
+@click.option("--expires-at", metavar="T", help="When the edge ends, as in 2027-01-31T12:00:00Z.")
+@click.pass_obj
+def accept_invitation(invocation: Invocation, /, token: str, **given: Any) -> None:
+    """Let the inviter dispatch to me. --tools or --profile is required: the choice is mine to make.
+
+    Every task still waits until I accept it. TOKEN may be - for standard input, which keeps it out of the
+    process list.
+    """
+    if given["tools"] is None and given["profile"] is None:
+        if not invocation.options.json:
+            invocation.err.show([line(row) for row in _MENU])
+        raise CliError(
+            "scope_choice_required",
+            "You have to choose what their tasks may do here: --profile or --tools.",
+            hint=f"dispatch accept-invitation {token} --profile read-only",
+        )
+    body: Document = {"token": invitation_token(token), "paths": path_choices(given.pop("paths"))}
+    for name in ("tools", "mcp_servers", "network"):
+        value = given.pop(name)
+        given[name] = None if value is None else names(value)
+    body |= {name: value for name, value in given.items() if value is not None}
+    answer = invocation.door.post("/v1/invitations/accept", body)
+    invocation.show(answer, lambda view: accepted_lines(answer, view))
+
+
+def invitation_token(given: str) -> str:
+    """Return the token, from standard input for `-`, without the line break of a paste."""
+    found = read_text(STDIN, "token", limit=_TOKEN_BYTES) if given == STDIN else given
+    return found.strip()
+
+
+def names(value: str) -> list[str]:
+    """Return the names of a comma-separated list; `none` and "" are the empty list."""
+    found = [name.strip() for name in value.split(",")]
+    return [name for name in found if name and name.lower() != "none"]
+
+
+def path_choices(values: tuple[str, ...]) -> list[Document]:
+    r"""Return absolute paths with their modes from `p:ro,q:rw`; a comma in a name is written `\,`.
+
+    The last `:ro` or `:rw` is the mode, a bare path is read-only, and a relative one starts here.
+    """
+    return [_path_choice(item) for value in values for item in _split(value) if item]
+
+
+def _split(value: str) -> list[str]:
+    found = [""]
+    escaped = False
+    for character in value:
+        if escaped:
+            found[-1] += character if character in ",\\" else "\\" + character
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == ",":
+            found.append("")
+        else:
+            found[-1] += character
+    if escaped:
+        found[-1] += "\\"
+    return found
+
+
+def _path_choice(item: str) -> Document:
+    path, colon, mode = item.rpartition(":")
+    if not colon or mode not in {"ro", "rw"}:
+        path, mode = item, "ro"
+    if not path:
+        raise click.BadParameter(f"{item!r} names no path.", param_hint="--paths")
+    return {"path": absolute(path), "mode": mode}

@@ -1,0 +1,105 @@
+"""The home of this machine's daemon, as the command line may read it without a daemon.
+
+Only what a client needs: where the socket is, whether a daemon holds the lock, where the log and the
+configuration lie. Keys and the journal are the daemon's alone.
+"""
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from dispatch_cli.errors import CliError
+from dispatch_protocol import loopback
+
+_CONFIG_BYTES = 64 * 1024
+
+
+class Home:
+    """One home directory; it need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def found(cls, option: str | None) -> "Home":
+        """Return the home that the option names, else `DISPATCH_HOME`, else `~/.dispatch`."""
+        given = option or os.environ.get("DISPATCH_HOME") or os.path.join("~", ".dispatch")
+        return cls(Path(os.path.abspath(os.path.expanduser(given))))
+
+    @property
+    def config_path(self) -> Path:
+        """Return where the settings lie."""
+        return self.path / "config.json"
+
+    @property
+    def log_path(self) -> Path:
+        """Return where a daemon that runs in the background logs."""
+        return self.path / "daemon.log"
+
+    def config(self) -> dict[str, Any]:
+        """Return the recorded settings; no file is an empty one.
+
+        Raises `CliError` (`config_invalid`) for anything but a JSON object of at most 64 KiB.
+        """
+        try:
+            with self.config_path.open("rb") as file:
+                value = json.loads(file.read(_CONFIG_BYTES))
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as error:
+            raise _config_error(self.config_path, error.strerror or str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise _config_error(self.config_path, "it is not valid JSON") from error
+        if not isinstance(value, dict):
+            raise _config_error(self.config_path, "it should hold a JSON object")
+        return value
+
+    def socket_path(self) -> str:
+        """Return the daemon's socket: the recorded one, else where the rule puts it."""
+        recorded = self.config().get("socket")
+        if isinstance(recorded, str) and recorded:
+            return recorded
+        return loopback.socket_path(str(self.path))
+
+    def create(self) -> None:
+        """Make the home for its owner alone, as the daemon would.
+
+        Raises `CliError` (`home_unusable`).
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CliError(
+                "home_unusable",
+                f"{self.path} cannot be used as the home: {error.strerror or error}.",
+                hint="dispatch --home DIR doctor",
+            ) from error
+
+    def is_held(self) -> bool:
+        """Say whether a daemon holds this home: the kernel frees its lock however it died."""
+        try:
+            descriptor = os.open(self.path / "daemon.lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def pid(self) -> int | None:
+        """Return the process that holds this home, as it recorded itself."""
+        if not self.is_held():
+            return None
+        try:
+            return int((self.path / "daemon.pid").read_bytes()[:32])
+        except (OSError, ValueError):
+            return None
+
+
+def _config_error(path: Path, reason: str) -> CliError:
+    return CliError("config_invalid", f"{path} cannot be read: {reason}.", hint="dispatch config path")

@@ -1,0 +1,54 @@
+"""Accepting, in sentences: who asks for what, how it runs, how it ended."""
+
+from dispatch_cli.render.changes import changeset_lines
+from dispatch_cli.render.dispatches import task_lines
+from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line
+from dispatch_cli.render.people import ME, People
+from dispatch_cli.render.scopes import scopes_line
+from dispatch_cli.render.sending import outcome_lines
+from dispatch_cli.render.text import count, home_relative, visible
+from dispatch_cli.render.words import short_id
+
+
+def asks_lines(dispatch: Document, people: People, view: View) -> list[Line]:
+    """Return who asks, how they are known, and everything they wrote."""
+    sender = text(dispatch, "from")
+    if sender == ME or sender == text(dispatch, "to"):
+        who = "You ask, signed by your own device:"
+    else:
+        known = people.known(sender)
+        address = visible(sender)
+        who = f"{known} asks, signed:" if address in known else f"{known} <{address}> asks, signed:"
+    return [line(Span(who, Tone.STRONG)), *task_lines(dispatch, view)]
+
+
+def runs_line(dispatch: Document, scopes: Document, view: View) -> Line:
+    """Return `Runs in ~/src/api · confined · may Read, Glob · no network · you approve each call`."""
+    run = (items(dispatch, "runs") or [{}])[-1]
+    cwd = visible(home_relative(text(run, "cwd"), view.user_home))
+    agent = visible(text(run, "agent"))
+    return joined(
+        [
+            line(f"Runs in {cwd}" if cwd else "Runs here"),
+            line(f"agent {agent}, confined" if agent else "confined"),
+            scopes_line(scopes, view) if scopes else line("no network · you approve each call"),
+        ]
+    )
+
+
+def ended_lines(dispatch: Document, view: View) -> list[Line]:
+    """Return how it ended here, and what the sender now has."""
+    status, short = text(dispatch, "status"), short_id(dispatch)
+    changes = items(dispatch, "changeset")
+    lines = outcome_lines({**dispatch, "changeset": []}, view)
+    lines = lines[:-1] if status in {"completed", "failed"} else lines
+    if status == "completed" and changes:
+        lines += [line(f"Applied. {count(len(changes), 'path')} changed:"), *changeset_lines(changes, view)]
+    if status in {"completed", "failed"}:
+        sender = text(dispatch, "from")
+        whose = "The" if sender in {ME, text(dispatch, "to")} else f"{visible(sender)} gets the"
+        tail = "result and a signed receipt are kept." if whose == "The" else "result and a signed receipt."
+        lines.append(line(f"{whose} {tail}"))
+        lines.append(following("more with", f"dispatch status {short}"))
+    return lines

@@ -1,0 +1,203 @@
+"""Dispatches as people read them: the two lists, and one dispatch whole."""
+
+from dispatch_cli.render import times
+from dispatch_cli.render.changes import changeset_lines
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
+from dispatch_cli.render.people import People
+from dispatch_cli.render.table import Column, Cut, table
+from dispatch_cli.render.text import home_relative, one_line, visible
+from dispatch_cli.render.trace import trace_lines
+from dispatch_cli.render.words import is_for_me, short_id, status_span
+
+
+def list_lines(page: Document, box: str, people: People, view: View) -> list[Line]:
+    """Return one page of the inbox or of what was sent."""
+    found = items(page, "dispatches")
+    if not found:
+        return _empty(box)
+    mine = box == "inbox"
+    rows = [_row(dispatch, mine, people, view) for dispatch in found]
+    columns = [
+        Column("ID"),
+        Column("FROM" if mine else "TO", Cut.MIDDLE, 12),
+        Column("WHEN"),
+        Column("TASK", Cut.END, 12),
+        Column("STATUS", Cut.END, 14),
+    ]
+    lines = table(columns, rows, view)
+    cursor = text(page, "next")
+    if cursor:
+        lines.append(following("older ones with", f"dispatch {box} --cursor {visible(cursor)}"))
+    return lines
+
+
+def _row(dispatch: Document, mine: bool, people: People, view: View) -> list[Line]:
+    created = moment_ms(dispatch, "created_at")
+    return [
+        line(short_id(dispatch)),
+        line(people.known(text(dispatch, "from" if mine else "to"))),
+        line("" if created is None else times.ago(created, view.now_ms)),
+        line(one_line(text(dispatch, "task"))),
+        (status_span(dispatch, mine=mine),),
+    ]
+
+
+def _empty(box: str) -> list[Line]:
+    if box == "inbox":
+        return [
+            line("Nothing was sent to you yet."),
+            following("invite somebody with", "dispatch invite EMAIL"),
+        ]
+    return [
+        line("You have sent nothing yet."),
+        following("try it on this machine with", "dispatch send me 'a task'"),
+    ]
+
+
+def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]:
+    """Return one dispatch whole: who asks, the task as written, the run, the changes, the receipts."""
+    return [
+        *heading_lines(dispatch, people, view),
+        *task_lines(dispatch, view),
+        *_run_lines(dispatch, view),
+        *_section("", trace_lines(items(dispatch, "events"), view)),
+        *_section("Asks", [_question(approval) for approval in items(dispatch, "approvals")]),
+        *_result_lines(dispatch, view),
+        *_section("Changes", changeset_lines(items(dispatch, "changeset"), view)),
+        *_section("Artifacts", [_artifact(artifact) for artifact in items(dispatch, "artifacts")]),
+        *_section("Signed receipts", [_receipt(receipt, view) for receipt in items(dispatch, "receipts")]),
+        *_next_lines(dispatch),
+    ]
+
+
+def heading_lines(dispatch: Document, people: People, view: View) -> list[Line]:
+    """Return the id, the two people, the status and the deadline in one line."""
+    deadline = moment_ms(dispatch, "expires_at")
+    undecided = text(dispatch, "status") in {"queued", "sent", "delivered"}
+    sender, recipient = text(dispatch, "from"), text(dispatch, "to")
+    between = (
+        "from me to me" if sender == recipient else f"{people.known(sender)} → {people.known(recipient)}"
+    )
+    parts = [
+        line(Span(short_id(dispatch), Tone.STRONG)),
+        line(between),
+        (status_span(dispatch, mine=is_for_me(dispatch)),),
+        line(f"until {times.moment(deadline, view.now_ms)}" if deadline and undecided else ""),
+    ]
+    return [joined(parts)]
+
+
+def task_lines(dispatch: Document, view: View) -> list[Line]:
+    """Return everything the author wrote, whole and quoted: a decision is made on it."""
+    lines = quote(text(dispatch, "task"), view)
+    for name, label in (
+        ("background", "Background"),
+        ("deliverable", "Deliverable"),
+        ("project", "Project hint"),
+    ):
+        if text(dispatch, name):
+            lines += [line(f"  {label}:"), *quote(text(dispatch, name), view)]
+    links = words(dispatch, "links")
+    if links:
+        lines += [line("  Links:"), *quote("\n".join(links), view)]
+    meta = inner(dispatch, "meta")
+    if meta:
+        lines += [line("  Meta:"), *quote("\n".join(f"{key} = {value}" for key, value in meta.items()), view)]
+    steps = items(dispatch, "steps")
+    if steps:
+        lines += [line("  Steps:"), *quote(steps_text(steps), view)]
+    return lines
+
+
+def steps_text(steps: list[Document]) -> str:
+    """Return the signed tool calls, verbatim and whole, one numbered block each."""
+    import json
+
+    blocks = []
+    for index, step in enumerate(steps, 1):
+        extras = [f"{name}: {step[name]}" for name in ("save_as", "allow_failure") if step.get(name)]
+        head = f"{index}. {text(step, 'tool')}" + (f"   ({', '.join(extras)})" if extras else "")
+        given = inner(step, "input")
+        shown = [
+            f"   {name}: " + (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            for name, value in given.items()
+        ]
+        blocks.append("\n".join([head, *(row.replace("\n", "\n      ") for row in shown)]))
+    return "\n".join(blocks)
+
+
+def _section(title: str, lines: list[Line]) -> list[Line]:
+    if not lines:
+        return []
+    return [line(), line(Span(title, Tone.STRONG)), *lines] if title else [line(), *lines]
+
+
+def _run_lines(dispatch: Document, view: View) -> list[Line]:
+    lines: list[Line] = []
+    for run in items(dispatch, "runs"):
+        started, ended = moment_ms(run, "started_at"), moment_ms(run, "ended_at")
+        heard = moment_ms(run, "last_heard")
+        took = "" if started is None or ended is None else f"took {times.duration(ended - started)}"
+        quiet = "" if ended is not None or heard is None else f"last heard {times.ago(heard, view.now_ms)}"
+        cwd = visible(home_relative(text(run, "cwd"), view.user_home))
+        parts = [
+            (status_span(run, mine=False),),
+            line(f"in {cwd}" if cwd else ""),
+            line(f"agent {visible(text(run, 'agent'))}" if text(run, "agent") else ""),
+            line(f"on {visible(text(run, 'device')[:16])}" if text(run, "device") else ""),
+            line(took or quiet),
+        ]
+        lines.append(line("Run   ", *joined(parts)))
+    return [line(), *lines] if lines else []
+
+
+def _question(approval: Document) -> Line:
+    command = f"dispatch approve {visible(text(approval, 'request_id'))}"
+    return line("  ", one_line(text(approval, "title")), "   ", Span(command, Tone.COMMAND))
+
+
+def _result_lines(dispatch: Document, view: View) -> list[Line]:
+    result = inner(dispatch, "result")
+    if not result:
+        decision = inner(dispatch, "decision")
+        said = text(decision, "reason")
+        return _section("Reason", quote(said, view)) if said else []
+    outcome = visible(text(result, "outcome").replace("_", " "))
+    summary = text(result, "summary")
+    return _section(f"Result: {outcome}", quote(summary, view) if summary else [line("  no text")])
+
+
+def _artifact(artifact: Document) -> Line:
+    size = number(artifact, "size_bytes")
+    return line(
+        f"  {visible(text(artifact, 'name'))}   ", Span("" if size is None else times.size(size), Tone.QUIET)
+    )
+
+
+def _receipt(receipt: Document, view: View) -> Line:
+    at = moment_ms(receipt, "at")
+    when = "" if at is None else times.moment(at, view.now_ms)
+    device = visible(text(receipt, "device")[:8])
+    kind = visible(text(receipt, "type").replace("_", " "))
+    return line(
+        f"  {kind:<12} ",
+        Span(f"{when}   device {device}   {visible(text(receipt, 'digest')[:16])}", Tone.QUIET),
+    )
+
+
+def _next_lines(dispatch: Document) -> list[Line]:
+    status, short = text(dispatch, "status"), short_id(dispatch)
+    if items(dispatch, "approvals"):
+        return []
+    if is_for_me(dispatch) and status in {"delivered", "sent"}:
+        return [
+            line(),
+            following("run it here with", f"dispatch accept {short}"),
+            following("or", f"dispatch decline {short}"),
+        ]
+    if status in {"accepted", "running", "waiting_approval"}:
+        return [line(), following("follow it with", f"dispatch watch {short}")]
+    if status in {"completed", "failed"}:
+        return [line(), following("keep it with", f"dispatch result {short} --save DIR")]
+    return []

@@ -1,0 +1,117 @@
+"""This machine in words: who I am, what the daemon does, what the doctor found."""
+
+from collections.abc import Sequence
+
+from dispatch_cli.render.fields import Document, inner, items, number, text, truth
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, line, paragraph
+from dispatch_cli.render.text import home_relative, visible
+
+_LABEL_CELLS = 10
+
+
+def facts(pairs: Sequence[tuple[str, Line]]) -> list[Line]:
+    """Return labels and values in two columns; a fact without a value is left out."""
+    return [line(Span(label.ljust(_LABEL_CELLS), Tone.QUIET), *value) for label, value in pairs if value]
+
+
+def whoami_lines(who: Document, view: View) -> list[Line]:
+    """Return user, identity, device, broker and daemon."""
+    user, broker = text(who, "user"), text(who, "broker")
+    device = inner(who, "device")
+    name = visible(text(device, "name"))
+    lines = facts(
+        [
+            ("user", line(visible(user)) if user else line(Span("not signed in", Tone.WAITING))),
+            ("identity", _grouped(text(who, "identity"))),
+            ("device", line(f"{name}   ", *_grouped(text(device, "id"))) if device else ()),
+            ("broker", line(visible(broker)) if broker else line(Span("none", Tone.QUIET))),
+            ("daemon", _daemon(inner(who, "daemon"), view)),
+        ]
+    )
+    if not user:
+        lines.append(following("sign in with", "dispatch login --broker URL --email YOU@EXAMPLE.ORG"))
+    return lines
+
+
+def _grouped(fingerprint: str) -> Line:
+    """Return a fingerprint in fours: nobody compares 64 digits in one piece."""
+    groups = [visible(fingerprint[at : at + 4]) for at in range(0, min(len(fingerprint), 64), 4)]
+    return line(" ".join(groups)) if groups else ()
+
+
+def _daemon(daemon: Document, view: View) -> Line:
+    if not truth(daemon, "running"):
+        return line(Span("not running", Tone.QUIET))
+    runs = "runs tasks" if truth(daemon, "can_run") else "cannot run tasks: see dispatch doctor"
+    socket = visible(home_relative(text(daemon, "socket"), view.user_home))
+    return line(
+        Span("running", Tone.DONE),
+        f" {visible(text(daemon, 'version'))} · ",
+        Span(runs, Tone.PLAIN if truth(daemon, "can_run") else Tone.FAILED),
+        Span(f" · {socket} · {visible(text(daemon, 'door'))}", Tone.QUIET),
+    )
+
+
+def daemon_lines(daemon: Document, view: View) -> list[Line]:
+    """Return whether a daemon runs, and where."""
+    socket = line(visible(home_relative(text(daemon, "socket"), view.user_home)))
+    if not truth(daemon, "running"):
+        return [
+            *facts([("daemon", line(Span("not running", Tone.QUIET))), ("socket", socket)]),
+            following("start it with", "dispatch daemon start"),
+        ]
+    return facts(
+        [
+            ("daemon", line(Span("running", Tone.DONE), f" {visible(text(daemon, 'version'))}")),
+            ("pid", line(str(number(daemon, "pid") or "unknown"))),
+            ("socket", socket),
+            ("door", line(visible(text(daemon, "door")))),
+        ]
+    )
+
+
+def doctor_lines(report: Document, view: View) -> list[Line]:
+    """Return every check with its finding, and under each failure its remedy."""
+    checks = items(report, "checks")
+    lines: list[Line] = []
+    for check in checks:
+        good = truth(check, "ok")
+        mark = Span("✓ ", Tone.DONE) if good else Span("✗ ", Tone.FAILED)
+        detail = visible(text(check, "detail"))
+        lines.append(line(mark, Span(visible(text(check, "name")).ljust(14), Tone.STRONG), f" {detail}"))
+        if not good and text(check, "remedy"):
+            lines += paragraph(f"→ {text(check, 'remedy')}", view, indent="    ")
+    failed = sum(not truth(check, "ok") for check in checks)
+    lines.append(line())
+    lines.append(line("All is well." if not failed else f"{failed} of {len(checks)} checks failed."))
+    return lines
+
+
+def verified_lines(report: Document, view: View) -> list[Line]:
+    """Return what the signatures of a bundle prove, check by check."""
+    author, recipient = inner(report, "author"), inner(report, "recipient")
+    lines = facts(
+        [
+            ("dispatch", line(visible(text(report, "dispatch_id")))),
+            ("author", _party(author)),
+            ("recipient", _party(recipient)),
+            ("outcome", line(visible(text(report, "outcome") or "none yet"))),
+        ]
+    )
+    lines.append(line())
+    lines += doctor_lines(report, view)[:-2]
+    lines.append(line())
+    good = truth(report, "ok")
+    said = (
+        "Every signature and every link holds."
+        if good
+        else "This bundle proves nothing: at least one check failed."
+    )
+    lines.append(line(Span(said, Tone.DONE if good else Tone.FAILED)))
+    lines.append(line(Span("Addresses are as claimed; the identities are what was signed.", Tone.QUIET)))
+    return lines
+
+
+def _party(party: Document) -> Line:
+    address = visible(text(party, "address")) or "no address"
+    return line(f"{address}   ", *_grouped(text(party, "identity")))

@@ -1,0 +1,173 @@
+"""One question to the human: who asks, the call verbatim, what is unusual about it, what each answer means.
+
+Nothing of a call is ever cut here: the dangerous end of a command must not be behind an ellipsis.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch_cli.render import times
+from dispatch_cli.render.changes import changeset_lines, diff_lines
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
+from dispatch_cli.render.lines import Line, Span, Tone, View, joined, line, quote, width_of
+from dispatch_cli.render.people import People
+from dispatch_cli.render.text import count, one_line, visible
+from dispatch_cli.render.trace import call_line
+from dispatch_cli.render.words import typed_id
+
+CHANGESET = "changeset"
+_DIFF_SHOWN_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One key of a question: what it decides, and how it is said long and short."""
+
+    key: str
+    said: str
+    brief: str
+    decision: str = ""
+    grant: str | None = None
+
+    @property
+    def is_safe(self) -> bool:
+        """Say whether this is the answer that changes nothing, and so the default."""
+        return self.decision == "deny"
+
+
+def is_changeset(approval: Document) -> bool:
+    """Say whether the question is the closing one, about the changes."""
+    return text(approval, "kind") == CHANGESET
+
+
+def choices(approval: Document) -> list[Choice]:
+    """Return what may be answered, the refusal last."""
+    if is_changeset(approval):
+        return [
+            Choice("y", "Apply", "y apply", "approve"),
+            Choice("l", "look", "l look"),
+            Choice("n", "discard", "N discard", "deny"),
+        ]
+    tool = visible(text(approval, "tool"))
+    always = "this command" if tool == "Bash" else tool
+    offered = words(approval, "grants") or ["once"]
+    every = [
+        Choice("o", "Allow once", "o once", "approve", "once"),
+        Choice("a", f"always, for {always} on this edge", "a always", "approve", "always"),
+        Choice("s", "this run", "s run", "approve", "session"),
+    ]
+    return [*(choice for choice in every if choice.grant in offered), Choice("d", "Deny", "D deny", "deny")]
+
+
+def prompt_line(options: Sequence[Choice], left: str, width: int | None) -> Line:
+    """Return the keys and the seconds left; on a narrow screen in short words, never without the refusal."""
+    full = joined([line(f"{option.said} [{_key(option)}]") for option in options])
+    row = line("  ", *full, Span(f"   {left}", Tone.WAITING))
+    if width is None or width_of(row) < width:
+        return row
+    brief = "  ".join(option.brief for option in options)
+    return line(brief, Span(f"  {left}", Tone.WAITING))
+
+
+def _key(option: Choice) -> str:
+    return option.key.upper() if option.is_safe else option.key
+
+
+def question_lines(approval: Document, view: View) -> list[Line]:
+    """Return everything a person needs to see before answering."""
+    if is_changeset(approval):
+        return _changeset_lines(approval, view)
+    tool, given = text(approval, "tool"), inner(approval, "input")
+    lines = [call_line(tool, given, view), *verbatim(tool, given, view)]
+    described = text(approval, "description")
+    if described:
+        lines += quote(described, view, tone=Tone.QUIET)
+    return lines + [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
+
+
+def verbatim(tool: str, given: Mapping[str, Any], view: View) -> list[Line]:
+    """Return the whole input of a call: text as text, everything else as JSON, nothing left out."""
+    lines: list[Line] = []
+    for name, value in given.items():
+        body = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        tone = _tone(tool, name)
+        if "\n" in body or tone is not Tone.PLAIN:
+            lines += [line(Span(f"  {visible(name)}:", Tone.QUIET)), *quote(body, view, tone=tone)]
+        else:
+            lines += quote(f"{visible(name)}: {body}", view)
+    return lines
+
+
+def _tone(tool: str, name: str) -> Tone:
+    if (tool, name) in {("Write", "content"), ("Edit", "new_string")}:
+        return Tone.ADDED
+    return Tone.REMOVED if (tool, name) == ("Edit", "old_string") else Tone.PLAIN
+
+
+def _changes(approval: Document) -> list[Document]:
+    for holder in (approval, inner(approval, "input"), inner(approval, "payload")):
+        for name in ("input", "changes", "changeset"):
+            if items(holder, name):
+                return items(holder, name)
+    return []
+
+
+def diffs_of(approval: Document) -> list[Document]:
+    """Return the diffs that came with the closing question."""
+    return items(inner(approval, "payload"), "diffs") or items(inner(approval, "input"), "diffs")
+
+
+def _changeset_lines(approval: Document, view: View) -> list[Line]:
+    payload = inner(approval, "payload")
+    changes = _changes(approval)
+    lines = [
+        line(Span(f"{count(len(changes), 'file')} would change:", Tone.STRONG)),
+        *changeset_lines(changes, view),
+    ]
+    lines += [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
+    left_behind = items(payload, "left_behind")
+    if left_behind:
+        lines.append(line(Span(f"  {count(len(left_behind), 'path')} would be left behind:", Tone.WAITING)))
+        lines += [
+            line(f"    {visible(text(item, 'path'))}   ", Span(visible(text(item, "reason")), Tone.QUIET))
+            for item in left_behind
+        ]
+    summary = text(payload, "summary") or text(payload, "result")
+    if summary:
+        lines += [line("The answer that would leave this machine:"), *quote(summary, view)]
+    diff = diff_lines(diffs_of(approval), view)
+    if len(diff) <= _DIFF_SHOWN_LINES:
+        return lines + diff
+    return [*lines, line(Span(f"  The diff has {len(diff)} lines; l shows all of it.", Tone.WAITING))]
+
+
+def whole_diff_lines(approval: Document, view: View) -> list[Line]:
+    """Return the whole diff, however long."""
+    return diff_lines(diffs_of(approval), view) or [
+        line(Span("  No diff came with these changes.", Tone.QUIET))
+    ]
+
+
+def waiting_lines(approvals: Sequence[Document], people: People, view: View) -> list[Line]:
+    """Return every open question with the command that answers it, for those who do not stay."""
+    if not approvals:
+        return [line("Nothing waits for an answer.")]
+    lines: list[Line] = []
+    for approval in approvals:
+        deadline = moment_ms(approval, "expires_at")
+        request_id = visible(text(approval, "request_id"))
+        left = "" if deadline is None else f"{times.seconds_left(deadline, view.now_ms)} left, then denied"
+        head = joined(
+            [
+                line(Span(typed_id(text(approval, "dispatch_id")), Tone.STRONG)),
+                line(f"from {people.known(text(approval, 'from'))}"),
+                line(one_line(text(approval, "title"))),
+                line(Span(left, Tone.WAITING)),
+            ]
+        )
+        lines += [head, *question_lines(approval, view)]
+        lines.append(line("  allow it with   ", Span(f"dispatch approve {request_id}", Tone.COMMAND)))
+        lines += [line("  deny it with    ", Span(f"dispatch deny {request_id}", Tone.COMMAND)), line()]
+    return lines[:-1]

@@ -1,0 +1,36 @@
+"""What an edge allows, in one line: tools, places, network, approval."""
+
+from dispatch_cli.render.fields import Document, items, number, text, words
+from dispatch_cli.render.lines import Line, View, joined, line
+from dispatch_cli.render.text import cut_middle, home_relative, visible
+from dispatch_cli.render.words import approval_words
+
+_PATH_CELLS = 40
+
+
+def scopes_line(scopes: Document, view: View, *, who: str = "you") -> Line:
+    """Return `may Read, Glob, Grep · in ~/src/api (ro) · no network · you approve each call`."""
+    tools = ", ".join(visible(tool) for tool in words(scopes, "tools"))
+    servers = ", ".join(visible(server) for server in words(scopes, "mcp_servers"))
+    hosts = ", ".join(visible(host) for host in words(scopes, "network"))
+    approval = approval_words(text(scopes, "approval"))
+    limit = number(scopes, "max_per_day")
+    parts = [
+        line(f"may {tools}" if tools else "may use no tool"),
+        line(f"in {places(scopes, view)}"),
+        line(f"MCP servers {servers}" if servers else ""),
+        line(f"network {hosts}" if hosts else "no network"),
+        line(approval if who == "you" else approval.replace("you approve", f"{who} approves")),
+        line(f"{limit} a day" if limit else ""),
+    ]
+    return joined(parts)
+
+
+def places(scopes: Document, view: View) -> str:
+    """Return the granted paths with their modes, or what no path means."""
+    named = [
+        f"{cut_middle(visible(home_relative(text(path, 'path'), view.user_home)), _PATH_CELLS)}"
+        f" ({visible(text(path, 'mode'))})"
+        for path in items(scopes, "paths")
+    ]
+    return ", ".join(named) if named else "the directory it is accepted in"

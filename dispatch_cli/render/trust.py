@@ -1,0 +1,114 @@
+"""Contacts and invitations: who may ask whom, how each is known, and what is allowed."""
+
+from dispatch_cli.render import times
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, text
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
+from dispatch_cli.render.scopes import scopes_line
+from dispatch_cli.render.table import Column, Cut, table
+from dispatch_cli.render.text import visible
+
+_STATUS = {"active": Tone.DONE, "pending": Tone.WAITING, "expired": Tone.QUIET, "revoked": Tone.FAILED}
+_TRUST = {"compared": Tone.DONE, "token": Tone.PLAIN, "unverified": Tone.WAITING}
+
+
+def contacts_lines(contacts: Document, view: View) -> list[Line]:
+    """Return the edges by direction, each incoming one with what it allows."""
+    edges = items(contacts, "edges")
+    if not edges:
+        return [line("You have no contacts yet."), following("invite somebody with", "dispatch invite EMAIL")]
+    outgoing = [edge for edge in edges if text(edge, "direction") == "outgoing"]
+    incoming = [edge for edge in edges if text(edge, "direction") == "incoming"]
+    lines = _edges("You may dispatch to", outgoing, view, scopes=False)
+    if lines and incoming:
+        lines.append(line())
+    return lines + _edges("May dispatch to you", incoming, view, scopes=True)
+
+
+def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> list[Line]:
+    if not edges:
+        return []
+    columns = [Column(title.upper(), Cut.MIDDLE, 16), Column("KNOWN BY"), Column("STATUS"), Column("NOW")]
+    rows = table(columns, [_edge(edge) for edge in edges], view)
+    if not scopes:
+        return rows
+    lines = [rows[0]]
+    for edge, row in zip(edges, rows[1:], strict=True):
+        lines += [row, line("  ", *scopes_line(inner(edge, "scopes"), view))]
+    return lines
+
+
+def _edge(edge: Document) -> list[Line]:
+    alias, peer = text(edge, "alias"), text(edge, "peer")
+    trust, status = text(edge, "trust"), text(edge, "status")
+    online = edge.get("online")
+    now = "" if online is None else "online" if online is True else "offline"
+    return [
+        line(f"{visible(alias)} <{visible(peer)}>" if alias else visible(peer)),
+        line(Span(visible(trust), _TRUST.get(trust, Tone.PLAIN))),
+        line(Span(visible(status), _STATUS.get(status, Tone.PLAIN))),
+        line(Span(now, Tone.DONE if online is True else Tone.QUIET)),
+    ]
+
+
+def invited_lines(invitation: Document, email: str, view: View) -> list[Line]:
+    """Return what to pass on, and what happens next."""
+    deadline = moment_ms(invitation, "expires_at")
+    until = f", until {times.moment(deadline, view.now_ms)}" if deadline else ""
+    return [
+        line(f"Invitation for {visible(email)}, single use{until}. Nothing was mailed: pass it on yourself."),
+        following(
+            "they type",
+            f"dispatch accept-invitation '{visible(text(invitation, 'token'))}' --profile read-only",
+        ),
+        line(
+            "  the page   ",
+            visible(text(invitation, "link")),
+            Span("   (says what it means; holds no secret)", Tone.QUIET),
+        ),
+        line(Span("Whoever holds the token can accept in their name: send it to them alone.", Tone.WAITING)),
+    ]
+
+
+def invitations_lines(invitations: Document, view: View) -> list[Line]:
+    """Return what was sent and what was received, with the next command for each that waits."""
+    sent, received = items(invitations, "sent"), items(invitations, "received")
+    if not sent and not received:
+        return [line("No invitations."), following("invite somebody with", "dispatch invite EMAIL")]
+    lines: list[Line] = []
+    for title, found in (("SENT TO", sent), ("RECEIVED FROM", received)):
+        if not found:
+            continue
+        lines += [line()] if lines else []
+        columns = [Column("ID"), Column(title, Cut.MIDDLE, 12), Column("STATUS"), Column("UNTIL")]
+        lines += table(columns, [_invitation(invitation, view) for invitation in found], view)
+    waiting = [invitation for invitation in received if text(invitation, "status") == "pending"]
+    if waiting:
+        known = visible(text(waiting[0], "invitation_id")[:8])
+        lines += [
+            following("accept with", f"dispatch accept-invitation {known} --profile read-only"),
+            following("or", f"dispatch decline-invitation {known}"),
+        ]
+    return lines
+
+
+def _invitation(invitation: Document, view: View) -> list[Line]:
+    status = text(invitation, "status")
+    deadline = moment_ms(invitation, "expires_at")
+    tone = Tone.WAITING if status == "pending" else Tone.DONE if status == "confirmed" else Tone.QUIET
+    return [
+        line(visible(text(invitation, "invitation_id")[:8])),
+        line(visible(text(invitation, "peer"))),
+        line(Span(visible(status), tone)),
+        line(times.moment(deadline, view.now_ms) if deadline and status == "pending" else ""),
+    ]
+
+
+def accepted_lines(edge: Document, view: View) -> list[Line]:
+    """Return what was just allowed, in words, and how to take it back."""
+    peer = visible(text(edge, "peer"))
+    return [
+        line(f"{peer} may now dispatch to you ", Span(f"({visible(text(edge, 'trust'))})", Tone.QUIET), "."),
+        line("  ", *scopes_line(inner(edge, "scopes"), view)),
+        line("  Each task still waits until you accept it."),
+        following("take it back with", f"dispatch revoke {peer}"),
+    ]

@@ -1,0 +1,89 @@
+"""Status, outcome and the rest of the closed vocabularies, in the words and tones of a reader."""
+
+from dispatch_cli.render.fields import Document, inner, items, text
+from dispatch_cli.render.lines import Span, Tone
+from dispatch_cli.render.text import visible
+from dispatch_protocol import loopback
+
+_TONES = {
+    "waiting": Tone.QUIET,
+    "held": Tone.WAITING,
+    "queued": Tone.QUIET,
+    "sent": Tone.QUIET,
+    "delivered": Tone.WAITING,
+    "accepted": Tone.RUNNING,
+    "running": Tone.RUNNING,
+    "waiting_approval": Tone.WAITING,
+    "waiting_input": Tone.WAITING,
+    "completed": Tone.DONE,
+    "failed": Tone.FAILED,
+    "refused": Tone.FAILED,
+    "declined": Tone.FAILED,
+    "expired": Tone.QUIET,
+    "cancelled": Tone.QUIET,
+    "conflict": Tone.DANGER,
+}
+_MINE = {
+    "delivered": "waits for you",
+    "waiting_approval": "asks you",
+    "waiting_input": "needs you",
+    "sent": "waits for you",
+}
+_THEIRS = {
+    "queued": "queued, goes out when the broker answers",
+    "sent": "sent, not yet received",
+    "delivered": "received, waits for a decision",
+    "waiting_approval": "waits for an approval there",
+    "waiting_input": "needs input there",
+    "waiting": "waits for another dispatch",
+}
+
+
+def is_for_me(dispatch: Document, box: str | None = None) -> bool:
+    """Say whether this machine's human decides about the dispatch."""
+    if box is not None:
+        return box == "inbox"
+    return text(dispatch, "box") in {"inbox", "own"} or text(dispatch, "to") == "me"
+
+
+def status_span(dispatch: Document, *, mine: bool) -> Span:
+    """Return the status in words, with the outcome where it adds something."""
+    status = text(dispatch, "status")
+    outcome = text(dispatch, "outcome")
+    said = (_MINE if mine else _THEIRS).get(status) or visible(status.replace("_", " ")) or "unknown"
+    if status in {"failed", "completed"} and outcome not in {"", "failed", "success"}:
+        said += f" ({visible(outcome.replace('_', ' '))})"
+    if dispatch.get("cancel_requested") is True and status not in {"cancelled", "completed", "failed"}:
+        said += " · cancel requested"
+    return Span(said, _TONES.get(status, Tone.PLAIN))
+
+
+def short_id(dispatch: Document) -> str:
+    """Return the eight characters that people type."""
+    return visible(text(dispatch, "short_id") or loopback.short_id(text(dispatch, "dispatch_id")))
+
+
+def typed_id(dispatch_id: str) -> str:
+    """Return the shortest prefix worth suggesting in a command: the eight characters of every table."""
+    return visible(loopback.short_id(dispatch_id))
+
+
+def reason(dispatch: Document) -> str:
+    """Return why a dispatch ended as it did, if anybody said."""
+    decision, result = inner(dispatch, "decision"), inner(dispatch, "result")
+    for found in (text(decision, "reason"), text(result, "summary")):
+        if found:
+            return found
+    for receipt in reversed(items(dispatch, "receipts")):
+        if text(receipt, "detail"):
+            return text(receipt, "detail")
+    return ""
+
+
+def approval_words(approval: str) -> str:
+    """Return what an approval mode means for the one who grants it."""
+    return {
+        "manual": "you approve each call",
+        "review": "you approve the changes at the end",
+        "auto": "nothing asks",
+    }.get(approval, visible(approval))

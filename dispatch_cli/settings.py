@@ -1,0 +1,148 @@
+"""What may be set, and where each value comes from: flag, environment, `config.json`, default.
+
+The daemon validates the same names with the same bounds when it starts; here they are checked so that a
+mistake is refused where it is made. A test holds both lists against each other.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch_cli.errors import CliError
+from dispatch_cli.home import Home
+
+DEFAULT_LOCAL_PORT = 8001
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: how a typed value becomes what is stored, and what holds when nothing is set."""
+
+    parse: Callable[[str], Any]
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value and where it came from."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"it should be one of {', '.join(words)}")
+        return value
+
+    return parse
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 65_535):
+        raise ValueError("it should be a port from 0 (any) to 65535")
+    return int(value)
+
+
+def _broker(value: str) -> str:
+    if not value.startswith(("http://", "https://")) or any(character.isspace() for character in value):
+        raise ValueError("it should look like https://broker.example.org")
+    return value.rstrip("/")
+
+
+def _text(value: str) -> str:
+    if not value or not value.isprintable():
+        raise ValueError("it should be one line of text")
+    return value
+
+
+def _name(value: str) -> str:
+    if len(value) > 64:
+        raise ValueError("it should have at most 64 characters")
+    return _text(value)
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "broker": Setting(_broker, None, "the broker that login signs in to"),
+    "local_port": Setting(_port, DEFAULT_LOCAL_PORT, "the port of the daemon's door for browsers"),
+    "key_backend": Setting(_one_of("auto", "keyring", "file"), "auto", "where keys are kept"),
+    "approval_ui": Setting(_one_of("picker", "form", "local"), "picker", "how an agent's session asks"),
+    "device_name": Setting(_name, None, "what this machine is called (its host name by default)"),
+    "ca_bundle": Setting(_text, None, "certificates of a private authority, as a file"),
+}
+
+
+def known(key: str) -> Setting:
+    """Return a setting.
+
+    Raises `CliError` (`config_unknown`) for a name that is none, and names the nearest.
+    """
+    setting = SETTINGS.get(key)
+    if setting is None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(key, SETTINGS, n=1)
+        meant = f' "{near[0]}" is the nearest one.' if near else ""
+        raise CliError(
+            "config_unknown",
+            f'There is no setting "{key}".{meant} There are: {", ".join(SETTINGS)}.',
+            hint=f"dispatch config get {near[0]}" if near else "dispatch config get",
+        )
+    return setting
+
+
+def find(key: str, home: Home, flags: Mapping[str, Any]) -> Found:
+    """Return the value that counts, and its origin."""
+    setting = known(key)
+    if flags.get(key) is not None:
+        return Found(key, flags[key], "flag")
+    variable = os.environ.get(f"DISPATCH_{key.upper()}")
+    if variable:
+        return Found(key, _parsed(key, setting, variable, f"DISPATCH_{key.upper()}"), "environment")
+    config = home.config()
+    if config.get(key) is not None:
+        return Found(key, config[key], "config.json")
+    return Found(key, setting.default, "default")
+
+
+def _parsed(key: str, setting: Setting, value: str, source: str) -> Any:
+    try:
+        return setting.parse(value)
+    except ValueError as error:
+        raise CliError(
+            "config_invalid",
+            f"{key} (from {source}): {error}.",
+            hint=f"dispatch config get {key} --show-origin",
+        ) from error
+
+
+def change(key: str, value: str | None, home: Home) -> Any:
+    """Store a value (None forgets it) in `config.json`, and return it.
+
+    The file is replaced in one step and readable by its owner alone; other keys are kept.
+    """
+    setting = known(key)
+    stored = None if value is None else _parsed(key, setting, value, "the command line")
+    home.create()
+    config = {name: kept for name, kept in home.config().items() if name != key}
+    if stored is not None:
+        config[key] = stored
+    text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    try:
+        descriptor, beside = tempfile.mkstemp(prefix=".config.json.", dir=home.path)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, home.config_path)
+    except OSError as error:
+        raise CliError(
+            "home_unusable", f"{home.config_path} cannot be written: {error.strerror or error}."
+        ) from error
+    return stored
