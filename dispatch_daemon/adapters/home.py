@@ -68,8 +68,8 @@ def write_private(path: Path, data: bytes) -> None:
 def read_private(path: Path, *, max_bytes: int) -> bytes | None:
     """Read a file that only we can read, or return None where there is none.
 
-    Raises `HomeError`: `file_exposed` if it is a link, another user's, or open to others, `home_unusable` if it
-    cannot be read or is larger than `max_bytes`.
+    Raises `HomeError` (`home_unusable`) if it is a link, another user's, open to others, larger than `max_bytes`, or
+    cannot be read.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -88,10 +88,10 @@ def read_private(path: Path, *, max_bytes: int) -> bytes | None:
 def _refuse_exposed(path: Path, found: os.stat_result) -> None:
     """Refuse a file whose content another user may know or may have chosen."""
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-        raise HomeError("file_exposed", f"{path} is not a plain file of ours.", hint=f"ls -l {path}")
+        raise HomeError("home_unusable", f"{path} is not a plain file of ours.", hint=f"ls -l {path}")
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise HomeError(
-            "file_exposed",
+            "home_unusable",
             f"{path} can be read or changed by other users (mode {stat.S_IMODE(found.st_mode):04o}).",
             hint=f"chmod 600 {path}",
         )

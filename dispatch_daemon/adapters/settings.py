@@ -9,7 +9,6 @@ import difflib
 import json
 import os
 import platform
-import urllib.parse
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +16,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
+from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
 from dispatch_protocol.encoding import JSON, loads
-from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.errors import LocalError, MalformedError
 
 CONFIG_NAME: Final = "config.json"
 CONFIG_MAX_BYTES: Final = 64 * 1024
@@ -47,19 +47,11 @@ class SettingsError(HomeError):
 
 
 def _broker_url(text: str) -> str:
-    """Accept an http(s) address of a broker and spell it one way: lower case, no slash at the end."""
+    """Accept a broker's address as people type it."""
     try:
-        url = urllib.parse.urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        raise ValueError("it is not an address") from error
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise ValueError("it should look like https://broker.example.org")
-    if url.username is not None or url.password is not None or url.query or url.fragment:
-        raise ValueError("it should hold no user name, password, query or fragment")
-    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    place = host if port is None else f"{host}:{port}"
-    return f"{url.scheme}://{place}{url.path.rstrip('/')}"
+        return repair(text)
+    except LocalError as error:
+        raise ValueError(error.detail) from error
 
 
 def _device_name() -> str:

@@ -66,7 +66,7 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o640)
     with pytest.raises(HomeError, match="mode 0640") as refused:
         read_private(path, max_bytes=10)
-    assert refused.value.code == "file_exposed"
+    assert refused.value.code == "home_unusable"
     assert refused.value.hint == f"chmod 600 {path}"
 
 

@@ -1,0 +1,91 @@
+"""What is checked before a request is even read: who connects, which name they dialled, which page sent them.
+
+Any web page may send requests to 127.0.0.1, and any name may be made to resolve to it. So the door answers only to
+its own exact names, only to pages it served itself, only to the user it belongs to, and only with the token that
+this user alone can read. Comparing `Host` with a prefix, or with `Origin`, would stop none of this.
+"""
+
+import hmac
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from dispatch_daemon.adapters.home import read_private, write_private
+from dispatch_daemon.adapters.loopback.peer import peer_uid
+from dispatch_daemon.ports import ServiceError
+from dispatch_protocol.errors import LocalError
+
+TOKEN_NAME: Final = "local.token"
+_TOKEN_CHARS: Final = range(32, 129)
+
+
+def local_token(home: Path) -> str:
+    """Return the token of the local door, made once for a home and readable by its owner alone.
+
+    A file that is too short to be a secret is replaced. Raises `HomeError` if others can read it.
+    """
+    path = home / TOKEN_NAME
+    kept = (read_private(path, max_bytes=1024) or b"").strip()
+    if len(kept) in _TOKEN_CHARS and kept.isascii():
+        return kept.decode("ascii")
+    token = secrets.token_urlsafe(32)
+    write_private(path, f"{token}\n".encode())
+    return token
+
+
+class Guard:
+    """Refuses whoever is not this user, speaking to this door, by its name.
+
+    Every refusal is a `ServiceError`: `other_user`, `wrong_host`, `wrong_origin` or `token_wrong`.
+    """
+
+    def __init__(self, token: str, *, port: int) -> None:
+        self._token = token.encode()
+        self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
+        self._origins = frozenset(f"http://{host}" for host in self._hosts)
+
+    def check_caller(self, connection: socket.socket) -> None:
+        """Refuse a process of another user; root is another user too, unless we are root."""
+        try:
+            uid = peer_uid(connection)
+        except (LocalError, OSError) as error:
+            raise ServiceError("other_user", "The system cannot say whose connection this is.") from error
+        if uid is not None and uid != os.geteuid():
+            raise ServiceError("other_user", "This door belongs to another user of this machine.")
+
+    def check_request(self, request: web.BaseRequest, *, over_tcp: bool) -> None:
+        """Refuse a wrong name, a foreign page or a wrong token; on the Unix socket the token may be absent."""
+        headers = request.headers
+        if over_tcp and not self._named_exactly(headers):
+            raise ServiceError(
+                "wrong_host", "This door answers only to 127.0.0.1 and localhost with its own port."
+            )
+        if any(origin not in self._origins for origin in headers.getall("Origin", [])):
+            raise ServiceError("wrong_origin", "Another page may not use this door.")
+        if headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+            raise ServiceError("wrong_origin", "Another page may not use this door.")
+        self._check_token(headers, needed=over_tcp)
+
+    def _named_exactly(self, headers: "CIMultiDictProxy[str]") -> bool:
+        """Whether exactly one `Host` is given and it is one of ours, port included."""
+        hosts = headers.getall("Host", [])
+        return len(hosts) == 1 and hosts[0].lower() in self._hosts
+
+    def _check_token(self, headers: "CIMultiDictProxy[str]", *, needed: bool) -> None:
+        """Compare in constant time, as bytes: a header may hold anything, and text comparison refuses non-ASCII."""
+        given = headers.getall("Authorization", [])
+        if not given and not needed:
+            return
+        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        spelled = token.strip().encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(spelled, self._token) or scheme.lower() != "bearer":
+            raise ServiceError(
+                "token_wrong",
+                f"This door needs the token of its home, {TOKEN_NAME}, as a bearer token.",
+                hint="dispatch doctor",
+            )

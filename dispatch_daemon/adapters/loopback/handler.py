@@ -1,0 +1,111 @@
+"""From a request to its answer: guarded, routed, checked, carried out by one call of the service.
+
+Whatever goes wrong becomes a problem document here. The order matters: nothing of a request is read before the guard
+has let its caller in.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiohttp import web
+
+from dispatch_daemon.adapters.loopback.connection import Connection
+from dispatch_daemon.adapters.loopback.events import Watchers
+from dispatch_daemon.adapters.loopback.exchange import (
+    answer,
+    incident,
+    parse_body,
+    parse_query,
+    problem,
+    read_body,
+    refusal_of,
+)
+from dispatch_daemon.adapters.loopback.guard import Guard
+from dispatch_daemon.adapters.loopback.routes import Kind, Route, find_route
+from dispatch_daemon.ports import DoorService, JsonObject, ServiceError
+from dispatch_protocol.errors import DispatchError
+
+KEY_CHARS: Final = 128
+
+
+class Handler:
+    """Answers the requests of one socket."""
+
+    def __init__(
+        self, service: DoorService, guard: Guard, watchers: Watchers, *, over_tcp: bool, body_timeout_s: float
+    ) -> None:
+        self._service = service
+        self._guard = guard
+        self._watchers = watchers
+        self._over_tcp = over_tcp
+        self._body_timeout_s = body_timeout_s
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request; every failure is a problem document."""
+        try:
+            self._check_caller(request)
+            self._guard.check_request(request, over_tcp=self._over_tcp)
+            return await self._answer(request)
+        except ServiceError as error:
+            return problem(error)
+        except DispatchError as error:
+            return problem(refusal_of(error))
+        except (ConnectionError, asyncio.CancelledError):
+            raise  # nobody is there to be answered
+        except Exception as error:  # noqa: BLE001 - the last resort; it is logged with its traceback
+            return incident(error)
+
+    @staticmethod
+    def _check_caller(request: web.BaseRequest) -> None:
+        """Refuse a caller that was judged unfit when the connection was made."""
+        connection = request.protocol
+        if isinstance(connection, Connection) and connection.refusal is not None:
+            raise connection.refusal
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query = request.raw_path.partition("?")
+        route, arguments = find_route(request.method, path)
+        if route.query is not None:
+            arguments |= parse_query(route.query, query).arguments()
+        match route.kind:
+            case Kind.HEALTH:
+                return answer({"ok": True})
+            case Kind.DESCRIPTION:
+                return answer(_description())
+            case Kind.STREAM:
+                return await self._watchers.serve(request, self._service.subscribe(**arguments))
+            case Kind.CALL:
+                return await self._call(request, route, arguments)
+
+    async def _call(self, request: web.BaseRequest, route: Route, arguments: dict[str, Any]) -> web.Response:
+        """Call the one method of the service that the route names."""
+        if route.body is not None:
+            data = await read_body(request, timeout_s=self._body_timeout_s)
+            arguments |= parse_body(route.body, data).arguments()
+        if route.keyed:
+            arguments["idempotency_key"] = _key(request)
+        value: JsonObject = await getattr(self._service, route.operation)(**arguments)
+        return answer(value, status=route.status)
+
+
+def _key(request: web.BaseRequest) -> str | None:
+    """Read the `Idempotency-Key`, which makes a retry harmless."""
+    keys = request.headers.getall("Idempotency-Key", [])
+    if not keys:
+        return None
+    if (
+        len(keys) > 1
+        or not 0 < len(keys[0]) <= KEY_CHARS
+        or not (keys[0].isascii() and keys[0].isprintable())
+    ):
+        raise ServiceError(
+            "bad_request", f"An Idempotency-Key should be 1 to {KEY_CHARS} printable ASCII characters."
+        )
+    return keys[0]
+
+
+def _description() -> JsonObject:
+    """Describe the door; the description is built only when somebody asks, and imports what only it needs."""
+    from dispatch_daemon.adapters.loopback.openapi import describe
+
+    return describe()

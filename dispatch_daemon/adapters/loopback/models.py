@@ -1,0 +1,221 @@
+"""What may be asked of the door, as strict frozen models: the outside is checked here and nowhere deeper.
+
+The strict JSON loader has already refused duplicate keys, NaN and lone surrogates; these models refuse unknown
+fields, wrong types and over-long text, and `arguments()` turns each into arguments of one method of `DoorService`.
+Field names are the long flags of the command line with underscores. Models are built on first use: an idle daemon
+does not pay for those that nobody has sent yet.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+
+from dispatch_daemon.ports import ScopeChoice, SendRequest
+from dispatch_protocol import limits
+
+PAGE: Final = 50
+PAGE_MAX: Final = 200
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _no_nul(text: str) -> str:
+    """Refuse NUL, which ends a text for the system below us and for nobody else."""
+    if "\x00" in text:
+        raise ValueError("it should hold no NUL character")
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Refuse control characters in what is a name or an address."""
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("it should hold no control characters")
+    return text
+
+
+def _moment(text: str) -> str:
+    """Accept an RFC 3339 moment that names its time zone."""
+    moment_ms(text)
+    return text
+
+
+def moment_ms(text: str) -> int:
+    """Return an RFC 3339 moment as milliseconds since 1970; raises ValueError with a sentence."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("it should look like 2026-01-02T03:04:05Z") from error
+    if moment.tzinfo is None:
+        raise ValueError("it should name its time zone, as in 2026-01-02T03:04:05Z")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Address = Annotated[Line, Field(min_length=1, max_length=limits.ADDRESS_CHARS)]
+Name = Annotated[Line, Field(min_length=1, max_length=limits.NAME_CHARS)]
+Place = Annotated[Text, Field(min_length=1, max_length=limits.PATH_CHARS)]
+Reason = Annotated[Text, Field(max_length=limits.REASON_CHARS)]
+Url = Annotated[Line, Field(min_length=1, max_length=limits.URL_CHARS)]
+Token = Annotated[Line, Field(min_length=1, max_length=4_096)]
+Names = Annotated[list[Name], Field(max_length=limits.GRANT_TOOLS)]
+
+
+class Asked(BaseModel):
+    """A request's body or query: strict, frozen, and nothing it did not name."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments that this request stands for."""
+        return dict(self)
+
+
+class Nothing(Asked):
+    """An act that needs no words."""
+
+
+class Login(Asked):
+    """Sign in at a broker; `dev` is for a broker on this machine that sends no mail."""
+
+    broker: Url | None = None
+    email: Address
+    dev: bool = False
+    token: Token | None = None
+
+
+class Invite(Asked):
+    """Ask somebody for permission to send them tasks."""
+
+    email: Address
+    link_only: bool = False
+
+
+class PathChoice(Asked):
+    """One path of a grant; `ro` may be read, `rw` also changed."""
+
+    path: Place
+    mode: Literal["ro", "rw"] = "ro"
+
+
+class AcceptInvitation(Asked):
+    """Let the inviter send tasks, within scopes that a human chose: tools or a profile are required."""
+
+    token: Token
+    tools: Names | None = None
+    profile: Literal["read-only", "edit", "full"] | None = None
+    paths: Annotated[list[PathChoice], Field(max_length=limits.GRANT_PATHS)] = []
+    mcp_servers: Names | None = None
+    network: Annotated[list[Name], Field(max_length=limits.GRANT_HOSTS)] | None = None
+    approval: Literal["manual", "review", "auto"] | None = None
+    returns: Literal["status", "result", "trace"] | None = None
+    max_per_day: Annotated[int, Field(ge=1, le=limits.MAX_PER_DAY_LIMIT)] | None = None
+    expires_at: Annotated[str, AfterValidator(_moment)] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Gather the scopes into one choice."""
+        choice = ScopeChoice(
+            tools=self.tools,
+            profile=self.profile,
+            paths=[(entry.path, entry.mode) for entry in self.paths],
+            mcp_servers=self.mcp_servers,
+            network=self.network,
+            approval=self.approval,
+            returns=self.returns,
+            max_per_day=self.max_per_day,
+            expires_at_ms=None if self.expires_at is None else moment_ms(self.expires_at),
+        )
+        return {"token": self.token, "choice": choice}
+
+
+class DeclineInvitation(Asked):
+    """Turn an invitation down; no edge is made."""
+
+    token: Token
+
+
+class Revoke(Asked):
+    """End the edge from a peer, or with `outgoing` give up one's own edge to them."""
+
+    peer: Name
+    outgoing: bool = False
+
+
+class Send(Asked):
+    """One dispatch: the task as written, for whom, and what goes with it. `expires` and `timeout` are seconds."""
+
+    recipient: Name
+    task: Annotated[Text, Field(min_length=1, max_length=limits.TASK_CHARS)]
+    steps: Annotated[list[dict[str, Any]], Field(max_length=limits.STEPS)] | None = None
+    background: Annotated[Text, Field(max_length=limits.BACKGROUND_CHARS)] | None = None
+    link: Annotated[
+        list[Annotated[Line, Field(min_length=1, max_length=limits.LINK_CHARS)]],
+        Field(max_length=limits.LINKS, validation_alias=AliasChoices("link", "links")),
+    ] = []
+    deliverable: Annotated[Text, Field(max_length=limits.DELIVERABLE_CHARS)] | None = None
+    project: Annotated[Line, Field(max_length=limits.PROJECT_CHARS)] | None = None
+    meta: Annotated[
+        dict[
+            Annotated[Line, Field(min_length=1, max_length=limits.META_KEY_CHARS)],
+            Annotated[Text, Field(max_length=limits.META_VALUE_CHARS)],
+        ],
+        Field(max_length=limits.META_PAIRS),
+    ] = {}
+    expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
+    timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Gather the fields into one request."""
+        request = SendRequest(
+            recipient=self.recipient,
+            task=self.task,
+            steps=self.steps,
+            background=self.background,
+            links=self.link,
+            deliverable=self.deliverable,
+            project=self.project,
+            meta=self.meta,
+            expires_s=self.expires,
+            timeout_s=self.timeout,
+        )
+        return {"request": request}
+
+
+class Accept(Asked):
+    """Run a dispatch here; `cwd` is the run directory, `caller_cwd` where the person stood when accepting."""
+
+    cwd: Place | None = None
+    caller_cwd: Place | None = None
+
+
+class Because(Asked):
+    """Decline or cancel, with a reason if one is given."""
+
+    reason: Reason | None = None
+
+
+class Decide(Asked):
+    """Answer one question; `grant` says how far an approval reaches."""
+
+    decision: Literal["approve", "deny"]
+    grant: Literal["once", "always", "session"] | None = None
+    reason: Reason | None = None
+    dispatch_id: Name | None = None
+
+
+class Listing(Asked):
+    """One page of a list, newest first; `cursor` is the `next` of the page before."""
+
+    box: Literal["inbox", "sent"] = "inbox"
+    cursor: Name | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX, strict=False)] = PAGE
+
+
+class Watching(Asked):
+    """Which dispatch to watch; everything if none is named."""
+
+    dispatch: Name | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Name the dispatch as the daemon does."""
+        return {"dispatch_id": self.dispatch}

@@ -1,0 +1,19 @@
+"""The link to the relay: one WebSocket session that is lost and found again without anybody noticing more than a pause.
+
+`dial` knows addresses, proxies and certificates; `conversation` is one session from its challenge to its end; `link`
+keeps one going; `login` is the one plain HTTP request. What goes through here is sealed already: the link moves bytes.
+"""
+
+from dispatch_daemon.adapters.relay.errors import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.adapters.relay.link import LinkPhase, LinkState, RelayLink, Timing
+from dispatch_daemon.adapters.relay.login import login_dev
+
+__all__ = [
+    "LinkPhase",
+    "LinkState",
+    "RelayLink",
+    "RelayRejectedError",
+    "RelayUnreachableError",
+    "Timing",
+    "login_dev",
+]

@@ -1,0 +1,24 @@
+"""The two ways in which a relay fails us: it cannot be reached, which passes, or it said no, which it means."""
+
+from typing import Final
+
+from dispatch_protocol.errors import RelayError
+
+UNREACHABLE: Final = "broker_unreachable"
+
+
+class RelayUnreachableError(RelayError):
+    """Nobody answered: whatever was asked may or may not have happened, and is asked again later."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what happened on the way."""
+        super().__init__(UNREACHABLE, detail)
+
+
+class RelayRejectedError(RelayError):
+    """The relay answered no: `code` is its word for why, `status` the HTTP status of that word."""
+
+    def __init__(self, code: str, status: int, detail: str) -> None:
+        """Keep the relay's own words; they are its claim, not our finding."""
+        super().__init__(code, detail)
+        self.status = status

@@ -1,0 +1,304 @@
+"""A small real daemon behind the door's port: it answers in the shapes of the contract and remembers what it was asked.
+
+It keeps no journal and signs nothing; what it does keep (dispatches, watchers) behaves. `fail_with` makes the next
+call raise, `publish` moves every watcher.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from dispatch_daemon.ports import JsonObject, ScopeChoice, SendRequest, ServiceError, Update
+
+DISPATCH = "4f2a91c0-0000-8000-8000-000000000001"
+OTHER = "4f2a91c0-0000-8000-8000-000000000002"
+EDGE = "5e2a91c0-0000-8000-8000-000000000001"
+INVITATION = "6e2a91c0-0000-8000-8000-000000000001"
+KEY = "ab" * 32
+WHEN = "2026-01-02T03:04:05.678Z"
+
+SCOPES: JsonObject = {
+    "tools": ["Glob", "Grep", "Read"],
+    "mcp_servers": [],
+    "paths": [{"path": "/srv/api", "mode": "ro"}],
+    "network": [],
+    "approval": "manual",
+    "returns": "result",
+    "max_per_day": 50,
+    "expires_at": None,
+}
+APPROVAL: JsonObject = {
+    "dispatch_id": DISPATCH,
+    "request_id": "r1",
+    "kind": "tool",
+    "from": "alice@example.org",
+    "tool": "Read",
+    "input": {"file_path": "a"},
+    "title": "Read a",
+    "description": None,
+    "payload": None,
+    "device": "laptop",
+    "flags": [],
+    "expires_at": WHEN,
+    "grants": ["once", "always", "session"],
+}
+LISTED: JsonObject = {
+    "dispatch_id": DISPATCH,
+    "short_id": "4f2a91c0",
+    "from": "alice@example.org",
+    "to": "bob@example.org",
+    "task": "look",
+    "status": "delivered",
+    "outcome": None,
+    "created_at": WHEN,
+    "expires_at": WHEN,
+    "thread_id": "00" * 16,
+    "after": [],
+    "attachments": [],
+}
+WHOLE: JsonObject = {
+    **LISTED,
+    "runs": [
+        {
+            "run_id": "run1",
+            "status": "running",
+            "outcome": None,
+            "device": "laptop",
+            "agent": "steps",
+            "cwd": "/srv/api",
+            "started_at": WHEN,
+            "ended_at": None,
+            "last_heard": WHEN,
+            "usage": None,
+        }
+    ],
+    "events": [{"seq": 1, "at": WHEN, "run_id": "run1", "type": "message", "data": {"text": "hi"}}],
+    "approvals": [APPROVAL],
+    "artifacts": [
+        {
+            "name": "report.txt",
+            "kind": "output",
+            "mime_type": "text/plain",
+            "size_bytes": 3,
+            "sha256": KEY,
+            "download_url": None,
+        }
+    ],
+    "changeset": [{"op": "create", "path": "/srv/api/flaky.md", "flags": []}],
+    "receipts": [{"type": "delivered", "at": WHEN, "device": KEY, "digest": KEY}],
+    "decision": {"mode": "manual", "target": "/srv/api", "async": False, "reason": None},
+    "result": {"outcome": None, "summary": None},
+}
+PLACES: JsonObject = {
+    "running": True,
+    "pid": 1,
+    "version": "0.1.0",
+    "can_run": True,
+    "socket": "/home/bob/.dispatch/daemon.sock",
+    "door": "http://127.0.0.1:8001",
+}
+WHOAMI: JsonObject = {
+    "user": "bob@example.org",
+    "identity": KEY,
+    "device": {"id": KEY, "name": "laptop"},
+    "broker": None,
+    "daemon": PLACES,
+}
+
+
+class ScriptedService:
+    """Answers like a daemon; `calls` is what it was asked, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.fail_with: Exception | None = None
+        self.pause = asyncio.Event()
+        self.pause.set()
+        self.watchers: set[asyncio.Queue[Update | Exception]] = set()
+
+    async def _asked(self, name: str, **arguments: Any) -> None:
+        self.calls.append((name, arguments))
+        if self.fail_with is not None:
+            error, self.fail_with = self.fail_with, None
+            raise error
+        await self.pause.wait()
+
+    def _known(self, dispatch_id: str) -> None:
+        found = [known for known in (DISPATCH, OTHER) if known.startswith(dispatch_id)]
+        if not found:
+            raise ServiceError("not_found", f"No dispatch begins with {dispatch_id}.")
+        if len(found) > 1:
+            raise ServiceError("ambiguous", "Several dispatches begin like that.", candidates=found)
+
+    async def whoami(self) -> JsonObject:
+        await self._asked("whoami")
+        return WHOAMI
+
+    async def doctor(self) -> JsonObject:
+        await self._asked("doctor")
+        check: JsonObject = {
+            "name": "sandbox",
+            "ok": False,
+            "detail": "no bwrap",
+            "remedy": "apt install bubblewrap",
+        }
+        return {"ok": False, "checks": [check]}
+
+    async def daemon_status(self) -> JsonObject:
+        await self._asked("daemon_status")
+        return PLACES
+
+    async def stop(self) -> JsonObject:
+        await self._asked("stop")
+        return {**PLACES, "running": False}
+
+    async def login(self, *, broker: str | None, email: str, dev: bool, token: str | None) -> JsonObject:
+        await self._asked("login", broker=broker, email=email, dev=dev, token=token)
+        return {**WHOAMI, "user": email, "broker": broker}
+
+    async def recovery_key(self) -> JsonObject:
+        await self._asked("recovery_key")
+        return {"recovery_key": "AAAA-BBBB"}
+
+    async def contacts(self) -> JsonObject:
+        await self._asked("contacts")
+        edge: JsonObject = {
+            "edge_id": EDGE,
+            "direction": "incoming",
+            "peer": "alice@example.org",
+            "alias": None,
+            "trust": "token",
+            "online": True,
+            "status": "active",
+            "scopes": SCOPES,
+            "can_edit_scopes": True,
+        }
+        return {"edges": [edge]}
+
+    async def invitations(self) -> JsonObject:
+        await self._asked("invitations")
+        common: JsonObject = {
+            "invitation_id": INVITATION,
+            "peer": "a@b.c",
+            "status": "pending",
+            "expires_at": WHEN,
+        }
+        return {
+            "sent": [{**common, "link": "http://127.0.0.1:8000/i/6e2a"}],
+            "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a"}],
+        }
+
+    async def invite(self, *, email: str, link_only: bool) -> JsonObject:
+        await self._asked("invite", email=email, link_only=link_only)
+        return {
+            "invitation_id": INVITATION,
+            "link": "http://127.0.0.1:8000/i/6e2a",
+            "token": "dispatch1:http://127.0.0.1:8000/6e2a#ab.cd",
+            "emailed": False,
+            "expires_at": WHEN,
+        }
+
+    async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
+        await self._asked("accept_invitation", token=token, choice=choice)
+        if choice.tools is None and choice.profile is None:
+            raise ServiceError("scope_choice_required", "Nothing was chosen.")
+        return {"edge_id": EDGE, "peer": "alice@example.org", "scopes": SCOPES, "trust": "token"}
+
+    async def decline_invitation(self, *, token: str) -> JsonObject:
+        await self._asked("decline_invitation", token=token)
+        return {"invitation_id": INVITATION, "status": "declined"}
+
+    async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
+        await self._asked("revoke", peer=peer, outgoing=outgoing)
+        return {"edge_id": EDGE, "status": "revoked"}
+
+    async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
+        await self._asked("send", request=request, idempotency_key=idempotency_key)
+        return {"dispatch_id": DISPATCH, "status": "queued", "thread_id": "00" * 16, "expires_at": None}
+
+    async def dispatches(self, *, box: str, cursor: str | None, limit: int) -> JsonObject:
+        await self._asked("dispatches", box=box, cursor=cursor, limit=limit)
+        return {"dispatches": [LISTED], "next": None}
+
+    async def dispatch(self, *, dispatch_id: str) -> JsonObject:
+        await self._asked("dispatch", dispatch_id=dispatch_id)
+        self._known(dispatch_id)
+        return WHOLE
+
+    async def accept(self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None) -> JsonObject:
+        await self._asked("accept", dispatch_id=dispatch_id, cwd=cwd, caller_cwd=caller_cwd)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "running"}
+
+    async def decline(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
+        await self._asked("decline", dispatch_id=dispatch_id, reason=reason)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "declined"}
+
+    async def cancel(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
+        await self._asked("cancel", dispatch_id=dispatch_id, reason=reason)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "delivered", "cancel_requested": True}
+
+    async def result(self, *, dispatch_id: str) -> JsonObject:
+        await self._asked("result", dispatch_id=dispatch_id)
+        self._known(dispatch_id)
+        return {
+            "dispatch_id": DISPATCH,
+            "outcome": "success",
+            "summary": "Done.",
+            "files": [],
+            "bundle": None,
+        }
+
+    async def approvals(self) -> JsonObject:
+        await self._asked("approvals")
+        return {"approvals": [APPROVAL]}
+
+    async def decide(
+        self,
+        *,
+        request_id: str,
+        decision: str,
+        grant: str | None,
+        reason: str | None,
+        dispatch_id: str | None,
+    ) -> JsonObject:
+        await self._asked(
+            "decide",
+            request_id=request_id,
+            decision=decision,
+            grant=grant,
+            reason=reason,
+            dispatch_id=dispatch_id,
+        )
+        return {"request_id": request_id, "status": "approved"}
+
+    async def rules(self) -> JsonObject:
+        await self._asked("rules")
+        return {"rules": [{"rule_id": "rule1", "tool": "Read"}]}
+
+    async def remove_rule(self, *, rule_id: str) -> JsonObject:
+        await self._asked("remove_rule", rule_id=rule_id)
+        return {"rule_id": rule_id, "status": "removed"}
+
+    async def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:
+        await self._asked("subscribe", dispatch_id=dispatch_id)
+        if dispatch_id is not None:
+            self._known(dispatch_id)
+        queue: asyncio.Queue[Update | Exception] = asyncio.Queue()
+        self.watchers.add(queue)
+        try:
+            yield Update("snapshot", {"dispatches": [LISTED], "approvals": []})
+            while True:
+                update = await queue.get()
+                if isinstance(update, Exception):
+                    raise update
+                yield update
+        finally:
+            self.watchers.discard(queue)
+
+    def publish(self, data: JsonObject | Exception) -> None:
+        """Move every watcher, or break its stream."""
+        for queue in self.watchers:
+            queue.put_nowait(data if isinstance(data, Exception) else Update("change", data))
