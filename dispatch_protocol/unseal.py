@@ -7,9 +7,8 @@ only where the signer's chain comes from differs. `docs/PROTOCOL.md`, "Opening",
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, overload
 
 from nacl.bindings import crypto_aead_chacha20poly1305_ietf_decrypt
 from nacl.exceptions import CryptoError
@@ -18,57 +17,49 @@ from dispatch_protocol import hpke
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Envelope, Header, padme
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
+from dispatch_protocol.first_contact import verify_acceptance, verify_confirmation
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SealingKey
 from dispatch_protocol.limits import EXPIRY_GRACE_MS, EXPIRY_MAX_S
 from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, class_of, kind_of
 from dispatch_protocol.seal import PAYLOAD_NONCE, commitment, payload_key, wrap_info
-from dispatch_protocol.signing import Signed, verify
+from dispatch_protocol.signing import Signed, edge_id, verify
+from dispatch_protocol.standing import (
+    AcceptanceExpected,
+    ConfirmationExpected,
+    EdgeStanding,
+    EdgeStatus,
+    FirstContact,
+    Standing,
+)
+
+__all__ = [
+    "AcceptanceExpected",
+    "ConfirmationExpected",
+    "EdgeStanding",
+    "EdgeStatus",
+    "FirstContact",
+    "Opened",
+    "Standing",
+    "Unsealed",
+    "open_envelope",
+    "open_first_contact",
+    "unseal",
+]
+
 
 _FROM_DISPATCHER: Final = frozenset({Kind.TASK, Kind.CANCEL, Kind.ACK, Kind.CONFIRMATION})
 _FROM_TRUSTOR: Final = frozenset({Kind.DECISION, Kind.RECEIPT, Kind.RESULT, Kind.GRANT, Kind.ACCEPTANCE})
-
-
-class EdgeStatus(StrEnum):
-    """Where a trust edge stands."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
+_FIRST_CONTACT: Final = frozenset({Kind.ACCEPTANCE, Kind.CONFIRMATION})
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeStanding:
-    """One trust edge as our own books hold it: `dispatcher` may dispatch to `trustor`, who granted it.
+class Unsealed:
+    """An envelope that passed steps 1 to 6: nothing is known yet of who wrote it."""
 
-    `expires_ms` is the end of the grant, 0 for none.
-    """
-
-    edge: EdgeId
-    status: EdgeStatus
-    dispatcher: Genesis
-    trustor: Genesis
-    expires_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the recipient knows before it opens an envelope; all of it comes from its own journal and clock.
-
-    `peer` is the pinned chain that the header's device belongs to (one's own for one's own), or None if no contact has
-    that device. `edge` is the header's edge. `floor_ms` is the latest time in the journal: it is never earlier than
-    that. `seen` says that this D was opened before, `id_taken` that another D has its dispatch id.
-    """
-
-    own: Chain
-    peer: Chain | None
-    edge: EdgeStanding | None
-    now_ms: int
-    floor_ms: int
-    seen: bool
-    id_taken: bool = False
+    header: Header
+    signed: Signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +82,72 @@ class _Author:
 
 
 def open_envelope(
+    raw: bytes, *, device: DeviceId, sealing: Sequence[SealingKey], standing: Standing
+) -> Opened:
+    """Open an envelope for this device; `sealing` are its sealing keys, the newest first.
+
+    Raises:
+        MalformedError: step 1.
+        RefusedError: any later step, with its code; `answerable` says whether the author may be told.
+    """
+    return _open(raw, device, sealing, standing)
+
+
+def open_first_contact(
     raw: bytes,
     *,
     device: DeviceId,
     sealing: Sequence[SealingKey],
     standing: Standing,
+    expected: FirstContact,
 ) -> Opened:
-    """Open an envelope for this device; `sealing` are its sealing keys, the newest first.
+    """Open an acceptance of our invitation, or the confirmation of our acceptance, by the same list.
 
-    Raises MalformedError (step 1) or RefusedError with the code of the step that refuses, and nothing else.
-    Source: docs/PROTOCOL.md, "Opening"; the numbers are the same.
+    Of `standing`, the peer and the edge are not looked at: both come from the invitation. An acceptance that passes
+    proves the token exactly if it has a `mac`. Raises as `open_envelope` does; no refusal here is ever answered, since
+    the other side is nobody yet.
+    """
+    return _open(raw, device, sealing, standing, expected)
+
+
+def unseal(raw: bytes, *, device: DeviceId, sealing: Sequence[SealingKey]) -> Unsealed:
+    """Take an envelope's signed bytes out without judging them: steps 1 to 6 of the list.
+
+    Nobody vouches for what comes out. It is for reading the kind of a first contact, and for naming what was refused.
+
+    Raises:
+        MalformedError: step 1.
+        RefusedError: steps 2 to 6.
+    """
+    return _open(raw, device, sealing, None)
+
+
+@overload
+def _open(
+    raw: bytes,
+    device: DeviceId,
+    sealing: Sequence[SealingKey],
+    standing: None,
+    first_contact: None = None,
+) -> Unsealed: ...
+@overload
+def _open(
+    raw: bytes,
+    device: DeviceId,
+    sealing: Sequence[SealingKey],
+    standing: Standing,
+    first_contact: FirstContact | None = None,
+) -> Opened: ...
+def _open(
+    raw: bytes,
+    device: DeviceId,
+    sealing: Sequence[SealingKey],
+    standing: Standing | None,
+    first_contact: FirstContact | None = None,
+) -> Unsealed | Opened:
+    """Go down the list. Source: docs/PROTOCOL.md, "Opening"; the numbers are the same.
+
+    Without a standing it ends after step 6, where only the bytes have been judged.
     """
     # 1. Lengths: every field in its place, every bound kept, nothing after the end.
     envelope = Envelope.decode(raw)
@@ -115,7 +162,10 @@ def open_envelope(
     plaintext = _decrypt(envelope.ciphertext, clear, content_key)
     # 6. The plaintext is one signed document and zeros, exactly up to its Padmé length.
     signed = _strip(plaintext)
-    # 7. The signer's key is one that the pinned identity has, or had.
+    if standing is None:
+        return Unsealed(header, signed)
+    # 7. The signer's key is one that the pinned identity has, or had. At a first contact the code stands for the pin.
+    standing = standing if first_contact is None else _introduce(first_contact, signed, standing)
     author = _find_author(standing.peer, header)
     # 8. The signature holds.
     verify(header.from_device, signed)
@@ -129,9 +179,9 @@ def open_envelope(
         # 11. Both chains: the author's device is active, and so is every device that this was sealed to.
         _check_chains(header, body.head, author, standing.own, stated)
         # 12. The grant, in our own copy.
-        _check_grant(header, kind, author.chain.genesis, standing)
+        _check_grant(header, kind, author.chain.genesis, standing, introduced=first_contact is not None)
         # 13. Freshness, by our own clock and journal.
-        _check_fresh(header, kind, author.chain.genesis, standing)
+        _check_fresh(header, kind, standing)
     # 14. Each document counts once.
     _check_first(standing)
     return Opened(header, signed, kind, body, author.chain)
@@ -175,6 +225,32 @@ def _strip(plaintext: bytes) -> Signed:
     if len(plaintext) != padme(end) or plaintext.count(0, end) != len(plaintext) - end:
         raise RefusedError(RefusalCode.PADDING_BAD, "more than a signed document and its padding of zeros")
     return signed
+
+
+def _introduce(expected: FirstContact, signed: Signed, standing: Standing) -> Standing:
+    """Return a standing whose peer is the one that the carried or token-pinned chain and the code introduce."""
+    invitation = edge_id(expected.invitation.digest)
+    own = standing.own.genesis
+    # An invitation that has expired since does not make an old acceptance a new one.
+    now_ms = 0 if standing.seen else max(standing.now_ms, standing.floor_ms)
+    try:
+        if isinstance(expected, AcceptanceExpected):
+            accepted = verify_acceptance(
+                signed, invitation=expected.invitation, secret=expected.secret, now_ms=now_ms
+            )
+            edge = EdgeStanding(invitation, EdgeStatus.PENDING, own, accepted.chain.genesis)
+            return replace(standing, peer=accepted.chain, edge=edge)
+        verify_confirmation(
+            signed,
+            invitation=expected.invitation,
+            acceptance=expected.acceptance,
+            inviter=expected.inviter,
+            secret=expected.secret,
+        )
+        edge = EdgeStanding(invitation, EdgeStatus.PENDING, expected.inviter.genesis, own)
+        return replace(standing, peer=expected.inviter, edge=edge)
+    except MalformedError as error:
+        raise RefusedError(RefusalCode.SIGNER_UNKNOWN, f"no introduction: {error.detail}") from None
 
 
 def _find_author(peer: Chain | None, header: Header) -> "_Author":
@@ -233,7 +309,7 @@ def _check_chains(header: Header, head: Head, author: _Author, own: Chain, state
         raise RefusedError(RefusalCode.STALE_CHAIN, "sealed for another state of this identity's devices")
 
 
-def _check_grant(header: Header, kind: Kind, peer: Genesis, standing: Standing) -> None:
+def _check_grant(header: Header, kind: Kind, peer: Genesis, standing: Standing, *, introduced: bool) -> None:
     own, edge = standing.own.genesis, standing.edge
     if header.edge == EdgeId.SELF and peer == own:
         return  # one's own devices need no grant from each other
@@ -242,6 +318,8 @@ def _check_grant(header: Header, kind: Kind, peer: Genesis, standing: Standing) 
     speaker = edge.dispatcher if kind in _FROM_DISPATCHER else edge.trustor if kind in _FROM_TRUSTOR else peer
     if speaker != peer:
         raise RefusedError(RefusalCode.NO_EDGE, f"the trust edge {header.edge.uuid} points the other way")
+    if kind in _FIRST_CONTACT and not introduced:
+        raise RefusedError(RefusalCode.INVITATION_USED, "no first contact is expected here, or not any more")
     if kind is not Kind.TASK:
         return  # what concerns a dispatch or the edge itself passes whatever the edge's status
     if edge.status is EdgeStatus.PENDING:
@@ -253,14 +331,15 @@ def _check_grant(header: Header, kind: Kind, peer: Genesis, standing: Standing) 
         raise RefusedError(RefusalCode.EDGE_EXPIRED, "the trust edge has expired")
 
 
-def _check_fresh(header: Header, kind: Kind, peer: Genesis, standing: Standing) -> None:
+def _check_fresh(header: Header, kind: Kind, standing: Standing) -> None:
     now_ms = max(standing.now_ms, standing.floor_ms)
     if 0 < header.expires_ms < now_ms - EXPIRY_GRACE_MS:
         raise RefusedError(RefusalCode.EXPIRED, "it came after its expiry")
-    if kind is Kind.TASK and peer != standing.own.genesis:
-        latest_ms = now_ms + EXPIRY_MAX_S * 1000 + EXPIRY_GRACE_MS
-        if not 0 < header.expires_ms <= latest_ms:
-            raise RefusedError(RefusalCode.EXPIRY_TOO_FAR, f"its life is longer than {EXPIRY_MAX_S} s")
+    # A life is bounded when a task is read; here it is tied to our own clock, or one from the future would never end.
+    if kind is Kind.TASK and header.expires_ms > now_ms + EXPIRY_MAX_S * 1000 + EXPIRY_GRACE_MS:
+        raise RefusedError(
+            RefusalCode.EXPIRY_TOO_FAR, f"it would still be open in more than {EXPIRY_MAX_S} s"
+        )
 
 
 def _check_first(standing: Standing) -> None:
