@@ -5,64 +5,16 @@ The door knows HTTP and nothing else; the daemon knows dispatches and nothing of
 programs behind these ports instead of replacing parts of the daemon.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dispatch_protocol.encoding import JSON
 
+from .core.errors import ServiceError
+from .core.requests import ScopeChoice, SendRequest
+
 JsonObject = dict[str, JSON]
-
-
-class ServiceError(Exception):
-    """A request that the daemon understood and will not carry out.
-
-    `code` is a stable word of `dispatch_protocol.loopback`, which gives its HTTP status and exit code.
-    `detail` says what happened and why; `hint` is the next command to type.
-    """
-
-    def __init__(
-        self, code: str, detail: str, *, hint: str | None = None, candidates: Sequence[str] = ()
-    ) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code = code
-        self.detail = detail
-        self.hint = hint
-        self.candidates = tuple(candidates)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendRequest:
-    """A dispatch as a person composes it; absent fields are None or empty, never guessed."""
-
-    recipient: str
-    task: str
-    steps: Sequence[JsonObject] | None = None
-    background: str | None = None
-    links: Sequence[str] = ()
-    deliverable: str | None = None
-    project: str | None = None
-    meta: Mapping[str, str] = field(default_factory=dict)
-    expires_s: int | None = None
-    timeout_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeChoice:
-    """What the human chose to grant: explicit tools or a profile, never a silent default.
-
-    `paths` holds (absolute path, "ro" | "rw"); a None field was not mentioned.
-    """
-
-    tools: Sequence[str] | None = None
-    profile: str | None = None
-    paths: Sequence[tuple[str, str]] = ()
-    mcp_servers: Sequence[str] | None = None
-    network: Sequence[str] | None = None
-    approval: str | None = None
-    returns: str | None = None
-    max_per_day: int | None = None
-    expires_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +66,6 @@ class DoorService(Protocol):
     def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:
         """Yield one snapshot, then changes until the watcher leaves; unknown `dispatch_id`: `ServiceError`."""
         ...
+
+
+__all__ = ["DoorService", "JsonObject", "ScopeChoice", "SendRequest", "ServiceError", "Update"]

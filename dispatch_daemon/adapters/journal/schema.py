@@ -1,0 +1,86 @@
+"""The journal's tables, in SQL that a person can read with the `sqlite3` shell.
+
+Columns carry the names of the record's fields (`rows` checks that they agree). A new version is a new
+entry at the end of `MIGRATIONS`; entries that have been released never change.
+"""
+
+_FIRST = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dispatches (
+    digest TEXT PRIMARY KEY, dispatch_id TEXT NOT NULL UNIQUE, box TEXT NOT NULL, peer TEXT NOT NULL,
+    address TEXT NOT NULL, edge TEXT NOT NULL, state TEXT NOT NULL, signed BLOB NOT NULL, thread_id TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, arrived_ms INTEGER NOT NULL,
+    answer_seq INTEGER NOT NULL, answer_head TEXT NOT NULL, accepted_decisions INTEGER NOT NULL, decision TEXT,
+    outcome TEXT, summary TEXT, ended_code TEXT, ended_detail TEXT, cancel_requested INTEGER NOT NULL,
+    last_heard_ms INTEGER, idempotency_key TEXT UNIQUE
+) STRICT;
+CREATE INDEX dispatches_newest ON dispatches (arrived_ms DESC, digest);
+CREATE INDEX dispatches_by_box ON dispatches (box, arrived_ms DESC, digest);
+CREATE INDEX dispatches_by_edge ON dispatches (edge, box, arrived_ms);
+
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, digest TEXT NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL, cwd TEXT,
+    device TEXT, agent TEXT, outcome TEXT, code TEXT, detail TEXT, started_ms INTEGER, ended_ms INTEGER,
+    last_heard_ms INTEGER, scopes TEXT, confinement TEXT, changeset TEXT NOT NULL, changeset_digest TEXT,
+    left_behind TEXT NOT NULL, diffs TEXT NOT NULL, artifacts TEXT NOT NULL
+) STRICT;
+CREATE INDEX runs_by_dispatch ON runs (digest, created_ms, run_id);
+CREATE INDEX runs_unfinished ON runs (state) WHERE state NOT IN ('completed', 'failed', 'cancelled');
+
+CREATE TABLE events (
+    digest TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, type TEXT NOT NULL, data TEXT NOT NULL,
+    run_id TEXT, PRIMARY KEY (digest, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE approvals (
+    request_id TEXT PRIMARY KEY, digest TEXT NOT NULL, run_id TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
+    subject TEXT NOT NULL, payload TEXT NOT NULL, asked_ms INTEGER NOT NULL, deadline_ms INTEGER NOT NULL, tool TEXT,
+    flags TEXT NOT NULL, state TEXT NOT NULL, "grant" TEXT, reason TEXT, decided_ms INTEGER
+) STRICT;
+CREATE INDEX approvals_by_dispatch ON approvals (digest, asked_ms);
+CREATE INDEX approvals_open ON approvals (asked_ms) WHERE state = 'open';
+
+CREATE TABLE rules (
+    rule_id TEXT PRIMARY KEY, edge TEXT NOT NULL, tool TEXT NOT NULL, command TEXT, created_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX rules_by_edge ON rules (edge, tool);
+
+CREATE TABLE contacts (
+    genesis TEXT PRIMARY KEY, address TEXT NOT NULL, trust TEXT NOT NULL, chain TEXT NOT NULL,
+    pinned_ms INTEGER NOT NULL, alias TEXT UNIQUE, online INTEGER
+) STRICT;
+CREATE INDEX contacts_by_address ON contacts (address);
+
+CREATE TABLE edges (
+    edge TEXT PRIMARY KEY, direction TEXT NOT NULL, peer TEXT NOT NULL, address TEXT NOT NULL, status TEXT NOT NULL,
+    "grant" TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, path_identities TEXT NOT NULL
+) STRICT;
+CREATE INDEX edges_by_peer ON edges (peer, direction);
+
+CREATE TABLE invitations (
+    invitation_id TEXT PRIMARY KEY, direction TEXT NOT NULL, address TEXT NOT NULL, document TEXT NOT NULL,
+    status TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, link TEXT NOT NULL,
+    mac_required INTEGER NOT NULL, secret BLOB, accepted_by TEXT, acceptance TEXT
+) STRICT;
+
+CREATE TABLE answers (
+    digest TEXT PRIMARY KEY, about TEXT NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL, signed BLOB NOT NULL,
+    device TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, held INTEGER NOT NULL
+) STRICT;
+CREATE INDEX answers_about ON answers (about, seq);
+
+CREATE TABLE outbox (
+    digest TEXT PRIMARY KEY, about TEXT NOT NULL, recipient TEXT NOT NULL, edge TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, signed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE tasks (
+    kind TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT NULL, boot TEXT NOT NULL, lease_ms INTEGER,
+    not_before_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, state TEXT NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tasks_due ON tasks (state, not_before_ms);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)

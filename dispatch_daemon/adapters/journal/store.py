@@ -1,0 +1,304 @@
+"""The journal: what this daemon knows, owes and has promised, in one SQLite file.
+
+Reads are the questions the daemon asks; writes are whole decisions (`write`), committed together. The
+latest time ever written is kept as `floor_ms`, so that a clock set back cannot make an expired thing young.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from dispatch_daemon.core.effects import (
+    Effect,
+    Forget,
+    Note,
+    Plan,
+    Put,
+    Send,
+    Settle,
+    SettleAbout,
+    TaskKind,
+    Unplan,
+)
+from dispatch_daemon.core.records import (
+    AnswerRecord,
+    ApprovalRecord,
+    Box,
+    ContactRecord,
+    Direction,
+    DispatchRecord,
+    EdgeRecord,
+    EventRecord,
+    InvitationRecord,
+    RuleRecord,
+    RunRecord,
+)
+from dispatch_protocol.encoding import JSON
+
+from . import rows
+from .database import Database
+from .tasks import Tasks
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """Signed bytes that have to reach every active device of `recipient` (a genesis)."""
+
+    digest: str
+    about: str
+    recipient: str
+    edge: str
+    created_ms: int
+    expires_ms: int
+    signed: bytes
+
+
+class Journal:
+    """One home's memory. Use from the event loop's thread only."""
+
+    def __init__(self, path: Path, *, boot: str) -> None:
+        self.database = Database(path)
+        self.tasks = Tasks(self.database, boot=boot, epoch=0)
+
+    # -- meta ------------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> JSON:
+        """Return a remembered value (a JSON value), or None."""
+        found = self.database.read("SELECT value FROM meta WHERE key = ?", (key,))
+        return json.loads(found[0][0]) if found else None
+
+    def remember(self, key: str, value: JSON) -> None:
+        self.database.write(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, json.dumps(value, sort_keys=True)),
+        )
+
+    @property
+    def floor_ms(self) -> int:
+        """The latest time this journal has seen; no decision is taken at an earlier one."""
+        value = self.meta("floor_ms")
+        return value if isinstance(value, int) else 0
+
+    # -- writing decisions -----------------------------------------------------------------------------
+
+    def write(self, effects: Iterable[Effect], *, now_ms: int, signatures: dict[str, bytes]) -> None:
+        """Write the durable effects of one decision, all or none; `signatures` maps a Send's digest to S.
+
+        The caller awaits `database.committed()` before it answers or acts on the rest.
+        """
+        with self.database.together():
+            for effect in effects:
+                match effect:
+                    case Put(record):
+                        table = rows.TABLES[type(record)]
+                        self.database.write(table.upsert, table.row(record))
+                    case Forget(rule):
+                        self.database.write("DELETE FROM rules WHERE rule_id = ?", (rule.rule_id,))
+                    case Send():
+                        self._owe(effect, signatures[effect.digest])
+                    case Note():
+                        self._note(effect)
+                    case Settle(digest):
+                        self.drop_outbox(digest)
+                    case SettleAbout(about):
+                        for (digest,) in self.database.read(
+                            "SELECT digest FROM outbox WHERE about = ?", (about,)
+                        ):
+                            self.drop_outbox(digest)
+                    case Plan():
+                        self.tasks.plan(effect)
+                    case Unplan():
+                        self.tasks.unplan(effect)
+                    case _:
+                        pass  # acts on this process after the commit
+            if now_ms > self.floor_ms:
+                self.remember("floor_ms", now_ms)
+
+    def _note(self, note: Note) -> None:
+        event = EventRecord(
+            digest=note.digest,
+            seq=self.last_event_seq(note.digest) + 1,
+            at_ms=note.at_ms,
+            type=note.type,
+            data=note.data,
+            run_id=note.run_id,
+        )
+        self.database.write(rows.EVENTS.upsert, rows.EVENTS.row(event))
+
+    def _owe(self, send: Send, signed: bytes) -> None:
+        if send.keep is not None:
+            kept = replace(send.keep, signed=signed)
+            self.database.write(rows.ANSWERS.upsert, rows.ANSWERS.row(kept))
+        if not send.deliver:
+            return
+        self.database.write(
+            "INSERT INTO outbox (digest, about, recipient, edge, created_ms, expires_ms, signed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+            (
+                send.digest,
+                send.about or send.digest,
+                send.to,
+                send.edge,
+                send.created_ms,
+                send.expires_ms,
+                signed,
+            ),
+        )
+        self.tasks.plan(
+            Plan(kind=TaskKind.DEPOSIT, key=send.digest, not_before_ms=send.created_ms, payload={})
+        )
+
+    # -- dispatches ------------------------------------------------------------------------------------
+
+    def dispatch(self, digest: str) -> DispatchRecord | None:
+        return self._one(rows.DISPATCHES, "WHERE digest = ?", (digest,))
+
+    def dispatch_named(self, dispatch_id: str) -> DispatchRecord | None:
+        return self._one(rows.DISPATCHES, "WHERE dispatch_id = ?", (dispatch_id,))
+
+    def dispatches_like(self, prefix: str, limit: int = 16) -> list[DispatchRecord]:
+        """Return the dispatches whose id begins with `prefix` (hex digits and dashes only)."""
+        clause = "WHERE dispatch_id >= ? AND dispatch_id < ? ORDER BY arrived_ms DESC LIMIT ?"
+        return self._all(rows.DISPATCHES, clause, (prefix, prefix + "~", limit))
+
+    def dispatch_for_key(self, idempotency_key: str) -> DispatchRecord | None:
+        return self._one(rows.DISPATCHES, "WHERE idempotency_key = ?", (idempotency_key,))
+
+    def page(self, box: Box, *, before: tuple[int, str] | None, limit: int) -> list[DispatchRecord]:
+        """Return up to `limit` dispatches of a box, newest first, after the cursor (arrived_ms, digest)."""
+        moment, digest = before if before else (2**53, "")
+        clause = (
+            "WHERE box IN (?, 'own') AND (arrived_ms, digest) < (?, ?)"
+            " ORDER BY arrived_ms DESC, digest DESC LIMIT ?"
+        )
+        return self._all(rows.DISPATCHES, clause, (box, moment, digest, limit))
+
+    def unfinished(self) -> list[DispatchRecord]:
+        clause = "WHERE state NOT IN ('finished', 'refused', 'declined', 'expired', 'cancelled')"
+        return self._all(rows.DISPATCHES, f"{clause} ORDER BY arrived_ms", ())
+
+    def on_edge(self, edge: str) -> list[DispatchRecord]:
+        """Return the unfinished dispatches of one edge."""
+        return [record for record in self.unfinished() if record.edge == edge]
+
+    def arrivals(self, edge: str, since_ms: int) -> int:
+        """Return how many dispatches an edge brought since then (for the daily limit, by index)."""
+        ((count,),) = self.database.read(
+            "SELECT count(*) FROM dispatches WHERE edge = ? AND box = 'inbox' AND arrived_ms > ?"
+            " AND ended_code IS NOT 'daily_limit'",
+            (edge, since_ms),
+        )
+        return int(count)
+
+    def departures(self, edge: str, since_ms: int) -> int:
+        ((count,),) = self.database.read(
+            "SELECT count(*) FROM dispatches WHERE edge = ? AND box = 'sent' AND arrived_ms > ?",
+            (edge, since_ms),
+        )
+        return int(count)
+
+    # -- runs, events, approvals, rules ----------------------------------------------------------------
+
+    def run(self, run_id: str) -> RunRecord | None:
+        return self._one(rows.RUNS, "WHERE run_id = ?", (run_id,))
+
+    def runs(self, digest: str) -> list[RunRecord]:
+        return self._all(rows.RUNS, "WHERE digest = ? ORDER BY created_ms, run_id", (digest,))
+
+    def runs_unfinished(self) -> list[RunRecord]:
+        clause = "WHERE state NOT IN ('completed', 'failed', 'cancelled') ORDER BY created_ms"
+        return self._all(rows.RUNS, clause, ())
+
+    def events(self, digest: str, after_seq: int = 0) -> list[EventRecord]:
+        return self._all(rows.EVENTS, "WHERE digest = ? AND seq > ? ORDER BY seq", (digest, after_seq))
+
+    def last_event_seq(self, digest: str) -> int:
+        ((seq,),) = self.database.read("SELECT max(seq) FROM events WHERE digest = ?", (digest,))
+        return int(seq or 0)
+
+    def approval(self, request_id: str) -> ApprovalRecord | None:
+        return self._one(rows.APPROVALS, "WHERE request_id = ?", (request_id,))
+
+    def approvals_like(self, prefix: str) -> list[ApprovalRecord]:
+        clause = "WHERE request_id >= ? AND request_id < ? ORDER BY asked_ms LIMIT 16"
+        return self._all(rows.APPROVALS, clause, (prefix, prefix + "~"))
+
+    def approvals_open(self) -> list[ApprovalRecord]:
+        return self._all(rows.APPROVALS, "WHERE state = 'open' ORDER BY asked_ms", ())
+
+    def approvals_of(self, digest: str) -> list[ApprovalRecord]:
+        return self._all(rows.APPROVALS, "WHERE digest = ? ORDER BY asked_ms", (digest,))
+
+    def rules(self) -> list[RuleRecord]:
+        return self._all(rows.RULES, "ORDER BY created_ms", ())
+
+    def rules_on(self, edge: str) -> list[RuleRecord]:
+        return self._all(rows.RULES, "WHERE edge = ? ORDER BY created_ms", (edge,))
+
+    # -- people ----------------------------------------------------------------------------------------
+
+    def contact(self, genesis: str) -> ContactRecord | None:
+        return self._one(rows.CONTACTS, "WHERE genesis = ?", (genesis,))
+
+    def contacts(self) -> list[ContactRecord]:
+        return self._all(rows.CONTACTS, "ORDER BY address", ())
+
+    def edge(self, edge: str) -> EdgeRecord | None:
+        return self._one(rows.EDGES, "WHERE edge = ?", (edge,))
+
+    def edges(self, direction: Direction | None = None) -> list[EdgeRecord]:
+        if direction is None:
+            return self._all(rows.EDGES, "ORDER BY created_ms", ())
+        return self._all(rows.EDGES, "WHERE direction = ? ORDER BY created_ms", (direction,))
+
+    def invitation(self, invitation_id: str) -> InvitationRecord | None:
+        return self._one(rows.INVITATIONS, "WHERE invitation_id = ?", (invitation_id,))
+
+    def invitations(self) -> list[InvitationRecord]:
+        return self._all(rows.INVITATIONS, "ORDER BY created_ms DESC", ())
+
+    # -- evidence and outbox ---------------------------------------------------------------------------
+
+    def answer(self, digest: str) -> AnswerRecord | None:
+        return self._one(rows.ANSWERS, "WHERE digest = ?", (digest,))
+
+    def answers(self, about: str) -> list[AnswerRecord]:
+        return self._all(rows.ANSWERS, "WHERE about = ? ORDER BY device, seq, at_ms", (about,))
+
+    def outbox(self, digest: str) -> OutboxRow | None:
+        found = self.database.read(f"SELECT {_OUTBOX} FROM outbox WHERE digest = ?", (digest,))
+        return OutboxRow(**dict(zip(_OUTBOX_FIELDS, found[0], strict=True))) if found else None
+
+    def drop_outbox(self, digest: str) -> None:
+        """Forget one owed document: its recipient holds it, or it can no longer matter."""
+        self.tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))
+        self.database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
+
+    def owe_again_to(self, answer: AnswerRecord, *, to: str, edge: str, now_ms: int) -> None:
+        """Owe one of our own answers once more: its recipient asked again, or lost it."""
+        self.database.write(
+            f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, ?, ?, ?, ?, 0, ?) ON CONFLICT (digest) DO NOTHING",
+            (answer.digest, answer.about, to, edge, answer.at_ms, answer.signed),
+        )
+        self.tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=answer.digest, not_before_ms=now_ms, payload={}))
+
+    def owe_again(self, now_ms: int) -> None:
+        """Plan every remaining outbox row's deposit anew (the relay lost its memory)."""
+        for (digest,) in self.database.read("SELECT digest FROM outbox"):
+            self.tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=digest, not_before_ms=now_ms, payload={}))
+
+    # -- plumbing --------------------------------------------------------------------------------------
+
+    def _all(self, table: rows.Table[R], clause: str, parameters: Sequence[object]) -> list[R]:
+        return [table.record(row) for row in self.database.read(f"{table.select} {clause}", parameters)]
+
+    def _one(self, table: rows.Table[R], clause: str, parameters: Sequence[object]) -> R | None:
+        return next(iter(self._all(table, clause, parameters)), None)
+
+
+_OUTBOX_FIELDS = ("digest", "about", "recipient", "edge", "created_ms", "expires_ms", "signed")
+_OUTBOX = ", ".join(_OUTBOX_FIELDS)

@@ -1,0 +1,166 @@
+"""The wiring: every room of the daemon built once, started in order and stopped in the reverse order."""
+
+import asyncio
+import logging
+import secrets
+from pathlib import Path
+
+from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.home import write_private
+from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.adapters.keystore import Keystore
+from dispatch_daemon.adapters.loopback.server import Door
+from dispatch_daemon.adapters.settings import Settings
+from dispatch_daemon.core import decisions
+from dispatch_daemon.core.effects import Effect, TaskKind, Unplan
+from dispatch_daemon.core.intake import expiry_plan
+from dispatch_daemon.core.records import Box
+
+from .clock import Clock, life_name
+from .depositing import Depositor
+from .first_contact import FirstContact
+from .identity import open_identity
+from .incoming import Incoming
+from .linking import Linking
+from .people import People
+from .performer import Performer
+from .scheduler import Scheduler
+from .services.account import Account
+from .services.approvals import Approvals
+from .services.dispatches import Dispatches
+from .services.facade import Service
+from .services.trust import TrustDesk
+from .supervising import Supervisor
+from .watchers import Watchers
+
+TOKEN_NAME = "local.token"  # noqa: S105 - a file's name
+log = logging.getLogger("dispatch.daemon")
+
+
+class Daemon:
+    """One daemon of one home; `run` serves until `stop` is called.
+
+    The caller holds the home's lock. `port` is the wanted TCP port of the door, 0 for any.
+    """
+
+    def __init__(self, home: Path, settings: Settings, keystore: Keystore) -> None:
+        self._home = home
+        self._settings = settings
+        self._journal = Journal(home / "journal.db", boot=life_name())
+        keys, chain = open_identity(self._journal, keystore)
+        self._people = People(self._journal, keys, chain)
+        self._clock = Clock(self._journal)
+        self._watchers = Watchers()
+        self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
+        self._executor = Executor(home)
+        self._supervisor = Supervisor(
+            self._journal, self._people, self._clock, self._performer, self._executor
+        )
+        first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
+        incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
+        self._linking = Linking(
+            self._journal,
+            self._people,
+            self._clock,
+            incoming,
+            self._watchers,
+            ca_bundle=settings.ca_bundle,
+            on_open=lambda: self._scheduler.wake(),
+        )
+        self._depositor = Depositor(
+            self._journal, self._people, self._clock, self._performer, lambda: self._linking.link
+        )
+        self._scheduler = Scheduler(
+            self._journal,
+            self._clock,
+            {
+                TaskKind.DEPOSIT: self._depositor.deposit,
+                TaskKind.RELAY_CALL: self._depositor.call,
+                TaskKind.EXPIRE: self._expire,
+                TaskKind.RUN: self._supervisor.start,
+                TaskKind.HEARTBEAT: self._supervisor.heartbeat,
+                TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
+            },
+        )
+        self._performer.on_planned = self._scheduler.wake
+        self._stopping = asyncio.Event()
+        self._door = Door(
+            self._service(keystore), home=home, port=settings.local_port, token=self._door_token()
+        )
+
+    def _service(self, keystore: Keystore) -> Service:
+        account = Account(
+            self._home,
+            self._settings,
+            self._journal,
+            self._people,
+            keystore,
+            self._executor,
+            door=lambda: (self._door.url, str(self._door.socket)),
+            link=lambda: self._linking.link,
+            connect=self._linking.connect,
+            stop=self.stop,
+        )
+        trust = TrustDesk(self._journal, self._people, self._clock, self._performer, self._linking.online)
+        dispatches = Dispatches(
+            self._home,
+            self._journal,
+            self._people,
+            self._clock,
+            self._performer,
+            self._executor,
+            self._depositor.settled,
+        )
+        approvals = Approvals(self._journal, self._people, self._clock, self._performer)
+        return Service(self._journal, self._watchers, account, trust, dispatches, approvals)
+
+    def _door_token(self) -> str:
+        """Make the token of this life for callers over TCP; it is new at every start."""
+        token = secrets.token_urlsafe(32)
+        write_private(self._home / TOKEN_NAME, token.encode())
+        return token
+
+    async def run(self) -> None:
+        """Mend what an earlier life left, open the door, and serve until told to stop."""
+        for orphan in self._journal.tasks.adopt_orphans():
+            self._journal.tasks.release(orphan)
+        await self._supervisor.mend()
+        scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
+        await self._door.start()
+        account = self._people.account
+        if account is not None:
+            self._linking.start(account["broker"])
+        print(f"listening on {self._door.url}", flush=True)  # noqa: T201 - the one line that starters wait for
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._close(scheduling)
+
+    async def _close(self, scheduling: "asyncio.Task[None]") -> None:
+        log.info("stopping")
+        self._watchers.close()
+        await self._door.stop()
+        await self._supervisor.stop()
+        await self._scheduler.stop()
+        await scheduling
+        await self._linking.stop()
+        self._journal.database.close()
+
+    def stop(self) -> None:
+        """Ask the daemon to end; it finishes what it is answering."""
+        self._stopping.set()
+
+    async def _expire(self, task: Task) -> None:
+        """A dispatch's time may be over: look at the clock and at who we are in it."""
+        record = self._journal.dispatch(task.key)
+        moment = self._clock.moment()
+        effects: list[Effect] = []
+        if record is not None and record.box is Box.SENT:
+            effects = decisions.expire_sent(record, moment.now_ms)
+        elif record is not None:
+            peer = self._people.peer_of(record)
+            effects = decisions.expire_received(record, self._people.own, peer, moment)
+        if not effects and record is not None and decisions.may_expire(record):
+            await self._performer.perform([expiry_plan(record)])
+            return
+        await self._performer.perform([*effects, Unplan(TaskKind.EXPIRE, task.key)])

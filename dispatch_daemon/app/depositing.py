@@ -1,0 +1,159 @@
+"""Paying what is owed to the relay: every outbox row is sealed and deposited until the relay has it.
+
+Sealing happens here, at the last moment, to the devices the recipient's chain then has. A refusal of the
+relay is final for that document and is told to whoever waits for it; silence is retried for ever.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from dispatch_daemon.adapters.journal import Journal, OutboxRow, Task
+from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.core import decisions, retry
+from dispatch_daemon.core.effects import Effect, Note, Put, Settle, TaskKind, Unplan
+from dispatch_daemon.core.records import Box
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
+from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.payloads import Kind, class_of, kind_of
+from dispatch_protocol.seal import seal
+from dispatch_protocol.signing import Signed
+
+from .clock import Clock
+from .people import People
+from .performer import Performer
+
+# Nobody acknowledges these; a repeat of what they answer brings forth a new one.
+_UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT})
+_RETRY_CODES = frozenset({"quota", "drain", "busy"})
+
+
+class Relay(Protocol):
+    """What depositing needs of the link to the relay."""
+
+    async def deposit(self, envelope: bytes) -> None: ...
+
+    async def call(self, op: str, args: dict[str, JSON]) -> dict[str, JSON]: ...
+
+
+class Depositor:
+    """Settles `deposit` and `relay_call` tasks. `relay` returns the present link, or None before a login."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        relay: Callable[[], Relay | None],
+    ) -> None:
+        self.journal = journal
+        self.people = people
+        self.clock = clock
+        self.performer = performer
+        self.relay = relay
+        self._tried: dict[str, asyncio.Future[None]] = {}
+
+    def settled(self, digest: str) -> "asyncio.Future[None]":
+        """Return a future that is done once this document's first deposit was answered, or could not be tried."""
+        return self._tried.setdefault(digest, asyncio.get_running_loop().create_future())
+
+    async def deposit(self, task: Task) -> None:
+        """Deposit one outbox row; the row itself stays until its recipient has said that it is there."""
+        try:
+            await self._deposit(task)
+        finally:
+            tried = self._tried.pop(task.key, None)
+            if tried is not None and not tried.done():
+                tried.set_result(None)
+
+    async def _deposit(self, task: Task) -> None:
+        row = self.journal.outbox(task.key)
+        relay = self.relay()
+        if row is None:
+            await self.performer.perform([Unplan(TaskKind.DEPOSIT, task.key)])
+            return
+        if relay is None:
+            self._again(task)
+            return
+        try:
+            await relay.deposit(self._sealed(row))
+        except RelayUnreachableError:
+            self._again(task)
+        except RelayRejectedError as error:
+            await self._rejected(task, row, error)
+        else:
+            await self.performer.perform(self._deposited(row))
+
+    async def call(self, task: Task) -> None:
+        """Make one owed call to the relay: each of them may be repeated without harm."""
+        relay = self.relay()
+        if relay is None:
+            self._again(task)
+            return
+        args = task.payload["args"]
+        assert isinstance(args, dict)  # noqa: S101 - planned by this program
+        try:
+            await relay.call(str(task.payload["op"]), args)
+        except RelayUnreachableError:
+            self._again(task)
+        except RelayRejectedError as error:
+            if error.code in _RETRY_CODES:
+                self._again(task)
+            else:
+                await self.performer.perform([Unplan(TaskKind.RELAY_CALL, task.key)])
+        else:
+            await self.performer.perform([Unplan(TaskKind.RELAY_CALL, task.key)])
+
+    def _sealed(self, row: OutboxRow) -> bytes:
+        chain = self.people.chain_of(row.recipient)
+        assert chain is not None  # noqa: S101 - nothing is owed to somebody who is not pinned
+        signed = Signed.decode(row.signed)
+        kind = kind_of(signed.payload_type)
+        assert kind is not None  # noqa: S101 - signed by this program
+        about = Digest.ZERO if kind is Kind.TASK or row.about == row.digest else Digest.from_hex(row.about)
+        return seal(
+            signed,
+            klass=class_of(kind),
+            re=about,
+            from_device=self.people.keys.signing.device,
+            to_genesis=chain.genesis,
+            edge=EdgeId.from_hex(row.edge),
+            created_ms=row.created_ms,
+            expires_ms=row.expires_ms,
+            recipients=chain.recipients,
+            content_key=secrets.token_bytes(32),
+            ephemerals=[secrets.token_bytes(32) for _ in chain.recipients],
+        )
+
+    def _deposited(self, row: OutboxRow) -> list[Effect]:
+        effects: list[Effect] = [Unplan(TaskKind.DEPOSIT, row.digest)]
+        kind = kind_of(Signed.decode(row.signed).payload_type)
+        if kind in _UNANSWERED:
+            effects.append(Settle(row.digest))
+        record = self.journal.dispatch(row.digest)
+        if record is not None and record.state is DispatchState.QUEUED:
+            sent = replace(record, state=advance(DISPATCH, record.state, DispatchState.SENT))
+            note = Note(record.digest, self.clock.now_ms(), EventType.STATUS, {"status": "sent"})
+            effects += [Put(sent), note]
+        return effects
+
+    async def _rejected(self, task: Task, row: OutboxRow, error: RelayRejectedError) -> None:
+        if error.code in _RETRY_CODES:
+            self._again(task)
+            return
+        record = self.journal.dispatch(row.digest)
+        effects: list[Effect] = [Settle(row.digest)]
+        if record is not None and record.box is Box.SENT and record.state is DispatchState.QUEUED:
+            effects = decisions.refuse_unsent(
+                record, self.clock.now_ms(), code=error.code, detail=error.detail
+            )
+        await self.performer.perform(effects)
+
+    def _again(self, task: Task) -> None:
+        jitter = secrets.randbelow(65_536)
+        self.journal.tasks.retry(task, retry.next_attempt_ms(self.clock.now_ms(), task.attempts, jitter))

@@ -1,0 +1,272 @@
+"""Everything that arrives from the relay: opened by the protocol's list, then handed to the room it concerns.
+
+Returning means that the relay may forget the envelope: what mattered is in the journal by then. Bytes that
+cannot be opened are dropped with a line in the log, because nobody can be told; a task that was signed by a
+contact and is refused is answered with a signed refusal.
+"""
+
+import logging
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core import decisions, intake, reports
+from dispatch_daemon.core.effects import Effect, SettleAbout
+from dispatch_daemon.core.receipts import receipt
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
+from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
+from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
+from dispatch_protocol.grant import GrantDocument
+from dispatch_protocol.keys import EdgeId, Genesis
+from dispatch_protocol.messages.answers import Decision, Receipt, Result
+from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.payloads import Kind, kind_of
+from dispatch_protocol.signing import Signed, dispatch_id
+from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Opened, Standing, open_envelope, unseal
+
+from .clock import Clock, wall_ms
+from .first_contact import FirstContact
+from .people import People, grant_of
+from .performer import Performer
+
+_DAY_MS = 86_400_000
+log = logging.getLogger("dispatch.incoming")
+
+
+class Incoming:
+    """Takes delivered envelopes in, one after another."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        first_contact: FirstContact,
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self._first_contact = first_contact
+
+    async def deliver(self, raw: bytes) -> None:
+        """Take one envelope in; raises JournalError if it could not be kept (then it is not acknowledged)."""
+        try:
+            header = Envelope.decode(raw).header
+        except MalformedError as error:
+            log.warning("dropped %d bytes that are no envelope: %s", len(raw), error.detail)
+            return
+        try:
+            if header.klass is EnvelopeClass.TRUST and (signed := self._introduction(header, raw)):
+                await self._first_contact.deliver(header, signed)
+                return
+            opened = self._open(header, raw)
+        except RefusedError as error:
+            await self._refused(header, raw, error)
+        except DispatchError as error:
+            log.warning("dropped envelope %s: %s", header.digest.hex[:16], error)
+        else:
+            await self._accept(opened)
+
+    def _open(self, header: Header, raw: bytes) -> Opened:
+        keys = self._people.keys
+        return open_envelope(
+            raw, device=keys.signing.device, sealing=keys.sealing, standing=self._standing(header)
+        )
+
+    def _introduction(self, header: Header, raw: bytes) -> Signed | None:
+        """Return what is inside if it is of a first contact: then the signer is not pinned yet."""
+        keys = self._people.keys
+        signed = unseal(raw, device=keys.signing.device, sealing=keys.sealing).signed
+        first = kind_of(signed.payload_type) in (Kind.ACCEPTANCE, Kind.CONFIRMATION)
+        return signed if first and signed.digest == header.digest else None
+
+    def _standing(self, header: Header) -> Standing:
+        edge = self._journal.edge(header.edge.hex)
+        digest = header.digest.hex
+        named = self._journal.dispatch_named(str(dispatch_id(header.digest)))
+        own = self._people.own
+        return Standing(
+            own=own.chain,
+            peer=self._people.chain_of(edge.peer) if edge else None,
+            edge=standing_of(edge, own.chain.genesis) if edge else None,
+            now_ms=wall_ms(),
+            floor_ms=self._journal.floor_ms,
+            seen=self._journal.dispatch(digest) is not None or self._journal.answer(digest) is not None,
+            id_taken=named is not None and named.digest != digest,
+        )
+
+    # -- what was opened -------------------------------------------------------------------------------
+
+    async def _accept(self, opened: Opened) -> None:
+        match opened.body:
+            case Task() as task:
+                await self._task(opened, task)
+            case Decision() | Receipt() | Result() as answer:
+                await self._answer(reports.Report(answer, opened.signed))
+            case Cancel() as cancel:
+                await self._cancel(opened, cancel)
+            case Ack() as ack:
+                await self._acknowledged(opened, ack)
+            case GrantDocument() as grant:
+                await self._first_contact.grant_changed(opened, grant)
+            case _:
+                log.warning("no use for a %s in %s", opened.kind, opened.signed.digest.hex[:16])
+
+    async def _task(self, opened: Opened, task: Task) -> None:
+        edge = self._journal.edge(opened.header.edge.hex)
+        assert edge is not None  # noqa: S101 - the opening list has checked it
+        moment = self._clock.moment()
+        scopes = grant_of(edge).scopes
+        record = intake.arrived(opened.signed, task, address=edge.address, now_ms=moment.now_ms)
+        effects = intake.receive(
+            record,
+            task,
+            self._people.own,
+            self._people.peer_of(record),
+            moment,
+            arrivals_today=self._journal.arrivals(record.edge, moment.now_ms - _DAY_MS),
+            max_per_day=scopes.max_per_day if scopes.max_per_day is not None else 2**31,
+        )
+        log.info("task %s from %s", record.dispatch_id[:8], record.peer[:16])
+        await self._performer.perform(effects)
+
+    async def _answer(self, report: reports.Report) -> None:
+        about = report.message.head.re
+        record = self._journal.dispatch(about.hex)
+        if (
+            record is None
+            or record.box is not Box.SENT
+            or record.peer != report.message.head.sender.identity.hex
+        ):
+            log.warning("an answer about %s, which was not sent there", about.hex[:16])
+            return
+        moment = self._clock.moment()
+        held = [
+            reports.Report.of(Signed.decode(answer.signed))
+            for answer in self._journal.answers(record.digest)
+            if answer.held
+        ]
+        waiting = sorted([report, *held], key=lambda item: item.message.seq)
+        runs = self._journal.runs(record.digest)
+        effects = reports.receive(
+            record,
+            runs[-1] if runs else None,
+            waiting,
+            self._people.own,
+            self._people.peer_of(record),
+            moment,
+        )
+        await self._performer.perform(effects)
+
+    async def _cancel(self, opened: Opened, cancel: Cancel) -> None:
+        record = self._journal.dispatch(cancel.head.re.hex)
+        if record is None or record.box is not Box.INBOX or record.peer != opened.peer.genesis.hex:
+            log.warning("a cancel for %s, which did not come from there", cancel.head.re.hex[:16])
+            return
+        runs = self._journal.runs(record.digest)
+        effects = decisions.cancel_received(
+            record,
+            runs[-1] if runs else None,
+            self._journal.approvals_of(record.digest),
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            by="author",
+            detail=cancel.reason,
+        )
+        await self._performer.perform(effects)
+
+    async def _acknowledged(self, opened: Opened, ack: Ack) -> None:
+        record = self._journal.dispatch(ack.head.re.hex)
+        if record is None or record.peer != opened.peer.genesis.hex or ack.seq < record.answer_seq:
+            return
+        await self._performer.perform([SettleAbout(record.digest)])
+
+    # -- what was refused ------------------------------------------------------------------------------
+
+    async def _refused(self, header: Header, raw: bytes, error: RefusedError) -> None:
+        log.warning("refused envelope %s: %s", header.digest.hex[:16], error)
+        if not error.answerable:
+            return
+        if error.reason is RefusalCode.REPLAYED:
+            await self._repeated(header, raw)
+        elif header.klass is EnvelopeClass.TASK:
+            await self._refuse_task(header, raw, error)
+
+    async def _repeated(self, header: Header, raw: bytes) -> None:
+        """Answer a repeat with what was answered the first time; the effect happened once."""
+        digest = header.digest.hex
+        now_ms = self._clock.now_ms()
+        record = self._journal.dispatch(digest)
+        if record is not None and record.box is Box.INBOX:
+            await self._owe_answers_again(record, now_ms)
+            return
+        answer = self._journal.answer(digest)
+        about = self._journal.dispatch(answer.about) if answer else None
+        if answer is None or about is None or about.box is not Box.SENT:
+            return
+        report = reports.Report.of(Signed.decode(answer.signed))
+        effects = reports.acknowledge_again(
+            about, report, self._people.own, self._people.peer_of(about), self._clock.moment()
+        )
+        await self._performer.perform(effects)
+
+    async def _owe_answers_again(self, record: DispatchRecord, now_ms: int) -> None:
+        for answer in self._journal.answers(record.digest):
+            if answer.device == self._people.own.device.hex:
+                self._journal.owe_again_to(answer, to=record.peer, edge=record.edge, now_ms=now_ms)
+        await self._journal.database.committed()
+
+    async def _refuse_task(self, header: Header, raw: bytes, error: RefusedError) -> None:
+        """Send the author a signed refusal; the record says that this task was never taken in."""
+        keys = self._people.keys
+        signed = unseal(raw, device=keys.signing.device, sealing=keys.sealing).signed
+        edge = self._journal.edge(header.edge.hex)
+        if edge is None or self._journal.dispatch(header.digest.hex) is not None:
+            return
+        moment = self._clock.moment()
+        peer = self._people.peer(edge.peer)
+        try:
+            task = Task.decode(signed.body)
+        except DispatchError:
+            task = None
+        if task is not None and error.reason is not RefusalCode.ID_COLLISION:
+            record = intake.arrived(signed, task, address=edge.address, now_ms=moment.now_ms)
+            effects = intake.refuse(
+                record, self._people.own, peer, moment, code=error.reason, detail=error.detail
+            )
+        else:
+            effects = self._refuse_unreadable(header, edge, error)
+        await self._performer.perform(effects)
+
+    def _refuse_unreadable(self, header: Header, edge: EdgeRecord, error: RefusedError) -> list[Effect]:
+        """Answer a document that this journal cannot hold as a dispatch: signed, refused, and only once."""
+        if self._journal.answers(header.digest.hex):
+            return []
+        moment = self._clock.moment()
+        stand_in = intake.unreadable(header, peer=edge.peer, address=edge.address, now_ms=moment.now_ms)
+        kind = intake.refusal_type(error.reason)
+        _, effects = receipt(
+            stand_in,
+            self._people.own,
+            self._people.peer(edge.peer),
+            moment,
+            kind,
+            code=error.code,
+            detail=error.detail,
+        )
+        return effects[1:]  # the answer without the stand-in's own row
+
+
+def standing_of(edge: EdgeRecord, own: Genesis) -> EdgeStanding:
+    """Return an edge of the journal as the opening list wants to see it."""
+    peer = Genesis.from_hex(edge.peer)
+    outgoing = edge.direction is Direction.OUTGOING
+    return EdgeStanding(
+        edge=EdgeId.from_hex(edge.edge),
+        status=EdgeStatus(edge.status),
+        dispatcher=own if outgoing else peer,
+        trustor=peer if outgoing else own,
+        expires_ms=edge.expires_ms,
+    )

@@ -1,0 +1,147 @@
+"""The daemon's link to its broker: started at sign-in or at start, and what the daemon does when it opens.
+
+The session counter is written before it is used, so a home that was copied or set back shows itself to the
+relay with a counter that was seen already, and stops.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink
+from dispatch_daemon.core.effects import TaskKind
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.frames import Hello
+from dispatch_protocol.session import SessionProof
+
+from .clock import Clock
+from .incoming import Incoming
+from .online import Online
+from .people import People
+from .watchers import Watchers
+
+_CONNECT_S = 10.0
+_COUNTER = "session_counter"
+_EPOCH = "relay_epoch"
+log = logging.getLogger("dispatch.link")
+
+
+class Linking:
+    """Owns the one relay link of a daemon; `on_open` is called when a session has opened."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        incoming: Incoming,
+        watchers: Watchers,
+        *,
+        ca_bundle: str | None,
+        on_open: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._incoming = incoming
+        self._watchers = watchers
+        self._ca_bundle = ca_bundle
+        self._on_open = on_open
+        self._token: str | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self.link: RelayLink | None = None
+
+    def online(self) -> Online:
+        """Return the link for a person's request; raises ServiceError `not_logged_in` before the first sign-in."""
+        if self.link is None:
+            raise ServiceError(
+                "not_logged_in",
+                "you are not signed in at a broker",
+                hint="dispatch login --broker URL --email YOU --dev",
+            )
+        return Online(self.link)
+
+    async def connect(self, url: str, token: str | None) -> LinkState:
+        """Link to a broker and wait until the session is open, refused, or clearly not to be had now."""
+        await self.stop()
+        self._token = token
+        self.start(url)
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                while self._state.phase not in (LinkPhase.ONLINE, LinkPhase.REFUSED):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log.info("no session with %s within %g s", url, _CONNECT_S)
+        state = self._state
+        if state.phase is not LinkPhase.ONLINE and self._people.account is None:
+            await self.stop()
+            self.link = None
+        return state
+
+    @property
+    def _state(self) -> LinkState:
+        assert self.link is not None  # noqa: S101 - started above
+        return self.link.state
+
+    def start(self, url: str) -> None:
+        """Begin to keep a session with this broker."""
+        self.link = RelayLink(
+            url,
+            prove=self._prove,
+            on_deliver=self._incoming.deliver,
+            on_notice=self._notice,
+            on_state=self._state_changed,
+            ca_bundle=self._ca_bundle,
+        )
+        self._running = asyncio.create_task(self.link.run(), name="relay-link")
+
+    async def stop(self) -> None:
+        """Acknowledge what has been kept and hang up."""
+        if self.link is not None and self._running is not None:
+            await self.link.aclose()
+            await self._running
+            self._running = None
+
+    async def _prove(self, challenge: bytes, url: str) -> Hello:
+        """Sign the relay's challenge for the address that was dialled, with a counter never used before."""
+        counter = self._counter() + 1
+        self._journal.remember(_COUNTER, counter)
+        await self._journal.database.committed()
+        own = self._people.own
+        proof = SessionProof(
+            url=url,
+            challenge=challenge,
+            nonce=secrets.token_bytes(32),
+            genesis=own.chain.genesis,
+            device=own.device,
+            counter=counter,
+        )
+        return Hello(proof=proof.sign(self._people.keys.signing), links=own.chain.links, token=self._token)
+
+    def _counter(self) -> int:
+        value = self._journal.meta(_COUNTER)
+        return value if isinstance(value, int) else 0
+
+    def _state_changed(self, state: LinkState) -> None:
+        self._changed.set()
+        self._watchers.publish(None, {"type": "broker", "state": state.phase, "detail": state.words})
+        if state.phase is not LinkPhase.ONLINE:
+            return
+        self._token = None
+        known = self._journal.meta(_EPOCH)
+        if state.epoch is not None and known != state.epoch:
+            # The relay's storage is another one than before: whatever it had not passed on is owed again.
+            self._journal.remember(_EPOCH, state.epoch)
+            self._journal.owe_again(self._clock.now_ms())
+        for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL):
+            self._journal.tasks.hasten(kind, self._clock.now_ms())
+        self._on_open()
+
+    def _notice(self, kind: str, data: Mapping[str, JSON]) -> None:
+        """Pass a notice on to whoever watches; nothing is decided by one."""
+        self._watchers.publish(None, {"type": kind, "data": dict(data)})

@@ -1,0 +1,45 @@
+"""Asking the relay something for a person who waits: a relay's no, or its silence, becomes a sentence."""
+
+from collections.abc import Mapping
+
+from dispatch_daemon.adapters.relay import RelayLink, RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import Genesis
+
+
+class Online:
+    """The relay link of a signed-in daemon, for requests that a person makes."""
+
+    def __init__(self, link: RelayLink) -> None:
+        self._link = link
+
+    @property
+    def url(self) -> str:
+        return self._link.url
+
+    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]:
+        """Make a call; raises ServiceError with the relay's code, or `broker_unreachable`."""
+        try:
+            return await self._link.call(op, args)
+        except RelayUnreachableError as error:
+            raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
+        except RelayRejectedError as error:
+            raise ServiceError(error.code, error.detail) from error
+
+    async def chain(self, genesis: Genesis) -> Chain:
+        """Fetch an identity's chain and verify it from its fingerprint up; the relay is not believed."""
+        answer = await self.call("chain", {"genesis": genesis.hex})
+        links = answer.get("links")
+        return Chain.verify(read_links(links if isinstance(links, list) else []), expect=genesis)
+
+    async def presence(self) -> dict[str, bool]:
+        """Return which edges' other sides the relay says are connected; it decides nothing."""
+        answer = await self.call("edges", {})
+        edges = answer.get("edges")
+        return {
+            str(edge.get("edge_id")): bool(edge.get("online"))
+            for edge in (edges if isinstance(edges, list) else [])
+            if isinstance(edge, Mapping)
+        }

@@ -1,0 +1,149 @@
+"""Who is who: this daemon's identity, the pinned contacts and the edges between them, read from the journal.
+
+Chains are verified once when they are first needed and kept; they change only through `pin`.
+"""
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.keystore import Keys
+from dispatch_daemon.core.composing import Own, Peer
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord, EdgeStatus
+from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.encoding import unb64u
+from dispatch_protocol.grant import OWN_SCOPES, GrantDocument
+from dispatch_protocol.keys import EdgeId, Genesis
+from dispatch_protocol.scopes import Scopes
+
+ME = "me"
+
+
+class People:
+    """The address book of one daemon."""
+
+    def __init__(self, journal: Journal, keys: Keys, chain: Chain) -> None:
+        self.journal = journal
+        self.keys = keys
+        self._chain = chain
+        self._chains: dict[str, Chain] = {}
+
+    @property
+    def own(self) -> Own:
+        """This identity as documents name it, with the address it has logged in under."""
+        account = self.account
+        return Own(self._chain, self.keys.signing.device, account["email"] if account else None)
+
+    @property
+    def account(self) -> dict[str, str] | None:
+        """The broker and the address of this daemon's login, or None before the first one."""
+        account = self.journal.meta("account")
+        if not isinstance(account, dict):
+            return None
+        return {key: str(value) for key, value in account.items()}
+
+    def chain_of(self, genesis: str) -> Chain | None:
+        """Return the pinned chain of an identity (one's own included), or None for a stranger."""
+        if genesis == self._chain.genesis.hex:
+            return self._chain
+        if genesis not in self._chains:
+            contact = self.journal.contact(genesis)
+            if contact is None:
+                return None
+            self._chains[genesis] = Chain.verify(read_links(contact.chain), expect=Genesis.from_hex(genesis))
+        return self._chains[genesis]
+
+    def forget_cached(self, genesis: str) -> None:
+        """Read this contact's chain anew next time: it was pinned again with more links."""
+        self._chains.pop(genesis, None)
+
+    def peer(self, genesis: str) -> Peer:
+        """Return the addressee of documents for an identity that is known to be pinned."""
+        chain = self.chain_of(genesis)
+        if chain is None:
+            raise ServiceError("internal", f"no chain is pinned for {genesis[:16]}")
+        return Peer(chain.genesis, chain.head)
+
+    def peer_of(self, record: DispatchRecord) -> Peer:
+        """Return the other side of a dispatch; oneself for one's own jobs."""
+        return self.peer(record.peer)
+
+    def own_contact(self) -> Peer:
+        return Peer(self._chain.genesis, self._chain.head)
+
+    def keys_changed(self, keys: Keys | None) -> None:
+        """Use these keys from now on (the recovery key was shown and erased)."""
+        if keys is not None:
+            self.keys = keys
+
+    # -- grants ----------------------------------------------------------------------------------------
+
+    def scopes_of(self, edge: str) -> Scopes:
+        """Return what an edge's grant, as this machine holds it, allows."""
+        if edge == EdgeId.SELF.hex:
+            return OWN_SCOPES
+        record = self.journal.edge(edge)
+        if record is None:
+            raise ServiceError("no_edge", "there is no such edge")
+        return grant_of(record).scopes
+
+    def trust_of(self, genesis: str) -> str | None:
+        """Return how a contact's key is known; None for a stranger and for oneself."""
+        contact = self.journal.contact(genesis)
+        return None if contact is None else str(contact.trust)
+
+    # -- resolving what people type --------------------------------------------------------------------
+
+    def edge_to(self, recipient: str, direction: Direction) -> tuple[EdgeRecord, ContactRecord]:
+        """Find the one edge that an address, an alias or a unique prefix of one means.
+
+        Raises:
+            ServiceError: `no_edge` if there is none (or it is over), `ambiguous` with the candidates.
+        """
+        wanted = recipient.strip().casefold()
+        edges = [
+            (edge, contact)
+            for edge in self.journal.edges(direction)
+            if (contact := self.journal.contact(edge.peer)) is not None
+        ]
+        exact = [pair for pair in edges if wanted in _names(*pair)]
+        found = exact or [pair for pair in edges if any(name.startswith(wanted) for name in _names(*pair))]
+        # A person may have several edges in a row: a revoked one must not hide the one that works.
+        live = [pair for pair in found if pair[0].status in (EdgeStatus.ACTIVE, EdgeStatus.PENDING)] or found[
+            -1:
+        ]
+        if not wanted or not live:
+            raise _no_edge(recipient, direction)
+        peers = {edge.address: (edge, contact) for edge, contact in live}
+        if len(peers) > 1:
+            raise ServiceError(
+                "ambiguous", f"{recipient} could be {len(peers)} people", candidates=sorted(peers)
+            )
+        return live[-1]
+
+    def is_me(self, recipient: str) -> bool:
+        """Return whether a recipient means this very person."""
+        own = self.own.address
+        wanted = recipient.strip().casefold()
+        return wanted == ME or (own is not None and wanted == own.casefold())
+
+
+def _names(edge: EdgeRecord, contact: ContactRecord) -> list[str]:
+    names = [edge.address.casefold()]
+    if contact.alias:
+        names.append(contact.alias.casefold())
+    return names
+
+
+def _no_edge(recipient: str, direction: Direction) -> ServiceError:
+    if direction is Direction.OUTGOING:
+        return ServiceError(
+            "no_edge",
+            f"{recipient} has not allowed you to send tasks",
+            hint=f"dispatch invite {recipient}",
+        )
+    return ServiceError("no_edge", f"{recipient} has no edge to you", hint="dispatch contacts")
+
+
+def grant_of(edge: EdgeRecord) -> GrantDocument:
+    """Return the grant of an edge, as its trustor signed it."""
+    body = unb64u(str(edge.grant["payload"]))
+    return GrantDocument.decode(body)

@@ -1,0 +1,96 @@
+"""The one place where effects happen.
+
+`perform` signs what has to be signed, writes everything durable in one step, waits for the disk, and only
+then acts on this process and tells the watchers. A decision that reads the journal and calls `perform`
+without awaiting in between is atomic: nothing else runs on the loop until its writes are made.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core.effects import Effect, Plan, Put, Resolve, Send, StopRun, Unplan
+from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EdgeRecord, InvitationRecord
+from dispatch_protocol.keys import SigningKey
+from dispatch_protocol.signing import sign
+
+from .clock import Clock
+from .watchers import Watchers
+
+Stopper = Callable[[str, str], Awaitable[None]]
+Resolver = Callable[[str], None]
+
+
+class Performer:
+    """Performs effects; `on_stop` and `on_resolve` are set by whoever runs the runs."""
+
+    def __init__(self, journal: Journal, clock: Clock, watchers: Watchers, signing: SigningKey) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._watchers = watchers
+        self._signing = signing
+        self.on_stop: Stopper | None = None
+        self.on_resolve: Resolver | None = None
+        self.on_planned: Callable[[], None] | None = None
+
+    async def perform(self, effects: Iterable[Effect]) -> None:
+        """Make the effects happen, durable ones first; returns when they are on disk and acted upon.
+
+        Raises:
+            JournalError: `disk` if the journal could not be written; then nothing happened.
+        """
+        todo = self._signed(tuple(effects))
+        if not todo[0]:
+            return
+        self._journal.write(todo[0], now_ms=self._clock.now_ms(), signatures=todo[1])
+        await self._journal.database.committed()
+        self._tell(todo[0])
+        for effect in todo[0]:
+            match effect:
+                case StopRun(run_id, code) if self.on_stop is not None:
+                    await self.on_stop(run_id, code)
+                case Resolve(request_id) if self.on_resolve is not None:
+                    self.on_resolve(request_id)
+                case _:
+                    pass
+
+    def _signed(self, effects: Sequence[Effect]) -> tuple[list[Effect], dict[str, bytes]]:
+        """Sign every `Send` and give composed dispatches the bytes that were signed."""
+        signatures: dict[str, bytes] = {}
+        for effect in effects:
+            if isinstance(effect, Send):
+                signed = sign(self._signing, effect.payload_type, effect.body)
+                signatures[effect.digest] = signed.encode()
+        completed: list[Effect] = []
+        for effect in effects:
+            if (
+                isinstance(effect, Put)
+                and isinstance(effect.record, DispatchRecord)
+                and not effect.record.signed
+            ):
+                effect = Put(replace(effect.record, signed=signatures[effect.record.digest]))
+            completed.append(effect)
+        return completed, signatures
+
+    def _tell(self, effects: Sequence[Effect]) -> None:
+        if self.on_planned is not None and any(
+            isinstance(effect, Plan | Send | Unplan) for effect in effects
+        ):
+            self.on_planned()
+        if not self._watchers:
+            return
+        digests: dict[str, None] = {}
+        for effect in effects:
+            digest = getattr(getattr(effect, "record", effect), "digest", None)
+            if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord | InvitationRecord):
+                self._watchers.publish(None, {"type": "contacts"})
+            elif isinstance(effect, Put) and isinstance(effect.record, ApprovalRecord):
+                digests[effect.record.digest] = None
+            elif isinstance(digest, str) and not isinstance(effect, Send):
+                digests[digest] = None
+        for digest in digests:
+            record = self._journal.dispatch(digest)
+            if record is not None:
+                self._watchers.publish(
+                    record.dispatch_id, {"type": "dispatch", "dispatch_id": record.dispatch_id}
+                )

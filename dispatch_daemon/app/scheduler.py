@@ -1,0 +1,82 @@
+"""The scheduler: it looks at the effects table and sees that everything due is done, once at a time per task.
+
+It sleeps until the next task falls due or somebody plans one. The waiting is by the boot-time clock in short
+stretches, so a machine that slept wakes to its overdue deadlines at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.core.effects import TaskKind
+
+from .clock import Clock
+
+_LONGEST_WAIT_S = 5.0
+_AT_ONCE = 64
+log = logging.getLogger("dispatch.scheduler")
+
+Handler = Callable[[Task], Awaitable[None]]
+
+
+class Scheduler:
+    """Runs handlers for due tasks; a handler settles its own task (unplans it or gives it back)."""
+
+    def __init__(self, journal: Journal, clock: Clock, handlers: Mapping[TaskKind, Handler]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._handlers = handlers
+        self._wake = asyncio.Event()
+        self._busy: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Look at the table again: something was planned or became possible."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Serve until `stop`; an error of a handler is logged and its task is tried again, never lost."""
+        kinds = tuple(self._handlers)
+        while not self._stopping:
+            self._wake.clear()
+            room = _AT_ONCE - len(self._busy)
+            for task in self._journal.tasks.due(kinds, self._clock.now_ms(), max(room, 0)):
+                if self._journal.tasks.take(task, self._clock.now_ms()):
+                    self._start(task)
+            await self._wait(kinds)
+
+    def _start(self, task: Task) -> None:
+        running = asyncio.create_task(self._handle(task), name=f"{task.kind} {task.key[:16]}")
+        self._busy.add(running)
+        running.add_done_callback(self._done)
+
+    def _done(self, running: "asyncio.Task[None]") -> None:
+        self._busy.discard(running)
+        self._wake.set()
+
+    async def _handle(self, task: Task) -> None:
+        try:
+            await self._handlers[task.kind](task)
+        except Exception:
+            log.exception("task %s %s failed; it stays owed", task.kind, task.key[:16])
+            self._journal.tasks.retry(task, self._clock.now_ms() + 10_000)
+
+    async def _wait(self, kinds: tuple[TaskKind, ...]) -> None:
+        due_ms = self._journal.tasks.next_due_ms(kinds) if len(self._busy) < _AT_ONCE else None
+        wait_s = _LONGEST_WAIT_S
+        if due_ms is not None:
+            wait_s = min(wait_s, max(0.0, (due_ms - self._clock.now_ms()) / 1000))
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def stop(self) -> None:
+        """Take up nothing new, and end what is being done; it stays owed."""
+        self._stopping = True
+        self._wake.set()
+        for running in list(self._busy):
+            running.cancel()
+        await asyncio.gather(*self._busy, return_exceptions=True)

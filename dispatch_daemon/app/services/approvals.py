@@ -1,0 +1,103 @@
+"""Questions and standing rules at the door: decided here, on this machine, and nowhere else."""
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core import approvals, views
+from dispatch_daemon.core.effects import Forget
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, GrantChoice
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.keys import EdgeId
+
+from ..clock import Clock
+from ..people import People
+from ..performer import Performer
+from .finding import find
+
+
+class Approvals:
+    """Open questions of this home's runs, and the standing yeses on its edges."""
+
+    def __init__(self, journal: Journal, people: People, clock: Clock, performer: Performer) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+
+    async def approvals(self) -> JsonObject:
+        return {"approvals": self.open()}
+
+    def open(self) -> list[JsonObject]:
+        """Return every open question as the human has to see it."""
+        own = self._people.own.address
+        return [
+            views.approval_view(approval, record, own_address=own)
+            for approval in self._journal.approvals_open()
+            if (record := self._journal.dispatch(approval.digest)) is not None
+        ]
+
+    async def decide(
+        self,
+        *,
+        request_id: str,
+        decision: str,
+        grant: str | None,
+        reason: str | None,
+        dispatch_id: str | None,
+    ) -> JsonObject:
+        """Answer one question; the answer says what is now applied, not what was asked for."""
+        approval = find(
+            request_id,
+            "question",
+            self._journal.approvals_like,
+            lambda item: item.request_id,
+            hint="dispatch approvals",
+        )
+        record = self._record(approval, dispatch_id)
+        effects = approvals.decide(
+            approval,
+            approved=decision == "approve",
+            grant=None if grant is None else GrantChoice(grant),
+            reason=reason,
+            edge=record.edge,
+            moment=self._clock.moment(),
+        )
+        await self._performer.perform(effects)
+        applied = self._journal.approval(approval.request_id)
+        assert applied is not None  # noqa: S101 - it was found above
+        return {
+            "request_id": applied.request_id,
+            "dispatch_id": record.dispatch_id,
+            "status": applied.state,
+            "grant": applied.grant,
+        }
+
+    def _record(self, approval: ApprovalRecord, dispatch_id: str | None) -> DispatchRecord:
+        record = self._journal.dispatch(approval.digest)
+        if record is None or (dispatch_id and not record.dispatch_id.startswith(dispatch_id.strip().lower())):
+            raise ServiceError(
+                "not_found",
+                f"dispatch {dispatch_id} has no question {approval.request_id[:8]}",
+                hint="dispatch approvals",
+            )
+        return record
+
+    async def rules(self) -> JsonObject:
+        return {"rules": [views.rule_view(rule, self._address(rule.edge)) for rule in self._journal.rules()]}
+
+    async def remove_rule(self, *, rule_id: str) -> JsonObject:
+        """Take back a standing yes; from now on this call asks again."""
+        rule = find(
+            rule_id,
+            "rule",
+            lambda prefix: [rule for rule in self._journal.rules() if rule.rule_id.startswith(prefix)],
+            lambda rule: rule.rule_id,
+            hint="dispatch rules list",
+        )
+        await self._performer.perform([Forget(rule)])
+        return {"rule_id": rule.rule_id, "status": "removed"}
+
+    def _address(self, edge: str) -> str:
+        if edge == EdgeId.SELF.hex:
+            return views.ME
+        record = self._journal.edge(edge)
+        return record.address if record else edge

@@ -1,0 +1,345 @@
+"""Dispatches at the door: sent, listed, shown, accepted, declined, cancelled."""
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core import decisions, outgoing, rundir, views
+from dispatch_daemon.core.composing import Peer
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeStatus, RunRecord
+from dispatch_daemon.core.requests import SendRequest
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.encoding import Fields
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, is_final
+from dispatch_protocol.messages.task import Step
+from dispatch_protocol.scopes import Scopes
+
+from ..bundling import write_bundle
+from ..clock import Clock
+from ..people import People, grant_of
+from ..performer import Performer
+from .finding import find
+
+PAGE = 50
+_LIST_HINT = "dispatch inbox, or dispatch sent"
+
+
+class Dispatches:
+    """The dispatches of this home. `settled` waits a moment for the relay's word on a new one."""
+
+    def __init__(
+        self,
+        home: Path,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        executor: Executor,
+        settled: Callable[[str], "asyncio.Future[None]"],
+    ) -> None:
+        self._home = home
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self._executor = executor
+        self._settled = settled
+
+    # -- sending ---------------------------------------------------------------------------------------
+
+    async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
+        """Sign, keep and owe a dispatch; says within two seconds whether the relay refused it."""
+        outgoing.check(request)
+        if idempotency_key is not None:
+            earlier = self._journal.dispatch_for_key(idempotency_key)
+            if earlier is not None:
+                return self._sent(self._same(earlier, request))
+        steps = _steps(request)
+        record, effects = outgoing.compose(
+            request,
+            steps,
+            self._addressee(request.recipient),
+            self._people.own,
+            self._clock.moment(),
+            surface="cli",
+            idempotency_key=idempotency_key,
+        )
+        settled = self._settled(record.digest) if record.box is Box.SENT else None
+        await self._performer.perform(effects)
+        if settled is not None:
+            await asyncio.wait([settled], timeout=2.0)
+        return self._sent(self._known(record.digest))
+
+    def _addressee(self, recipient: str) -> outgoing.Addressee:
+        own = self._people.own
+        if self._people.is_me(recipient):
+            return outgoing.Addressee(
+                peer=self._people.own_contact(),
+                address=own.address or views.ME,
+                edge=EdgeId.SELF.hex,
+                box=Box.OWN,
+                owner_device=own.device,
+                grant_version=None,
+            )
+        edge, contact = self._people.edge_to(recipient, Direction.OUTGOING)
+        status = views.edge_status(edge, self._clock.now_ms())
+        if status is not EdgeStatus.ACTIVE:
+            raise ServiceError(
+                f"edge_{status}",
+                f"the edge to {edge.address} is {status}",
+                hint=f"dispatch invite {edge.address}",
+            )
+        chain = self._people.chain_of(contact.genesis)
+        assert chain is not None  # noqa: S101 - the contact is in the journal
+        return outgoing.Addressee(
+            peer=Peer(chain.genesis, chain.head),
+            address=edge.address,
+            edge=edge.edge,
+            box=Box.SENT,
+            owner_device=min(chain.devices),
+            grant_version=grant_of(edge).version,
+        )
+
+    def _same(self, earlier: DispatchRecord, request: SendRequest) -> DispatchRecord:
+        """Return the earlier dispatch of an idempotency key, if it asked for the same."""
+        task = views.task_of(earlier)
+        if task.task != request.task or len(task.steps) != len(request.steps or ()):
+            raise ServiceError("idempotency_conflict", "this idempotency key was used for another dispatch")
+        return earlier
+
+    def _sent(self, record: DispatchRecord) -> JsonObject:
+        shown = self._view(record)
+        if record.state is DispatchState.REFUSED:
+            raise ServiceError(
+                record.ended_code or "refused", record.ended_detail or "the relay refused this dispatch"
+            )
+        return {
+            "dispatch_id": record.dispatch_id,
+            "short_id": shown["short_id"],
+            "status": shown["status"],
+            "thread_id": record.thread_id,
+            "expires_at": shown["expires_at"],
+            "to": shown["to"],
+            "trust": self._people.trust_of(record.peer),
+        }
+
+    # -- looking ---------------------------------------------------------------------------------------
+
+    async def dispatches(self, *, box: str, cursor: str | None, limit: int) -> JsonObject:
+        """Return one page of a box, newest first."""
+        page = self._journal.page(Box(box), before=_read_cursor(cursor), limit=limit + 1)
+        following = page[limit - 1] if len(page) > limit else None
+        return {
+            "dispatches": [self._view(record) for record in page[:limit]],
+            "next": None if following is None else _cursor(following),
+        }
+
+    async def dispatch(self, *, dispatch_id: str) -> JsonObject:
+        """Return everything known about one dispatch."""
+        return self.whole(self.find(dispatch_id))
+
+    def whole(self, record: DispatchRecord) -> JsonObject:
+        return views.dispatch_whole(
+            record,
+            runs=self._journal.runs(record.digest),
+            events=self._journal.events(record.digest),
+            approvals=self._journal.approvals_of(record.digest),
+            answers=self._journal.answers(record.digest),
+            own_address=self._people.own.address,
+            trust=self._people.trust_of(record.peer),
+        )
+
+    def find(self, dispatch_id: str) -> DispatchRecord:
+        """Return the dispatch that an id or a unique prefix of one names."""
+        return find(
+            dispatch_id,
+            "dispatch",
+            self._journal.dispatches_like,
+            lambda record: record.dispatch_id,
+            hint=_LIST_HINT,
+        )
+
+    async def result(self, *, dispatch_id: str) -> JsonObject:
+        """Return what came back and where its bundle of evidence lies."""
+        record = self.find(dispatch_id)
+        shown = self.whole(record)
+        if record.state in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT) or not is_final(
+            DISPATCH, record.state
+        ):
+            raise ServiceError(
+                "not_finished",
+                f"this dispatch is {shown['status']}",
+                hint=f"dispatch watch {record.dispatch_id[:8]}",
+            )
+        bundle = write_bundle(self._home, self._journal, self._people, record)
+        return {
+            "dispatch_id": record.dispatch_id,
+            "status": shown["status"],
+            "outcome": record.outcome,
+            "summary": record.summary,
+            "code": record.ended_code,
+            "changeset": shown["changeset"],
+            "diffs": shown["diffs"],
+            "artifacts": shown["artifacts"],
+            "receipts": shown["receipts"],
+            "files": self._files(record),
+            "bundle": str(bundle),
+        }
+
+    def _files(self, record: DispatchRecord) -> list[object]:
+        runs = self._journal.runs(record.digest)
+        if not runs:
+            return []
+        directory = self._executor.artifacts(runs[-1].run_id)
+        return [str(path) for path in sorted(directory.iterdir())] if directory.is_dir() else []
+
+    # -- deciding --------------------------------------------------------------------------------------
+
+    async def accept(self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None) -> JsonObject:
+        """Accept on this machine: needs a wall, a run directory and a dispatch that is still undecided."""
+        found = self.find(dispatch_id)
+        if found.state is DispatchState.DELIVERED and found.box is not Box.SENT:
+            capability = await self._executor.probe()
+            if not capability.can_run:
+                raise ServiceError("no_sandbox", capability.reason, hint=capability.remedy or None)
+        record = self._known(found.digest)  # it may have been decided while the wall was tried
+        scopes = self._people.scopes_of(record.edge)
+        decisions.require_undecided(record)
+        self._require_edge(record)
+        place = rundir.resolve(
+            [(grant.path, str(grant.mode)) for grant in scopes.paths],
+            scopes.tools,
+            cwd=_directory(cwd),
+            caller_cwd=None if caller_cwd is None else os.path.realpath(caller_cwd),
+        )
+        run, effects = decisions.accept(
+            record,
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            scopes=scopes,
+            place=place,
+            agent=self._agent(record),
+        )
+        await self._performer.perform(effects)
+        return self._acted(record.digest, run)
+
+    def _require_edge(self, record: DispatchRecord) -> None:
+        edge = self._journal.edge(record.edge)
+        if record.box is Box.OWN or edge is None:
+            return
+        status = views.edge_status(edge, self._clock.now_ms())
+        if status is not EdgeStatus.ACTIVE:
+            raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
+
+    def _agent(self, record: DispatchRecord) -> str:
+        return "steps" if views.task_of(record).steps else "none"
+
+    async def decline(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
+        record = self.find(dispatch_id)
+        outgoing.check_reason(reason)
+        effects = decisions.decline(
+            record,
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            reason=reason,
+        )
+        await self._performer.perform(effects)
+        return self._acted(record.digest, None)
+
+    async def cancel(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
+        """Cancel as whichever party this machine is."""
+        record = self.find(dispatch_id)
+        outgoing.check_reason(reason)
+        peer, moment = self._people.peer_of(record), self._clock.moment()
+        if record.state in decisions.ENDED:
+            raise ServiceError("not_pending", f"this dispatch is over: {self._view(record)['status']}")
+        if record.box is Box.SENT:
+            effects = decisions.cancel_sent(record, self._people.own, peer, moment, reason=reason)
+        else:
+            runs = self._journal.runs(record.digest)
+            effects = decisions.cancel_received(
+                record,
+                runs[-1] if runs else None,
+                self._journal.approvals_of(record.digest),
+                self._people.own,
+                peer,
+                moment,
+                by="recipient",
+                detail=reason,
+            )
+        await self._performer.perform(effects)
+        return {**self._acted(record.digest, None), "cancel_requested": True}
+
+    # -- small things ----------------------------------------------------------------------------------
+
+    def _known(self, digest: str) -> DispatchRecord:
+        record = self._journal.dispatch(digest)
+        assert record is not None  # noqa: S101 - dispatches are never removed
+        return record
+
+    def _view(self, record: DispatchRecord) -> JsonObject:
+        runs = self._journal.runs(record.digest)
+        return views.dispatch(record, runs, own_address=self._people.own.address)
+
+    def _acted(self, digest: str, run: RunRecord | None) -> JsonObject:
+        record = self._known(digest)
+        shown = self._view(record)
+        acted: JsonObject = {
+            "dispatch_id": record.dispatch_id,
+            "status": shown["status"],
+            "run_id": None if run is None else run.run_id,
+            "cwd": None if run is None else run.cwd,
+        }
+        if record.outcome is Outcome.NEED_INPUT:
+            acted["outcome"] = record.outcome
+        return acted
+
+
+def _steps(request: SendRequest) -> tuple[Step, ...]:
+    """Read the steps of a request as strictly as the recipient will."""
+    if not request.steps:
+        return ()
+    try:
+        return tuple(
+            Step.read(Fields(dict(step), f"step {number}")) for number, step in enumerate(request.steps, 1)
+        )
+    except MalformedError as error:
+        raise ServiceError("steps_invalid", error.detail, hint="dispatch send --help") from error
+
+
+def _directory(cwd: str | None) -> str | None:
+    if cwd is None:
+        return None
+    real = os.path.realpath(os.path.expanduser(cwd))
+    if not os.path.isdir(real):
+        raise ServiceError("cwd_missing", f"{cwd} is not a directory on this machine")
+    return real
+
+
+def _cursor(record: DispatchRecord) -> str:
+    raw = f"{record.arrived_ms}.{record.digest}".encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    try:
+        moment, _, digest = (
+            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(".")
+        )
+        return int(moment), digest
+    except ValueError:
+        raise ServiceError("invalid", "this cursor is not one that a listing gave") from None
+
+
+__all__ = ["PAGE", "Dispatches", "Scopes"]

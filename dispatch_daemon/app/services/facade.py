@@ -1,0 +1,79 @@
+"""All services as the one object that the door knows; each name of the port is bound to the noun it belongs to."""
+
+from collections.abc import AsyncIterator
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core.records import Box
+from dispatch_daemon.ports import JsonObject, Update
+
+from ..watchers import Watchers
+from .account import Account
+from .approvals import Approvals
+from .dispatches import Dispatches
+from .trust import TrustDesk
+
+
+class Service:
+    """The daemon as the door sees it (`ports.DoorService`)."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        watchers: Watchers,
+        account: Account,
+        trust: TrustDesk,
+        dispatches: Dispatches,
+        approvals: Approvals,
+    ) -> None:
+        self._journal = journal
+        self._watchers = watchers
+        self._dispatches = dispatches
+        self._approvals = approvals
+        self.whoami = account.whoami
+        self.doctor = account.doctor
+        self.daemon_status = account.daemon_status
+        self.stop = account.stop
+        self.login = account.login
+        self.recovery_key = account.recovery_key
+        self.contacts = trust.contacts
+        self.invitations = trust.invitations
+        self.invite = trust.invite
+        self.accept_invitation = trust.accept_invitation
+        self.decline_invitation = trust.decline_invitation
+        self.revoke = trust.revoke
+        self.send = dispatches.send
+        self.dispatches = dispatches.dispatches
+        self.dispatch = dispatches.dispatch
+        self.accept = dispatches.accept
+        self.decline = dispatches.decline
+        self.cancel = dispatches.cancel
+        self.result = dispatches.result
+        self.approvals = approvals.approvals
+        self.decide = approvals.decide
+        self.rules = approvals.rules
+        self.remove_rule = approvals.remove_rule
+
+    async def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:
+        """Yield the whole present state, then each thing as it changes."""
+        record = None if dispatch_id is None else self._dispatches.find(dispatch_id)
+        wanted = None if record is None else record.dispatch_id
+        snapshot: JsonObject
+        if record is not None:
+            snapshot = {"dispatch": self._dispatches.whole(record)}
+        else:
+            inbox = await self._dispatches.dispatches(box=Box.INBOX, cursor=None, limit=50)
+            sent = await self._dispatches.dispatches(box=Box.SENT, cursor=None, limit=50)
+            snapshot = {
+                "inbox": inbox["dispatches"],
+                "sent": sent["dispatches"],
+                "approvals": list(self._approvals.open()),
+            }
+        async for update in self._watchers.follow(wanted, snapshot):
+            changed = update.data.get("dispatch_id") if update.kind == "change" else None
+            if isinstance(changed, str):
+                current = self._journal.dispatch_named(changed)
+                if current is not None:
+                    update = Update(
+                        "change", {"type": "dispatch", "dispatch": self._dispatches.whole(current)}
+                    )
+            yield update

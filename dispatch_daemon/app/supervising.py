@@ -1,0 +1,140 @@
+"""The runs of this daemon: started when they are due, stopped when they must, mended after a crash."""
+
+import asyncio
+import logging
+
+from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.core import approvals, runs
+from dispatch_daemon.core.effects import TaskKind, Unplan
+from dispatch_protocol.lifecycle import RUN, RunState, is_final
+
+from .clock import Clock
+from .people import People
+from .performer import Performer
+from .running import Conductor
+
+log = logging.getLogger("dispatch.runs")
+
+
+class Supervisor:
+    """Owns the conductors; at most `at_once` runs go on together, the others wait in the effects table."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        executor: Executor,
+        *,
+        at_once: int = 4,
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self._executor = executor
+        self._room = asyncio.Semaphore(at_once)
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._questions: dict[str, asyncio.Future[None]] = {}
+        performer.on_stop = self.stop_run
+        performer.on_resolve = self.resolve
+
+    # -- tasks of the effects table --------------------------------------------------------------------
+
+    async def start(self, task: Task) -> None:
+        """Take up an accepted run; its task stays owed until the run has ended."""
+        run = self._journal.run(task.key)
+        if run is None or run.state is not RunState.QUEUED:
+            await self._performer.perform([Unplan(TaskKind.RUN, task.key)])
+            return
+        conducting = asyncio.create_task(self._conduct(task.key), name=f"run {task.key}")
+        self._running[task.key] = conducting
+        conducting.add_done_callback(lambda _: self._running.pop(task.key, None))
+
+    async def heartbeat(self, task: Task) -> None:
+        """Tell the author that the run is alive."""
+        run = self._journal.run(task.key)
+        record = self._journal.dispatch(run.digest) if run else None
+        if run is None or record is None or task.key not in self._running:
+            await self._performer.perform([Unplan(TaskKind.HEARTBEAT, task.key)])
+            return
+        peer = self._people.peer_of(record)
+        await self._performer.perform(
+            runs.heartbeat(record, run, self._people.own, peer, self._clock.moment())
+        )
+
+    async def silence(self, task: Task) -> None:
+        """An answer's deadline has come: silence is a no."""
+        approval = self._journal.approval(task.key)
+        effects = approvals.time_out(approval, self._clock.now_ms()) if approval else []
+        await self._performer.perform(effects or [Unplan(TaskKind.ANSWER_DEADLINE, task.key)])
+
+    # -- stopping, answering ---------------------------------------------------------------------------
+
+    def answered(self, request_id: str) -> "asyncio.Future[None]":
+        """Return a future that is done once the question is no longer open."""
+        return self._questions.setdefault(request_id, asyncio.get_running_loop().create_future())
+
+    def resolve(self, request_id: str) -> None:
+        """Let the run behind a closed question go on."""
+        waiting = self._questions.pop(request_id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    async def stop_run(self, run_id: str, code: str) -> None:
+        """Kill a run whose end is already in the journal, and remove what it wrote."""
+        conducting = self._running.get(run_id)
+        if conducting is not None and conducting is not asyncio.current_task():
+            conducting.cancel()
+            await asyncio.gather(conducting, return_exceptions=True)
+        self._executor.forget(run_id)
+        log.info("run %s stopped: %s", run_id[:8], code)
+
+    async def _conduct(self, run_id: str) -> None:
+        async with self._room:
+            conductor = self._conductor(run_id)
+            try:
+                await conductor.conduct()
+            except Exception:
+                # Whatever went wrong here is ours; the run must still end, and its author must hear of it.
+                log.exception("run %s failed inside the daemon", run_id[:8])
+                run = self._journal.run(run_id)
+                if run is not None and not is_final(RUN, run.state):
+                    await conductor.broken()
+
+    def _conductor(self, run_id: str) -> Conductor:
+        return Conductor(
+            run_id, self._journal, self._people, self._clock, self._performer, self._executor, self.answered
+        )
+
+    # -- from one life to the next ---------------------------------------------------------------------
+
+    async def mend(self) -> None:
+        """End what an earlier life left: runs are interrupted, applies that had begun are carried on."""
+        for run in self._journal.runs_unfinished():
+            record = self._journal.dispatch(run.digest)
+            if record is None or record.peer == "" or run.device != self._people.own.device.hex:
+                continue  # the author's view of somebody else's run
+            if run.state is RunState.QUEUED:
+                continue
+            conductor = self._conductor(run.run_id)
+            outcome = self._executor.recover(run.run_id) if run.state is RunState.APPLYING else None
+            if outcome is not None:
+                await conductor.applied(outcome.status, outcome.conflicts)
+            else:
+                await conductor.interrupted()
+
+    async def stop(self) -> None:
+        """End every run of this life as interrupted; nothing of them reaches the files."""
+        for run_id, conducting in list(self._running.items()):
+            run = self._journal.run(run_id)
+            if run is None or run.state is RunState.APPLYING:
+                await asyncio.gather(conducting, return_exceptions=True)
+                continue
+            conducting.cancel()
+            await asyncio.gather(conducting, return_exceptions=True)
+            run = self._journal.run(run_id)
+            if run is not None and not is_final(RUN, run.state) and run.state is not RunState.QUEUED:
+                await self._conductor(run_id).interrupted()

@@ -1,0 +1,271 @@
+"""The human's decisions about a dispatch, and the ends that need no human: accept, decline, cancel, expire.
+
+Every function takes the record as the journal has it and returns effects; a pair of states that is not in
+the protocol's table is refused in words before anything is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispatch_protocol.grant import Scopes
+from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
+from dispatch_protocol.limits import EXPIRY_GRACE_MS
+from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
+from dispatch_protocol.messages.follow_on import Cancel
+from dispatch_protocol.messages.trace import EventType
+
+from .composing import Moment, Own, Peer, answer, head_of, send_of
+from .effects import Effect, Note, Plan, Put, Resolve, Settle, StopRun, TaskKind, Unplan
+from .errors import ServiceError
+from .questions import with_run_paths
+from .receipts import receipt
+from .records import ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
+from .rundir import RunDirectory
+
+_UNDECIDED = (DispatchState.DELIVERED,)
+_UNSENT = (DispatchState.QUEUED,)
+ENDED = (
+    DispatchState.FINISHED,
+    DispatchState.REFUSED,
+    DispatchState.DECLINED,
+    DispatchState.EXPIRED,
+    DispatchState.CANCELLED,
+)
+
+
+def accept(
+    record: DispatchRecord,
+    own: Own,
+    peer: Peer,
+    moment: Moment,
+    *,
+    scopes: Scopes,
+    place: RunDirectory,
+    agent: str,
+) -> tuple[RunRecord, list[Effect]]:
+    """Accept an undecided dispatch and owe its run.
+
+    Raises:
+        ServiceError: `not_pending` if it is decided or over, `expired` if its time is up.
+    """
+    require_undecided(record)
+    if is_expired(record, moment.now_ms):
+        raise ServiceError("expired", "this dispatch expired before it was decided")
+    run_id = moment.uuid()
+    run = RunRecord(
+        run_id=str(run_id),
+        digest=record.digest,
+        state=RunState.QUEUED,
+        created_ms=moment.now_ms,
+        cwd=place.cwd,
+        device=own.device.hex,
+        agent=agent,
+        scopes=with_run_paths(scopes, place.paths),
+    )
+    accepted = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.ACCEPTED),
+        accepted_decisions=record.accepted_decisions + 1,
+        decision={"mode": str(scopes.approval), "target": place.cwd, "async": True, "reason": None},
+    )
+    _, effects = answer(
+        accepted,
+        own,
+        peer,
+        now_ms=moment.now_ms,
+        nonce=moment.nonce(),
+        make=lambda head, seq, prev: Decision(
+            head=head,
+            seq=seq,
+            prev=prev,
+            decision=Verdict.ACCEPTED,
+            mode=Mode(scopes.approval),
+            run_id=run_id,
+        ),
+    )
+    return run, [
+        *effects,
+        Put(run),
+        Note(
+            record.digest, moment.now_ms, EventType.DECISION_MADE, {"decision": "accepted", "cwd": place.cwd}
+        ),
+        Unplan(TaskKind.EXPIRE, record.digest),
+        Plan(kind=TaskKind.RUN, key=run.run_id, not_before_ms=moment.now_ms, payload={}),
+    ]
+
+
+def decline(
+    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, reason: str | None
+) -> list[Effect]:
+    """Decline an undecided dispatch; its author gets the human's signed no."""
+    require_undecided(record)
+    declined = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.DECLINED),
+        decision={"mode": None, "target": None, "async": False, "reason": reason},
+    )
+    _, effects = answer(
+        declined,
+        own,
+        peer,
+        now_ms=moment.now_ms,
+        nonce=moment.nonce(),
+        make=lambda head, seq, prev: Decision(
+            head=head, seq=seq, prev=prev, decision=Verdict.DECLINED, reason=reason
+        ),
+    )
+    return [
+        *effects,
+        Note(
+            record.digest, moment.now_ms, EventType.DECISION_MADE, {"decision": "declined", "reason": reason}
+        ),
+        Unplan(TaskKind.EXPIRE, record.digest),
+    ]
+
+
+def expire_received(record: DispatchRecord, own: Own, peer: Peer, moment: Moment) -> list[Effect]:
+    """End an undecided dispatch whose time is up, by this machine's clock, and say so to its author."""
+    if record.state not in _UNDECIDED or not is_expired(record, moment.now_ms):
+        return []
+    expired = replace(record, state=advance(DISPATCH, record.state, DispatchState.EXPIRED))
+    return receipt(expired, own, peer, moment, ReceiptType.EXPIRED, code="expired")[1] + [
+        Note(record.digest, moment.now_ms, EventType.STATUS, {"status": "expired"})
+    ]
+
+
+def expire_sent(record: DispatchRecord, now_ms: int) -> list[Effect]:
+    """Presume at the author that a dispatch without a decision has expired; an answer may still correct it."""
+    if not record.expires_ms:
+        return []
+    unsent = record.state in _UNSENT and now_ms >= record.expires_ms
+    unheard = record.state in (DispatchState.SENT, DispatchState.DELIVERED) and is_expired(record, now_ms)
+    if not unsent and not unheard:
+        return []
+    expired = replace(record, state=advance(DISPATCH, record.state, DispatchState.EXPIRED))
+    note = Note(record.digest, now_ms, EventType.STATUS, {"status": "expired", "presumed": not unsent})
+    return [Put(expired), Settle(record.digest), note]
+
+
+def may_expire(record: DispatchRecord) -> bool:
+    """Return whether silence can still end this dispatch."""
+    waiting = (DispatchState.QUEUED, DispatchState.SENT, DispatchState.DELIVERED)
+    return bool(record.expires_ms) and record.state in waiting
+
+
+def refuse_unsent(
+    record: DispatchRecord, now_ms: int, *, code: str, detail: str | None = None
+) -> list[Effect]:
+    """End a dispatch that never left: the relay refused it, or its edge is gone."""
+    refused = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.REFUSED),
+        ended_code=code,
+        ended_detail=detail,
+    )
+    return [
+        Put(refused),
+        Settle(record.digest),
+        Unplan(TaskKind.EXPIRE, record.digest),
+        Note(record.digest, now_ms, EventType.STATUS, {"status": "refused", "code": code}),
+    ]
+
+
+def is_expired(record: DispatchRecord, now_ms: int) -> bool:
+    """Return whether the time to a decision is over, with the grace that clocks are owed."""
+    return bool(record.expires_ms) and now_ms > record.expires_ms + EXPIRY_GRACE_MS
+
+
+def cancel_sent(
+    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, reason: str | None
+) -> list[Effect]:
+    """Cancel as the author: at once if it never left, else as a signed request to the recipient."""
+    if record.state in ENDED:
+        raise ServiceError("not_pending", f"this dispatch is over: {record.state}")
+    if record.state in _UNSENT:
+        gone = replace(record, state=advance(DISPATCH, record.state, DispatchState.CANCELLED))
+        note = Note(record.digest, moment.now_ms, EventType.STATUS, {"status": "cancelled"})
+        return [Put(gone), Settle(record.digest), Unplan(TaskKind.EXPIRE, record.digest), note]
+    if record.cancel_requested:
+        return []
+    head = head_of(
+        own, peer, edge=record.edge, about=record.digest, now_ms=moment.now_ms, nonce=moment.nonce()
+    )
+    return [
+        Put(replace(record, cancel_requested=True)),
+        send_of(Cancel(head=head, reason=reason), deliver=True, keep=True),
+        Note(record.digest, moment.now_ms, EventType.CANCEL_REQUESTED, {"by": "author", "reason": reason}),
+    ]
+
+
+def cancel_received(
+    record: DispatchRecord,
+    run: RunRecord | None,
+    approvals: Sequence[ApprovalRecord],
+    own: Own,
+    peer: Peer,
+    moment: Moment,
+    *,
+    by: str,
+    code: str = "cancelled",
+    detail: str | None = None,
+) -> list[Effect]:
+    """Cancel where the dispatch runs: undecided it ends, running it is killed and discarded, applying it finishes.
+
+    `by` is "author", "recipient" or "edge"; `code` becomes the receipt's reason.
+    """
+    requested = Note(record.digest, moment.now_ms, EventType.CANCEL_REQUESTED, {"by": by, "reason": detail})
+    if record.state in _UNDECIDED:
+        gone = replace(record, state=advance(DISPATCH, record.state, DispatchState.CANCELLED))
+        return [
+            requested,
+            *receipt(gone, own, peer, moment, ReceiptType.CANCELLED, code=code, detail=detail)[1],
+            Unplan(TaskKind.EXPIRE, record.digest),
+        ]
+    if record.state not in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT) or run is None:
+        return []
+    if run.state is RunState.APPLYING:
+        return [requested]
+    stopped = replace(
+        run,
+        state=advance(RUN, run.state, RunState.CANCELLED),
+        ended_ms=moment.now_ms,
+        code=code,
+        detail=detail,
+    )
+    over = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.FINISHED),
+        ended_code=code,
+        ended_detail=detail,
+    )
+    return [
+        requested,
+        *receipt(over, own, peer, moment, ReceiptType.CANCELLED, code=code, detail=detail, run=run)[1],
+        Put(stopped),
+        *withdraw(approvals, moment.now_ms),
+        Note(record.digest, moment.now_ms, EventType.DISCARDED, {"reason": code}, run.run_id),
+        Unplan(TaskKind.RUN, run.run_id),
+        Unplan(TaskKind.HEARTBEAT, run.run_id),
+        StopRun(run.run_id, code),
+    ]
+
+
+def withdraw(approvals: Sequence[ApprovalRecord], now_ms: int) -> list[Effect]:
+    """Close the open questions of a run that will not go on."""
+    effects: list[Effect] = []
+    for approval in approvals:
+        if approval.state is ApprovalState.OPEN:
+            effects += [
+                Put(replace(approval, state=ApprovalState.WITHDRAWN, decided_ms=now_ms)),
+                Unplan(TaskKind.ANSWER_DEADLINE, approval.request_id),
+                Resolve(approval.request_id),
+            ]
+    return effects
+
+
+def require_undecided(record: DispatchRecord) -> None:
+    """Refuse to decide what is not this machine's to decide, or is decided already."""
+    if record.box is Box.SENT:
+        raise ServiceError("wrong_party", "you sent this dispatch; only its recipient decides")
+    if record.state not in _UNDECIDED:
+        raise ServiceError("not_pending", f"nothing is pending on this dispatch: it is {record.state}")

@@ -1,0 +1,120 @@
+"""What a decision wants done: frozen effects in a list, performed in one place (`app.performer`).
+
+Everything but `StopRun` and `Resolve` is durable and committed together, before anything is answered;
+those two act on this process after the commit. A planned task is a row of the effects table,
+the one owner of everything that is still to be done.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.messages.trace import EventType
+
+from .records import AnswerRecord, Record, RuleRecord
+
+
+class TaskKind(StrEnum):
+    """Everything this daemon may owe to the future; each is idempotent, or says that it may not be repeated."""
+
+    DEPOSIT = "deposit"
+    RELAY_CALL = "relay_call"
+    EXPIRE = "expire"
+    RUN = "run"
+    ANSWER_DEADLINE = "answer_deadline"
+    HEARTBEAT = "heartbeat"
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Insert or replace one record."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Remove one standing rule."""
+
+    record: RuleRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Sign these exact bytes; unless they are for oneself, owe their delivery to every device of `to`.
+
+    `digest` is the document's identity, known before it is signed. `keep` is the evidence row that the
+    signature completes. `edge` is the envelope's edge, `about` the digest of the dispatch it concerns.
+    """
+
+    payload_type: str
+    body: bytes
+    digest: str
+    to: str
+    edge: str
+    about: str
+    created_ms: int
+    expires_ms: int
+    deliver: bool = True
+    keep: AnswerRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Add an entry to a dispatch's trace; the journal numbers it."""
+
+    digest: str
+    at_ms: int
+    type: EventType
+    data: dict[str, JSON]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Owe a task: not before `not_before_ms`, once per (kind, key); a second one replaces the first."""
+
+    kind: TaskKind
+    key: str
+    not_before_ms: int
+    payload: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Unplan:
+    """Owe it no longer."""
+
+    kind: TaskKind
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRun:
+    """Kill the run's sandbox now and discard what it wrote."""
+
+    run_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Tell the waiting run what the human (or the deadline) answered."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The recipient holds this document: owe its delivery no longer."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAbout:
+    """The matter is over for the other side: owe it nothing more about this dispatch."""
+
+    about: str
+
+
+Effect = Put | Forget | Send | Note | Plan | Unplan | Settle | SettleAbout | StopRun | Resolve

@@ -1,0 +1,99 @@
+"""The per-call gate: what one tool call needs before it may run, decided on this machine only.
+
+The kernel is the wall; the gate is the human's part. It can only narrow: a tool that the grant does not
+name is refused in every mode, and an unknown mode asks.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dispatch_protocol.encoding import JSON, dumps
+from dispatch_protocol.grant import Approval, Scopes
+
+from .records import ApprovalRecord, ApprovalState, GrantChoice, RuleRecord
+
+_SHOWN_ARGUMENT = {
+    "Read": "file_path",
+    "Write": "file_path",
+    "Edit": "file_path",
+    "Glob": "pattern",
+    "Grep": "pattern",
+    "Bash": "command",
+}
+_TITLE_CHARS = 120
+_SHELL_FLAG = "a shell command: once it runs, only the wall and the changeset bind it"
+
+
+class Verdict(StrEnum):
+    ALLOW = "allow"
+    ASK = "ask"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the gate says of a call, and why, in words for the trace."""
+
+    verdict: Verdict
+    reason: str
+
+
+def rule_on(
+    tool: str,
+    arguments: Mapping[str, JSON],
+    scopes: Scopes,
+    *,
+    rules: Iterable[RuleRecord],
+    asked_before: Iterable[ApprovalRecord],
+    run_id: str,
+) -> Ruling:
+    """Decide one call under the grant; `asked_before` may hold yeses that were given for this whole run."""
+    if tool not in scopes.tools:
+        return Ruling(Verdict.REFUSE, f"{tool} is not granted on this edge")
+    if scopes.approval in (Approval.AUTO, Approval.REVIEW):
+        return Ruling(Verdict.ALLOW, f"approval is {scopes.approval}")
+    command = bash_command(tool, arguments)
+    for rule in rules:
+        if rule.tool == tool and rule.command == command:
+            return Ruling(Verdict.ALLOW, "always, this edge")
+    for earlier in asked_before:
+        if (
+            earlier.run_id == run_id
+            and earlier.state is ApprovalState.APPROVED
+            and earlier.grant is GrantChoice.SESSION
+            and earlier.tool == tool
+            and bash_command(tool, call_input(earlier)) == command
+        ):
+            return Ruling(Verdict.ALLOW, "this run")
+    return Ruling(Verdict.ASK, "approval is manual")
+
+
+def bash_command(tool: str, arguments: Mapping[str, JSON]) -> str | None:
+    """Return the exact command that a standing yes for Bash is bound to; None for every other tool."""
+    return str(arguments.get("command", "")) if tool == "Bash" else None
+
+
+def call_input(approval: ApprovalRecord) -> dict[str, JSON]:
+    """Return the tool input that the approval shows."""
+    shown = approval.payload.get("input")
+    return shown if isinstance(shown, dict) else {}
+
+
+def call_subject(tool: str, arguments: Mapping[str, JSON]) -> str:
+    """Return the SHA-256 (hex) of exactly the call that is asked about."""
+    return hashlib.sha256(dumps({"tool": tool, "input": dict(arguments)})).hexdigest()
+
+
+def call_title(tool: str, arguments: Mapping[str, JSON]) -> str:
+    """Return the call in a few plain words: the tool and what it touches."""
+    shown = str(arguments.get(_SHOWN_ARGUMENT.get(tool, ""), "")).strip().replace("\n", " ")
+    if len(shown) > _TITLE_CHARS:
+        shown = shown[: _TITLE_CHARS - 1] + "…"
+    return f"{tool} {shown}".strip()
+
+
+def call_flags(tool: str) -> tuple[str, ...]:
+    """Return words of warning about the call."""
+    return (_SHELL_FLAG,) if tool == "Bash" else ()

@@ -1,0 +1,124 @@
+"""A task arrives: it becomes an undecided dispatch of this machine, or a signed refusal to its author.
+
+The envelope has passed the opening list by now. What is left is what only this journal knows: how many
+this edge has brought today, and what this daemon cannot do.
+"""
+
+from dataclasses import replace
+
+from dispatch_protocol.envelope import Header
+from dispatch_protocol.errors import RefusalCode
+from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
+from dispatch_protocol.limits import EXPIRY_GRACE_MS
+from dispatch_protocol.messages.answers import ReceiptType
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.signing import Signed, dispatch_id
+
+from .composing import Moment, Own, Peer
+from .effects import Effect, Note, Plan, TaskKind
+from .receipts import receipt
+from .records import Box, DispatchRecord
+
+
+def arrived(signed: Signed, task: Task, *, address: str, now_ms: int) -> DispatchRecord:
+    """Return the record of a task that reached this machine, not yet answered."""
+    return DispatchRecord(
+        digest=signed.digest.hex,
+        dispatch_id=str(dispatch_id(signed.digest)),
+        box=Box.INBOX,
+        peer=task.head.sender.identity.hex,
+        address=address,
+        edge=task.head.edge.hex,
+        state=DispatchState.SENT,
+        signed=signed.encode(),
+        thread_id=str(task.thread),
+        created_ms=task.head.created_ms,
+        expires_ms=task.head.expires_ms,
+        arrived_ms=now_ms,
+    )
+
+
+def receive(
+    record: DispatchRecord,
+    task: Task,
+    own: Own,
+    peer: Peer,
+    moment: Moment,
+    *,
+    arrivals_today: int,
+    max_per_day: int,
+) -> list[Effect]:
+    """Take in a dispatch that may be decided, or refuse it with a signed reason."""
+    if task.attachments:
+        return refuse(record, own, peer, moment, code="attachments_unsupported")
+    if task.after:
+        return refuse(record, own, peer, moment, code="dependencies_unsupported")
+    if arrivals_today >= max_per_day:
+        detail = f"this edge allows {max_per_day} dispatches in 24 hours"
+        return refuse(record, own, peer, moment, code="daily_limit", detail=detail)
+    delivered = replace(record, state=advance(DISPATCH, record.state, DispatchState.DELIVERED))
+    _, effects = receipt(delivered, own, peer, moment, ReceiptType.DELIVERED)
+    effects.append(Note(record.digest, moment.now_ms, EventType.REQUEST_CREATED, {"by": record.address}))
+    if record.expires_ms:
+        effects.append(expiry_plan(record))
+    return effects
+
+
+def refuse(
+    record: DispatchRecord,
+    own: Own,
+    peer: Peer,
+    moment: Moment,
+    *,
+    code: str | RefusalCode,
+    detail: str | None = None,
+) -> list[Effect]:
+    """Refuse a dispatch for good: its author gets the code, signed; this machine keeps the record."""
+    refused = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.REFUSED),
+        ended_code=str(code),
+        ended_detail=detail,
+    )
+    kind = refusal_type(code) if isinstance(code, RefusalCode) else ReceiptType.REFUSED
+    _, effects = receipt(refused, own, peer, moment, kind, code=str(code), detail=detail)
+    note = Note(record.digest, moment.now_ms, EventType.STATUS, {"status": "refused", "code": str(code)})
+    return [*effects, note]
+
+
+def expiry_plan(record: DispatchRecord) -> Plan:
+    """Owe the look at the clock after this dispatch's time to a decision."""
+    return Plan(
+        kind=TaskKind.EXPIRE,
+        key=record.digest,
+        not_before_ms=record.expires_ms + EXPIRY_GRACE_MS + 1,
+        payload={},
+    )
+
+
+def unreadable(header: Header, *, peer: str, address: str, now_ms: int) -> DispatchRecord:
+    """Return a stand-in for a document that cannot be a dispatch here, so that its refusal can be composed."""
+    return DispatchRecord(
+        digest=header.digest.hex,
+        dispatch_id=str(dispatch_id(header.digest)),
+        box=Box.INBOX,
+        peer=peer,
+        address=address,
+        edge=header.edge.hex,
+        state=DispatchState.SENT,
+        signed=b"",
+        thread_id="",
+        created_ms=header.created_ms,
+        expires_ms=header.expires_ms,
+        arrived_ms=now_ms,
+    )
+
+
+def refusal_type(code: RefusalCode) -> ReceiptType:
+    """Return the receipt that says this refusal."""
+    if code in (RefusalCode.UNSUPPORTED, RefusalCode.MANDATE_UNSUPPORTED):
+        return ReceiptType.UNSUPPORTED
+    if code is RefusalCode.STALE_CHAIN:
+        return ReceiptType.STALE_CHAIN
+    return ReceiptType.REFUSED

@@ -1,0 +1,178 @@
+"""Composing a dispatch: everything that decides what will happen goes into one signed body, once."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.keys import DeviceId, Digest
+from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.limits import (
+    BACKGROUND_CHARS,
+    DELIVERABLE_CHARS,
+    EXPIRY_DEFAULT_S,
+    EXPIRY_MAX_S,
+    EXPIRY_MIN_S,
+    LINK_CHARS,
+    LINKS,
+    META_KEY_CHARS,
+    META_PAIRS,
+    META_VALUE_CHARS,
+    PROJECT_CHARS,
+    REASON_CHARS,
+    TASK_CHARS,
+)
+from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.messages.task import Origin, Step, Task
+from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.payloads import Kind
+from dispatch_protocol.scopes import Version
+from dispatch_protocol.signing import dispatch_id
+
+from .composing import Moment, Own, Peer, head_of, send_of
+from .effects import Effect, Note, Plan, Put, Send, TaskKind
+from .errors import ServiceError
+from .records import Box, DispatchRecord
+from .requests import SendRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """Whom a dispatch is for, over which edge, and which device of theirs will run it."""
+
+    peer: Peer
+    address: str
+    edge: str
+    box: Box
+    owner_device: DeviceId
+    grant_version: Version | None
+
+
+def check(request: SendRequest) -> None:
+    """Refuse what is over a limit before anything is signed.
+
+    Raises:
+        ServiceError: `invalid`, naming the field, the limit and what was given.
+    """
+    _text("task", request.task, TASK_CHARS, empty=False)
+    for name, value, limit in (
+        ("background", request.background, BACKGROUND_CHARS),
+        ("deliverable", request.deliverable, DELIVERABLE_CHARS),
+        ("project", request.project, PROJECT_CHARS),
+    ):
+        if value is not None:
+            _text(name, value, limit)
+    if len(request.links) > LINKS:
+        raise ServiceError("invalid", f"{len(request.links)} links; a dispatch carries at most {LINKS}")
+    for link in request.links:
+        _text("link", link, LINK_CHARS, empty=False)
+    if len(request.meta) > META_PAIRS:
+        raise ServiceError(
+            "invalid", f"{len(request.meta)} meta pairs; a dispatch carries at most {META_PAIRS}"
+        )
+    for key, value in request.meta.items():
+        _text("meta key", key, META_KEY_CHARS, empty=False)
+        _text(f"meta {key}", value, META_VALUE_CHARS)
+    if request.expires_s is not None and not EXPIRY_MIN_S <= request.expires_s <= EXPIRY_MAX_S:
+        raise ServiceError(
+            "invalid", f"expires is {request.expires_s} s; it must be {EXPIRY_MIN_S} to {EXPIRY_MAX_S}"
+        )
+    if request.timeout_s is not None and request.timeout_s < 1:
+        raise ServiceError("invalid", "timeout must be at least 1 s")
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse a reason that the other side would not read."""
+    if reason is not None:
+        _text("reason", reason, REASON_CHARS)
+
+
+def _text(name: str, value: str, limit: int, *, empty: bool = True) -> None:
+    if not empty and not value.strip():
+        raise ServiceError("invalid", f"the {name} is empty")
+    if len(value) > limit:
+        raise ServiceError("invalid", f"the {name} has {len(value):,} characters; the limit is {limit:,}")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ServiceError("invalid", f"the {name} holds a lone surrogate, which is not text") from None
+
+
+def compose(
+    request: SendRequest,
+    steps: tuple[Step, ...],
+    to: Addressee,
+    own: Own,
+    moment: Moment,
+    *,
+    surface: str,
+    idempotency_key: str | None,
+) -> tuple[DispatchRecord, list[Effect]]:
+    """Return the record of the new dispatch and the effects that sign, keep and owe it.
+
+    The record's `signed` is empty; the performer completes it with the signature.
+
+    Raises:
+        ServiceError: `invalid` if the body as a whole is not one that a recipient would read.
+    """
+    own_job = to.box is Box.OWN
+    lives_s = request.expires_s if request.expires_s is not None else (0 if own_job else EXPIRY_DEFAULT_S)
+    expires_ms = moment.now_ms + lives_s * 1000 if lives_s else 0
+    task = Task(
+        head=head_of(
+            own,
+            to.peer,
+            edge=to.edge,
+            about=None,
+            now_ms=moment.now_ms,
+            nonce=moment.nonce(),
+            expires_ms=expires_ms,
+        ),
+        principal=own.party,
+        origin=Origin(surface=surface),
+        owner_device=to.owner_device,
+        grant_version=to.grant_version,
+        task=request.task,
+        background=request.background,
+        links=tuple(request.links),
+        deliverable=request.deliverable,
+        project=request.project,
+        steps=steps,
+        meta=dict(request.meta),
+        timeout_s=request.timeout_s,
+        thread=moment.uuid(),
+    )
+    try:
+        send = send_of(task, deliver=not own_job, keep=False)
+        decode_body(Kind.TASK, send.body)
+    except MalformedError as error:
+        raise ServiceError("invalid", f"this dispatch would not be readable: {error.detail}") from error
+    record = _record(send, task.thread, to, moment.now_ms, expires_ms, idempotency_key)
+    effects: list[Effect] = [
+        Put(record),
+        send,
+        Note(record.digest, moment.now_ms, EventType.REQUEST_CREATED, {"by": "you"}),
+    ]
+    if expires_ms:
+        effects.append(Plan(kind=TaskKind.EXPIRE, key=record.digest, not_before_ms=expires_ms, payload={}))
+    return record, effects
+
+
+def _record(
+    send: Send, thread: UUID, to: Addressee, now_ms: int, expires_ms: int, idempotency_key: str | None
+) -> DispatchRecord:
+    return DispatchRecord(
+        digest=send.digest,
+        dispatch_id=str(dispatch_id(Digest.from_hex(send.digest))),
+        box=to.box,
+        peer=send.to,
+        address=to.address,
+        edge=to.edge,
+        # One's own job has arrived where it was composed: it waits for a decision at once.
+        state=DispatchState.DELIVERED if to.box is Box.OWN else DispatchState.QUEUED,
+        signed=b"",
+        thread_id=str(thread),
+        created_ms=now_ms,
+        expires_ms=expires_ms,
+        arrived_ms=now_ms,
+        idempotency_key=idempotency_key,
+    )

@@ -1,0 +1,114 @@
+"""Which questions a run puts to the human, and exactly what each shows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from dispatch_protocol.encoding import JSON, Fields
+from dispatch_protocol.scopes import Approval, Scopes
+
+from . import gate
+from .approvals import CHANGESET_WAIT_MS
+from .records import ApprovalKind, ApprovalRecord, DispatchRecord, RunRecord
+
+_RUN_PATHS = "run_paths"
+
+
+def scopes_of(run: RunRecord) -> Scopes:
+    """Return the scopes that were in force when the run was accepted."""
+    stored = {key: value for key, value in (run.scopes or {}).items() if key != _RUN_PATHS}
+    return Scopes.read(Fields(stored, "scopes"))
+
+
+def run_paths(run: RunRecord) -> list[tuple[str, Literal["ro", "rw"]]]:
+    """Return every (path, mode) that the run may see."""
+    stored = (run.scopes or {}).get(_RUN_PATHS)
+    entries = stored if isinstance(stored, list) else []
+    return [
+        (str(entry["path"]), "rw" if entry["mode"] == "rw" else "ro")
+        for entry in entries
+        if isinstance(entry, dict)
+    ]
+
+
+def with_run_paths(scopes: Scopes, paths: Sequence[tuple[str, str]]) -> dict[str, JSON]:
+    """Return the scopes as a run keeps them, with the paths it was given."""
+    return {**scopes.write(), _RUN_PATHS: [{"path": path, "mode": mode} for path, mode in paths]}
+
+
+def must_ask(scopes: Scopes, flags: Sequence[str]) -> bool:
+    """Return whether a changeset needs a human: always, but for an `auto` edge with nothing flagged."""
+    return scopes.approval is not Approval.AUTO or bool(flags)
+
+
+def about_call(
+    record: DispatchRecord,
+    run: RunRecord,
+    call_id: str,
+    tool: str,
+    arguments: Mapping[str, JSON],
+    *,
+    request_id: str,
+    now_ms: int,
+    timeout_s: int | None,
+) -> ApprovalRecord:
+    """Return the question about one tool call: the whole call, verbatim."""
+    wait_ms = CHANGESET_WAIT_MS if timeout_s is None else timeout_s * 1000
+    return ApprovalRecord(
+        request_id=request_id,
+        digest=record.digest,
+        run_id=run.run_id,
+        kind=ApprovalKind.TOOL,
+        title=gate.call_title(tool, arguments),
+        subject=gate.call_subject(tool, arguments),
+        payload={
+            "call_id": call_id,
+            "tool": tool,
+            "input": dict(arguments),
+            "description": _describe(tool, run),
+        },
+        asked_ms=now_ms,
+        deadline_ms=now_ms + wait_ms,
+        tool=tool,
+        flags=gate.call_flags(tool),
+    )
+
+
+def _describe(tool: str, run: RunRecord) -> str:
+    where = run.cwd or "the run directory"
+    if tool == "Bash":
+        return f"runs a shell command, confined, in {where}"
+    if tool in ("Write", "Edit"):
+        return f"changes a file in this run's own copy of {where}; nothing reaches your files before you approve it"
+    return f"reads below {where}"
+
+
+def about_changes(
+    record: DispatchRecord,
+    run: RunRecord,
+    *,
+    summary: str,
+    flags: Sequence[str],
+    request_id: str,
+    now_ms: int,
+) -> ApprovalRecord:
+    """Return the closing question of a run: every change, its diff, and the text that would be returned."""
+    count = len(run.changeset)
+    title = f"Apply {count} change{'' if count == 1 else 's'}"
+    return ApprovalRecord(
+        request_id=request_id,
+        digest=record.digest,
+        run_id=run.run_id,
+        kind=ApprovalKind.CHANGESET,
+        title=title,
+        subject=run.changeset_digest or "",
+        payload={
+            "changes": list(run.changeset),
+            "diffs": list(run.diffs),
+            "left_behind": list(run.left_behind),
+            "result": summary,
+            "description": f"writes these changes to {run.cwd} and returns the result",
+        },
+        asked_ms=now_ms,
+        deadline_ms=now_ms + CHANGESET_WAIT_MS,
+        flags=tuple(flags),
+    )

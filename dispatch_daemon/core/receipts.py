@@ -1,0 +1,44 @@
+"""Receipts: the automatic statements of the recipient's device, each a link in the dispatch's chain of answers."""
+
+import uuid
+from collections.abc import Mapping
+
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.messages.answers import Receipt, ReceiptType
+
+from .composing import Moment, Own, Peer, answer
+from .effects import Effect
+from .records import DispatchRecord, RunRecord
+
+
+def receipt(
+    record: DispatchRecord,
+    own: Own,
+    peer: Peer,
+    moment: Moment,
+    kind: ReceiptType,
+    *,
+    code: str | None = None,
+    detail: str | None = None,
+    run: RunRecord | None = None,
+    data: Mapping[str, JSON] | None = None,
+    number: int = 0,
+) -> tuple[DispatchRecord, list[Effect]]:
+    """Append one receipt; returns the record after it and the effects. `number` picks the moment's nonce."""
+    return answer(
+        record,
+        own,
+        peer,
+        now_ms=moment.now_ms,
+        nonce=moment.nonce(number),
+        make=lambda head, seq, prev: Receipt(
+            head=head,
+            seq=seq,
+            prev=prev,
+            type=kind,
+            code=code,
+            detail=detail,
+            run_id=None if run is None else uuid.UUID(run.run_id),
+            data=data or {},
+        ),
+    )

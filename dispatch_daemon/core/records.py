@@ -1,0 +1,258 @@
+"""What the journal remembers, one frozen record a noun.
+
+The core reads and returns these; the journal stores them and nothing else. Bytes that somebody signed are
+kept as they came (`signed`), because evidence that was re-encoded is no evidence. Ids of people, devices
+and documents are lower-case hex here: the journal is read by humans too.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
+from dispatch_protocol.messages.trace import EventType
+
+
+class Box(StrEnum):
+    """Where a dispatch is listed: one's own jobs stand in both lists."""
+
+    INBOX = "inbox"
+    SENT = "sent"
+    OWN = "own"
+
+
+class Direction(StrEnum):
+    """Whose trust an edge states: outgoing, I may dispatch to the peer; incoming, the peer to me."""
+
+    OUTGOING = "outgoing"
+    INCOMING = "incoming"
+
+
+class Trust(StrEnum):
+    """How a contact's key is known, weakest first."""
+
+    UNVERIFIED = "unverified"
+    TOKEN = "token"
+    COMPARED = "compared"
+
+
+class EdgeStatus(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class InvitationStatus(StrEnum):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class ApprovalKind(StrEnum):
+    TOOL = "tool"
+    CHANGESET = "changeset"
+
+
+class ApprovalState(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class GrantChoice(StrEnum):
+    """How far one yes reaches: this call, this call on this edge for good, this call in this run."""
+
+    ONCE = "once"
+    ALWAYS = "always"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchRecord:
+    """One signed task and where it stands on this machine.
+
+    `signed` is the task as its author's device signed it; `digest` its identity. `answer_seq` and
+    `answer_head` are the last link of the recipient's chain of answers: ours when we are the recipient,
+    the verified one when we are the author. `held` counts answers that came before their predecessors.
+    """
+
+    digest: str
+    dispatch_id: str
+    box: Box
+    peer: str
+    address: str
+    edge: str
+    state: DispatchState
+    signed: bytes
+    thread_id: str
+    created_ms: int
+    expires_ms: int
+    arrived_ms: int
+    answer_seq: int = 0
+    answer_head: str = ""
+    accepted_decisions: int = 0
+    decision: dict[str, JSON] | None = None
+    outcome: Outcome | None = None
+    summary: str | None = None
+    ended_code: str | None = None
+    ended_detail: str | None = None
+    cancel_requested: bool = False
+    last_heard_ms: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One execution of a dispatch: on the recipient's machine the run, on the author's what is known of it."""
+
+    run_id: str
+    digest: str
+    state: RunState
+    created_ms: int
+    cwd: str | None = None
+    device: str | None = None
+    agent: str | None = None
+    outcome: Outcome | None = None
+    code: str | None = None
+    detail: str | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    last_heard_ms: int | None = None
+    scopes: dict[str, JSON] | None = None
+    confinement: dict[str, JSON] | None = None
+    changeset: tuple[dict[str, JSON], ...] = ()
+    changeset_digest: str | None = None
+    left_behind: tuple[dict[str, JSON], ...] = ()
+    diffs: tuple[dict[str, JSON], ...] = ()
+    artifacts: tuple[dict[str, JSON], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One entry of a dispatch's trace; `type` is a word of the protocol's closed list."""
+
+    digest: str
+    seq: int
+    at_ms: int
+    type: EventType
+    data: dict[str, JSON]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRecord:
+    """One question to the human of this machine.
+
+    `subject` is the SHA-256 of exactly what was shown: the call, or the changeset's digest. `flags` are
+    words of warning. `deadline_ms` is when silence becomes a no.
+    """
+
+    request_id: str
+    digest: str
+    run_id: str
+    kind: ApprovalKind
+    title: str
+    subject: str
+    payload: dict[str, JSON]
+    asked_ms: int
+    deadline_ms: int
+    tool: str | None = None
+    flags: tuple[str, ...] = ()
+    state: ApprovalState = ApprovalState.OPEN
+    grant: GrantChoice | None = None
+    reason: str | None = None
+    decided_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRecord:
+    """A standing yes: this tool (for Bash: exactly this command) on this edge."""
+
+    rule_id: str
+    edge: str
+    tool: str
+    command: str | None
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRecord:
+    """A pinned person: the genesis never changes, the chain only grows."""
+
+    genesis: str
+    address: str
+    trust: Trust
+    chain: tuple[dict[str, JSON], ...]
+    pinned_ms: int
+    alias: str | None = None
+    online: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeRecord:
+    """One directed trust and the grant as this machine holds it: our copy decides, not the relay's."""
+
+    edge: str
+    direction: Direction
+    peer: str
+    address: str
+    status: EdgeStatus
+    grant: dict[str, JSON]
+    created_ms: int
+    expires_ms: int
+    path_identities: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationRecord:
+    """How an edge is born; `secret` never leaves this machine except inside the token a person passes on.
+
+    `accepted_by` is who has proved the secret of an invitation of ours; `acceptance` the digest of the yes.
+    """
+
+    invitation_id: str
+    direction: Direction
+    address: str
+    document: dict[str, JSON]
+    status: InvitationStatus
+    created_ms: int
+    expires_ms: int
+    link: str
+    mac_required: bool
+    secret: bytes | None = None
+    accepted_by: str | None = None
+    acceptance: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRecord:
+    """One signed statement about a dispatch, ours or the peer's, exactly as signed."""
+
+    digest: str
+    about: str
+    kind: str
+    type: str
+    signed: bytes
+    device: str
+    seq: int
+    at_ms: int
+    held: bool = False
+
+
+Record = (
+    DispatchRecord
+    | RunRecord
+    | EventRecord
+    | ApprovalRecord
+    | RuleRecord
+    | ContactRecord
+    | EdgeRecord
+    | InvitationRecord
+    | AnswerRecord
+)

@@ -1,0 +1,40 @@
+"""What people ask of the daemon, as plain values: nothing here is trusted until a decision has looked at it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dispatch_protocol.encoding import JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """A dispatch as a person composes it; absent fields are None or empty, never guessed."""
+
+    recipient: str
+    task: str
+    steps: Sequence[dict[str, JSON]] | None = None
+    background: str | None = None
+    links: Sequence[str] = ()
+    deliverable: str | None = None
+    project: str | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
+    expires_s: int | None = None
+    timeout_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeChoice:
+    """What the human chose to grant: explicit tools or a profile, never a silent default.
+
+    `paths` holds (absolute path, "ro" | "rw"); a None field was not mentioned.
+    """
+
+    tools: Sequence[str] | None = None
+    profile: str | None = None
+    paths: Sequence[tuple[str, str]] = ()
+    mcp_servers: Sequence[str] | None = None
+    network: Sequence[str] | None = None
+    approval: str | None = None
+    returns: str | None = None
+    max_per_day: int | None = None
+    expires_at_ms: int | None = None

@@ -1,0 +1,246 @@
+"""How trust between two people begins, changes and ends, as this machine's journal sees it.
+
+The relay carries invitations and edges, but nothing here believes it: what counts is what a pinned chain
+signed, and for a first contact the code that only the holder of the token can make.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispatch_protocol.chain import Chain
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
+from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument, MacRule
+from dispatch_protocol.keys import Digest
+from dispatch_protocol.limits import INVITATION_S
+from dispatch_protocol.paths import PathGrant, PathMode
+from dispatch_protocol.scopes import PROFILES, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
+from dispatch_protocol.signing import Document
+
+from .composing import Moment, Own, Peer, head_of, send_of
+from .effects import Effect, Plan, Put, Settle, TaskKind
+from .errors import ServiceError
+from .records import (
+    ContactRecord,
+    Direction,
+    EdgeRecord,
+    EdgeStatus,
+    InvitationRecord,
+    InvitationStatus,
+    Trust,
+)
+from .requests import ScopeChoice
+
+
+def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> InvitationDocument:
+    """Return the invitation of `to_email` by this identity; it lives seven days."""
+    return InvitationDocument(
+        nonce=moment.nonce(),
+        sender=own.party,
+        from_email=(own.address or "").lower(),
+        to_email=to_email.lower(),
+        broker=broker,
+        mac=MacRule.REQUIRED,
+        created_ms=moment.now_ms,
+        expires_ms=moment.now_ms + INVITATION_S * 1000,
+    )
+
+
+def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
+    """Return what the human chose; never more than how well the other side is known allows.
+
+    Raises:
+        ServiceError: `scope_choice_required` without tools or a profile, `invalid` for what is no scope.
+    """
+    if choice.tools is None and choice.profile is None:
+        raise ServiceError(
+            "scope_choice_required", "choose what they may do here: there is no default for trust"
+        )
+    if choice.tools is not None and choice.profile is not None:
+        raise ServiceError("invalid", "choose tools or a profile, not both")
+    if choice.profile is not None and choice.profile not in PROFILES:
+        raise ServiceError("invalid", f"there is no profile {choice.profile!r}", candidates=sorted(PROFILES))
+    base = PROFILES[choice.profile] if choice.profile is not None else Scopes(tools=())
+    if choice.expires_at_ms is not None and choice.expires_at_ms <= now_ms:
+        raise ServiceError("invalid", "this grant would have expired already")
+    try:
+        scopes = replace(
+            base,
+            tools=base.tools if choice.tools is None else tuple(choice.tools),
+            mcp_servers=base.mcp_servers if choice.mcp_servers is None else tuple(choice.mcp_servers),
+            paths=tuple(PathGrant(path, PathMode(mode)) for path, mode in choice.paths),
+            network=tuple(choice.network or ()),
+            approval=Approval.MANUAL if choice.approval is None else Approval(choice.approval),
+            returns=Returns.RESULT if choice.returns is None else Returns(choice.returns),
+            max_per_day=base.max_per_day if choice.max_per_day is None else choice.max_per_day,
+            expires_at_ms=choice.expires_at_ms,
+        )
+    except (ValueError, MalformedError) as error:
+        raise ServiceError("invalid", f"these scopes cannot be granted: {error}") from error
+    if trust is Trust.UNVERIFIED:
+        return meet(scopes, UNVERIFIED_CEILING)
+    return scopes
+
+
+def grant(
+    own: Own,
+    peer: Peer,
+    edge: str,
+    scopes: Scopes,
+    moment: Moment,
+    *,
+    status: GrantStatus,
+    after: Version | None,
+) -> GrantDocument:
+    """Return the next version of an edge's grant by this device; `after` is the version it replaces."""
+    return GrantDocument(
+        head=head_of(own, peer, edge=edge, about=None, now_ms=moment.now_ms, nonce=moment.nonce(7)),
+        version=Version(1 if after is None else after.n + 1, own.device),
+        parents=() if after is None else (after,),
+        status=status,
+        scopes=scopes,
+    )
+
+
+def acceptance(
+    own: Own,
+    peer: Peer,
+    document: InvitationDocument,
+    digest: Digest,
+    edge: str,
+    granted: Document,
+    moment: Moment,
+) -> Acceptance:
+    """Return the yes to an invitation, still without the code that proves the token."""
+    return Acceptance(
+        head=head_of(own, peer, edge=edge, about=None, now_ms=moment.now_ms, nonce=moment.nonce()),
+        invitation=digest,
+        from_email=document.to_email,
+        to_email=document.from_email,
+        links=own.chain.links,
+        grant=granted,
+        mac=None,
+    )
+
+
+def accepted(
+    message: Acceptance,
+    inviter: Chain,
+    document: Document,
+    record: InvitationRecord,
+    granted: Document,
+    scopes: Scopes,
+    *,
+    trust: Trust,
+    path_identities: Sequence[tuple[str, int, int]],
+    now_ms: int,
+) -> list[Effect]:
+    """Keep a yes of this machine: the inviter is pinned at once, the edge waits for the confirmation."""
+    send = send_of(message, deliver=True, keep=False)
+    edge = EdgeRecord(
+        edge=message.head.edge.hex,
+        direction=Direction.INCOMING,
+        peer=inviter.genesis.hex,
+        address=record.address,
+        status=EdgeStatus.PENDING,
+        grant=granted.to_json(),
+        created_ms=now_ms,
+        expires_ms=scopes.expires_at_ms or 0,
+        path_identities=tuple(path_identities),
+    )
+    return [
+        Put(pinned(inviter, record.address, trust, now_ms)),
+        Put(edge),
+        Put(
+            replace(
+                record, status=InvitationStatus.ACCEPTED, document=document.to_json(), acceptance=send.digest
+            )
+        ),
+        send,
+    ]
+
+
+def pinned(chain: Chain, address: str, trust: Trust, now_ms: int) -> ContactRecord:
+    """Return the record that pins an identity."""
+    links: list[dict[str, JSON]] = [link.to_json() for link in chain.links]
+    return ContactRecord(
+        genesis=chain.genesis.hex, address=address, trust=trust, chain=tuple(links), pinned_ms=now_ms
+    )
+
+
+def welcomed(
+    record: InvitationRecord,
+    acceptor: Chain,
+    message: Acceptance,
+    digest: Digest,
+    own: Own,
+    moment: Moment,
+    *,
+    scopes: Scopes,
+    trust: Trust,
+) -> tuple[Confirmation, list[Effect]]:
+    """Take in a verified yes to one's own invitation: pin, keep the grant, and confirm.
+
+    The confirmation still lacks its code; the caller adds it and owes it.
+    """
+    edge = EdgeRecord(
+        edge=message.head.edge.hex,
+        direction=Direction.OUTGOING,
+        peer=acceptor.genesis.hex,
+        address=record.address,
+        status=EdgeStatus.ACTIVE,
+        grant=message.grant.to_json(),
+        created_ms=moment.now_ms,
+        expires_ms=scopes.expires_at_ms or 0,
+    )
+    confirmation = Confirmation(
+        head=head_of(
+            own,
+            Peer(acceptor.genesis, acceptor.head),
+            edge=edge.edge,
+            about=None,
+            now_ms=moment.now_ms,
+            nonce=moment.nonce(),
+        ),
+        invitation=message.invitation,
+        acceptance=digest,
+        mac=None,
+    )
+    return confirmation, [
+        Put(pinned(acceptor, record.address, trust, moment.now_ms)),
+        Put(edge),
+        Put(
+            replace(
+                record,
+                status=InvitationStatus.CONFIRMED,
+                accepted_by=acceptor.genesis.hex,
+                acceptance=digest.hex,
+            )
+        ),
+        relay_call("confirm_edge", edge.edge, {"edge_id": edge.edge}, moment.now_ms),
+    ]
+
+
+def confirmed(edge: EdgeRecord, record: InvitationRecord) -> list[Effect]:
+    """The inviter's device has checked our yes: the edge is in force."""
+    return [
+        Put(replace(edge, status=EdgeStatus.ACTIVE)),
+        Put(replace(record, status=InvitationStatus.CONFIRMED)),
+        Settle(record.acceptance or ""),
+    ]
+
+
+def revoked(edge: EdgeRecord, now_ms: int) -> list[Effect]:
+    """End an edge here and owe the relay the news, so that it carries no more tasks over it."""
+    return [
+        Put(replace(edge, status=EdgeStatus.REVOKED)),
+        relay_call("revoke_edge", edge.edge, {"edge_id": edge.edge}, now_ms),
+    ]
+
+
+def relay_call(op: str, key: str, args: dict[str, JSON], now_ms: int) -> Plan:
+    """Owe the relay a call that may be repeated."""
+    return Plan(
+        kind=TaskKind.RELAY_CALL, key=f"{op}/{key}", not_before_ms=now_ms, payload={"op": op, "args": args}
+    )

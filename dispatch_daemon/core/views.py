@@ -1,0 +1,278 @@
+"""What the outside sees of the journal: the JSON shapes that people's scripts rely on.
+
+Fields may be added here and never renamed; what does not apply is null, never absent.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.lifecycle import DispatchState, RunState, Status, status
+from dispatch_protocol.loopback import format_time, short_id
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import Signed
+
+from .gate import call_input
+from .records import (
+    AnswerRecord,
+    ApprovalKind,
+    ApprovalRecord,
+    Box,
+    ContactRecord,
+    Direction,
+    DispatchRecord,
+    EdgeRecord,
+    EdgeStatus,
+    EventRecord,
+    InvitationRecord,
+    RuleRecord,
+    RunRecord,
+)
+
+ME = "me"
+
+
+def time_or_none(moment_ms: int | None) -> str | None:
+    """Return a time as people write it; 0 and None are no time."""
+    return format_time(moment_ms) if moment_ms else None
+
+
+def status_word(record: DispatchRecord, runs: Sequence[RunRecord]) -> Status:
+    """Return the one word for where a dispatch stands."""
+    return status(record.state, [run.state for run in runs], record.accepted_decisions)
+
+
+def task_of(record: DispatchRecord) -> Task:
+    """Return the task as its author signed it."""
+    return Task.decode(Signed.decode(record.signed).body)
+
+
+def dispatch(
+    record: DispatchRecord, runs: Sequence[RunRecord], *, own_address: str | None
+) -> dict[str, JSON]:
+    """Return one dispatch as lists show it."""
+    task = task_of(record)
+    me = own_address or ME
+    peer = me if record.box is Box.OWN else record.address
+    sender, recipient = (peer, me) if record.box is Box.INBOX else (me, peer)
+    return {
+        "dispatch_id": record.dispatch_id,
+        "short_id": short_id(record.dispatch_id),
+        "box": record.box,
+        "from": sender,
+        "to": recipient,
+        "task": task.task,
+        "status": status_word(record, runs),
+        "outcome": record.outcome,
+        "created_at": format_time(record.created_ms),
+        "expires_at": time_or_none(record.expires_ms),
+        "thread_id": record.thread_id,
+        "after": [digest.hex for digest in task.after],
+        "attachments": [
+            {"name": item.name, "size_bytes": item.size_bytes, "sha256": item.sha256.hex}
+            for item in task.attachments
+        ],
+        "cancel_requested": record.cancel_requested,
+        "error": None
+        if record.ended_code is None
+        else {"code": record.ended_code, "detail": record.ended_detail},
+        "last_heard": time_or_none(record.last_heard_ms),
+    }
+
+
+def dispatch_whole(
+    record: DispatchRecord,
+    *,
+    runs: Sequence[RunRecord],
+    events: Sequence[EventRecord],
+    approvals: Sequence[ApprovalRecord],
+    answers: Sequence[AnswerRecord],
+    own_address: str | None,
+    trust: str | None,
+) -> dict[str, JSON]:
+    """Return everything this machine knows about one dispatch."""
+    task = task_of(record)
+    last = runs[-1] if runs else None
+    finished = record.state is DispatchState.FINISHED
+    return {
+        **dispatch(record, runs, own_address=own_address),
+        "trust": trust,
+        "author": {
+            "identity": task.head.sender.identity.hex,
+            "device": task.head.sender.device.hex,
+            "digest": record.digest,
+        },
+        "background": task.background,
+        "links": list(task.links),
+        "deliverable": task.deliverable,
+        "project": task.project,
+        "meta": dict(task.meta),
+        "steps": [step.write() for step in task.steps],
+        "timeout_s": task.timeout_s,
+        "runs": [run_view(run) for run in runs],
+        "events": [event_view(event) for event in events],
+        "approvals": [
+            approval_view(item, record, own_address=own_address) for item in approvals if item.state == "open"
+        ],
+        "artifacts": [_artifact(item) for item in (last.artifacts if last else ())],
+        "changeset": list(last.changeset) if last else [],
+        "left_behind": list(last.left_behind) if last else [],
+        "diffs": list(last.diffs) if last else [],
+        "receipts": [receipt_view(answer) for answer in answers if not answer.held],
+        "decision": record.decision,
+        "result": {"outcome": record.outcome, "summary": record.summary} if finished else None,
+    }
+
+
+def run_view(run: RunRecord) -> dict[str, JSON]:
+    return {
+        "run_id": run.run_id,
+        "status": run.state,
+        "outcome": run.outcome,
+        "code": run.code,
+        "detail": run.detail,
+        "device": run.device,
+        "agent": run.agent,
+        "cwd": run.cwd,
+        "started_at": time_or_none(run.started_ms),
+        "ended_at": time_or_none(run.ended_ms),
+        "last_heard": time_or_none(run.last_heard_ms),
+        "usage": None,
+        "confinement": run.confinement,
+        "scopes": run.scopes,
+    }
+
+
+def event_view(event: EventRecord) -> dict[str, JSON]:
+    return {
+        "seq": event.seq,
+        "at": format_time(event.at_ms),
+        "run_id": event.run_id,
+        "type": event.type,
+        "data": event.data,
+    }
+
+
+def approval_view(
+    approval: ApprovalRecord, record: DispatchRecord, *, own_address: str | None
+) -> dict[str, JSON]:
+    """Return a question exactly as the human has to see it before answering."""
+    is_call = approval.kind is ApprovalKind.TOOL
+    shown: JSON = call_input(approval) if is_call else approval.payload.get("changes")
+    return {
+        "dispatch_id": record.dispatch_id,
+        "request_id": approval.request_id,
+        "run_id": approval.run_id,
+        "kind": approval.kind,
+        "from": (own_address or ME) if record.box is Box.OWN else record.address,
+        "tool": approval.tool,
+        "input": shown,
+        "title": approval.title,
+        "description": str(approval.payload.get("description", "")),
+        "payload": approval.payload,
+        "subject_digest": approval.subject,
+        "device": None,
+        "flags": list(approval.flags),
+        "state": approval.state,
+        "asked_at": format_time(approval.asked_ms),
+        "expires_at": format_time(approval.deadline_ms),
+        "grants": ["once", "always", "session"] if is_call else ["once"],
+    }
+
+
+def receipt_view(answer: AnswerRecord) -> dict[str, JSON]:
+    return {
+        "type": answer.type,
+        "at": format_time(answer.at_ms),
+        "device": answer.device,
+        "digest": answer.digest,
+        "seq": answer.seq,
+    }
+
+
+def _artifact(item: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {
+        "name": item.get("name"),
+        "kind": item.get("kind"),
+        "mime_type": item.get("mime_type"),
+        "size_bytes": item.get("size_bytes"),
+        "sha256": item.get("sha256"),
+        "download_url": None,
+    }
+
+
+def edge_view(
+    edge: EdgeRecord,
+    contact: ContactRecord | None,
+    scopes: Scopes | None,
+    *,
+    online: bool | None,
+    now_ms: int,
+) -> dict[str, JSON]:
+    return {
+        "edge_id": EdgeId.from_hex(edge.edge).uuid,
+        "direction": edge.direction,
+        "peer": edge.address,
+        "identity": edge.peer,
+        "alias": contact.alias if contact else None,
+        "trust": contact.trust if contact else None,
+        "online": online,
+        "status": edge_status(edge, now_ms),
+        "scopes": None if scopes is None else scopes_view(scopes),
+        "can_edit_scopes": edge.direction is Direction.INCOMING,
+    }
+
+
+def edge_status(edge: EdgeRecord, now_ms: int) -> EdgeStatus:
+    """Return where an edge stands now; an active one past its date is expired."""
+    if edge.status is EdgeStatus.ACTIVE and edge.expires_ms and now_ms >= edge.expires_ms:
+        return EdgeStatus.EXPIRED
+    return edge.status
+
+
+def scopes_view(scopes: Scopes) -> dict[str, JSON]:
+    """Return scopes as people read them: times as text."""
+    return {
+        "tools": list(scopes.tools),
+        "mcp_servers": list(scopes.mcp_servers),
+        "paths": [{"path": grant.path, "mode": str(grant.mode)} for grant in scopes.paths],
+        "network": list(scopes.network),
+        "approval": scopes.approval,
+        "returns": scopes.returns,
+        "max_per_day": scopes.max_per_day,
+        "max_runtime_s": scopes.max_runtime_s,
+        "approval_timeout_s": scopes.approval_timeout_s,
+        "expires_at": time_or_none(scopes.expires_at_ms),
+    }
+
+
+def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str, JSON]:
+    shown: dict[str, JSON] = {
+        "invitation_id": EdgeId.from_hex(invitation.invitation_id).uuid,
+        "peer": invitation.address,
+        "status": invitation.status,
+        "expires_at": time_or_none(invitation.expires_ms),
+        "created_at": time_or_none(invitation.created_ms),
+    }
+    if invitation.direction is Direction.OUTGOING:
+        return {**shown, "link": invitation.link}
+    return {**shown, "token": token}
+
+
+def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:
+    meaning = f"{rule.tool} by {address}" if rule.command is None else f"exactly this command by {address}"
+    return {
+        "rule_id": rule.rule_id,
+        "peer": address,
+        "edge_id": EdgeId.from_hex(rule.edge).uuid,
+        "tool": rule.tool,
+        "command": rule.command,
+        "meaning": meaning,
+        "created_at": format_time(rule.created_ms),
+    }
+
+
+def is_running(run: RunRecord) -> bool:
+    """Return whether the run is anywhere between its start and its end."""
+    return run.state not in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)
