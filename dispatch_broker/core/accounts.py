@@ -1,11 +1,10 @@
-"""Who may sign in, whose session may open, and which links of a chain are news.
+"""Who may sign in, and whose session may open.
 
 An account is an identity's fingerprint with one proven address. A token opens nothing by itself: it only lets a device
 that proves its key for the first time bring its chain up to an account. Afterwards the key alone is asked for.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,26 +73,13 @@ def sign_in(claim: Claim, namesake: Account | None, known: Account | None, signu
     return None
 
 
-def merge(stored: Sequence[bytes], shown: Sequence[bytes]) -> tuple[bytes, ...] | Refusal:
-    """Return the longer of two spellings of one chain; neither may say something else than the other.
-
-    A device that was away may show fewer links than the broker holds; one that just made a link shows more.
-    """
-    shared = min(len(stored), len(shown))
-    if tuple(stored[:shared]) != tuple(shown[:shared]):
-        return Refusal(
-            BrokerCode.CHAIN_FORKED, "this chain is not a continuation of the one this broker holds"
-        )
-    return tuple(stored if len(stored) > len(shown) else shown)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
     """Everything that decides on a session whose proof has been verified.
 
-    `claim` is what a valid token says, None without one; `token_shown` tells a bad token from none. `chain` is the
-    merged chain, `stored_links` how many of its links the broker holds, `devices` those active after its last link, and
-    `foreign_devices` says that one of them belongs to another identity here.
+    `claim` is what a valid token says, None without one; `token_shown` tells a bad token from none. `news` are the links
+    that follow the `known_links` which the broker holds, `devices` those active after the last of them, and
+    `foreign_devices` says that one of these belongs to another identity here.
     """
 
     genesis: Genesis
@@ -103,8 +89,8 @@ class Hello:
     token_shown: bool
     account: Account | None
     namesake: Account | None
-    chain: tuple[bytes, ...]
-    stored_links: int
+    known_links: int
+    news: tuple[bytes, ...]
     devices: tuple[DeviceId, ...]
     foreign_devices: bool
     last_counter: int
@@ -134,9 +120,8 @@ def greet(
     effects: list[Effect] = []
     if hello.account is None:
         effects.append(OpenAccount(account, now_ms))
-    if len(hello.chain) > hello.stored_links:
-        news = hello.chain[hello.stored_links :]
-        effects.append(KeepLinks(hello.genesis, hello.stored_links, news, hello.devices))
+    if hello.news:
+        effects.append(KeepLinks(hello.genesis, hello.known_links, hello.news, hello.devices))
     effects.append(KeepCounter(hello.device, hello.counter))
     return account, tuple(effects)
 

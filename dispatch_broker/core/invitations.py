@@ -37,6 +37,7 @@ class Draft:
     invitation: Invitation
     from_address: str
     broker_url: str
+    secret_required: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +55,22 @@ class Surroundings:
 
 
 def invite(
-    draft: Draft, around: Surroundings, inviter: Account, *, broker_url: str, quota: int, now_ms: int
+    draft: Draft,
+    around: Surroundings,
+    inviter: Account,
+    *,
+    broker_urls: frozenset[str],
+    quota: int,
+    now_ms: int,
 ) -> Effects | Refusal:
     """Leave an invitation for an address; leaving the very same one again changes nothing."""
     invitation = draft.invitation
     if invitation.inviter != inviter or draft.from_address != inviter.address:
         return Refusal(BrokerCode.WRONG_PARTY, "the invitation speaks for somebody else")
-    if draft.broker_url != broker_url:
+    if draft.broker_url not in broker_urls:
         return Refusal(BrokerCode.MALFORMED, "the invitation names another broker")
+    if not draft.secret_required:
+        return Refusal(BrokerCode.MALFORMED, "an invitation that was not mailed asks for its secret")
     if invitation.to_address == inviter.address:
         return Refusal(BrokerCode.MALFORMED, "one's own devices need no invitation")
     if not now_ms < invitation.expires_ms <= now_ms + INVITATION_S * 1000 + EXPIRY_GRACE_MS:

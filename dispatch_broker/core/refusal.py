@@ -17,7 +17,6 @@ class BrokerCode(StrEnum):
     UNKNOWN_OP = "unknown_op"  # a call that this broker does not know
     LOGIN_NEEDED = "login_needed"  # this identity has no account here, or the token is over
     TOKEN_INVALID = "token_invalid"
-    PROOF_INVALID = "proof_invalid"  # the session proof does not hold
     SIGNATURE_INVALID = "signature_invalid"  # a document that its signer did not sign
     SIGNUP_CLOSED = "signup_closed"  # the operator's choice
     DEV_ONLY_DIRECT = "dev_only_direct"  # the development login was asked for from elsewhere
@@ -31,10 +30,10 @@ class BrokerCode(StrEnum):
     NOT_FOUND = "not_found"
     PAIR_NEEDED = "pair_needed"  # the address belongs to another identity already
     ADDRESS_MISMATCH = "address_mismatch"  # the identity is known here under another address
-    CHAIN_FORKED = "chain_forked"  # two histories of one identity
     COUNTER_REUSED = "counter_reused"  # a home that was cloned or rolled back
     DEVICE_UNKNOWN = "device_unknown"  # sealed to a device that the recipient does not have
     ID_COLLISION = "id_collision"  # somebody else deposited under this digest
+    REPLACED = "replaced"  # the same device has opened a newer session
     EDGE_EXISTS = "edge_exists"  # that trust is there already
     NOT_PENDING = "not_pending"  # decided, ended or expired before
     TOO_LARGE = "too_large"
@@ -43,6 +42,7 @@ class BrokerCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MEDIA_TYPE = "media_type"
+    UPGRADE_NEEDED = "upgrade_needed"  # this address speaks WebSocket only
     UNAVAILABLE = "unavailable"  # the broker cannot store anything now
     DRAINING = "draining"  # it is about to stop
 
@@ -53,7 +53,6 @@ STATUS: Mapping[BrokerCode, int] = MappingProxyType(
         BrokerCode.UNKNOWN_OP: 400,
         BrokerCode.LOGIN_NEEDED: 401,
         BrokerCode.TOKEN_INVALID: 401,
-        BrokerCode.PROOF_INVALID: 401,
         BrokerCode.SIGNATURE_INVALID: 400,
         BrokerCode.SIGNUP_CLOSED: 403,
         BrokerCode.DEV_ONLY_DIRECT: 403,
@@ -68,14 +67,15 @@ STATUS: Mapping[BrokerCode, int] = MappingProxyType(
         BrokerCode.METHOD_NOT_ALLOWED: 405,
         BrokerCode.PAIR_NEEDED: 409,
         BrokerCode.ADDRESS_MISMATCH: 409,
-        BrokerCode.CHAIN_FORKED: 409,
         BrokerCode.COUNTER_REUSED: 409,
         BrokerCode.DEVICE_UNKNOWN: 409,
         BrokerCode.ID_COLLISION: 409,
+        BrokerCode.REPLACED: 409,
         BrokerCode.EDGE_EXISTS: 409,
         BrokerCode.NOT_PENDING: 409,
         BrokerCode.TOO_LARGE: 413,
         BrokerCode.MEDIA_TYPE: 415,
+        BrokerCode.UPGRADE_NEEDED: 426,
         BrokerCode.QUOTA: 429,
         BrokerCode.DAILY_LIMIT: 429,
         BrokerCode.RATE_LIMITED: 429,

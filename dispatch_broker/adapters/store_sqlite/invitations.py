@@ -27,17 +27,19 @@ class InvitationTable:
         ).fetchone()
         return None if row is None else _invitation(row)
 
-    def sent(self, genesis: Genesis) -> tuple[Invitation, ...]:
-        """Return the invitations that an identity left, newest first."""
+    def sent(self, genesis: Genesis, limit: int) -> tuple[Invitation, ...]:
+        """Return the newest invitations that an identity left, newest first."""
         rows = self._commits.writer.execute(
-            f"{_INVITATIONS} WHERE genesis = ? ORDER BY created_ms DESC, invitation_id", (genesis.raw,)
+            f"{_INVITATIONS} WHERE genesis = ? ORDER BY created_ms DESC, invitation_id LIMIT ?",
+            (genesis.raw, limit),
         )
         return tuple(_invitation(row) for row in rows)
 
-    def received(self, address: str) -> tuple[Invitation, ...]:
-        """Return the invitations that wait for an address, newest first."""
+    def received(self, address: str, limit: int) -> tuple[Invitation, ...]:
+        """Return the newest invitations for an address, newest first."""
         rows = self._commits.writer.execute(
-            f"{_INVITATIONS} WHERE to_address = ? ORDER BY created_ms DESC, invitation_id", (address,)
+            f"{_INVITATIONS} WHERE to_address = ? ORDER BY created_ms DESC, invitation_id LIMIT ?",
+            (address, limit),
         )
         return tuple(_invitation(row) for row in rows)
 

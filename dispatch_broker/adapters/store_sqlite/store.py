@@ -1,7 +1,8 @@
 """The store as one object: its tables, the epoch that names this history, and the rows of a decision."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
 
@@ -25,6 +26,7 @@ from dispatch_broker.core.effects import (
     PutEnvelope,
     Row,
 )
+from dispatch_protocol.keys import DeviceId
 
 
 class SqliteStore:
@@ -62,9 +64,15 @@ class SqliteStore:
 
     def perform(self, rows: Iterable[Row], now_ms: int) -> None:
         """Write the rows of one decision into the open transaction; raises StoreError when the disk refuses."""
-        try:
+        with self._guarded():
             for row in rows:
                 self._write(row, now_ms)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Give up the open transaction as a whole when one of its statements fails: nothing is half there."""
+        try:
+            yield
         except sqlite3.Error as error:
             self._commits.abandon(error)
             raise StoreError("the store cannot be written to") from error
@@ -98,9 +106,15 @@ class SqliteStore:
         """Call `done` once everything written so far is on the disk (True) or lost (False)."""
         self._commits.when_durable(done)
 
+    def forget(self, device: DeviceId, seqs: Sequence[int]) -> None:
+        """Remove what a device acknowledged, at leisure; raises StoreError when the disk refuses."""
+        with self._guarded():
+            self.mailboxes.forget(device, seqs)
+
     def purge(self, now_ms: int) -> int:
-        """Delete a bounded batch of what time has taken away; returns how many rows went."""
-        return purge(self._commits, now_ms)
+        """Delete a bounded batch of what time has taken away; returns how many rows went. Raises StoreError."""
+        with self._guarded():
+            return purge(self._commits, now_ms)
 
     def close(self) -> None:
         """Commit what is open and close the database."""

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dispatch_broker.core.accounts import Hello, Signup, SignupMode, greet, merge, normal_address, sign_in
+from dispatch_broker.core.accounts import Hello, Signup, SignupMode, greet, normal_address, sign_in
 from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount
 from dispatch_broker.core.records import Account, Claim
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -86,19 +86,6 @@ class TestSigningIn:
         assert sign_in(CLAIM, None, None, Signup(SignupMode.CLOSED)).code is BrokerCode.SIGNUP_CLOSED
 
 
-class TestChains:
-    def test_the_longer_of_two_spellings_counts(self):
-        assert merge([b"1", b"2"], [b"1"]) == (b"1", b"2")
-        assert merge([b"1"], [b"1", b"2"]) == (b"1", b"2")
-        assert merge([], [b"1"]) == (b"1",)
-        assert merge([b"1"], [b"1"]) == (b"1",)
-
-    def test_two_histories_of_one_identity_are_refused(self):
-        decision = merge([b"1", b"2"], [b"1", b"3"])
-        assert isinstance(decision, Refusal)
-        assert decision.code is BrokerCode.CHAIN_FORKED
-
-
 def hello(**changes):
     """Alice's device back again, with nothing new to say but its counter."""
     facts = Hello(
@@ -109,8 +96,8 @@ def hello(**changes):
         token_shown=False,
         account=ALICE,
         namesake=ALICE,
-        chain=(b"genesis",),
-        stored_links=1,
+        known_links=1,
+        news=(),
         devices=(ALICE_DEVICE,),
         foreign_devices=False,
         last_counter=7,
@@ -119,7 +106,7 @@ def hello(**changes):
     return replace(facts, **changes)
 
 
-NEWCOMER = {"account": None, "namesake": None, "stored_links": 0, "last_counter": 0}
+NEWCOMER = {"account": None, "namesake": None, "known_links": 0, "news": (b"genesis",), "last_counter": 0}
 
 
 def decide(*, signup=OPEN, **changes):
@@ -152,7 +139,7 @@ class TestGreeting:
         assert decide(claim=None, token_shown=True) == decide()
 
     def test_new_links_are_appended(self):
-        account, effects = decide(chain=(b"genesis", b"rotate"))
+        account, effects = decide(news=(b"rotate",))
         assert account == ALICE
         assert effects[0] == KeepLinks(ALICE.genesis, 1, (b"rotate",), (ALICE_DEVICE,))
 

@@ -15,9 +15,14 @@ NOBODY_YET = Surroundings(known=None, invitee=None, connected=False, open_invita
 
 
 def leave(around=NOBODY_YET, *, inviter=ALICE, invited=None, **changes):
-    draft = Draft(invitation=invited or invitation(), from_address=ALICE.address, broker_url=URL)
+    draft = Draft(
+        invitation=invited or invitation(),
+        from_address=ALICE.address,
+        broker_url=URL,
+        secret_required=True,
+    )
     return invitations.invite(
-        replace(draft, **changes), around, inviter, broker_url=URL, quota=100, now_ms=NOW_MS
+        replace(draft, **changes), around, inviter, broker_urls=frozenset({URL}), quota=100, now_ms=NOW_MS
     )
 
 
@@ -59,6 +64,9 @@ class TestLeaving:
 
     def test_an_invitation_names_this_broker(self):
         assert code_of(leave(broker_url="https://elsewhere.example")) is BrokerCode.MALFORMED
+
+    def test_an_invitation_that_was_not_mailed_cannot_waive_its_secret(self):
+        assert code_of(leave(secret_required=False)) is BrokerCode.MALFORMED
 
     def test_nobody_invites_oneself(self):
         own = replace(invitation(), to_address=ALICE.address)

@@ -1,0 +1,37 @@
+"""What every door of the broker shares: the store, who is connected, tokens, the clock, and where it is reached."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dispatch_broker.adapters.bus_local import LocalBus
+from dispatch_broker.adapters.settings import Settings
+from dispatch_broker.adapters.store_sqlite import SqliteStore
+from dispatch_broker.adapters.tokens import Tokens
+from dispatch_broker.core.quota import Throttles
+
+_PARTIES = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One running broker.
+
+    `public_url` is where people reach it; `urls` are all the spellings under which a device may have dialled it. The
+    clock returns milliseconds since 1970. `handshakes` counts sessions that have not proven a device yet.
+    """
+
+    settings: Settings
+    public_url: str
+    urls: frozenset[str]
+    store: SqliteStore
+    bus: LocalBus
+    tokens: Tokens
+    clock: Callable[[], int]
+    requests: Throttles = field(init=False)
+    logins: Throttles = field(init=False)
+    draining: bool = False
+    handshakes: int = 0
+
+    def __post_init__(self) -> None:
+        self.requests = Throttles(self.settings.quotas.requests, _PARTIES)
+        self.logins = Throttles(self.settings.quotas.logins, _PARTIES)

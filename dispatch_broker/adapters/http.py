@@ -1,0 +1,248 @@
+"""Plain HTTP: what is public, the development login, and one way to say no (RFC 9457).
+
+Everything that needs a device's proof happens in its session. What is here can be asked by anybody, so it is bounded in
+size and rate, changes nothing on GET, and answers in problem documents whatever is sent.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from importlib.metadata import version
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dispatch_broker.adapters import landing
+from dispatch_broker.adapters.context import Context
+from dispatch_broker.adapters.log import say, short
+from dispatch_broker.adapters.settings import is_loopback
+from dispatch_broker.adapters.tokens import LOGIN_MS, Use
+from dispatch_broker.core.accounts import normal_address, sign_in
+from dispatch_broker.core.quota import Throttle
+from dispatch_broker.core.records import Claim, Invitation
+from dispatch_broker.core.refusal import BrokerCode, Refusal
+from dispatch_protocol.encoding import JSON, loads
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.keys import DeviceId, EdgeId, Genesis
+from dispatch_protocol.limits import ADDRESS_CHARS, DOCUMENT_BYTES
+from dispatch_protocol.timestamps import format_time
+
+BODY_BYTES = 16 * 1024
+_BODY_S = 10.0
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_NOT_FOUND = Refusal(BrokerCode.NOT_FOUND, "there is nothing here")
+_SLOW_DOWN = Refusal(BrokerCode.RATE_LIMITED, "too many requests; wait a moment")
+_BY_STATUS = {
+    404: _NOT_FOUND,
+    405: Refusal(BrokerCode.METHOD_NOT_ALLOWED, "this address does not take that method"),
+    413: Refusal(BrokerCode.TOO_LARGE, f"a request body is {BODY_BYTES} bytes at most"),
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+
+class LoginRequest(BaseModel):
+    """Who wants to sign in: an address, and the device and identity that the token will be bound to."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    email: str = Field(min_length=3, max_length=ADDRESS_CHARS)
+    device: str = Field(pattern=r"^[0-9a-f]{64}$")
+    genesis: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class LoginAnswer(BaseModel):
+    """A short token: shown once, with the device's proof, when the first session opens."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    token: str
+    expires_at: str
+
+
+class Health(BaseModel):
+    """Whether this broker takes sessions."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    status: str
+    version: str
+
+
+def problem(refusal: Refusal) -> web.Response:
+    """Say no in a problem document (RFC 9457)."""
+    return _problem(refusal.code.value, refusal.status, refusal.detail)
+
+
+def _problem(code: str, status: int, detail: str) -> web.Response:
+    headers = {"Retry-After": "10"} if status in {429, 503} else {}
+    if status == HTTPStatus.UPGRADE_REQUIRED:
+        headers["Upgrade"] = "websocket"
+    body = {
+        "type": f"urn:dispatch:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
+
+
+def guard(context: Context) -> Middleware:
+    """Return the middleware that every request passes: rate, loopback rules, and one spelling of every failure."""
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await _answer(context, request, handler)
+        if not response.prepared:
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
+        return response
+
+    return guarded
+
+
+async def _answer(context: Context, request: web.Request, handler: Handler) -> web.StreamResponse:
+    if not context.requests.take(request.remote, context.clock()):
+        return problem(_SLOW_DOWN)
+    refusal = _not_direct(request) if context.settings.dev else None
+    if refusal is not None:
+        return problem(refusal)
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        detail = f"HTTP {error.status}: {error.reason}"
+        return problem(_BY_STATUS.get(error.status, Refusal(BrokerCode.MALFORMED, detail)))
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception:  # noqa: BLE001 - logged with its incident; nothing a caller sends may show a traceback
+        incident = secrets.token_hex(4)
+        _log.exception("internal", extra={"fields": {"incident": incident}})
+        return _problem("internal", 500, f"something failed here; the operator's log names it {incident}")
+
+
+def _not_direct(request: web.Request) -> Refusal | None:
+    """Refuse whatever may have come from elsewhere: a development broker serves this machine alone."""
+    if any(name in request.headers for name in _FORWARDED):
+        return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker takes no forwarded requests")
+    if not is_loopback(request.remote or "") or not is_loopback(_host_of(request)):
+        return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker serves its own machine only")
+    return None
+
+
+def _host_of(request: web.Request) -> str:
+    """Return the host that the caller believes to speak to, without port and brackets."""
+    try:
+        return request.url.host or ""
+    except ValueError:
+        return ""
+
+
+async def health(context: Context, request: web.Request) -> web.Response:
+    """Say whether this broker takes sessions."""
+    del request
+    status = "draining" if context.draining else "ok"
+    answer = Health(status=status, version=version("dispatch-courier"))
+    return web.json_response(answer.model_dump(), status=503 if context.draining else 200)
+
+
+def login_dev(context: Context) -> Handler:
+    """Return the development login, with a rate for everybody together besides one for each address."""
+    everybody = Throttle(context.settings.quotas.logins_everybody)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        asked = await _read_login(request)
+        if isinstance(asked, Refusal):
+            return problem(asked)
+        address = normal_address(asked.email)
+        if address is None:
+            return problem(Refusal(BrokerCode.MALFORMED, "email is no e-mail address"))
+        now_ms = context.clock()
+        if not (everybody.take(now_ms) and context.logins.take(address, now_ms)):
+            return problem(Refusal(BrokerCode.RATE_LIMITED, "too many sign-ins; wait a few minutes"))
+        claim = Claim(address, Genesis.from_hex(asked.genesis), DeviceId.from_hex(asked.device))
+        accounts = context.store.accounts
+        refusal = sign_in(
+            claim, accounts.named(address), accounts.known(claim.genesis), context.settings.signup
+        )
+        if refusal is not None:
+            say(_log, "login_refused", device=short(claim.device), code=refusal.code)
+            return problem(refusal)
+        expires_ms = now_ms + LOGIN_MS
+        token = context.tokens.make(Use.LOGIN, claim, expires_ms)
+        say(_log, "login", device=short(claim.device), identity=short(claim.genesis))
+        return web.json_response(LoginAnswer(token=token, expires_at=format_time(expires_ms)).model_dump())
+
+    return handle
+
+
+async def _read_login(request: web.Request) -> LoginRequest | Refusal:
+    if "Origin" in request.headers:
+        return Refusal(BrokerCode.BROWSER_REFUSED, "pages do not sign in here")
+    if request.content_type != "application/json":
+        return Refusal(BrokerCode.MEDIA_TYPE, "the body is application/json")
+    try:
+        async with asyncio.timeout(_BODY_S):
+            body = await request.read()
+        return LoginRequest.model_validate(loads(body, max_bytes=BODY_BYTES))
+    except TimeoutError:
+        return Refusal(BrokerCode.MALFORMED, "the body did not come")
+    except MalformedError as error:
+        return Refusal(BrokerCode.MALFORMED, error.detail)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])[:64]
+        return Refusal(BrokerCode.MALFORMED, f"the field {place or 'body'} is missing, unknown or wrong")
+
+
+def _invitation(context: Context, request: web.Request) -> Invitation | None:
+    try:
+        invitation_id = EdgeId.from_uuid(request.match_info["id"])
+    except MalformedError:
+        return None
+    return context.store.invitations.invitation(invitation_id)
+
+
+async def invitation(context: Context, request: web.Request) -> web.Response:
+    """Return an invitation's public signed document."""
+    found = _invitation(context, request)
+    if found is None:
+        return problem(_NOT_FOUND)
+    return web.Response(body=found.document, content_type="application/json")
+
+
+async def landing_page(context: Context, request: web.Request) -> web.Response:
+    """Return the page behind an invitation's link; looking at it changes nothing."""
+    found = _invitation(context, request)
+    text = (
+        landing.missing_page()
+        if found is None
+        else landing.page(found, broker_url=context.public_url, now_ms=context.clock())
+    )
+    headers = {"Content-Security-Policy": landing.CONTENT_SECURITY_POLICY}
+    status = 404 if found is None else 200
+    return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+async def chain(context: Context, request: web.Request) -> web.Response:
+    """Return an identity's public chain; whoever reads it verifies it from the fingerprint up."""
+    try:
+        genesis = Genesis.from_hex(request.match_info["genesis"])
+    except MalformedError:
+        return problem(_NOT_FOUND)
+    links = context.store.accounts.links(genesis)
+    if not links:
+        return problem(_NOT_FOUND)
+    value: dict[str, JSON] = {"links": [loads(link, max_bytes=DOCUMENT_BYTES) for link in links]}
+    return web.json_response(value, dumps=lambda shown: json.dumps(shown, ensure_ascii=False))

@@ -1,0 +1,84 @@
+"""The page behind an invitation's link: who invites whom, how to install, and the one command to type.
+
+Looking at it changes nothing, because mail scanners look at everything. It holds no secret, because it is the broker's
+page: the token travels from person to person, by a road of their own. No script, no font, no picture.
+"""
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from html import escape
+
+from dispatch_broker.core.records import Invitation, InvitationStatus
+
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:1rem/1.55 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1.25rem}
+h1{font-size:1.35rem;line-height:1.3}
+pre{overflow-x:auto;padding:.75rem 1rem;border:1px solid #8886;border-radius:.4rem}
+ol{padding-left:1.2rem}
+small{opacity:.75}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+_ENDED = {
+    InvitationStatus.ACCEPTED: "It has been accepted and waits for the inviter's device to confirm it.",
+    InvitationStatus.CONFIRMED: "It has been accepted and confirmed. There is nothing left to do here.",
+    InvitationStatus.DECLINED: "It has been declined.",
+    InvitationStatus.EXPIRED: "It has expired. Ask for a new one.",
+    InvitationStatus.REVOKED: "It has been taken back.",
+}
+
+
+def page(invitation: Invitation, *, broker_url: str, now_ms: int) -> str:
+    """Return the page of one invitation."""
+    inviter, invitee = escape(invitation.inviter.address), escape(invitation.to_address)
+    status = invitation.at(now_ms)
+    title = f"{inviter} invites {invitee} to Dispatch"
+    body = _open(invitation, broker_url) if status is InvitationStatus.PENDING else f"<p>{_ENDED[status]}</p>"
+    return _document(title, f"<h1>{title}</h1>\n{body}")
+
+
+def missing_page() -> str:
+    """Return the page for a link that names no invitation."""
+    return _document(
+        "No such invitation",
+        "<h1>No such invitation</h1>\n<p>The link may be incomplete, or the invitation ended long ago.</p>",
+    )
+
+
+def _open(invitation: Invitation, broker_url: str) -> str:
+    """Return what somebody who may still answer should know."""
+    inviter, invitee, broker = (
+        escape(text) for text in (invitation.inviter.address, invitation.to_address, broker_url)
+    )
+    until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
+    return f"""<p>Accepting lets {inviter} send tasks to your machine. Each one waits for your yes, runs in a sandbox,
+and sees only what you choose when you accept. You can end it at any time.</p>
+<ol>
+<li>Install Dispatch:<pre>pipx install dispatch-courier</pre></li>
+<li>Sign in:<pre>dispatch login --broker {broker} --email {invitee}</pre></li>
+<li>Accept, with the token that {inviter} gave you. It begins with <code>dispatch1:</code> and is not on this page:
+<pre>dispatch accept-invitation TOKEN --profile read-only</pre></li>
+</ol>
+<p>Or say no: <code>dispatch decline-invitation {escape(invitation.invitation_id.uuid)}</code></p>
+<p><small>Valid until {until}. Opening this page has changed nothing.</small></p>"""
+
+
+def _document(title: str, body: str) -> str:
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""

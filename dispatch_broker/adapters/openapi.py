@@ -1,0 +1,176 @@
+"""The OpenAPI 3.1 document of the broker's plain HTTP; the session's frames are described in docs/PROTOCOL.md."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from dispatch_broker.adapters.http import Health, LoginAnswer, LoginRequest
+from dispatch_broker.core.refusal import STATUS, BrokerCode
+
+Schema = dict[str, Any]
+
+_ID = {"type": "string", "format": "uuid", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+_HEX = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_DSSE: Schema = {
+    "type": "object",
+    "description": "A signed document in the JSON form of DSSE v1.",
+    "required": ["payloadType", "payload", "signatures"],
+    "additionalProperties": False,
+    "properties": {
+        "payloadType": {"type": "string"},
+        "payload": {"type": "string", "description": "The signed body, unpadded base64url."},
+        "signatures": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["keyid", "sig"],
+                "additionalProperties": False,
+                "properties": {"keyid": _HEX, "sig": {"type": "string"}},
+            },
+        },
+    },
+}
+_PROBLEM: Schema = {
+    "type": "object",
+    "description": "RFC 9457, with a stable code.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+    },
+}
+_CHAIN: Schema = {
+    "type": "object",
+    "required": ["links"],
+    "additionalProperties": False,
+    "properties": {
+        "links": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Document"}}
+    },
+}
+_MODELS: dict[str, type[BaseModel]] = {
+    "Health": Health,
+    "LoginAnswer": LoginAnswer,
+    "LoginRequest": LoginRequest,
+}
+
+
+def document(*, version: str, public_url: str, dev: bool) -> Schema:
+    """Return the document of this broker: what is not served is not in it."""
+    paths = {
+        "/health": _get("Whether this broker takes sessions.", "Health", also=(BrokerCode.DRAINING,)),
+        "/v1/openapi.json": _get("This document.", None),
+        "/v1/session": _session(),
+        "/v1/invitations/{id}": _get(
+            "An invitation's public signed document.", "Document", ("id", _ID), also=(BrokerCode.NOT_FOUND,)
+        ),
+        "/v1/chains/{genesis}": _get(
+            "An identity's public chain, oldest link first.",
+            "Chain",
+            ("genesis", _HEX),
+            also=(BrokerCode.NOT_FOUND,),
+        ),
+        "/i/{id}": _page(),
+    }
+    if dev:
+        paths["/v1/login/dev"] = _login_dev()
+    schemas = {name: model.model_json_schema() for name, model in _MODELS.items()}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Dispatch broker", "version": version, "license": {"name": "Apache-2.0"}},
+        "servers": [{"url": public_url}],
+        "paths": paths,
+        "components": {"schemas": {**schemas, "Document": _DSSE, "Chain": _CHAIN, "Problem": _PROBLEM}},
+    }
+
+
+def _refused(*codes: BrokerCode) -> Schema:
+    """Describe the refusals that an operation knows, by status; every one may also be too many (429)."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    statuses: dict[str, list[str]] = {}
+    for code in (*codes, BrokerCode.RATE_LIMITED, BrokerCode.DEV_ONLY_DIRECT):
+        statuses.setdefault(str(STATUS[code]), []).append(code.value)
+    return {
+        status: {"description": ", ".join(words), "content": content}
+        for status, words in sorted(statuses.items())
+    }
+
+
+def _get(
+    summary: str,
+    schema: str | None,
+    parameter: tuple[str, Schema] | None = None,
+    *,
+    also: tuple[BrokerCode, ...] = (),
+) -> Schema:
+    shown = {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}
+    operation: Schema = {
+        "summary": summary,
+        "responses": {
+            "200": {"description": summary, "content": {"application/json": {"schema": shown}}},
+            **_refused(*also),
+        },
+    }
+    if parameter is not None:
+        operation["parameters"] = [_in_path(*parameter)]
+    return {"get": operation}
+
+
+def _in_path(name: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _page() -> Schema:
+    html = {"text/html": {"schema": {"type": "string"}}}
+    return {
+        "get": {
+            "summary": "The page behind an invitation's link; looking at it changes nothing.",
+            "parameters": [_in_path("id", _ID)],
+            "responses": {
+                "200": {"description": "Who invites whom, and what to type.", "content": html},
+                "404": {"description": "No such invitation.", "content": html},
+                **_refused(),
+            },
+        }
+    }
+
+
+def _session() -> Schema:
+    return {
+        "get": {
+            "summary": "A device's session: WebSocket, binary messages of frames (docs/PROTOCOL.md).",
+            "responses": {
+                "101": {"description": "The session begins with the broker's challenge."},
+                **_refused(BrokerCode.UPGRADE_NEEDED, BrokerCode.BROWSER_REFUSED, BrokerCode.DRAINING),
+            },
+        }
+    }
+
+
+def _login_dev() -> Schema:
+    reference = {"schema": {"$ref": "#/components/schemas/LoginRequest"}}
+    answer = {"schema": {"$ref": "#/components/schemas/LoginAnswer"}}
+    return {
+        "post": {
+            "summary": "Sign in without proof of the address; on loopback, for development only.",
+            "requestBody": {"required": True, "content": {"application/json": reference}},
+            "responses": {
+                "200": {
+                    "description": "A token for the first session.",
+                    "content": {"application/json": answer},
+                },
+                **_refused(
+                    BrokerCode.MALFORMED,
+                    BrokerCode.BROWSER_REFUSED,
+                    BrokerCode.SIGNUP_CLOSED,
+                    BrokerCode.PAIR_NEEDED,
+                    BrokerCode.ADDRESS_MISMATCH,
+                    BrokerCode.TOO_LARGE,
+                    BrokerCode.MEDIA_TYPE,
+                ),
+            },
+        }
+    }

@@ -1,0 +1,129 @@
+"""How one broker is set up: where it listens, where it keeps its data, who may sign up; wrong settings do not start.
+
+`--dev` hands out logins without any proof of the address, so it exists on loopback only: neither the listener nor the
+public address may be reachable from elsewhere.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from dispatch_broker.core.accounts import Signup, SignupMode
+from dispatch_broker.core.quota import Quotas
+from dispatch_protocol import broker_url
+from dispatch_protocol.broker_url import check_broker_url
+from dispatch_protocol.errors import MalformedError
+
+DEFAULT_LISTEN = "127.0.0.1:8000"
+_LOCALHOST = "localhost"
+_USUAL_PORT = 80
+_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be refused, not to be bound
+
+
+class SettingsError(Exception):
+    """These settings cannot work; the sentence says which and why."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host names this machine itself, by its loopback address or as `localhost`."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == _LOCALHOST
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def origin(host: str, port: int) -> str:
+    """Return the URL of a listener: an IPv6 address in brackets, the usual port left out."""
+    place = f"[{host}]" if ":" in host else host.lower()
+    return f"http://{place}" if port == _USUAL_PORT else f"http://{place}:{port}"
+
+
+class Settings(BaseModel):
+    """The whole configuration of one broker; `port` 0 takes a free one, `public_url` None is the listener's own."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data: Path
+    public_url: str | None = None
+    token_key: Path | None = None
+    signup: Signup = Signup(SignupMode.CLOSED)
+    dev: bool = False
+    log_level: str = "INFO"
+    quotas: Quotas = Quotas()
+
+    @model_validator(mode="after")
+    def _dev_stays_home(self) -> Self:
+        if self.dev and not is_loopback(self.host):
+            raise ValueError(f"--dev lets anybody sign in as anybody; it may not listen on {self.host}")
+        if self.dev and self.public_url is not None and not broker_url.is_loopback(self.public_url):
+            raise ValueError("--dev lets anybody sign in as anybody; it may not have a public URL")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> Self:
+        if self.public_url is None and self.host in _ANYWHERE:
+            raise ValueError(
+                f"--listen {self.host} needs --public-url: devices sign the address that they dial"
+            )
+        return self
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        listen: str,
+        data: Path,
+        public_url: str | None,
+        token_key: Path | None,
+        signup: str | None,
+        dev: bool,
+        log_level: str,
+    ) -> "Settings":
+        """Read the words of the command line; raises SettingsError.
+
+        Without `--signup` a development broker is open and any other is closed: opening it is the operator's act.
+        """
+        host, port = _read_listen(listen)
+        policy = Signup.parse(signup or ("open" if dev else "closed"))
+        if policy is None:
+            raise SettingsError("--signup is closed, open or domain:EXAMPLE.ORG")
+        try:
+            return cls(
+                host=host,
+                port=port,
+                data=data,
+                public_url=None if public_url is None else _read_url(public_url),
+                token_key=token_key,
+                signup=policy,
+                dev=dev,
+                log_level=log_level,
+            )
+        except ValidationError as error:
+            raise SettingsError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+def _read_listen(text: str) -> tuple[str, int]:
+    """Read HOST:PORT, the host in brackets if it is an IPv6 address."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""
+    if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
+        raise SettingsError(f"--listen is HOST:PORT, for instance {DEFAULT_LISTEN}")
+    return host, int(port)
+
+
+def _read_url(text: str) -> str:
+    """Read the public URL in the one spelling that devices sign."""
+    try:
+        return check_broker_url(text.rstrip("/"))
+    except MalformedError as error:
+        raise SettingsError(f"--public-url is {error.detail}") from None

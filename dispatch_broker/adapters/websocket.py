@@ -1,0 +1,225 @@
+"""One device's session: it proves its key, then deposits, calls and acknowledges; the mailbox comes the other way.
+
+Every frame passes the session's table before anything is done about it, and whatever breaks a rule ends this session
+with a word of why, and no other. Nobody waits here for the disk: what a frame asks for is written at once, and its
+answer is sent when the group commit has happened.
+"""
+
+import asyncio
+import logging
+import struct
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from dispatch_broker.adapters import calls, deposits
+from dispatch_broker.adapters.calls import Caller
+from dispatch_broker.adapters.context import Context
+from dispatch_broker.adapters.log import say, short
+from dispatch_broker.adapters.outbox import Outbox
+from dispatch_broker.adapters.performer import perform
+from dispatch_broker.adapters.store_sqlite import StoreError
+from dispatch_broker.core.effects import Topic
+from dispatch_broker.core.quota import Throttle
+from dispatch_broker.core.records import Account
+from dispatch_broker.core.refusal import BrokerCode, Refusal
+from dispatch_protocol.errors import LocalError, MalformedError, RemoteError
+from dispatch_protocol.frames import (
+    Ack,
+    Answer,
+    Call,
+    Deposit,
+    Deposited,
+    Frame,
+    Notice,
+    Rejected,
+    decode_message,
+)
+from dispatch_protocol.keys import DeviceId, Genesis
+from dispatch_protocol.session import Session
+
+MESSAGE_FRAMES = 2_048
+_UNAVAILABLE = Refusal(BrokerCode.UNAVAILABLE, "the broker cannot store anything now; nothing was done")
+_TOO_MANY_CALLS = Refusal(BrokerCode.RATE_LIMITED, "too many calls; wait a moment")
+_REPLACED = Refusal(BrokerCode.REPLACED, "this device has opened a newer session")
+_GOODBYE_S = 2.0
+_LENGTH = struct.Struct(">I")
+
+_log = logging.getLogger(__name__)
+
+
+def rejected(ref: int | None, refusal: Refusal) -> Rejected:
+    """Put a refusal into a frame."""
+    return Rejected(ref, refusal.code.value, refusal.status, refusal.detail)
+
+
+def read_message(data: bytes) -> tuple[Frame, ...]:
+    """Read the frames of one message, but not more than one turn of the event loop should carry.
+
+    Raises:
+        MalformedError: too many frames, or any of them cannot be read.
+    """
+    at = count = 0
+    while at + _LENGTH.size <= len(data):
+        at += _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+        count += 1
+    if count > MESSAGE_FRAMES:
+        raise MalformedError(f"a message of {count} frames; at most {MESSAGE_FRAMES} are read")
+    return decode_message(data)
+
+
+class Connection:
+    """An open session; the bus knows it as a member."""
+
+    def __init__(
+        self,
+        context: Context,
+        socket: web.WebSocketResponse,
+        session: Session,
+        account: Account,
+        device: DeviceId,
+    ) -> None:
+        self.account = account
+        self.device = device
+        self._context = context
+        self._socket = socket
+        self._session = session
+        self._frames = Throttle(context.settings.quotas.frames)
+        self._calls = Throttle(context.settings.quotas.calls)
+        self._goodbye: asyncio.Task[None] | None = None
+        self.outbox = Outbox(
+            socket,
+            session,
+            context.settings.quotas,
+            read=lambda load: context.store.mailboxes.read(device, load),
+            lost=self._lost,
+        )
+
+    # What the bus says.
+
+    def wake(self) -> None:
+        """Look into the mailbox."""
+        self.outbox.wake()
+
+    def tell(self, topic: Topic) -> None:
+        """Pass on that something changed."""
+        self.outbox.tell(topic)
+
+    def show(self, genesis: Genesis, *, online: bool) -> None:
+        """Pass on that somebody came or went."""
+        self.outbox.show(genesis, online=online)
+
+    def replace(self) -> None:
+        """Close, because the same device has opened a newer session."""
+        self._end(_REPLACED, WSCloseCode.POLICY_VIOLATION)
+
+    def drain(self) -> None:
+        """Say that the broker is about to stop, send what is finished, and close."""
+        self.outbox.put(Notice("drain", {}))
+        self._hang_up(WSCloseCode.SERVICE_RESTART)
+
+    # What the device says.
+
+    async def serve(self) -> None:
+        """Read and answer until either side ends it."""
+        while True:
+            message = await self._socket.receive()
+            if message.type is not WSMsgType.BINARY:
+                if message.type is WSMsgType.TEXT:
+                    self._end(
+                        Refusal(BrokerCode.MALFORMED, "frames are binary"), WSCloseCode.UNSUPPORTED_DATA
+                    )
+                break
+            try:
+                frames = read_message(message.data)
+                for frame in frames:
+                    self._session.receive(frame)
+                    self._handle(frame)
+            except RemoteError as error:
+                say(_log, "session_broken", device=short(self.device), code=error.code)
+                self._end(Refusal(BrokerCode.MALFORMED, error.detail), WSCloseCode.POLICY_VIOLATION)
+                break
+            await self._pace(len(frames))
+        await self._farewell()
+
+    def _handle(self, frame: Frame) -> None:
+        match frame:
+            case Deposit():
+                self._deposit(frame)
+            case Ack():
+                self._acknowledge(frame)
+            case Call():
+                self._call(frame)
+            case _:  # the session's table lets nothing else through while it is open
+                raise AssertionError(f"unexpected {type(frame).__name__}")
+
+    def _deposit(self, frame: Deposit) -> None:
+        decision = deposits.receive(self._context, self.account, self.device, frame.envelope)
+        if isinstance(decision, Refusal):
+            self.outbox.put(rejected(frame.ref, decision))
+            return
+        answer = Deposited(frame.ref)
+        perform(self._context, decision, lambda durable: self._answer(answer, durable=durable))
+
+    def _acknowledge(self, frame: Ack) -> None:
+        done = self.outbox.acknowledged(frame.seqs)
+        try:
+            self._context.store.forget(self.device, done)
+        except StoreError:
+            say(_log, "acknowledgement_lost", logging.WARNING, device=short(self.device))
+
+    def _call(self, frame: Call) -> None:
+        if not self._calls.take(self._context.clock()):
+            self.outbox.put(rejected(frame.ref, _TOO_MANY_CALLS))
+            return
+        decision = calls.answer(self._context, Caller(self.account, self.device), frame.op, frame.args)
+        if isinstance(decision, Refusal):
+            say(_log, "call_refused", device=short(self.device), code=decision.code)
+            self.outbox.put(rejected(frame.ref, decision))
+            return
+        effects, value = decision
+        answer = Answer(frame.ref, value)
+        perform(self._context, effects, lambda durable: self._answer(answer, durable=durable))
+
+    def _answer(self, answer: Deposited | Answer, *, durable: bool) -> None:
+        try:
+            self.outbox.put(answer if durable else rejected(answer.ref, _UNAVAILABLE))
+        except LocalError as error:
+            say(_log, "answer_too_long", logging.WARNING, device=short(self.device), code=error.code)
+            refusal = Refusal(BrokerCode.TOO_LARGE, "the answer does not fit into one message")
+            self.outbox.put(rejected(answer.ref, refusal))
+
+    async def _pace(self, frames: int) -> None:
+        """Hold this device to its rate, and stop reading while it does not read its answers."""
+        delay_ms = self._frames.delay_ms(self._context.clock(), frames)
+        if delay_ms:
+            await asyncio.sleep(delay_ms / 1000)
+        await self.outbox.room()
+
+    # The end.
+
+    def _end(self, refusal: Refusal, close: WSCloseCode) -> None:
+        self.outbox.put(rejected(None, refusal))
+        self._hang_up(close)
+
+    def _hang_up(self, close: WSCloseCode) -> None:
+        """Close once everything that was said has been sent, or a little later in any case."""
+        if self._goodbye is None:
+            self._goodbye = asyncio.get_running_loop().create_task(self._say_goodbye(close))
+
+    async def _say_goodbye(self, close: WSCloseCode) -> None:
+        try:
+            async with asyncio.timeout(_GOODBYE_S):
+                await self.outbox.empty()
+        except TimeoutError:
+            say(_log, "goodbye_unread", device=short(self.device))
+        await self._socket.close(code=close)
+
+    def _lost(self) -> None:
+        """Note that the socket is gone while something was being sent; the reader notices by itself."""
+        say(_log, "socket_lost", logging.DEBUG, device=short(self.device))
+
+    async def _farewell(self) -> None:
+        if self._goodbye is not None:
+            await self._goodbye
+        self._session.close()
+        await self.outbox.stop()

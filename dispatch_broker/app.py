@@ -1,0 +1,204 @@
+"""The broker as a whole: opens what it needs, serves until it is told to stop, and stops without losing a word.
+
+`serve` is the program; `Application` is the same without signals and standard output, for whoever starts it from
+Python.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from dispatch_broker.adapters import handshake, http, openapi
+from dispatch_broker.adapters.bus_local import LocalBus
+from dispatch_broker.adapters.context import Context
+from dispatch_broker.adapters.log import say
+from dispatch_broker.adapters.settings import Settings, is_loopback, origin
+from dispatch_broker.adapters.store_sqlite import SqliteStore, StoreError
+from dispatch_broker.adapters.tokens import Tokens, load_token_key
+
+_DATABASE = "broker.db"
+_TOKEN_KEY = "token.key"
+_LOCK = "broker.lock"
+_PURGE_S = 60.0
+_DRAIN_S = 5.0
+_FIRST_REQUEST_S = 15.0
+_KEEP_ALIVE_S = 30.0
+_BACKLOG = 1_024
+_ALIASES = ("127.0.0.1", "localhost", "::1")
+
+_log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The broker cannot start; the sentence says why and what to do."""
+
+
+def wall_clock_ms() -> int:
+    """Return milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Application:
+    """One running broker; used as `async with Application(settings) as broker`.
+
+    `url` is its listener, once it is entered. Raises StartError, StoreError or TokenKeyError when it cannot start.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_clock_ms) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stack = contextlib.AsyncExitStack()
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        """Open the store and the door; whatever was opened is closed again when something fails."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._open(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drain: no new sessions, what is in flight is finished, then everything is closed."""
+        await self._stack.aclose()
+
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
+        settings, data = self._settings, self._settings.data
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        stack.callback(os.close, _lock(data / _LOCK))
+        store = SqliteStore(data / _DATABASE, fresh_epoch=secrets.token_hex(16))
+        stack.callback(store.close)
+        tokens = Tokens(load_token_key(settings.token_key or data / _TOKEN_KEY))
+        listener = _listen(settings.host, settings.port)
+        port: int = listener.getsockname()[1]
+        self.url = origin(settings.host, port)
+        context = Context(
+            settings=settings,
+            public_url=settings.public_url or self.url,
+            urls=frozenset(_spellings(settings, port)),
+            store=store,
+            bus=LocalBus(),
+            tokens=tokens,
+            clock=self._clock,
+        )
+        runner = web.AppRunner(
+            _routes(context), access_log=None, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=1.0
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.SockSite(runner, listener, backlog=_BACKLOG)
+        await site.start()
+        purging = asyncio.create_task(_purge(context))
+        stack.push_async_callback(_cancel, purging)
+        stack.push_async_callback(_drain, context, site)
+
+
+def _routes(context: Context) -> web.Application:
+    app = web.Application(middlewares=[http.guard(context)], client_max_size=http.BODY_BYTES)
+    described = openapi.document(
+        version=version("dispatch-courier"), public_url=context.public_url, dev=context.settings.dev
+    )
+
+    async def description(request: web.Request) -> web.Response:
+        del request
+        return web.json_response(described)
+
+    app.router.add_get("/health", partial(http.health, context))
+    app.router.add_get("/v1/openapi.json", description)
+    app.router.add_get("/v1/session", partial(handshake.session, context), allow_head=False)
+    app.router.add_get("/v1/invitations/{id}", partial(http.invitation, context))
+    app.router.add_get("/v1/chains/{genesis}", partial(http.chain, context))
+    app.router.add_get("/i/{id}", partial(http.landing_page, context))
+    if context.settings.dev:
+        app.router.add_post("/v1/login/dev", http.login_dev(context))
+    return app
+
+
+def _lock(path: Path) -> int:
+    """Take the data directory for this process alone; the lock lasts as long as the descriptor."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StartError(f"another broker uses {path.parent}") from None
+    return descriptor
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the listener before anything is said about it, so that a free port has a number."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise StartError(f"cannot listen on {origin(host, port)}: {error.strerror}") from None
+
+
+def _spellings(settings: Settings, port: int) -> list[str]:
+    """Return every URL under which a device may honestly have dialled this broker."""
+    if settings.public_url is not None:
+        return [settings.public_url]
+    if is_loopback(settings.host):
+        return [origin(host, port) for host in {settings.host, *_ALIASES}]
+    return [origin(settings.host, port)]
+
+
+async def _purge(context: Context) -> None:
+    """Take away what time has ended, batch after batch, for as long as the broker runs."""
+    while True:
+        try:
+            gone = context.store.purge(context.clock())
+        except StoreError:
+            gone = 0
+        if gone:
+            say(_log, "purged", rows=gone)
+        await asyncio.sleep(0 if gone else _PURGE_S)
+
+
+async def _drain(context: Context, site: web.BaseSite) -> None:
+    """Take no new sessions, say so to the open ones, and let them finish what is in flight."""
+    context.draining = True
+    await site.stop()
+    members = context.bus.members()
+    say(_log, "draining", sessions=len(members))
+    for member in members:
+        member.drain()
+    try:
+        async with asyncio.timeout(_DRAIN_S):
+            await context.bus.deserted()
+    except TimeoutError:
+        say(_log, "drained_late", sessions=len(context.bus.members()))
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; prints one line on standard output when ready."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with Application(settings) as broker:
+        print(f"listening on {broker.url}", flush=True)  # noqa: T201 - the one line that whoever started us waits for
+        say(_log, "started", url=broker.url)
+        await stopped.wait()
+    say(_log, "stopped")
