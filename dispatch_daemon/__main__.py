@@ -18,7 +18,7 @@ from dispatch_protocol.errors import DispatchError
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """The daemon of Dispatch: it holds the keys, the journal and the last word on this machine."""
+    """Serve one home: the daemon holds the keys, the journal and the last word on this machine."""
 
 
 @main.command()

@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.requests import ScopeChoice, SendRequest
 from dispatch_protocol.encoding import JSON
-
-from .core.errors import ServiceError
-from .core.requests import ScopeChoice, SendRequest
 
 JsonObject = dict[str, JSON]
 

@@ -77,7 +77,7 @@ class Observer(Protocol):
 
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]: ...
 
-    async def finished(self, call_id: str, result: dict[str, JSON]) -> None: ...
+    async def finished(self, result: dict[str, JSON]) -> None: ...
 
 
 class Executor:
@@ -198,7 +198,7 @@ def _emit(observer: Observer) -> Callable[[Event], Awaitable[None]]:
             case CallProposed(call):
                 await observer.proposed(call.call_id, call.tool, _plain(call.input))
             case CallFinished(result):
-                await observer.finished(result.call_id, _result(result))
+                await observer.finished(_result(result))
             case _:
                 pass  # the start is told with the confinement, the end by the settlement
 

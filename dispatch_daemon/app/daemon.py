@@ -11,29 +11,28 @@ from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.loopback.server import Door
 from dispatch_daemon.adapters.settings import Settings
+from dispatch_daemon.app.clock import Clock, life_name
+from dispatch_daemon.app.depositing import Depositor
+from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.identity import open_identity
+from dispatch_daemon.app.incoming import Incoming
+from dispatch_daemon.app.linking import Linking
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.scheduler import Scheduler
+from dispatch_daemon.app.services.account import Account
+from dispatch_daemon.app.services.approvals import Approvals
+from dispatch_daemon.app.services.dispatches import Dispatches
+from dispatch_daemon.app.services.facade import Service
+from dispatch_daemon.app.services.trust import TrustDesk
+from dispatch_daemon.app.supervising import Supervisor
+from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import decisions
 from dispatch_daemon.core.effects import Effect, TaskKind, Unplan
 from dispatch_daemon.core.intake import expiry_plan
 from dispatch_daemon.core.records import Box
 
-from .clock import Clock, life_name
-from .depositing import Depositor
-from .first_contact import FirstContact
-from .identity import open_identity
-from .incoming import Incoming
-from .linking import Linking
-from .people import People
-from .performer import Performer
-from .scheduler import Scheduler
-from .services.account import Account
-from .services.approvals import Approvals
-from .services.dispatches import Dispatches
-from .services.facade import Service
-from .services.trust import TrustDesk
-from .supervising import Supervisor
-from .watchers import Watchers
-
-TOKEN_NAME = "local.token"  # noqa: S105 - a file's name
+TOKEN_NAME = "local.token"
 log = logging.getLogger("dispatch.daemon")
 
 
@@ -65,7 +64,7 @@ class Daemon:
             incoming,
             self._watchers,
             ca_bundle=settings.ca_bundle,
-            on_open=lambda: self._scheduler.wake(),
+            on_open=self._wake,
         )
         self._depositor = Depositor(
             self._journal, self._people, self._clock, self._performer, lambda: self._linking.link
@@ -146,12 +145,16 @@ class Daemon:
         await self._linking.stop()
         self._journal.database.close()
 
+    def _wake(self) -> None:
+        """Look at what is owed again: the relay can be reached."""
+        self._scheduler.wake()
+
     def stop(self) -> None:
         """Ask the daemon to end; it finishes what it is answering."""
         self._stopping.set()
 
     async def _expire(self, task: Task) -> None:
-        """A dispatch's time may be over: look at the clock and at who we are in it."""
+        """End a dispatch whose time is over, as whichever side of it we are; else look again later."""
         record = self._journal.dispatch(task.key)
         moment = self._clock.moment()
         effects: list[Effect] = []

@@ -6,12 +6,15 @@ relay is final for that document and is told to whoever waits for it; silence is
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from dispatch_daemon.adapters.journal import Journal, OutboxRow, Task
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, retry
 from dispatch_daemon.core.effects import Effect, Note, Put, Settle, TaskKind, Unplan
 from dispatch_daemon.core.records import Box
@@ -23,13 +26,9 @@ from dispatch_protocol.payloads import Kind, class_of, kind_of
 from dispatch_protocol.seal import seal
 from dispatch_protocol.signing import Signed
 
-from .clock import Clock
-from .people import People
-from .performer import Performer
-
 # Nobody acknowledges these; a repeat of what they answer brings forth a new one.
 _UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT})
-_RETRY_CODES = frozenset({"quota", "drain", "busy"})
+_RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
 
 
 class Relay(Protocol):
@@ -37,7 +36,7 @@ class Relay(Protocol):
 
     async def deposit(self, envelope: bytes) -> None: ...
 
-    async def call(self, op: str, args: dict[str, JSON]) -> dict[str, JSON]: ...
+    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
 
 
 class Depositor:

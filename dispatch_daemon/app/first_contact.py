@@ -8,6 +8,9 @@ import logging
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, trust
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect, Put
@@ -30,10 +33,6 @@ from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Document, Signature, Signed
 from dispatch_protocol.unseal import Opened
-
-from .clock import Clock
-from .people import People, grant_of
-from .performer import Performer
 
 log = logging.getLogger("dispatch.trust")
 

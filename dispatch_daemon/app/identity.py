@@ -10,10 +10,9 @@ import secrets
 from dispatch_daemon.adapters.home import HomeError
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys, Keystore
+from dispatch_daemon.app.clock import wall_ms
 from dispatch_protocol.chain import Chain, IdentityKind, genesis_link, read_links, write_links
 from dispatch_protocol.keys import Genesis, RecoveryKey, SealingKey, SigningKey
-
-from .clock import wall_ms
 
 _CHAIN = "chain"
 
@@ -22,7 +21,7 @@ def open_identity(journal: Journal, keystore: Keystore) -> tuple[Keys, Chain]:
     """Return the keys and the chain of this home, making both if there are no keys yet.
 
     Raises:
-        HomeError: `journal_missing` if there are keys but not the chain they belong to.
+        HomeError: `journal_damaged` if there are keys but not the chain they belong to.
     """
     keys = keystore.load()
     if keys is None:
@@ -30,7 +29,7 @@ def open_identity(journal: Journal, keystore: Keystore) -> tuple[Keys, Chain]:
     links = journal.meta(_CHAIN)
     if not isinstance(links, list):
         raise HomeError(
-            "journal_missing",
+            "journal_damaged",
             "this home has keys but its journal does not know their identity; was journal.db removed?",
             hint="restore journal.db from a backup, or start with a new home",
         )

@@ -8,6 +8,10 @@ contact and is refused is answered with a signed refusal.
 import logging
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock, wall_ms
+from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, intake, reports
 from dispatch_daemon.core.effects import Effect, SettleAbout
 from dispatch_daemon.core.receipts import receipt
@@ -18,15 +22,11 @@ from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Opened, Standing, open_envelope, unseal
-
-from .clock import Clock, wall_ms
-from .first_contact import FirstContact
-from .people import People, grant_of
-from .performer import Performer
 
 _DAY_MS = 86_400_000
 log = logging.getLogger("dispatch.incoming")
@@ -190,11 +190,11 @@ class Incoming:
         if not error.answerable:
             return
         if error.reason is RefusalCode.REPLAYED:
-            await self._repeated(header, raw)
+            await self._repeated(header)
         elif header.klass is EnvelopeClass.TASK:
             await self._refuse_task(header, raw, error)
 
-    async def _repeated(self, header: Header, raw: bytes) -> None:
+    async def _repeated(self, header: Header) -> None:
         """Answer a repeat with what was answered the first time; the effect happened once."""
         digest = header.digest.hex
         now_ms = self._clock.now_ms()
@@ -228,10 +228,10 @@ class Incoming:
         moment = self._clock.moment()
         peer = self._people.peer(edge.peer)
         try:
-            task = Task.decode(signed.body)
+            task = decode_body(Kind.TASK, signed.body)
         except DispatchError:
             task = None
-        if task is not None and error.reason is not RefusalCode.ID_COLLISION:
+        if isinstance(task, Task) and error.reason is not RefusalCode.ID_COLLISION:
             record = intake.arrived(signed, task, address=edge.address, now_ms=moment.now_ms)
             effects = intake.refuse(
                 record, self._people.own, peer, moment, code=error.reason, detail=error.detail

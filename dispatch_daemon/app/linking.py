@@ -11,17 +11,16 @@ from collections.abc import Callable, Mapping
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.incoming import Incoming
+from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.frames import Hello
 from dispatch_protocol.session import SessionProof
-
-from .clock import Clock
-from .incoming import Incoming
-from .online import Online
-from .people import People
-from .watchers import Watchers
 
 _CONNECT_S = 10.0
 _COUNTER = "session_counter"
@@ -56,10 +55,10 @@ class Linking:
         self.link: RelayLink | None = None
 
     def online(self) -> Online:
-        """Return the link for a person's request; raises ServiceError `not_logged_in` before the first sign-in."""
+        """Return the link for a person's request; raises ServiceError `login_needed` before the first sign-in."""
         if self.link is None:
             raise ServiceError(
-                "not_logged_in",
+                "login_needed",
                 "you are not signed in at a broker",
                 hint="dispatch login --broker URL --email YOU --dev",
             )

@@ -9,13 +9,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Effect, Plan, Put, Resolve, Send, StopRun, Unplan
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EdgeRecord, InvitationRecord
 from dispatch_protocol.keys import SigningKey
 from dispatch_protocol.signing import sign
-
-from .clock import Clock
-from .watchers import Watchers
 
 Stopper = Callable[[str, str], Awaitable[None]]
 Resolver = Callable[[str], None]
@@ -37,7 +36,7 @@ class Performer:
         """Make the effects happen, durable ones first; returns when they are on disk and acted upon.
 
         Raises:
-            JournalError: `disk` if the journal could not be written; then nothing happened.
+            JournalError: `disk_full` if the journal could not be written; then nothing happened.
         """
         todo = self._signed(tuple(effects))
         if not todo[0]:
@@ -63,13 +62,11 @@ class Performer:
                 signatures[effect.digest] = signed.encode()
         completed: list[Effect] = []
         for effect in effects:
-            if (
-                isinstance(effect, Put)
-                and isinstance(effect.record, DispatchRecord)
-                and not effect.record.signed
-            ):
-                effect = Put(replace(effect.record, signed=signatures[effect.record.digest]))
-            completed.append(effect)
+            match effect:
+                case Put(DispatchRecord(signed=b"", digest=digest) as record):
+                    completed.append(Put(replace(record, signed=signatures[digest])))
+                case _:
+                    completed.append(effect)
         return completed, signatures
 
     def _tell(self, effects: Sequence[Effect]) -> None:

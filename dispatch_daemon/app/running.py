@@ -11,6 +11,9 @@ from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import approvals, gate, questions, runs, views
 from dispatch_daemon.core.effects import Effect, Note, Put
 from dispatch_daemon.core.records import (
@@ -24,10 +27,6 @@ from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.scopes import Scopes
-
-from .clock import Clock
-from .people import People
-from .performer import Performer
 
 NO_AGENT = "no agent is configured on this machine, and the task carries no steps"
 
@@ -132,7 +131,7 @@ class Conductor:
         data: dict[str, JSON] = {"call_id": call_id, "tool": tool, "input": arguments}
         await self._note(EventType.TOOL_CALL, data)
 
-    async def finished(self, call_id: str, result: dict[str, JSON]) -> None:
+    async def finished(self, result: dict[str, JSON]) -> None:
         await self._note(EventType.TOOL_RESULT, result)
 
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]:

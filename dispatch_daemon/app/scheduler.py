@@ -9,9 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.core.effects import TaskKind
-
-from .clock import Clock
 
 _LONGEST_WAIT_S = 5.0
 _AT_ONCE = 64

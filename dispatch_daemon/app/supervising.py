@@ -5,14 +5,13 @@ import logging
 
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.running import Conductor
 from dispatch_daemon.core import approvals, runs
 from dispatch_daemon.core.effects import TaskKind, Unplan
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
-
-from .clock import Clock
-from .people import People
-from .performer import Performer
-from .running import Conductor
 
 log = logging.getLogger("dispatch.runs")
 
@@ -66,7 +65,7 @@ class Supervisor:
         )
 
     async def silence(self, task: Task) -> None:
-        """An answer's deadline has come: silence is a no."""
+        """Turn silence into a no: an answer's deadline has come."""
         approval = self._journal.approval(task.key)
         effects = approvals.time_out(approval, self._clock.now_ms()) if approval else []
         await self._performer.perform(effects or [Unplan(TaskKind.ANSWER_DEADLINE, task.key)])

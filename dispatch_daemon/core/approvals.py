@@ -2,17 +2,12 @@
 
 from dataclasses import replace
 
-from dispatch_protocol.encoding import JSON
-from dispatch_protocol.lifecycle import RunState
-from dispatch_protocol.messages.answers import ReceiptType
-from dispatch_protocol.messages.trace import EventType
-
-from .composing import Moment, Own, Peer
-from .effects import Effect, Note, Plan, Put, Resolve, TaskKind, Unplan
-from .errors import ServiceError
-from .gate import bash_command, call_input
-from .receipts import receipt
-from .records import (
+from dispatch_daemon.core.composing import Moment, Own, Peer
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Resolve, TaskKind, Unplan
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.gate import bash_command, call_input
+from dispatch_daemon.core.receipts import receipt
+from dispatch_daemon.core.records import (
     ApprovalKind,
     ApprovalRecord,
     ApprovalState,
@@ -21,7 +16,11 @@ from .records import (
     RuleRecord,
     RunRecord,
 )
-from .runs import move
+from dispatch_daemon.core.runs import move
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.lifecycle import RunState
+from dispatch_protocol.messages.answers import ReceiptType
+from dispatch_protocol.messages.trace import EventType
 
 CHANGESET_WAIT_MS = 7 * 86_400_000
 TIMEOUT_REASON = "nobody answered in time"
@@ -37,7 +36,9 @@ def ask(
 ) -> tuple[RunRecord, list[Effect]]:
     """Put a question: the run waits, the author hears that it waits, and silence has a deadline."""
     waiting, effects = move(run, RunState.WAITING_APPROVAL, moment.now_ms)
-    _, told = receipt(record, own, peer, moment, ReceiptType.WAITING, run=run)
+    _, told = receipt(
+        record, own, peer, moment, ReceiptType.WAITING, run=run, data={"state": RunState.WAITING_APPROVAL}
+    )
     data: dict[str, JSON] = {
         "request_id": approval.request_id,
         "kind": approval.kind,

@@ -9,16 +9,15 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from dispatch_daemon.core.effects import Effect, Put, Send
+from dispatch_daemon.core.records import AnswerRecord, Box, DispatchRecord
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Result
 from dispatch_protocol.messages.head import Head, Party, Recipient
-from dispatch_protocol.messages.registry import encode_body, kind_of
+from dispatch_protocol.messages.registry import Message, encode_body, kind_of
 from dispatch_protocol.payloads import payload_type
 from dispatch_protocol.signing import pae
-
-from .effects import Effect, Put, Send
-from .records import AnswerRecord, Box, DispatchRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +92,13 @@ def head_of(
     )
 
 
-def send_of(message: Answer | object, *, deliver: bool, keep: bool) -> Send:
+def send_of(message: Message, *, deliver: bool, keep: bool) -> Send:
     """Return the effect that signs `message` and owes its delivery; `keep` stores it as evidence."""
     kind = kind_of(message)
     body = encode_body(message)
     name = payload_type(kind)
     digest = hashlib.sha256(pae(name, body)).hexdigest()
-    head: Head = message.head  # type: ignore[union-attr]
+    head = message.head
     about = "" if head.re == Digest.ZERO else head.re.hex
     evidence = AnswerRecord(
         digest=digest,
@@ -125,7 +124,7 @@ def send_of(message: Answer | object, *, deliver: bool, keep: bool) -> Send:
     )
 
 
-def answer_type(message: object) -> str:
+def answer_type(message: Message) -> str:
     """Return what a statement says in one word: the receipt's type, the decision, or the kind."""
     match message:
         case Receipt(type=word):
@@ -145,15 +144,16 @@ def answer(
     *,
     now_ms: int,
     nonce: bytes,
-    make: Callable[[Head, int, Digest | None], Answer],
+    make: Callable[[Head, int, Digest], Answer],
 ) -> tuple[DispatchRecord, list[Effect]]:
     """Append one answer to the dispatch's chain; returns the record after it and the effects.
 
-    `make` receives the head, the sequence number (from 1) and the digest of the answer before.
+    `make` receives the head, the sequence number (from 1) and the digest of the answer before
+    (zeros for the first).
     """
     head = head_of(own, peer, edge=record.edge, about=record.digest, now_ms=now_ms, nonce=nonce)
     seq = record.answer_seq + 1
-    prev = Digest.from_hex(record.answer_head) if record.answer_head else None
+    prev = Digest.from_hex(record.answer_head) if record.answer_head else Digest.ZERO
     send = send_of(make(head, seq, prev), deliver=record.box is not Box.OWN, keep=True)
     after = replace(record, answer_seq=seq, answer_head=send.digest)
     return after, [Put(after), send]

@@ -7,20 +7,19 @@ the protocol's table is refused in words before anything is written.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dispatch_daemon.core.composing import Moment, Own, Peer, answer, head_of, send_of
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Resolve, Settle, StopRun, TaskKind, Unplan
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.questions import with_run_paths
+from dispatch_daemon.core.receipts import receipt
+from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_protocol.grant import Scopes
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.trace import EventType
-
-from .composing import Moment, Own, Peer, answer, head_of, send_of
-from .effects import Effect, Note, Plan, Put, Resolve, Settle, StopRun, TaskKind, Unplan
-from .errors import ServiceError
-from .questions import with_run_paths
-from .receipts import receipt
-from .records import ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
-from .rundir import RunDirectory
 
 _UNDECIDED = (DispatchState.DELIVERED,)
 _UNSENT = (DispatchState.QUEUED,)

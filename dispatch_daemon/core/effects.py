@@ -8,10 +8,9 @@ the one owner of everything that is still to be done.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dispatch_daemon.core.records import AnswerRecord, Record, RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.messages.trace import EventType
-
-from .records import AnswerRecord, Record, RuleRecord
 
 
 class TaskKind(StrEnum):
@@ -59,7 +58,7 @@ class Send:
     keep: AnswerRecord | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Note:
     """Add an entry to a dispatch's trace; the journal numbers it."""
 

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, GrantChoice, RuleRecord
 from dispatch_protocol.encoding import JSON, dumps
 from dispatch_protocol.grant import Approval, Scopes
-
-from .records import ApprovalRecord, ApprovalState, GrantChoice, RuleRecord
 
 _SHOWN_ARGUMENT = {
     "Read": "file_path",
@@ -27,6 +26,8 @@ _SHELL_FLAG = "a shell command: once it runs, only the wall and the changeset bi
 
 
 class Verdict(StrEnum):
+    """What the gate says of a call."""
+
     ALLOW = "allow"
     ASK = "ask"
     REFUSE = "refuse"

@@ -6,6 +6,10 @@ this edge has brought today, and what this daemon cannot do.
 
 from dataclasses import replace
 
+from dispatch_daemon.core.composing import Moment, Own, Peer
+from dispatch_daemon.core.effects import Effect, Note, Plan, TaskKind
+from dispatch_daemon.core.receipts import receipt
+from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
@@ -14,11 +18,6 @@ from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed, dispatch_id
-
-from .composing import Moment, Own, Peer
-from .effects import Effect, Note, Plan, TaskKind
-from .receipts import receipt
-from .records import Box, DispatchRecord
 
 
 def arrived(signed: Signed, task: Task, *, address: str, now_ms: int) -> DispatchRecord:

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Send, TaskKind
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_daemon.core.requests import SendRequest
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.limits import (
@@ -22,17 +28,11 @@ from dispatch_protocol.limits import (
     TASK_CHARS,
 )
 from dispatch_protocol.messages.registry import decode_body
-from dispatch_protocol.messages.task import Origin, Step, Task
+from dispatch_protocol.messages.steps import Step
+from dispatch_protocol.messages.task import Origin, Task
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.payloads import Kind
-from dispatch_protocol.scopes import Version
 from dispatch_protocol.signing import dispatch_id
-
-from .composing import Moment, Own, Peer, head_of, send_of
-from .effects import Effect, Note, Plan, Put, Send, TaskKind
-from .errors import ServiceError
-from .records import Box, DispatchRecord
-from .requests import SendRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +88,13 @@ def check_reason(reason: str | None) -> None:
 
 def _text(name: str, value: str, limit: int, *, empty: bool = True) -> None:
     if not empty and not value.strip():
-        raise ServiceError("invalid", f"the {name} is empty")
+        raise ServiceError("empty_task" if name == "task" else "invalid", f"the {name} is empty")
     if len(value) > limit:
-        raise ServiceError("invalid", f"the {name} has {len(value):,} characters; the limit is {limit:,}")
+        raise ServiceError("too_long", f"the {name} has {len(value):,} characters; the limit is {limit:,}")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise ServiceError("invalid", f"the {name} holds a lone surrogate, which is not text") from None
+        raise ServiceError("not_encodable", f"the {name} holds a lone surrogate, which is not text") from None
 
 
 def compose(

@@ -3,12 +3,11 @@
 import uuid
 from collections.abc import Mapping
 
+from dispatch_daemon.core.composing import Moment, Own, Peer, answer
+from dispatch_daemon.core.effects import Effect
+from dispatch_daemon.core.records import DispatchRecord, RunRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
-
-from .composing import Moment, Own, Peer, answer
-from .effects import Effect
-from .records import DispatchRecord, RunRecord
 
 
 def receipt(

@@ -11,6 +11,7 @@ from enum import StrEnum
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.standing import EdgeStatus
 
 
 class Box(StrEnum):
@@ -36,14 +37,9 @@ class Trust(StrEnum):
     COMPARED = "compared"
 
 
-class EdgeStatus(StrEnum):
-    PENDING = "pending"
-    ACTIVE = "active"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-
-
 class InvitationStatus(StrEnum):
+    """Where an invitation stands."""
+
     PENDING = "pending"
     ACCEPTED = "accepted"
     CONFIRMED = "confirmed"
@@ -53,11 +49,15 @@ class InvitationStatus(StrEnum):
 
 
 class ApprovalKind(StrEnum):
+    """What a question is about: one tool call, or everything a run would change."""
+
     TOOL = "tool"
     CHANGESET = "changeset"
 
 
 class ApprovalState(StrEnum):
+    """Where a question stands; every state but the first is final."""
+
     OPEN = "open"
     APPROVED = "approved"
     DENIED = "denied"

@@ -7,18 +7,18 @@ predecessor; one that contradicts the chain is kept as evidence and moves nothin
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dispatch_daemon.core.composing import Moment, Own, Peer, answer_type, head_of, send_of
+from dispatch_daemon.core.effects import Effect, Note, Put, Settle, SettleAbout, TaskKind, Unplan
+from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_protocol import payloads
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, RunState, advance, run_end
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result, Verdict
 from dispatch_protocol.messages.follow_on import Ack
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed
-
-from .composing import Moment, Own, Peer, answer_type, head_of, send_of
-from .effects import Effect, Note, Put, Settle, SettleAbout, TaskKind, Unplan
-from .records import AnswerRecord, DispatchRecord, RunRecord
 
 AHEAD_LIMIT = 256
 _FINAL = frozenset(
@@ -99,7 +99,7 @@ def receive(
         if position > 1:
             desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=True)))
             continue
-        prev = "" if report.message.prev is None else report.message.prev.hex
+        prev = "" if report.message.prev == Digest.ZERO else report.message.prev.hex
         desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=False)))
         if prev != desk.record.answer_head:
             data: dict[str, JSON] = {

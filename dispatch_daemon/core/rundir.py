@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from .errors import ServiceError
+from dispatch_daemon.core.errors import ServiceError
 
 _WRITING_TOOLS = frozenset({"Write", "Edit", "Bash"})
 

@@ -8,13 +8,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dispatch_daemon.core.composing import Moment, Own, Peer, answer
+from dispatch_daemon.core.decisions import withdraw
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, TaskKind, Unplan
+from dispatch_daemon.core.receipts import receipt
+from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EventRecord, RunRecord
 from dispatch_protocol.encoding import JSON, dumps
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
 from dispatch_protocol.limits import BODY_BYTES, DIFF_BYTES
 from dispatch_protocol.messages.answers import ReceiptType, Result
+from dispatch_protocol.messages.files import Artifact
+from dispatch_protocol.messages.result import withhold
 from dispatch_protocol.messages.trace import (
-    Artifact,
     Change,
     ChangeOp,
     Confinement,
@@ -24,12 +30,6 @@ from dispatch_protocol.messages.trace import (
     Usage,
 )
 from dispatch_protocol.scopes import Returns
-
-from .composing import Moment, Own, Peer, answer
-from .decisions import withdraw
-from .effects import Effect, Note, Plan, Put, TaskKind, Unplan
-from .receipts import receipt
-from .records import ApprovalRecord, DispatchRecord, EventRecord, RunRecord
 
 HEARTBEAT_MS = 30_000
 _RETURNED_EVENTS_BYTES = 256 * 1024
@@ -58,7 +58,7 @@ def started(
     *,
     confinement: dict[str, JSON],
 ) -> list[Effect]:
-    """The wall stands: tell the author, and promise signs of life."""
+    """Tell the author that the wall stands and the run has begun, and promise signs of life."""
     running = replace(
         run,
         state=advance(RUN, run.state, RunState.RUNNING),
@@ -66,7 +66,8 @@ def started(
         last_heard_ms=moment.now_ms,
         confinement=confinement,
     )
-    _, effects = receipt(record, own, peer, moment, ReceiptType.STARTED, run=run)
+    told = {"agent": run.agent or "none"}
+    _, effects = receipt(record, own, peer, moment, ReceiptType.STARTED, run=run, data=told)
     return [
         *effects,
         Put(running),
@@ -91,7 +92,7 @@ def heartbeat(record: DispatchRecord, run: RunRecord, own: Own, peer: Peer, mome
     if run.state not in (RunState.RUNNING, RunState.WAITING_APPROVAL, RunState.SETTLING, RunState.APPLYING):
         return [Unplan(TaskKind.HEARTBEAT, run.run_id)]
     kind = ReceiptType.WAITING if run.state is RunState.WAITING_APPROVAL else ReceiptType.HEARTBEAT
-    _, effects = receipt(record, own, peer, moment, kind, run=run)
+    _, effects = receipt(record, own, peer, moment, kind, run=run, data={"state": run.state})
     return [
         *effects,
         Put(replace(run, last_heard_ms=moment.now_ms)),
@@ -172,8 +173,6 @@ def ended(
 
 def _returned(result: Result, run: RunRecord, events: Sequence[EventRecord]) -> Result:
     """Fill in what the grant's `returns` lets the author see, within the size of one body."""
-    if result.returns is Returns.STATUS:
-        return replace(result, summary="")
     applied = run.state is RunState.COMPLETED
     changes, cut = _within(run.changeset if applied else (), _RETURNED_CHANGES_BYTES)
     diffs, diffs_cut = _within(run.diffs if applied else (), DIFF_BYTES)
@@ -188,7 +187,7 @@ def _returned(result: Result, run: RunRecord, events: Sequence[EventRecord]) -> 
         usage=Usage(tool_calls=sum(event.type is EventType.TOOL_CALL for event in events)),
     )
     if result.returns is not Returns.TRACE:
-        return shown
+        return withhold(shown, result.returns)
     told = [event for event in events if event.run_id == run.run_id and event.type in _RETURNED_EVENT_TYPES]
     numbered = [
         Event(seq=number, at_ms=event.at_ms, type=event.type, data=event.data)

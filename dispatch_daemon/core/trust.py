@@ -7,6 +7,19 @@ signed, and for a first contact the code that only the holder of the token can m
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
+from dispatch_daemon.core.effects import Effect, Plan, Put, Settle, TaskKind
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import (
+    ContactRecord,
+    Direction,
+    EdgeRecord,
+    EdgeStatus,
+    InvitationRecord,
+    InvitationStatus,
+    Trust,
+)
+from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import MalformedError
@@ -17,20 +30,6 @@ from dispatch_protocol.limits import INVITATION_S
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import PROFILES, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
 from dispatch_protocol.signing import Document
-
-from .composing import Moment, Own, Peer, head_of, send_of
-from .effects import Effect, Plan, Put, Settle, TaskKind
-from .errors import ServiceError
-from .records import (
-    ContactRecord,
-    Direction,
-    EdgeRecord,
-    EdgeStatus,
-    InvitationRecord,
-    InvitationStatus,
-    Trust,
-)
-from .requests import ScopeChoice
 
 
 def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> InvitationDocument:
@@ -223,7 +222,7 @@ def welcomed(
 
 
 def confirmed(edge: EdgeRecord, record: InvitationRecord) -> list[Effect]:
-    """The inviter's device has checked our yes: the edge is in force."""
+    """Put an edge in force: the inviter's device has checked our yes."""
     return [
         Put(replace(edge, status=EdgeStatus.ACTIVE)),
         Put(replace(record, status=InvitationStatus.CONFIRMED)),

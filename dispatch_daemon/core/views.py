@@ -5,16 +5,8 @@ Fields may be added here and never renamed; what does not apply is null, never a
 
 from collections.abc import Mapping, Sequence
 
-from dispatch_protocol.encoding import JSON
-from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.lifecycle import DispatchState, RunState, Status, status
-from dispatch_protocol.loopback import format_time, short_id
-from dispatch_protocol.messages.task import Task
-from dispatch_protocol.scopes import Scopes
-from dispatch_protocol.signing import Signed
-
-from .gate import call_input
-from .records import (
+from dispatch_daemon.core.gate import call_input
+from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
     ApprovalRecord,
@@ -29,6 +21,15 @@ from .records import (
     RuleRecord,
     RunRecord,
 )
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.lifecycle import DispatchState, RunState, Status, status
+from dispatch_protocol.loopback import format_time, short_id
+from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.payloads import Kind
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import Signed
 
 ME = "me"
 
@@ -45,7 +46,9 @@ def status_word(record: DispatchRecord, runs: Sequence[RunRecord]) -> Status:
 
 def task_of(record: DispatchRecord) -> Task:
     """Return the task as its author signed it."""
-    return Task.decode(Signed.decode(record.signed).body)
+    task = decode_body(Kind.TASK, Signed.decode(record.signed).body)
+    assert isinstance(task, Task)  # noqa: S101 - what a dispatch record holds
+    return task
 
 
 def dispatch(
@@ -126,6 +129,7 @@ def dispatch_whole(
 
 
 def run_view(run: RunRecord) -> dict[str, JSON]:
+    """Return one execution of a dispatch."""
     return {
         "run_id": run.run_id,
         "status": run.state,
@@ -145,6 +149,7 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
 
 
 def event_view(event: EventRecord) -> dict[str, JSON]:
+    """Return one entry of a trace."""
     return {
         "seq": event.seq,
         "at": format_time(event.at_ms),
@@ -182,6 +187,7 @@ def approval_view(
 
 
 def receipt_view(answer: AnswerRecord) -> dict[str, JSON]:
+    """Return one signed statement by its type and digest."""
     return {
         "type": answer.type,
         "at": format_time(answer.at_ms),
@@ -210,6 +216,7 @@ def edge_view(
     online: bool | None,
     now_ms: int,
 ) -> dict[str, JSON]:
+    """Return one trust edge: whose it is, how the other side is known, what it allows."""
     return {
         "edge_id": EdgeId.from_hex(edge.edge).uuid,
         "direction": edge.direction,
@@ -248,6 +255,7 @@ def scopes_view(scopes: Scopes) -> dict[str, JSON]:
 
 
 def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str, JSON]:
+    """Return one invitation; `token` is what a received one is accepted with."""
     shown: dict[str, JSON] = {
         "invitation_id": EdgeId.from_hex(invitation.invitation_id).uuid,
         "peer": invitation.address,
@@ -261,6 +269,7 @@ def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str
 
 
 def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:
+    """Return one standing yes with its exact meaning in words."""
     meaning = f"{rule.tool} by {address}" if rule.command is None else f"exactly this command by {address}"
     return {
         "rule_id": rule.rule_id,

@@ -1,7 +1,7 @@
 """The journal adapter: SQLite behind the daemon's memory."""
 
-from .database import Database, JournalError
-from .store import Journal, OutboxRow
-from .tasks import Task, Tasks
+from dispatch_daemon.adapters.journal.database import Database, JournalError
+from dispatch_daemon.adapters.journal.store import Journal, OutboxRow
+from dispatch_daemon.adapters.journal.tasks import Task, Tasks
 
 __all__ = ["Database", "Journal", "JournalError", "OutboxRow", "Task", "Tasks"]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .schema import MIGRATIONS
+from dispatch_daemon.adapters.journal.schema import MIGRATIONS
 
 
 class JournalError(Exception):
@@ -116,7 +116,7 @@ class Database:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            failure = JournalError("disk", f"the journal could not be written: {error}")
+            failure = JournalError("disk_full", f"the journal could not be written: {error}")
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_exception(failure)

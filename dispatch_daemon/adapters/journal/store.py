@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from dispatch_daemon.adapters.journal import rows
+from dispatch_daemon.adapters.journal.database import Database
+from dispatch_daemon.adapters.journal.tasks import Tasks
 from dispatch_daemon.core.effects import (
     Effect,
     Forget,
@@ -36,10 +39,6 @@ from dispatch_daemon.core.records import (
     RunRecord,
 )
 from dispatch_protocol.encoding import JSON
-
-from . import rows
-from .database import Database
-from .tasks import Tasks
 
 R = TypeVar("R")
 
@@ -170,7 +169,7 @@ class Journal:
 
     def page(self, box: Box, *, before: tuple[int, str] | None, limit: int) -> list[DispatchRecord]:
         """Return up to `limit` dispatches of a box, newest first, after the cursor (arrived_ms, digest)."""
-        moment, digest = before if before else (2**53, "")
+        moment, digest = before or (2**53, "")
         clause = (
             "WHERE box IN (?, 'own') AND (arrived_ms, digest) < (?, ?)"
             " ORDER BY arrived_ms DESC, digest DESC LIMIT ?"

@@ -9,10 +9,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dispatch_daemon.adapters.journal.database import Database
 from dispatch_daemon.core.effects import Plan, TaskKind, Unplan
 from dispatch_protocol.encoding import JSON
-
-from .database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ has let its caller in.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
@@ -21,11 +21,9 @@ from dispatch_daemon.adapters.loopback.exchange import (
     refusal_of,
 )
 from dispatch_daemon.adapters.loopback.guard import Guard
-from dispatch_daemon.adapters.loopback.routes import Kind, Route, find_route
+from dispatch_daemon.adapters.loopback.routes import KEY_CHARS, Kind, Route, find_route
 from dispatch_daemon.ports import DoorService, JsonObject, ServiceError
 from dispatch_protocol.errors import DispatchError
-
-KEY_CHARS: Final = 128
 
 
 class Handler:

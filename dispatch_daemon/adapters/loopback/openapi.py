@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dispatch_daemon.adapters.loopback import answers
-from dispatch_daemon.adapters.loopback.routes import ID_CHARS, ROUTES, Kind, Route
+from dispatch_daemon.adapters.loopback.routes import ID_CHARS, KEY_CHARS, ROUTES, Kind, Route
 
 DISTRIBUTION: Final = "dispatch-courier"
 _REF: Final = "#/components/schemas/{model}"
@@ -83,7 +83,7 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
             for name, schema in schemas[route.query.__name__]["properties"].items()
         ]
     if route.keyed:
-        key = {"type": "string", "minLength": 1, "maxLength": 128}
+        key = {"type": "string", "minLength": 1, "maxLength": KEY_CHARS}
         found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": key})
     return found
 

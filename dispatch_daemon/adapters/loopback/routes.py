@@ -29,6 +29,7 @@ from dispatch_daemon.adapters.loopback.models import (
 from dispatch_daemon.ports import ServiceError
 
 ID_CHARS: Final = 64
+KEY_CHARS: Final = 255  # of an Idempotency-Key
 _ID_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 

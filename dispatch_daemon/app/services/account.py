@@ -18,12 +18,11 @@ from dispatch_daemon.adapters.relay import (
     login_dev,
 )
 from dispatch_daemon.adapters.settings import Settings, write_config
+from dispatch_daemon.app.people import People
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON, b64u
 from dispatch_protocol.invitation import is_address
-
-from ..people import People
 
 _SKEW_MS = 60_000
 
@@ -102,20 +101,20 @@ class Account:
         address = email.strip().lower()
         if url is None:
             raise ServiceError(
-                "no_broker", "no broker is named", hint="dispatch login --broker URL --email YOU --dev"
+                "broker_needed", "no broker is named", hint="dispatch login --broker URL --email YOU --dev"
             )
         if not is_address(address):
-            raise ServiceError("invalid", f"{email[:100]!r} is not an address like alice@example.org")
+            raise ServiceError("address_invalid", f"{email[:100]!r} is not an address like alice@example.org")
         own = self._people.own
         if own.address is not None and own.address != address:
             raise ServiceError(
-                "other_user",
+                "address_mismatch",
                 f"this home belongs to {own.address}; another person needs another home",
                 hint="DISPATCH_HOME=DIR dispatch login …",
             )
         if not dev and token is None:
             raise ServiceError(
-                "login_needs_dev",
+                "login_needed",
                 "this broker can sign people in only in development mode so far",
                 hint=f"dispatch login --dev --email {address}",
             )

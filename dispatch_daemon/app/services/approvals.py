@@ -1,17 +1,16 @@
 """Questions and standing rules at the door: decided here, on this machine, and nowhere else."""
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import approvals, views
 from dispatch_daemon.core.effects import Forget
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, GrantChoice
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.keys import EdgeId
-
-from ..clock import Clock
-from ..people import People
-from ..performer import Performer
-from .finding import find
 
 
 class Approvals:

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.bundling import write_bundle
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import decisions, outgoing, rundir, views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.errors import ServiceError
@@ -18,16 +23,9 @@ from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, is_final
-from dispatch_protocol.messages.task import Step
-from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.messages.steps import Step
 
-from ..bundling import write_bundle
-from ..clock import Clock
-from ..people import People, grant_of
-from ..performer import Performer
-from .finding import find
-
-PAGE = 50
+_STEP: JsonObject = {"input": {}, "save_as": None, "allow_failure": False}
 _LIST_HINT = "dispatch inbox, or dispatch sent"
 
 
@@ -193,7 +191,7 @@ class Dispatches:
             "bundle": str(bundle),
         }
 
-    def _files(self, record: DispatchRecord) -> list[object]:
+    def _files(self, record: DispatchRecord) -> list[str]:
         runs = self._journal.runs(record.digest)
         if not runs:
             return []
@@ -310,7 +308,8 @@ def _steps(request: SendRequest) -> tuple[Step, ...]:
         return ()
     try:
         return tuple(
-            Step.read(Fields(dict(step), f"step {number}")) for number, step in enumerate(request.steps, 1)
+            Step.read(Fields({**_STEP, **step}, f"step {number}"))
+            for number, step in enumerate(request.steps, 1)
         )
     except MalformedError as error:
         raise ServiceError("steps_invalid", error.detail, hint="dispatch send --help") from error
@@ -339,7 +338,4 @@ def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
         )
         return int(moment), digest
     except ValueError:
-        raise ServiceError("invalid", "this cursor is not one that a listing gave") from None
-
-
-__all__ = ["PAGE", "Dispatches", "Scopes"]
+        raise ServiceError("bad_request", "this cursor is not one that a listing gave") from None

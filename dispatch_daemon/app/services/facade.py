@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.services.account import Account
+from dispatch_daemon.app.services.approvals import Approvals
+from dispatch_daemon.app.services.dispatches import Dispatches
+from dispatch_daemon.app.services.trust import TrustDesk
+from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject, Update
-
-from ..watchers import Watchers
-from .account import Account
-from .approvals import Approvals
-from .dispatches import Dispatches
-from .trust import TrustDesk
 
 
 class Service:
@@ -69,11 +68,12 @@ class Service:
                 "approvals": list(self._approvals.open()),
             }
         async for update in self._watchers.follow(wanted, snapshot):
-            changed = update.data.get("dispatch_id") if update.kind == "change" else None
-            if isinstance(changed, str):
-                current = self._journal.dispatch_named(changed)
-                if current is not None:
-                    update = Update(
-                        "change", {"type": "dispatch", "dispatch": self._dispatches.whole(current)}
-                    )
-            yield update
+            yield self._whole(update)
+
+    def _whole(self, update: Update) -> Update:
+        """Put the dispatch that changed, as it is now, into the update."""
+        changed = update.data.get("dispatch_id") if update.kind == "change" else None
+        record = self._journal.dispatch_named(changed) if isinstance(changed, str) else None
+        if record is None:
+            return update
+        return Update("change", {"type": "dispatch", "dispatch": self._dispatches.whole(record)})

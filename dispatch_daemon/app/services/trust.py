@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.first_contact import unsent_refused, waiting_on
+from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, intake, trust, views
 from dispatch_daemon.core.composing import Peer, send_of
 from dispatch_daemon.core.effects import Effect, Put
@@ -32,12 +37,6 @@ from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, edge_id, sign_document
 
-from ..clock import Clock
-from ..first_contact import unsent_refused, waiting_on
-from ..online import Online
-from ..people import People, grant_of
-from ..performer import Performer
-
 
 class TrustDesk:
     """Invitations, contacts and edges of this home."""
@@ -58,8 +57,11 @@ class TrustDesk:
 
     # -- inviting --------------------------------------------------------------------------------------
 
-    async def invite(self, *, email: str, link_only: bool) -> JsonObject:
-        """Ask somebody for permission to send them tasks; the token is for a person to pass on."""
+    async def invite(self, *, email: str, link_only: bool) -> JsonObject:  # noqa: ARG002 - see below
+        """Ask somebody for permission to send them tasks; the token is for a person to pass on.
+
+        No broker sends mail yet, so every invitation is passed on by hand, with `link_only` or without.
+        """
         online = self._online()
         address = _address(email)
         if address == (self._people.own.address or "").lower():
@@ -161,7 +163,7 @@ class TrustDesk:
         online = self._online()
         if parsed is not None and parsed.broker_url != online.url:
             raise ServiceError(
-                "other_broker",
+                "login_needed",
                 f"this invitation is at {parsed.broker_url}, and you are signed in at {online.url}",
                 hint=f"dispatch login --broker {parsed.broker_url}",
             )
@@ -352,7 +354,7 @@ def _read_token(text: str) -> tuple[EdgeId, InvitationToken | None]:
         return EdgeId.from_uuid(typed.lower()), None
     except MalformedError as error:
         raise ServiceError(
-            "bad_token",
+            "invalid",
             f"this is neither a token nor an invitation id: {error.detail}",
             hint="dispatch invitations",
         ) from None
@@ -361,7 +363,7 @@ def _read_token(text: str) -> tuple[EdgeId, InvitationToken | None]:
 def _address(email: str) -> str:
     address = email.strip().lower()
     if not is_address(address):
-        raise ServiceError("invalid", f"{email[:100]!r} is not an address like bob@example.org")
+        raise ServiceError("address_invalid", f"{email[:100]!r} is not an address like bob@example.org")
     return address
 
 
@@ -371,7 +373,7 @@ def _granted(path: str, mode: str) -> tuple[str, str, tuple[int, int]]:
     try:
         found = os.stat(real)
     except OSError as error:
-        raise ServiceError("path_missing", f"{path} cannot be granted: {error.strerror}") from error
+        raise ServiceError("cwd_missing", f"{path} cannot be granted: {error.strerror}") from error
     return real, mode, (found.st_dev, found.st_ino)
 
 
