@@ -111,9 +111,11 @@ class Frozen:
     """What a finished run left on disk, all of it below the run's state directory.
 
     `artifacts_dir` holds plain files only. `scratch_files` names what the run had written to its scratch
-    file systems, which are gone: a "created" for one of them was never a file of the owner's.
+    file systems, which are gone: a "created" for one of them was never a file of the owner's. `artifacts_left`
+    says (name, reason) of what lay among the artifacts and was not kept.
     """
 
     layers: tuple[Layer, ...]
     artifacts_dir: Path
     scratch_files: tuple[str, ...]
+    artifacts_left: tuple[tuple[str, str], ...] = ()

@@ -61,6 +61,12 @@ class Descriptors:
     info: int
     block: int
 
+    def all(self) -> tuple[int, ...]:
+        """List every number, for whoever passes them on."""
+        etc = tuple(number for _, number in self.etc)
+        ours = (self.artifacts, self.helper, self.node_preload, self.seccomp, self.info, self.block)
+        return (*self.grants, *etc, *ours)
+
 
 def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
     """Write the options that go through `--args`; the order of mounts is the order of words."""

@@ -5,6 +5,7 @@ used where its memory and pids controllers are delegated to us (systemd does tha
 version 1 where its hierarchies are writable. Sources: cgroups(7), the kernel's `cgroup-v2.rst`.
 """
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from sandbox.job import Limits
 
 _CONTROLLERS = ("memory", "pids")
+_TRIES, _PAUSE_S = 200, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,12 @@ class Group:
         counts = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         return int(counts.get("oom_kill", "0")) > 0
 
-    def remove(self) -> bool:
-        """Remove the group; False while a dying process still holds it."""
-        for directory in self.directories:
-            try:
-                directory.rmdir()
-            except FileNotFoundError:
-                continue
-            except OSError:
-                return False
-        return True
+    async def remove(self) -> None:
+        """Remove the group, which the kernel allows a moment after its last process is gone."""
+        for _ in range(_TRIES):
+            if all(_removed(directory) for directory in self.directories):
+                return
+            await asyncio.sleep(_PAUSE_S)
 
 
 def create(name: str, limits: Limits) -> Group | None:
@@ -107,6 +105,16 @@ def _set_limits(directories: Sequence[Path], version: int, limits: Limits) -> No
             os.write(descriptor, str(value).encode())
         finally:
             os.close(descriptor)
+
+
+def _removed(directory: Path) -> bool:
+    try:
+        directory.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _own_path(paths: dict[str, str], controller: str) -> str:

@@ -87,21 +87,51 @@ def _read(meters: Meters) -> tuple[Usage, Count | None, bool]:
 
 
 def disk_usage(directories: Sequence[Path]) -> Usage:
-    """Add up what trees take on disk, following no link; what goes or hides meanwhile counts nothing."""
+    """Add up what trees take on disk, following no link; what goes meanwhile counts nothing."""
     size = entries = 0
     pending = [str(each) for each in directories]
     while pending:
-        try:
-            with os.scandir(pending.pop()) as found:
-                for entry in found:
-                    entries += 1
-                    status = entry.stat(follow_symlinks=False)
-                    size += status.st_blocks * 512
-                    if stat.S_ISDIR(status.st_mode):
-                        pending.append(entry.path)
-        except OSError:
-            continue
+        for entry in _entries(pending.pop()):
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            entries += 1
+            size += status.st_blocks * 512
+            if stat.S_ISDIR(status.st_mode):
+                pending.append(entry.path)
     return Usage(size, entries)
+
+
+def _entries(directory: str) -> "list[os.DirEntry[str]]":
+    """List a directory, even one whose mode shuts us out: a run could fill files it holds open behind it.
+
+    Such a directory is ours, since everything inside runs as this user; its mode is put back at once.
+    """
+    try:
+        return list(os.scandir(directory))
+    except PermissionError:
+        return _entries_behind(directory)
+    except OSError:
+        return []
+
+
+def _entries_behind(directory: str) -> "list[os.DirEntry[str]]":
+    try:
+        descriptor = os.open(directory, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return []
+    try:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        os.chmod(f"/proc/self/fd/{descriptor}", 0o700)
+        try:
+            return list(os.scandir(directory))
+        finally:
+            os.chmod(f"/proc/self/fd/{descriptor}", mode)
+    except OSError:
+        return []
+    finally:
+        os.close(descriptor)
 
 
 def _error(code: str, detail: str) -> LimitExceededError:

@@ -1,0 +1,220 @@
+"""One run's sandbox as its caller sees it: calls go in, results come out, and at the end what is left on disk.
+
+A box is alive until it is closed, killed, or goes over a limit. From then on every call raises the same
+error, and the error says which it was. Nothing the helper inside says is used before `words` has read it.
+"""
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.errors import HelperError, LimitExceededError, SandboxError
+from sandbox.events import Confinement
+from sandbox.job import Frozen, Layer, ToolCall, ToolResult
+from sandbox.tools import inputs
+from sandbox.wall import remains, watchdog, words
+from sandbox.wall.channel import Channel, ChannelClosedError
+from sandbox.wall.jail import Jail
+from sandbox.wall.policy import View
+from sandbox.wall.preparation import ARTIFACTS, LIVE_NAMES, OUTBOX, clear_state
+from sandbox.wall.watchdog import Meters
+
+SEARCH_TIMEOUT_S = 60
+GRACE_S = 10.0
+_LISTING_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a running box is made of; the runner puts it together."""
+
+    view: View
+    state_dir: Path
+    jail: Jail
+    channel: Channel
+    meters: Meters
+    layers: tuple[Layer, ...]
+    confinement: Confinement
+    started_s: float
+
+
+class Box:
+    """A live sandbox. Made by `runner.open_box`; one call runs at a time."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._turn = asyncio.Lock()
+        self._failure: SandboxError | None = None
+        self._frozen: Frozen | None = None
+        self._watch = asyncio.create_task(self._enforce_limits(), name="sandbox watchdog")
+
+    @property
+    def confinement(self) -> Confinement:
+        return self._parts.confinement
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """The tools that exist inside; any other is refused here and there."""
+        return self._parts.view.tools
+
+    @property
+    def frozen(self) -> Frozen:
+        """What the run left, once the box is closed.
+
+        Raises:
+            SandboxError: `still_open`.
+        """
+        if self._frozen is None:
+            raise SandboxError("still_open", "The run has not ended, so what it leaves is not known yet.")
+        return self._frozen
+
+    async def call(self, call: ToolCall) -> ToolResult:
+        """Run one call inside and return what came of it.
+
+        A call that fails returns a result that says so. What raises ends the run.
+
+        Raises:
+            LimitExceededError: The run went over a limit and was killed.
+            HelperError: The helper died or spoke out of turn; the run was killed.
+            SandboxError: `killed` or `closed`: the box is no longer alive.
+        """
+        refusal = self._refuse(call)
+        if refusal is not None:
+            return ToolResult(call.call_id, ok=False, output="", error=refusal)
+        async with self._turn:
+            self._check_alive()
+            result = await self._ask(call)
+        if call.save_as is not None:
+            await asyncio.to_thread(_save, self._artifacts, call.save_as, result.output)
+        return result
+
+    async def kill(self) -> None:
+        """End everything inside now; later calls raise `killed`."""
+        await self._fail(SandboxError("killed", "The run was ended."))
+
+    async def close(self) -> None:
+        """End the run if it has not ended, and freeze what it left. Safe to call again."""
+        if self._frozen is not None:
+            return
+        names = await self._scratch_names()
+        await self._fail(SandboxError("closed", "The run has ended."))
+        self._watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watch
+        self._parts.channel.close()
+        self._parts.jail.close()
+        if self._parts.meters.census is not None:
+            self._parts.meters.census.close()
+        if self._parts.meters.group is not None:
+            await self._parts.meters.group.remove()
+        left = await asyncio.to_thread(_settle, self._parts.state_dir, self._artifacts)
+        self._frozen = Frozen(self._parts.layers, self._artifacts, names, left)
+
+    @property
+    def _artifacts(self) -> Path:
+        return self._parts.state_dir / ARTIFACTS
+
+    def _refuse(self, call: ToolCall) -> str | None:
+        """Say why a call must not even be sent, if it must not."""
+        if call.tool not in self._parts.view.tools:
+            return f"the tool {call.tool} is not granted"
+        if call.save_as is not None and not remains.is_plain_name(call.save_as):
+            return "save_as is no plain file name"
+        try:
+            inputs.check(call.tool, call.input)
+        except inputs.InputError as error:
+            return str(error)
+        return None
+
+    async def _ask(self, call: ToolCall) -> ToolResult:
+        """Send a call and read its reply; a reply that cannot be used is the end of the run."""
+        limits = self._parts.view.limits
+        try:
+            line = await self._parts.channel.ask(words.encode_call(call), _patience_s(call))
+            result = words.decode_result(line, call.call_id, limits.output_bytes)
+        except ChannelClosedError:
+            await self._fail(self._explain_death())
+        except HelperError as error:
+            await self._fail(error)
+        except TimeoutError:
+            await self._fail(
+                HelperError("helper_silent", f"The helper gave no answer to a {call.tool} call.")
+            )
+        except asyncio.CancelledError:
+            # The reply would be read as that of the next call, so a cancelled call ends the run.
+            await asyncio.shield(self._fail(SandboxError("killed", "A call was cancelled.")))
+            raise
+        else:
+            if result.ok or not self._out_of_memory():
+                return result
+            await self._fail(_memory_error(limits.memory_bytes))
+        raise self._failure or SandboxError("killed", "The run was ended.")
+
+    def _check_alive(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    async def _fail(self, failure: SandboxError) -> None:
+        """Remember the first reason and kill; the reason stands before anything can notice the death."""
+        self._failure = self._failure or failure
+        await self._parts.jail.kill()
+
+    async def _enforce_limits(self) -> None:
+        loop = asyncio.get_running_loop()
+        error = await watchdog.watch(
+            self._parts.view.limits, self._parts.meters, loop.time, self._parts.started_s
+        )
+        await self._fail(error)
+
+    def _out_of_memory(self) -> bool:
+        group = self._parts.meters.group
+        return group is not None and group.out_of_memory()
+
+    def _explain_death(self) -> SandboxError:
+        if self._out_of_memory():
+            return _memory_error(self._parts.view.limits.memory_bytes)
+        return HelperError(
+            "helper_died", "The helper inside ended before it answered.", "Run the task again."
+        )
+
+    async def _scratch_names(self) -> tuple[str, ...]:
+        """Ask for the files on scratch while there is somebody to ask."""
+        if self._failure is not None or self._turn.locked():
+            return ()
+        try:
+            line = await self._parts.channel.ask(words.encode_listing(), _LISTING_TIMEOUT_S)
+            return words.decode_names(line)
+        except (ChannelClosedError, HelperError, TimeoutError):
+            return ()
+
+
+def _patience_s(call: ToolCall) -> float:
+    """How long an honest helper may take over a call."""
+    if call.tool != "Bash":
+        return SEARCH_TIMEOUT_S + GRACE_S
+    timeout_ms = call.input.get("timeout", inputs.DEFAULT_TIMEOUT_MS)
+    return (timeout_ms if isinstance(timeout_ms, int) else 0) / 1000 + GRACE_S
+
+
+def _memory_error(limit_bytes: int) -> LimitExceededError:
+    return LimitExceededError(
+        "memory",
+        f"The run used more than {limit_bytes:,} bytes of memory.",
+        "Raise the limit if the task needs more.",
+    )
+
+
+def _save(directory: Path, name: str, output: str) -> None:
+    """Keep a call's output as an artifact; a later call of the same name replaces it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(directory / name, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(output)
+
+
+def _settle(state_dir: Path, artifacts: Path) -> tuple[tuple[str, str], ...]:
+    """Collect the artifacts and remove what only a live run needs."""
+    left = remains.collect(state_dir / OUTBOX, artifacts)
+    clear_state(state_dir, LIVE_NAMES)
+    return left

@@ -1,0 +1,113 @@
+"""Collect what a finished run put into its artifacts directory.
+
+Nothing there is trusted: a link, a pipe or a name made of control characters stays behind and is listed.
+Files are copied rather than moved, by descriptor and with new modes, so that nothing the run still means by
+them comes along.
+"""
+
+import os
+import stat
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_FILES = 1000
+MAX_BYTES = 256 * 1024 * 1024
+MAX_DEPTH = 16
+MAX_NAME_BYTES = 255
+_PIECE_BYTES = 1 << 20
+_MAX_LISTED = 100
+
+
+@dataclass(slots=True)
+class _Collection:
+    """The collecting so far."""
+
+    target: Path
+    files: int = 0
+    size_bytes: int = 0
+    left: list[tuple[str, str]] = field(default_factory=list)
+
+    def leave(self, path: str, reason: str) -> None:
+        if len(self.left) < _MAX_LISTED:
+            self.left.append((path.encode("utf-8", "backslashreplace").decode(), reason))
+
+
+def collect(source: Path, target: Path) -> tuple[tuple[str, str], ...]:
+    """Copy the plain files below `source` to `target`; return (path, reason) of what stayed behind.
+
+    Args:
+        source: What the run wrote; no process of it may be left.
+        target: A directory, which may already hold files; those are kept and win over the run's.
+    """
+    collection = _Collection(target)
+    _collect_below(
+        os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), "", 0, collection
+    )
+    return tuple(collection.left)
+
+
+def is_plain_name(name: str) -> bool:
+    """Tell whether one path component is text that means the same to every reader and every terminal."""
+    if name in ("", ".", "..") or "/" in name or name.startswith("-"):
+        return False
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in name):
+        return False
+    return len(name.encode()) <= MAX_NAME_BYTES
+
+
+def _collect_below(directory: int, prefix: str, depth: int, collection: _Collection) -> None:
+    """Collect one open directory and close it."""
+    try:
+        for name in sorted(os.listdir(directory)):
+            path = f"{prefix}{name}"
+            if not is_plain_name(name):
+                collection.leave(path, "name")
+                continue
+            _collect_entry(directory, name, path, depth, collection)
+    finally:
+        os.close(directory)
+
+
+def _collect_entry(directory: int, name: str, path: str, depth: int, collection: _Collection) -> None:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        descriptor = os.open(name, flags, dir_fd=directory)
+    except OSError:
+        collection.leave(path, "not a plain file or not readable")
+        return
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode) and depth < MAX_DEPTH:
+        _collect_below(descriptor, f"{path}/", depth + 1, collection)
+        return
+    try:
+        reason = _keep(descriptor, status, path, collection)
+    finally:
+        os.close(descriptor)
+    if reason is not None:
+        collection.leave(path, reason)
+
+
+def _keep(descriptor: int, status: os.stat_result, path: str, collection: _Collection) -> str | None:
+    """Copy one opened file, or say why not."""
+    if not stat.S_ISREG(status.st_mode):
+        return "not a plain file"
+    if collection.files >= MAX_FILES or collection.size_bytes + status.st_size > MAX_BYTES:
+        return "too many or too large"
+    try:
+        _copy(descriptor, collection.target / path, status.st_size)
+    except (FileExistsError, NotADirectoryError):
+        return "a saved output has this name"
+    collection.files += 1
+    collection.size_bytes += status.st_size
+    return None
+
+
+def _copy(descriptor: int, target: Path, size: int) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        while size > 0 and (piece := os.read(descriptor, min(size, _PIECE_BYTES))):
+            size -= os.write(writing, piece)
+    finally:
+        os.close(writing)
