@@ -1,0 +1,114 @@
+"""Documents are kept true by machine: links resolve, promises name tests that exist, no machine leaks in."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tests.architecture.tree import ROOT, files, markdown
+
+EXTERNAL = re.compile(r"^(?:https?|mailto):")
+# Places of one machine: in a document they are always a slip.
+MACHINE_PLACES = re.compile(
+    r"(?<![\w.])/(?:root|work|Users|home/(?!you\b|alice\b|bob\b)\w+|opt/(?:pypi|wheels))(?:/|\b)"
+)
+NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+
+
+@cache
+def tokens(path: Path) -> tuple[Token, ...]:
+    return tuple(MarkdownIt("commonmark").enable("table").parse((ROOT / path).read_text(encoding="utf-8")))
+
+
+def links(path: Path) -> Iterator[tuple[int, str]]:
+    for block in tokens(path):
+        line = (block.map or [0])[0] + 1
+        for inline in block.children or ():
+            target = inline.attrGet("href") if inline.type == "link_open" else None
+            target = inline.attrGet("src") if inline.type == "image" else target
+            if target is not None:
+                yield line, str(target)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a document's headings, made as GitHub makes them."""
+    found: set[str] = set()
+    blocks = tokens(path)
+    for opening, inline in pairwise(blocks):
+        if opening.type == "heading_open":
+            text = "".join(child.content for child in inline.children or ())
+            slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+            repeats = sum(
+                1 for known in found if known == slug or re.fullmatch(re.escape(slug) + r"-\d+", known)
+            )
+            found.add(f"{slug}-{repeats}" if repeats else slug)
+    return found
+
+
+def broken(document: Path, target: str) -> bool:
+    name, _, anchor = unquote(target).partition("#")
+    aim = (ROOT / document.parent / name).resolve() if name else ROOT / document
+    if not aim.exists() or not aim.is_relative_to(ROOT):
+        return True
+    return bool(anchor) and aim.suffix == ".md" and anchor not in anchors(aim.relative_to(ROOT))
+
+
+def test_every_link_of_every_document_resolves() -> None:
+    dead = [
+        f"{document}:{line} {target}"
+        for document in markdown()
+        for line, target in links(document)
+        if not EXTERNAL.match(target) and broken(document, target)
+    ]
+    assert dead == []
+
+
+def test_every_test_that_a_document_names_exists() -> None:
+    missing = [
+        f"{document}: {match.group()}"
+        for document in markdown()
+        for match in NAMED_TEST.finditer((ROOT / document).read_text(encoding="utf-8"))
+        if not there(Path(match[1]), match[2])
+    ]
+    assert missing == []
+
+
+def there(path: Path, name: str | None) -> bool:
+    if not (ROOT / path).is_file():
+        return False
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return name is None or any(isinstance(node, kinds) and node.name == name for node in ast.walk(tree))
+
+
+def test_no_document_mentions_a_place_of_one_machine() -> None:
+    found = [
+        f"{path}: {match.group()}"
+        for path in files()
+        if path.suffix in {".md", ".toml", ".txt"}
+        for match in MACHINE_PLACES.finditer((ROOT / path).read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_no_file_mentions_where_this_checkout_lies() -> None:
+    here = f"{ROOT}/".encode()
+    assert [str(path) for path in files() if here in (ROOT / path).read_bytes()] == []
+
+
+def test_every_decision_record_is_complete_and_listed() -> None:
+    index = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8")
+    incomplete = []
+    for path in sorted((ROOT / "docs/adr").glob("[0-9]*.md")):
+        text = path.read_text(encoding="utf-8")
+        if any(f"## {part}" not in text for part in ("Context", "Decision", "Consequence")):
+            incomplete.append(path.name)
+        if path.name not in index:
+            incomplete.append(f"{path.name} is not listed")
+    assert incomplete == []

@@ -1,0 +1,36 @@
+"""What holds for every test: no test sees this machine's own Dispatch, and slow machines may ask for time."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+TIME_SCALE = float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
+
+# The time of one example says nothing about a property; pytest-timeout bounds the whole test.
+settings.register_profile("dispatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dispatch")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Multiply every test's time limit by DISPATCH_TEST_TIME_SCALE."""
+    if TIME_SCALE == 1:
+        return
+    default_s = float(config.getini("timeout"))
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        limit_s = float(marker.args[0]) if marker and marker.args else default_s
+        item.add_marker(pytest.mark.timeout(limit_s * TIME_SCALE), append=False)
+
+
+@pytest.fixture(autouse=True)
+def nobodys_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Point every DISPATCH_ setting away from the person who runs the tests; keys never reach a keychain."""
+    for name in [name for name in os.environ if name.startswith("DISPATCH_")]:
+        if not name.startswith("DISPATCH_TEST_"):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.getbasetemp() / "nobodys-home"
+    monkeypatch.setenv("DISPATCH_HOME", str(home))
+    monkeypatch.setenv("DISPATCH_KEY_BACKEND", "file")
+    return home
