@@ -22,7 +22,6 @@ from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.trace import EventType
 
-CHANGESET_WAIT_MS = 7 * 86_400_000
 TIMEOUT_REASON = "nobody answered in time"
 
 

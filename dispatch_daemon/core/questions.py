@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from dispatch_daemon.core import gate
-from dispatch_daemon.core.approvals import CHANGESET_WAIT_MS
 from dispatch_daemon.core.records import ApprovalKind, ApprovalRecord, DispatchRecord, RunRecord
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.scopes import Approval, Scopes
 
+CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
 _RUN_PATHS = "run_paths"
 
 

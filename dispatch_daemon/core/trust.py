@@ -25,7 +25,7 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
 from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument, MacRule
-from dispatch_protocol.keys import Digest
+from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import INVITATION_S
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import PROFILES, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
@@ -217,7 +217,7 @@ def welcomed(
                 acceptance=digest.hex,
             )
         ),
-        relay_call("confirm_edge", edge.edge, {"edge_id": edge.edge}, moment.now_ms),
+        relay_call("confirm_edge", edge.edge, moment.now_ms),
     ]
 
 
@@ -234,12 +234,13 @@ def revoked(edge: EdgeRecord, now_ms: int) -> list[Effect]:
     """End an edge here and owe the relay the news, so that it carries no more tasks over it."""
     return [
         Put(replace(edge, status=EdgeStatus.REVOKED)),
-        relay_call("revoke_edge", edge.edge, {"edge_id": edge.edge}, now_ms),
+        relay_call("revoke_edge", edge.edge, now_ms),
     ]
 
 
-def relay_call(op: str, key: str, args: dict[str, JSON], now_ms: int) -> Plan:
-    """Owe the relay a call that may be repeated."""
+def relay_call(op: str, edge: str, now_ms: int) -> Plan:
+    """Owe the relay a call about an edge; each of them may be repeated."""
+    args: dict[str, JSON] = {"edge_id": EdgeId.from_hex(edge).uuid}
     return Plan(
-        kind=TaskKind.RELAY_CALL, key=f"{op}/{key}", not_before_ms=now_ms, payload={"op": op, "args": args}
+        kind=TaskKind.RELAY_CALL, key=f"{op}/{edge}", not_before_ms=now_ms, payload={"op": op, "args": args}
     )

@@ -58,11 +58,11 @@ class Table(Generic[R]):
     """How one record type lies in its table; `select` starts every query so that columns and fields agree."""
 
     def __init__(self, record_type: type[R], name: str, key: tuple[str, ...]) -> None:
-        hints = typing.get_type_hints(record_type)
+        declared = dataclasses.fields(record_type)  # type: ignore[arg-type]
         self.record_type = record_type
         self.name = name
-        self.fields = tuple(field.name for field in dataclasses.fields(record_type))  # type: ignore[arg-type]
-        self._codecs = tuple(_codec(hints[field]) for field in self.fields)
+        self.fields = tuple(field.name for field in declared)
+        self._codecs = tuple(_codec(field.type) for field in declared)
         quoted = ", ".join(f'"{field}"' for field in self.fields)
         marks = ", ".join("?" * len(self.fields))
         rest = ", ".join(f'"{field}" = excluded."{field}"' for field in self.fields if field not in key)

@@ -66,8 +66,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what is not HTTP, or what failed below the handler, with a problem document, and close."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun; another cannot follow it")
+        if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
+            raise ConnectionError("nobody is there to be answered, or an answer has begun")
         if status == 400:
             response = problem(
                 self.refusal or ServiceError("bad_http", "This is not HTTP as this door reads it.")

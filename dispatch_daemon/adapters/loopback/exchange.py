@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _CODES: Final[dict[object, str]] = {
     "string_too_long": "too_long",
     "too_long": "too_long",
-    ("task", "string_too_short"): "empty_task",
+    ("task", "too_short"): "empty_task",
 }
 
 BODY_TIMEOUT_S: Final = 10.0

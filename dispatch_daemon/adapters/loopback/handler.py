@@ -48,9 +48,11 @@ class Handler:
             return problem(error)
         except DispatchError as error:
             return problem(refusal_of(error))
-        except (ConnectionError, asyncio.CancelledError):
-            raise  # nobody is there to be answered
+        except asyncio.CancelledError:
+            raise
         except Exception as error:  # noqa: BLE001 - the last resort; it is logged with its traceback
+            if isinstance(error, ConnectionError) and request.transport is None:
+                raise  # the caller has left, and nobody is there to be answered
             return incident(error)
 
     @staticmethod

@@ -117,7 +117,7 @@ class AcceptInvitation(Asked):
         choice = ScopeChoice(
             tools=self.tools,
             profile=self.profile,
-            paths=[(entry.path, entry.mode) for entry in self.paths],
+            paths=tuple((entry.path, entry.mode) for entry in self.paths),
             mcp_servers=self.mcp_servers,
             network=self.network,
             approval=self.approval,

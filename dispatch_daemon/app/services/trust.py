@@ -204,8 +204,8 @@ class TrustDesk:
         await online.call(
             "accept_invitation",
             {
-                "invitation_id": edge.hex,
-                "edge_id": edge.hex,
+                "invitation_id": edge.uuid,
+                "edge_id": edge.uuid,
                 "max_per_day": scopes.max_per_day,
                 "expires_ms": scopes.expires_at_ms or 0,
             },
@@ -264,7 +264,7 @@ class TrustDesk:
             raise ServiceError(
                 "not_pending", f"this invitation is {record.status}", hint="dispatch invitations"
             )
-        await online.call("decline_invitation", {"invitation_id": edge.hex})
+        await online.call("decline_invitation", {"invitation_id": edge.uuid})
         await self._performer.perform([Put(replace(record, status=InvitationStatus.DECLINED))])
         return {"invitation_id": edge.uuid, "peer": record.address, "status": InvitationStatus.DECLINED}
 
@@ -283,7 +283,7 @@ class TrustDesk:
                     edge,
                     self._journal.contact(edge.peer),
                     grant_of(edge).scopes,
-                    online=present.get(edge.edge),
+                    online=present.get(EdgeId.from_hex(edge.edge).uuid),
                     now_ms=now_ms,
                 )
                 for edge in self._journal.edges()
