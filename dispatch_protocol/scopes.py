@@ -212,11 +212,12 @@ def meet(left: Scopes, right: Scopes) -> Scopes:
     """
     left_paths, left_only = _view(left)
     right_paths, right_only = _view(right)
+    paths = meet_paths(left_paths, right_paths)
     return Scopes(
         tools=_both(left.tools, right.tools),
         mcp_servers=_servers(left.mcp_servers, right.mcp_servers),
-        paths=meet_paths(left_paths, right_paths),
-        run_directory_only=left_only or right_only,
+        paths=paths,
+        run_directory_only=left_only or right_only or not paths,
         network=_both(left.network, right.network),
         approval=_narrower(left.approval, right.approval),
         returns=_narrower(left.returns, right.returns),
