@@ -85,7 +85,11 @@ async def _pump(updates: AsyncIterator[Update], queue: "asyncio.Queue[bytes | No
     try:
         async for update in updates:
             if queue.qsize() >= queue.maxsize - 2:
-                queue.put_nowait(_spelled("dropped", {"code": "watcher_slow", "detail": "Reconnect."}))
+                queue.put_nowait(
+                    _spelled(
+                        "dropped", {"code": "watcher_slow", "detail": "Reconnect for the present state."}
+                    )
+                )
                 break
             queue.put_nowait(_spelled(update.kind, update.data))
     except Exception:  # noqa: BLE001 - logged; the watcher's stream ends and it reconnects

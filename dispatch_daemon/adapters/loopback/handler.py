@@ -4,7 +4,6 @@ Whatever goes wrong becomes a problem document here. The order matters: nothing 
 has let its caller in.
 """
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -40,27 +39,22 @@ class Handler:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; every failure is a problem document."""
+        connection = request.protocol
+        if isinstance(connection, Connection) and connection.refusal is not None:
+            response = problem(connection.refusal)
+            response.force_close()
+            return response
         try:
-            self._check_caller(request)
             self._guard.check_request(request, over_tcp=self._over_tcp)
             return await self._answer(request)
         except ServiceError as error:
             return problem(error)
         except DispatchError as error:
             return problem(refusal_of(error))
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the last resort; it is logged with its traceback
+        except Exception as error:
             if isinstance(error, ConnectionError) and request.transport is None:
                 raise  # the caller has left, and nobody is there to be answered
             return incident(error)
-
-    @staticmethod
-    def _check_caller(request: web.BaseRequest) -> None:
-        """Refuse a caller that was judged unfit when the connection was made."""
-        connection = request.protocol
-        if isinstance(connection, Connection) and connection.refusal is not None:
-            raise connection.refusal
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query = request.raw_path.partition("?")

@@ -120,7 +120,7 @@ def test_the_recovery_key_is_erased_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "find, reason",
+    ("find", "reason"),
     [
         (no_keychain, "no keychain"),
         (finding(LockedKeychain()), "KeyringLocked"),

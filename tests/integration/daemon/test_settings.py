@@ -48,7 +48,7 @@ def test_an_empty_variable_is_unset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelt, kept",
+    ("spelt", "kept"),
     [
         ("https://Broker.Example.org/", "https://broker.example.org"),
         ("HTTP://127.0.0.1:8000", "http://127.0.0.1:8000"),
@@ -87,7 +87,7 @@ def test_a_bad_variable_is_named(tmp_path: Path, port: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, complaint",
+    ("text", "complaint"),
     [
         ('{"brokr": "https://a"}', 'no setting "brokr".*"broker" is the nearest'),
         ('{"zzz": 1}', 'no setting "zzz"'),
