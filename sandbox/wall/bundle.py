@@ -15,13 +15,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = (
     "sandbox/__init__",
-    "sandbox/errors",
-    "sandbox/job",
     "sandbox/tools/__init__",
     *(f"sandbox/tools/{name}" for name in ("bash", "edit", "glob", "grep", "ignore", "inputs", "patterns")),
     *(f"sandbox/tools/{name}" for name in ("read", "tree", "workplace", "write")),
     "sandbox/wall/__init__",
-    *(f"sandbox/wall/{name}" for name in ("brief", "bubblewrap", "inside", "landlock", "policy", "words")),
+    *(f"sandbox/wall/{name}" for name in ("brief", "inside", "landlock", "speech")),
 )
 _MAIN = "from sandbox.wall.inside import main\nmain()\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)

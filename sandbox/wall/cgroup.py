@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.job import Limits
+from sandbox.wall.policy import OWN_PROCESSES
 
 _CONTROLLERS = ("memory", "pids")
 _TRIES, _PAUSE_S = 200, 0.01
@@ -92,7 +93,7 @@ def candidates(own: str, mountinfo: str) -> tuple[tuple[int, tuple[Path, ...]], 
 def _set_limits(directories: Sequence[Path], version: int, limits: Limits) -> None:
     """Write the limits; a file that is not there means that the controller is not ours to use."""
     memory, pids = directories[0], directories[-1]
-    settings = [(pids / "pids.max", limits.processes)]
+    settings = [(pids / "pids.max", limits.processes + OWN_PROCESSES)]
     if version == 2:
         settings += [(memory / "memory.max", limits.memory_bytes)]
         optional = [(memory / "memory.swap.max", 0), (memory / "memory.oom.group", 1)]

@@ -3,10 +3,7 @@
 A path is only a name. Between the day it was granted and the moment a run starts, somebody may have put a
 symbolic link, another directory or a mount where it leads. So each component is opened with O_PATH and
 O_NOFOLLOW from the root down, the directory found at the end is compared with the (device, inode) that was
-granted, and from then on only its descriptor counts.
-
-The stage that prepares the mounts repeats the walk in its own mount namespace and runs with the standard
-library only; so does this module.
+granted, and from then on only its descriptor counts. The stage that makes the mounts walks once more.
 """
 
 import os
@@ -14,13 +11,12 @@ import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from sandbox.errors import PathRefusedError
 from sandbox.job import Mode, PathGrant
 from sandbox.wall.policy import check_path, is_inside
+from sandbox.wall.walk import same_file, walk
 
-_STEP = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_SURVEYED = 500_000
 _NAMED = 3  # how many paths an error message names
 
@@ -56,42 +52,6 @@ def enrol(path: str, mode: Mode, *, homes: Sequence[str], forbidden: Sequence[st
     return PathGrant(canonical, mode, (found.st_dev, found.st_ino))
 
 
-def walk(path: str) -> int:
-    """Open a path component by component without following any link; return an O_PATH descriptor.
-
-    Raises:
-        PathRefusedError: `path_missing` or `path_changed` (a component is a symbolic link or no directory).
-    """
-    current = os.open("/", _STEP | os.O_DIRECTORY)
-    try:
-        for name in PurePosixPath(path).parts[1:]:
-            following = os.open(name, _STEP, dir_fd=current)
-            os.close(current)
-            current = following
-            if stat.S_ISLNK(os.fstat(current).st_mode):
-                raise PathRefusedError(
-                    "path_changed",
-                    f"{path} now leads through the symbolic link {name}.",
-                    "Grant the path again if that is intended.",
-                )
-    except FileNotFoundError:
-        os.close(current)
-        raise PathRefusedError(
-            "path_missing", f"{path} does not exist.", "Create it, or edit the grant."
-        ) from None
-    except OSError as error:
-        os.close(current)
-        raise PathRefusedError(
-            "path_changed",
-            f"{path} cannot be opened: {error.strerror}.",
-            "Check its permissions, or edit the grant.",
-        ) from None
-    except PathRefusedError:
-        os.close(current)
-        raise
-    return current
-
-
 def open_grant(grant: PathGrant) -> int:
     """Open a grant and check that it is what was granted; return an O_PATH descriptor the caller closes.
 
@@ -101,7 +61,7 @@ def open_grant(grant: PathGrant) -> int:
     descriptor = walk(grant.path)
     found = os.fstat(descriptor)
     problem = None
-    if grant.identity is not None and (found.st_dev, found.st_ino) != grant.identity:
+    if grant.identity is not None and not same_file(descriptor, grant.identity):
         problem = f"{grant.path} is no longer the directory that was granted."
     elif grant.mode == "rw" and not stat.S_ISDIR(found.st_mode):
         problem = f"{grant.path} is not a directory, and only directories can be granted for writing."

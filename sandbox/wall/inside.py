@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from sandbox.tools import bash, edit, glob, grep, inputs, read, write
 from sandbox.tools.workplace import Outcome, ToolError, Workplace
-from sandbox.wall import landlock, words
+from sandbox.wall import landlock, speech
 from sandbox.wall.brief import Brief
 
 TOOLS: dict[str, Callable[[Mapping[str, Any], Workplace], Outcome]] = {
@@ -55,7 +55,7 @@ def main() -> None:
         confine=lambda: None if ruleset is None else landlock.restrict(ruleset),
     )
     os.chdir(brief.cwd)
-    _say(outgoing, words.encode_ready(0 if ruleset is None else landlock.abi()))
+    _say(outgoing, speech.encode_ready(0 if ruleset is None else landlock.abi()))
     for line in incoming:
         _say(outgoing, _answer(line, brief, workplace))
 
@@ -96,10 +96,10 @@ def _confine(brief: Brief) -> int | None:
 
 def _answer(line: bytes, brief: Brief, workplace: Workplace) -> bytes:
     """Answer one request of the launcher, whose words are trusted to be well formed."""
-    request = words.decode_request(line)
+    request = speech.decode_request(line)
     if "list" in request:
-        return words.encode_names(_scratch_names(brief))
-    return words.encode_result(
+        return speech.encode_names(_scratch_names(brief))
+    return speech.encode_result(
         request["call"], run_tool(request["tool"], request["input"], brief.tools, workplace)
     )
 

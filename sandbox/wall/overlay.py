@@ -5,7 +5,7 @@ small program enters a new user and mount namespace, mounts one overlay for each
 into bubblewrap. It runs as `python -I -S -B` with an empty environment and nothing but the standard library;
 Python 3.11 has no `os.unshare`, so the calls go through ctypes.
 
-The plan comes as JSON on an inherited descriptor. Grants are walked once more here, because a descriptor from
+The plan (see `plan`) comes on an inherited descriptor. Grants are walked once more here, because a descriptor from
 outside belongs to the outer mount namespace and cannot be mounted from; the identity the launcher saw must
 be found again. Each opened grant replaces the launcher's descriptor under the same number, which is the number
 bubblewrap's options name. Overlay options hold only names relative to the run's state directory and
@@ -13,64 +13,18 @@ bubblewrap's options name. Overlay options hold only names relative to the run's
 """
 
 import ctypes
-import json
+import marshal
 import os
-import signal
 import sys
-from dataclasses import dataclass
-from typing import NoReturn
 
-from sandbox.errors import SandboxError
-from sandbox.job import Mode, PathGrant
-from sandbox.wall.grants import open_grant, refuse_submounts
+from sandbox.errors import PathRefusedError
+from sandbox.wall.walk import same_file, walk
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_REC, MS_PRIVATE, MS_NOSUID, MS_NODEV = 0x4000, 1 << 18, 0x2, 0x4
-PR_SET_PDEATHSIG = 1
+MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 1 << 18
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
 FAILED = 120  # the exit status that means: the line on standard error is ours
 OVERLAY_OPTIONS = "userxattr,redirect_dir=nofollow,index=off,metacopy=off"
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """One grant for the stage: where it is, what it must be, and the descriptor number that will name it.
-
-    `slot` is the name of its directories below `upper/`, `work/` and `merged/`, empty for a read-only grant.
-    `copied` is true when the overlay goes over the copy in `copy/SLOT` instead of the grant itself.
-    """
-
-    path: str
-    mode: Mode
-    identity: tuple[int, int]
-    number: int
-    slot: str
-    copied: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything the stage needs; `launcher` is the process whose death must be the run's."""
-
-    state_dir: str
-    launcher: int
-    mounts: tuple[Mount, ...]
-    command: tuple[str, ...]
-
-    def encode(self) -> bytes:
-        mounts = [
-            [each.path, each.mode, list(each.identity), each.number, each.slot, each.copied]
-            for each in self.mounts
-        ]
-        return json.dumps([self.state_dir, self.launcher, mounts, list(self.command)]).encode()
-
-    @classmethod
-    def decode(cls, data: bytes) -> "Plan":
-        state_dir, launcher, mounts, command = json.loads(data)
-        rows = (
-            (path, mode, tuple(pair), number, slot, copied)
-            for path, mode, pair, number, slot, copied in mounts
-        )
-        return cls(state_dir, launcher, tuple(Mount(*row) for row in rows), tuple(command))
 
 
 def id_map(own: int, parent_map: str, *, privileged: bool) -> str:
@@ -87,25 +41,23 @@ def id_map(own: int, parent_map: str, *, privileged: bool) -> str:
     return "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Prepare the mounts and become bubblewrap; on failure say which step failed and why, and exit."""
     step = "plan"
     try:
         with open(int(sys.argv[1]), "rb") as file:
-            plan = Plan.decode(file.read())
+            state_dir, launcher, mounts, command = marshal.load(file)  # noqa: S302 - the launcher's own bytes
         step = "namespaces"
         _enter_namespaces()
-        _die_with(plan.launcher)
+        _die_with(launcher)
         step = "mounts"
         _check(_libc().mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
-        os.chdir(plan.state_dir)
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            mountinfo = file.read()
-        for mount in plan.mounts:
-            _place(mount, mountinfo)
+        os.chdir(state_dir)
+        for path, identity, number, slot, copied in mounts:
+            _place(path, identity, number, slot, copied=copied)
         step = "bubblewrap"
-        os.execve(plan.command[0], list(plan.command), {})  # noqa: S606 - the one program the stage becomes
-    except SandboxError as error:
+        os.execve(command[0], list(command), {})  # noqa: S606 - the one program the stage becomes
+    except PathRefusedError as error:
         _give_up(step, error.code, error.detail, error.remedy)
     except OSError as error:
         _give_up(step, "os_error", f"{error.strerror or error} (errno {error.errno})", "")
@@ -160,32 +112,38 @@ def _fork_writer(maps: dict[str, str]) -> tuple[int, int]:
 
 def _die_with(launcher: int) -> None:
     """Ask the kernel for SIGKILL when the launcher dies; bubblewrap asks again for itself and all below it."""
-    _check(_libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "set the parent-death signal")
+    _check(_libc().prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "set the parent-death signal")
     if os.getppid() != launcher:
         raise ProcessLookupError(3, "the launcher is gone")
 
 
-def _place(mount: Mount, mountinfo: str) -> None:
-    """Open one grant, mount its overlay if it is writable, and leave the result under the agreed number."""
-    grant = PathGrant(mount.path, mount.mode, mount.identity)
-    refuse_submounts(grant, mountinfo)
-    opened = open_grant(grant)
-    if mount.mode == "rw":
-        lower = f"copy/{mount.slot}" if mount.copied else f"/proc/self/fd/{opened}"
-        merged = f"merged/{mount.slot}"
-        options = f"lowerdir={lower},upperdir=upper/{mount.slot},workdir=work/{mount.slot},{OVERLAY_OPTIONS}"
-        flags = MS_NOSUID | MS_NODEV
-        _check(
-            _libc().mount(b"overlay", merged.encode(), b"overlay", flags, options.encode()),
-            f"mount the copy-on-write layer of {mount.path}",
+def _place(path: str, identity: tuple[int, int], number: int, slot: str, *, copied: bool) -> None:
+    """Open one grant, mount its overlay if it is writable, and leave the result under the agreed number.
+
+    A mount below a writable grant, should one have appeared since the launcher looked, makes the kernel refuse.
+    """
+    opened = walk(path)
+    if not same_file(opened, identity):
+        raise PathRefusedError(
+            "path_changed", f"{path} was replaced while the run was starting.", "Try again."
         )
+    if slot:
+        lower = f"copy/{slot}" if copied else f"/proc/self/fd/{opened}"
+        merged = f"merged/{slot}"
+        options = f"lowerdir={lower},upperdir=upper/{slot},workdir=work/{slot},{OVERLAY_OPTIONS}"
+        result = _libc().mount(
+            b"overlay", merged.encode(), b"overlay", MS_NOSUID | MS_NODEV, options.encode()
+        )
+        _check(result, f"mount the copy-on-write layer of {path}")
         os.close(opened)
         opened = os.open(merged, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    os.dup2(opened, mount.number, inheritable=True)
+    os.dup2(opened, number, inheritable=True)
     os.close(opened)
 
 
-def _give_up(step: str, code: str, detail: str, remedy: str) -> NoReturn:
+def _give_up(step: str, code: str, detail: str, remedy: str) -> None:
+    import json  # only a failure needs it
+
     sys.stderr.write(json.dumps({"step": step, "code": code, "detail": detail, "remedy": remedy}) + "\n")
     sys.stderr.flush()
     os._exit(FAILED)

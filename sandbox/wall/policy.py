@@ -9,9 +9,9 @@ so a read-only scope has no writable mount at all. And one grant inside another 
 the same mode: bubblewrap must never be asked for a mount point inside a directory that others write to.
 """
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from sandbox.errors import PathRefusedError, SandboxError
 from sandbox.job import Limits, PathGrant, Policy
@@ -51,6 +51,7 @@ SYNTHETIC_DIRECTORIES = ("/proc", "/sys", "/dev", "/run/dispatch", "/run/scratch
 SCRATCH_PLACES = ("/tmp", "/run/scratch")  # noqa: S108 - the place inside, not one of the host's
 HOME_PLACES = ("/home/agent", "/run/dispatch/home")
 
+OWN_PROCESSES = 2  # bubblewrap's process 1 and the helper, which no limit is meant to count
 MAX_GRANTS = 64
 MAX_PATH_CHARS = 4000
 
@@ -94,7 +95,7 @@ def is_inside(path: str, parent: str) -> bool:
 
 def private_directories(homes: Iterable[str], forbidden: Iterable[str]) -> tuple[str, ...]:
     """List what no grant may contain or lie in: the private names of each home, and `forbidden` itself."""
-    private = [str(PurePosixPath(home, name)) for home in homes for name in PRIVATE_NAMES]
+    private = [posixpath.join(home, name) for home in homes for name in PRIVATE_NAMES]
     return tuple(dict.fromkeys([*private, *forbidden]))
 
 
@@ -188,8 +189,8 @@ def _merge(grants: Sequence[PathGrant]) -> tuple[PathGrant, ...]:
 
 
 def _check_form(path: str) -> None:
-    canonical = path.startswith("/") and not path.startswith("//") and str(PurePosixPath(path)) == path
-    if not canonical or ".." in PurePosixPath(path).parts or "\0" in path or len(path) > MAX_PATH_CHARS:
+    canonical = path.startswith("/") and not path.startswith("//") and posixpath.normpath(path) == path
+    if not canonical or "\0" in path or len(path) > MAX_PATH_CHARS:
         raise PathRefusedError("path_invalid", f"{path!r} is not an absolute canonical path.")
 
 

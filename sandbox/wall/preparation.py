@@ -17,11 +17,12 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.job import Layer, PathGrant
-from sandbox.wall.grants import Survey, open_grant, refuse_submounts, survey, walk
+from sandbox.wall.grants import Survey, open_grant, refuse_submounts, survey
 from sandbox.wall.machine import Host
-from sandbox.wall.overlay import Mount
+from sandbox.wall.plan import Mount
 from sandbox.wall.policy import View
 from sandbox.wall.snapshot import copy_tree
+from sandbox.wall.walk import walk
 
 UPPER, OUTBOX, ARTIFACTS = "upper", "outbox", "artifacts"
 LIVE_NAMES = ("work", "merged", "copy", OUTBOX)  # what nobody needs once the run has ended
@@ -116,7 +117,7 @@ def walk_directory(path: str) -> int:
     """Open the run directory, which must be one and be reached without a link.
 
     Raises:
-        SandboxError: `cwd_missing`, or as `grants.walk`.
+        SandboxError: `cwd_missing`, or as `walk.walk`.
     """
     descriptor = walk(path)
     if stat.S_ISDIR(os.fstat(descriptor).st_mode):

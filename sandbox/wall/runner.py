@@ -23,14 +23,15 @@ from typing import TypeVar
 from sandbox.errors import NoSandboxError, PathRefusedError, SandboxError
 from sandbox.events import Confinement
 from sandbox.job import PathGrant, Policy, ToolCall
-from sandbox.wall import brief, bubblewrap, bundle, cgroup, diagnosis, machine, seccomp, words
+from sandbox.wall import bubblewrap, bundle, cgroup, diagnosis, machine, orders, seccomp, words
 from sandbox.wall.box import Box, Parts
 from sandbox.wall.bubblewrap import ETC_FILES, Descriptors, Machine
 from sandbox.wall.census import Census
 from sandbox.wall.channel import Channel, ChannelClosedError, read_until
 from sandbox.wall.jail import Jail
 from sandbox.wall.machine import Host
-from sandbox.wall.overlay import FAILED, Plan
+from sandbox.wall.overlay import FAILED
+from sandbox.wall.plan import Plan
 from sandbox.wall.policy import TOOLS, View, resolve
 from sandbox.wall.preparation import ARTIFACTS, LIVE_NAMES, UPPER, Prepared, clear_state, make_state, prepare
 from sandbox.wall.watchdog import Meters
@@ -241,7 +242,7 @@ async def _release(started: _Started, group: cgroup.Group | None) -> int:
 
 async def _greet(channel: Channel, jail: Jail, view: View) -> int:
     """Give the helper its brief and wait for its greeting; return the Landlock ABI it stands behind."""
-    channel.tell(brief.write(view, others=machine.processes_of_user()).encode())
+    channel.tell(orders.write(view, others=machine.processes_of_user()).encode())
     try:
         return words.decode_ready(await channel.hear(START_TIMEOUT_S))
     except ChannelClosedError:

@@ -17,9 +17,9 @@ from sandbox.errors import LimitExceededError
 from sandbox.job import Limits
 from sandbox.wall.census import Census, Count
 from sandbox.wall.cgroup import Group
+from sandbox.wall.policy import OWN_PROCESSES
 
 PERIOD_S = 0.25
-_OWN_PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def exceeded(
         return _error("wall_clock", f"The run took longer than {limits.wall_s:g} s.")
     if oom or (inside is not None and inside.memory_bytes > limits.memory_bytes):
         return _error("memory", f"The run used more than {limits.memory_bytes:,} bytes of memory.")
-    if inside is not None and inside.processes > limits.processes + _OWN_PROCESSES:
+    if inside is not None and inside.processes > limits.processes + OWN_PROCESSES:
         return _error("processes", f"The run had more than {limits.processes} processes.")
     if disk.size_bytes > limits.upper_bytes:
         return _error("disk", f"The run wrote more than {limits.upper_bytes:,} bytes.")

@@ -1,68 +1,34 @@
-"""The words that cross the wall: calls go in, replies come out, one JSON object a line.
+"""The words that cross the wall, as the outside says and reads them: one JSON object a line.
 
-What comes out is hostile until proven otherwise, for a program inside that found a way into the helper would
+What comes out (`speech` is how an honest helper says it) is hostile until proven otherwise, for a program inside that found a way into the helper would
 speak through it. So a reply must be one line of bounded length, one object with exactly the known fields of
 exactly the known types, and must name the call that is being waited for. Anything else is no reply: the run
 is killed and nothing in it is believed.
 """
 
 import json
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from sandbox.errors import HelperError
 from sandbox.job import ToolCall, ToolResult
-from sandbox.tools.workplace import Outcome
+from sandbox.wall.speech import MAX_ERROR_CHARS, MAX_NAME_CHARS, MAX_NAMES, encode
 
-_MAX_ERROR_CHARS = 4000
-_MAX_NAMES = 1000
-_MAX_NAME_CHARS = 4096
 _ESCAPED = 6  # a control character of one byte travels as \u00XX
 
 
 def longest_line(output_bytes: int) -> int:
     """Bound a line by what the longest honest reply needs."""
-    return _ESCAPED * (output_bytes + _MAX_ERROR_CHARS) + _MAX_NAMES * _MAX_NAME_CHARS
+    return _ESCAPED * (output_bytes + MAX_ERROR_CHARS) + MAX_NAMES * MAX_NAME_CHARS
 
 
 def encode_call(call: ToolCall) -> bytes:
     """Ask for one call of one tool."""
-    return _encode({"call": call.call_id, "tool": call.tool, "input": dict(call.input)})
+    return encode({"call": call.call_id, "tool": call.tool, "input": dict(call.input)})
 
 
 def encode_listing() -> bytes:
     """Ask for the names of the files on scratch, the last thing a run is asked."""
-    return _encode({"list": True})
-
-
-def encode_ready(landlock_abi: int) -> bytes:
-    """Greet: the second wall stands (its ABI) or the kernel has none (0)."""
-    return _encode({"ready": True, "landlock": landlock_abi})
-
-
-def encode_result(call_id: str, outcome: Outcome) -> bytes:
-    """Say what came of a call."""
-    return _encode(
-        {
-            "call": call_id,
-            "ok": outcome.ok,
-            "output": outcome.output,
-            "truncated": outcome.truncated,
-            "exit_code": outcome.exit_code,
-            "error": None if outcome.error is None else outcome.error[:_MAX_ERROR_CHARS],
-        }
-    )
-
-
-def encode_names(names: list[str]) -> bytes:
-    """Name files on scratch, as many as are worth naming."""
-    return _encode({"list": [name[:_MAX_NAME_CHARS] for name in names[:_MAX_NAMES]]})
-
-
-def decode_request(line: bytes) -> dict[str, Any]:
-    """Read a request inside; the launcher is trusted, so only its own framing is undone."""
-    request: dict[str, Any] = json.loads(line)
-    return request
+    return encode({"list": True})
 
 
 def decode_ready(line: bytes) -> int:
@@ -92,7 +58,7 @@ def decode_result(line: bytes, call_id: str, output_bytes: int) -> ToolResult:
         _refuse("a flag is not a flag")
     if code is not None and (type(code) is not int or not 0 <= code <= 255):
         _refuse("an exit code is none")
-    if error is not None and (type(error) is not str or len(error) > _MAX_ERROR_CHARS):
+    if error is not None and (type(error) is not str or len(error) > MAX_ERROR_CHARS):
         _refuse("an error is no text")
     if value["ok"] is not (error is None):
         _refuse("it calls a failure a success")
@@ -110,17 +76,13 @@ def decode_names(line: bytes) -> tuple[str, ...]:
         HelperError: The line is anything else.
     """
     names = _object(line, {"list"})["list"]
-    if type(names) is not list or len(names) > _MAX_NAMES:
+    if type(names) is not list or len(names) > MAX_NAMES:
         _refuse("its list is none")
     for name in names:
-        if type(name) is not str or len(name) > _MAX_NAME_CHARS:
+        if type(name) is not str or len(name) > MAX_NAME_CHARS:
             _refuse("a name is no text or too long")
         _size(name)
     return tuple(names)
-
-
-def _encode(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def _object(line: bytes, fields: set[str]) -> dict[str, Any]:

@@ -1,0 +1,78 @@
+"""Write the helper's brief from the view: what it may run, touch and use."""
+
+from sandbox.job import Limits
+from sandbox.wall import landlock
+from sandbox.wall.brief import Brief
+from sandbox.wall.bubblewrap import ARTIFACTS, NODE_PRELOAD, SHARED_MEMORY
+from sandbox.wall.policy import OWN_PROCESSES, View
+
+# Everything a program does to its own files; making devices and sockets is nobody's work.
+_CHANGE = landlock.every_right(2**31) & ~(landlock.MAKE_CHAR | landlock.MAKE_BLOCK | landlock.MAKE_SOCK)
+_GRACE_CPU_S = 5
+
+
+def write(view: View, *, others: int) -> Brief:
+    """Write the brief of a view.
+
+    Args:
+        view: What the run may see.
+        others: Processes of the same user outside that the kernel would count against the run's limit;
+            0 where it counts per user namespace (Linux 5.14 and later).
+    """
+    kept = (*(grant.path for grant in view.writable), ARTIFACTS)
+    scratch = (view.scratch, view.home, SHARED_MEMORY)
+    execute = landlock.EXECUTE if view.runs_programs else 0
+    change = _CHANGE if view.runs_programs else _CHANGE & ~landlock.EXECUTE
+    rules = [("/", landlock.READ | execute), ("/dev", landlock.DEVICES)]
+    rules += [(path, change) for path in (*kept, *scratch)]
+    return Brief(
+        cwd=view.cwd,
+        tools=tuple(sorted(view.tools)),
+        environment=environment(view),
+        output_bytes=view.limits.output_bytes,
+        kept=kept,
+        scratch=scratch,
+        rules=tuple(rules),
+        rlimits=rlimits(view.limits, others=others),
+    )
+
+
+def environment(view: View) -> dict[str, str]:
+    """Write the whole environment of the programs a run starts; nothing of the launcher's is in it."""
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": view.home,
+        "USER": "agent",
+        "LOGNAME": "agent",
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "TMPDIR": view.scratch,
+        "PAGER": "cat",
+        "DISPATCH_ARTIFACTS": ARTIFACTS,
+        # Files of the owner belong to another user inside, and git refuses such a repository unless told.
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "safe.directory",
+        "GIT_CONFIG_VALUE_0": "*",
+        "GIT_TERMINAL_PROMPT": "0",
+        # Compiled files never leave the run; not writing them keeps the changeset to what was meant.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NODE_OPTIONS": f"--require={NODE_PRELOAD}",
+    }
+
+
+def rlimits(limits: Limits, *, others: int) -> tuple[tuple[str, int, int], ...]:
+    """Translate limits into what each process is held to.
+
+    Address space is not limited, because JavaScript runtimes reserve far more than they use; data is. The core
+    limit is 1, the one value for which the kernel also leaves a core-dump handler of the host alone.
+    """
+    processes = limits.processes + OWN_PROCESSES + others
+    return (
+        ("RLIMIT_DATA", limits.memory_bytes, limits.memory_bytes),
+        ("RLIMIT_FSIZE", limits.file_bytes, limits.file_bytes),
+        ("RLIMIT_NOFILE", limits.open_files, limits.open_files),
+        ("RLIMIT_CPU", limits.cpu_s, limits.cpu_s + _GRACE_CPU_S),
+        ("RLIMIT_CORE", 1, 1),
+        ("RLIMIT_NPROC", processes, processes),
+    )
