@@ -21,6 +21,7 @@ class Moving:
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._live: Live | None = None
+        self._row: Line = ()
 
     def __enter__(self) -> Self:
         """Begin with nothing shown."""
@@ -37,6 +38,9 @@ class Moving:
         if self._live is None:
             self._live = _live(self._screen)
             self._live.start()
+        elif row == self._row:
+            return
+        self._row = row
         self._live.update(self._text(row), refresh=True)
 
     def clear(self) -> None:

@@ -10,7 +10,7 @@ from dispatch_cli.outcome import exit_code
 from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
 from dispatch_cli.render.fields import Document, inner, items, text
-from dispatch_cli.render.lines import following, line
+from dispatch_cli.render.lines import following, followings, line
 from dispatch_cli.render.words import typed_id
 
 
@@ -69,8 +69,10 @@ def _stay(invocation: Invocation, dispatch_id: str) -> int:
             [
                 line(),
                 line("You left; the run goes on, and what nobody answers is denied."),
-                following("come back with", f"dispatch watch {short}"),
-                following("stop it with", f"dispatch cancel {short}"),
+                *followings(
+                    ("come back with", f"dispatch watch {short}"),
+                    ("stop it with", f"dispatch cancel {short}"),
+                ),
             ]
         )
         raise

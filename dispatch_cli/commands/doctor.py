@@ -41,7 +41,7 @@ def doctor(invocation: Invocation) -> int:
         known = {check["name"] for check in checks}
         checks += [dict(check) for check in items(found or {}, "checks") if check.get("name") not in known]
         if found is None:
-            checks.append(_sandbox())
+            checks.append(_sandbox(invocation.home))
     report: Document = {"ok": all(check["ok"] is True for check in checks), "checks": checks}
     invocation.show(report, lambda view: doctor_lines(report, view))
     return 0 if report["ok"] else 1
@@ -93,12 +93,12 @@ def _config(home: Home) -> Document:
     return _check("config", detail=str(home.config_path), ok=True)
 
 
-def _sandbox() -> Document:
+def _sandbox(home: Home) -> Document:
     """Try the wall itself, as the daemon would: without it nothing can run here."""
     import asyncio
 
     from sandbox.wall.runner import probe
 
-    found = asyncio.run(probe())
+    found = asyncio.run(probe(home.path if home.path.is_dir() else None))
     detail = "tasks can run, confined" if found.can_run else found.reason
     return _check("sandbox", detail=detail, ok=found.can_run, remedy=found.remedy)

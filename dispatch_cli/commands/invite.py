@@ -28,9 +28,9 @@ def invitations(invocation: Invocation) -> None:
 
 
 @click.command("decline-invitation", cls=Command)
-@click.argument("token", metavar="TOKEN|ID|-")
+@click.argument("invitation", metavar="TOKEN|ID|-")
 @click.pass_obj
-def decline_invitation(invocation: Invocation, token: str) -> None:
+def decline_invitation(invocation: Invocation, invitation: str) -> None:
     """Decline an invitation: no edge is made."""
-    answer = invocation.door.post("/v1/invitations/decline", {"token": invitation_token(token)})
+    answer = invocation.door.post("/v1/invitations/decline", {"token": invitation_token(invitation)})
     invocation.show(answer, lambda _: [line("Declined. No edge was made.")])

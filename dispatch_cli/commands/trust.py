@@ -24,7 +24,7 @@ _MENU = (
 
 
 @click.command("accept-invitation", cls=Command)
-@click.argument("token", metavar="TOKEN|ID|-")
+@click.argument("invitation", metavar="TOKEN|ID|-")
 @click.option("--tools", metavar="A,B", help="Exactly these tools.")
 @click.option("--profile", type=click.Choice(["read-only", "edit", "full"]), help="Named tools.")
 @click.option(
@@ -45,7 +45,7 @@ _MENU = (
 )
 @click.option("--expires-at", metavar="T", help="When the edge ends, as in 2027-01-31T12:00:00Z.")
 @click.pass_obj
-def accept_invitation(invocation: Invocation, /, token: str, **given: Any) -> None:
+def accept_invitation(invocation: Invocation, /, invitation: str, **given: Any) -> None:
     """Let the inviter dispatch to me. --tools or --profile is required: the choice is mine to make.
 
     Every task still waits until I accept it. TOKEN may be - for standard input, which keeps it out of the
@@ -57,9 +57,9 @@ def accept_invitation(invocation: Invocation, /, token: str, **given: Any) -> No
         raise CliError(
             "scope_choice_required",
             "You have to choose what their tasks may do here: --profile or --tools.",
-            hint=f"dispatch accept-invitation {token} --profile read-only",
+            hint=f"dispatch accept-invitation {invitation} --profile read-only",
         )
-    body: Document = {"token": invitation_token(token), "paths": path_choices(given.pop("paths"))}
+    body: Document = {"token": invitation_token(invitation), "paths": path_choices(given.pop("paths"))}
     for name in ("tools", "mcp_servers", "network"):
         value = given.pop(name)
         given[name] = None if value is None else names(value)

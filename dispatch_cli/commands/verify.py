@@ -23,7 +23,7 @@ def verify(invocation: Invocation, bundle: str) -> int:
     """
     from dispatch_protocol.receipt import verify_bundle
 
-    report = verify_bundle(_read(bundle))
+    report = verify_bundle(_read(bundle)).to_json()
     invocation.show(report, lambda view: verified_lines(report, view))
     return 0 if report["ok"] else INVALID_EXIT
 

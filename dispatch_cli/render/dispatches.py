@@ -3,12 +3,14 @@
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line, quote
 from dispatch_cli.render.people import People
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import home_relative, one_line, visible
 from dispatch_cli.render.trace import trace_lines
 from dispatch_cli.render.words import is_for_me, short_id, status_span
+
+_NARROW_CELLS = 72  # below this, the time and how a person is known give way to the task
 
 
 def list_lines(page: Document, box: str, people: People, view: View) -> list[Line]:
@@ -17,27 +19,29 @@ def list_lines(page: Document, box: str, people: People, view: View) -> list[Lin
     if not found:
         return _empty(box)
     mine = box == "inbox"
-    rows = [_row(dispatch, mine, people, view) for dispatch in found]
+    narrow = view.width is not None and view.width < _NARROW_CELLS
     columns = [
         Column("ID"),
-        Column("FROM" if mine else "TO", Cut.MIDDLE, 12),
-        Column("WHEN"),
+        Column("FROM" if mine else "TO", Cut.END, 10),
+        *([] if narrow else [Column("WHEN")]),
         Column("TASK", Cut.END, 12),
         Column("STATUS", Cut.END, 14),
     ]
-    lines = table(columns, rows, view)
+    lines = table(columns, [_row(dispatch, mine, people, view, narrow=narrow) for dispatch in found], view)
     cursor = text(page, "next")
     if cursor:
         lines.append(following("older ones with", f"dispatch {box} --cursor {visible(cursor)}"))
     return lines
 
 
-def _row(dispatch: Document, mine: bool, people: People, view: View) -> list[Line]:
+def _row(dispatch: Document, mine: bool, people: People, view: View, *, narrow: bool) -> list[Line]:
     created = moment_ms(dispatch, "created_at")
+    address = text(dispatch, "from" if mine else "to")
+    when = line("" if created is None else times.ago(created, view.now_ms))
     return [
         line(short_id(dispatch)),
-        line(people.known(text(dispatch, "from" if mine else "to"))),
-        line("" if created is None else times.ago(created, view.now_ms)),
+        line(people.name(address) if narrow else people.known(address)),
+        *([] if narrow else [when]),
         line(one_line(text(dispatch, "task"))),
         (status_span(dispatch, mine=mine),),
     ]
@@ -191,11 +195,8 @@ def _next_lines(dispatch: Document) -> list[Line]:
     if items(dispatch, "approvals"):
         return []
     if is_for_me(dispatch) and status in {"delivered", "sent"}:
-        return [
-            line(),
-            following("run it here with", f"dispatch accept {short}"),
-            following("or", f"dispatch decline {short}"),
-        ]
+        pairs = (("run it here with", f"dispatch accept {short}"), ("or", f"dispatch decline {short}"))
+        return [line(), *followings(*pairs)]
     if status in {"accepted", "running", "waiting_approval"}:
         return [line(), following("follow it with", f"dispatch watch {short}")]
     if status in {"completed", "failed"}:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from dispatch_cli.render.text import cells, wrapped
+from dispatch_cli.render.text import cells, pad, wrapped
 
 
 class Tone(Enum):
@@ -72,6 +72,12 @@ def quote(text: str, view: View, *, tone: Tone = Tone.PLAIN, indent: str = "  ")
 def following(label: str, command: str) -> Line:
     """Return the next command to type, on a line of its own, ready to copy."""
     return line(f"  {label}   ", Span(command, Tone.COMMAND))
+
+
+def followings(*pairs: tuple[str, str]) -> list[Line]:
+    """Return several next commands, one under the other."""
+    widest = max(cells(label) for label, _ in pairs)
+    return [following(pad(label, widest), command) for label, command in pairs]
 
 
 def paragraph(sentence: str, view: View, *, indent: str = "") -> list[Line]:

@@ -17,13 +17,11 @@ def facts(pairs: Sequence[tuple[str, Line]]) -> list[Line]:
 def whoami_lines(who: Document, view: View) -> list[Line]:
     """Return user, identity, device, broker and daemon."""
     user, broker = text(who, "user"), text(who, "broker")
-    device = inner(who, "device")
-    name = visible(text(device, "name"))
     lines = facts(
         [
             ("user", line(visible(user)) if user else line(Span("not signed in", Tone.WAITING))),
-            ("identity", _grouped(text(who, "identity"))),
-            ("device", line(f"{name}   ", *_grouped(text(device, "id"))) if device else ()),
+            ("identity", _identity(text(who, "identity"))),
+            ("device", _device(inner(who, "device"))),
             ("broker", line(visible(broker)) if broker else line(Span("none", Tone.QUIET))),
             ("daemon", _daemon(inner(who, "daemon"), view)),
         ]
@@ -33,10 +31,14 @@ def whoami_lines(who: Document, view: View) -> list[Line]:
     return lines
 
 
-def _grouped(fingerprint: str) -> Line:
-    """Return a fingerprint in fours: nobody compares 64 digits in one piece."""
-    groups = [visible(fingerprint[at : at + 4]) for at in range(0, min(len(fingerprint), 64), 4)]
-    return line(" ".join(groups)) if groups else ()
+def _identity(fingerprint: str) -> Line:
+    """Return a fingerprint whole and in one piece: it is copied, not read aloud."""
+    return line(visible(fingerprint)) if fingerprint else ()
+
+
+def _device(device: Document) -> Line:
+    name, known = visible(text(device, "name")), visible(text(device, "id")[:16])
+    return line(f"{name}   ", Span(known, Tone.QUIET)) if device else ()
 
 
 def _daemon(daemon: Document, view: View) -> Line:
@@ -114,4 +116,4 @@ def verified_lines(report: Document, view: View) -> list[Line]:
 
 def _party(party: Document) -> Line:
     address = visible(text(party, "address")) or "no address"
-    return line(f"{address}   ", *_grouped(text(party, "identity")))
+    return line(f"{address}   ", *_identity(text(party, "identity")))

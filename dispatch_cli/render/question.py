@@ -92,6 +92,7 @@ def verbatim(tool: str, given: Mapping[str, Any], view: View) -> list[Line]:
     lines: list[Line] = []
     for name, value in given.items():
         body = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        body = body.removesuffix("\n")
         tone = _tone(tool, name)
         if "\n" in body or tone is not Tone.PLAIN:
             lines += [line(Span(f"  {visible(name)}:", Tone.QUIET)), *quote(body, view, tone=tone)]

@@ -2,7 +2,7 @@
 
 from dispatch_cli.render import times
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, text
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, line
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import visible
@@ -84,10 +84,10 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
     waiting = [invitation for invitation in received if text(invitation, "status") == "pending"]
     if waiting:
         known = visible(text(waiting[0], "invitation_id")[:8])
-        lines += [
-            following("accept with", f"dispatch accept-invitation {known} --profile read-only"),
-            following("or", f"dispatch decline-invitation {known}"),
-        ]
+        lines += followings(
+            ("accept with", f"dispatch accept-invitation {known} --profile read-only"),
+            ("or", f"dispatch decline-invitation {known}"),
+        )
     return lines
 
 

@@ -30,12 +30,12 @@ _MINE = {
     "sent": "waits for you",
 }
 _THEIRS = {
-    "queued": "queued, goes out when the broker answers",
-    "sent": "sent, not yet received",
-    "delivered": "received, waits for a decision",
-    "waiting_approval": "waits for an approval there",
+    "queued": "queued",
+    "sent": "sent",
+    "delivered": "waits for them",
+    "waiting_approval": "asks there",
     "waiting_input": "needs input there",
-    "waiting": "waits for another dispatch",
+    "waiting": "waits for another",
 }
 
 

@@ -1,0 +1,211 @@
+"""`accept` on a terminal: it stays, asks each call verbatim with Deny as the default, and ends with the outcome."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support import door_documents as documents
+from tests.support.dispatch_command import Terminal, dispatch
+from tests.support.door_documents import ID
+from tests.support.scripted_daemon import Script
+from tests.support.scripted_run import ScriptedRun
+
+SECOND = "0badc0de-0000-4000-8000-000000000002"
+CLOSING = "0badc0de-0000-4000-8000-000000000003"
+
+
+def story(door: Script, *questions: documents.Json) -> ScriptedRun:
+    return ScriptedRun(door, list(questions))
+
+
+def bash(**changes: object) -> documents.Json:
+    call = {"command": "pytest -q\nrm -rf /tmp/x", "timeout": 1000}
+    asked = {"request_id": SECOND, "tool": "Bash", "input": call, "title": "Bash pytest -q"}
+    return documents.approval(**asked | {"flags": ["a shell command"]} | changes)
+
+
+def test_a_run_is_shown_asked_and_applied(door: Script, home: Path) -> None:
+    run = story(door, documents.approval(), bash(), documents.closing(request_id=CLOSING))
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Alice (token) <alice@example.org> asks, signed:")
+        terminal.expect("│ Which tests are flaky in api? Write the list to flaky.md")
+        terminal.expect("may Read, Glob, Grep, Write · in /srv/api (rw) · no network · you approve each call")
+        terminal.expect("│ test_login_retry")
+        terminal.expect("Allow once [o] · always, for Write on this edge [a] · this run [s] · Deny [D]")
+        terminal.press("o")
+        terminal.expect("✓ allowed once")
+        terminal.expect("│ rm -rf /tmp/x")
+        terminal.expect("timeout: 1000")
+        terminal.expect("! a shell command")
+        terminal.expect("always, for this command on this edge [a]")
+        terminal.press("a")
+        terminal.expect("✓ allowed, always on this edge")
+        terminal.expect("2 files would change:")
+        terminal.expect("! runs later when you type make")
+        terminal.expect("+test_login_retry")
+        terminal.expect("Apply [y] · look [l] · discard [N]")
+        terminal.press("y")
+        terminal.expect("Done. It took 48 s.")
+        assert terminal.end() == 0
+    assert "Applied. 2 paths changed:" in terminal.plain
+    assert "alice@example.org gets the result and a signed receipt." in terminal.plain
+    assert run.answers == [
+        {"decision": "approve", "dispatch_id": ID, "grant": "once"},
+        {"decision": "approve", "dispatch_id": ID, "grant": "always"},
+        {"decision": "approve", "dispatch_id": ID},
+    ]
+
+
+@pytest.mark.parametrize("key", ["\r", "\n", "d", "D"])
+def test_deny_is_the_default_and_ends_the_run(door: Script, home: Path, key: str) -> None:
+    run = story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press(key)
+        terminal.expect("✗ denied")
+        assert terminal.end() == 1
+    assert "Blocked: a call or the changes were denied. Nothing was changed." in terminal.plain
+    assert run.answers == [{"decision": "deny", "dispatch_id": ID}]
+
+
+def test_an_enter_after_a_letter_does_not_answer_the_next_question(door: Script, home: Path) -> None:
+    run = story(door, documents.approval(), bash())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press("o\n")
+        terminal.expect("for this command on this edge")
+        terminal.press("s")
+        assert terminal.end() == 0
+    assert [answer["decision"] for answer in run.answers] == ["approve", "approve"]
+    assert run.answers[1]["grant"] == "session"
+
+
+def test_keys_without_a_meaning_answer_nothing(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press_alone("\x1b[A")
+        terminal.press_alone("x")
+        terminal.press_alone("pasted text")
+        terminal.press("o")
+        assert terminal.end() == 0
+    assert len(run.answers) == 1
+
+
+def test_a_long_diff_is_shown_whole_when_asked_for(door: Script, home: Path) -> None:
+    text = "--- a\n+++ b\n@@ -0,0 +1,200 @@\n" + "".join(f"+row {number}\n" for number in range(200))
+    diffs = [{"path": "/srv/api/x", "text": text, "truncated": False, "binary": False}]
+    story(door, documents.closing(payload={"diffs": diffs}))
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("l shows all of it")
+        terminal.expect("discard [N]")
+        assert "row 199" not in terminal.plain
+        terminal.press("l")
+        terminal.expect("+row 199")
+        terminal.press("n")
+        terminal.expect("✗ discarded")
+        assert terminal.end() == 1
+
+
+def test_a_question_answered_elsewhere_goes_away(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        run.withdraw()
+        terminal.expect("answered elsewhere")
+        run.end(status="completed", outcome="success")
+        assert terminal.end() == 0
+    assert run.answers == []
+
+
+def test_a_question_whose_time_is_over_was_denied(door: Script, home: Path) -> None:
+    run = story(door, documents.approval(expires_at=documents.AT))
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]   0 s")
+        run.state["approvals"] = []
+        run.end(status="failed", outcome="blocked")
+        terminal.expect("denied: nobody answered in time")
+        assert terminal.end() == 1
+
+
+def test_an_answer_that_came_too_late_is_said_to_be_late(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        gone = f"/v1/approvals/{documents.REQUEST_ID}"
+        door.refuse("POST", gone, "not_pending", "this question is no longer open: it was expired")
+        terminal.press("o")
+        terminal.expect("too late: this question is no longer open")
+        run.end(status="failed", outcome="blocked")
+        assert terminal.end() == 1
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(door: Script, home: Path) -> None:
+    story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press("\x03")
+        terminal.expect("dispatch watch 4f2a91c0")
+        terminal.expect("dispatch cancel 4f2a91c0")
+        assert terminal.end() == 130
+    assert "Traceback" not in terminal.plain
+
+
+def test_the_terminal_is_given_back_when_the_command_is_told_to_end(door: Script, home: Path) -> None:
+    story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        assert not terminal.echoes
+        terminal.signal(signal.SIGTERM)
+        assert terminal.end() == 128 + signal.SIGTERM
+        assert terminal.echoes
+
+
+def test_a_narrow_screen_never_loses_the_refusal(door: Script, home: Path) -> None:
+    story(door, documents.approval())
+    with Terminal(home, "accept", ID, columns=40) as terminal:
+        terminal.expect("o once  a always  s run  D deny")
+        terminal.press("d")
+        assert terminal.end() == 1
+
+
+@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
+def test_a_plain_terminal_is_asked_too_without_a_colour(door: Script, home: Path, environ: dict[str, str]) -> None:
+    story(door, documents.approval())
+    with Terminal(home, "accept", ID, **environ) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press("o")
+        assert terminal.end() == 0
+    assert "\x1b[3" not in terminal.text
+    if environ == {"TERM": "dumb"}:
+        assert "\x1b[" not in terminal.text
+
+
+def test_hidden_characters_of_a_call_are_shown(door: Script, home: Path) -> None:
+    story(door, bash(input={"command": "echo \u202efdp.exe\x1b[2K"}))
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("echo ⟨U+202E⟩fdp.exe⟨U+001B⟩[2K")
+        terminal.press("d")
+        assert terminal.end() == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--detach",), ("--json",)])
+def test_without_a_terminal_it_returns_at_once(door: Script, home: Path, arguments: tuple[str, ...]) -> None:
+    run = story(door, documents.approval())
+    ended = dispatch(home, "accept", ID, "--cwd", "api", *arguments)
+    assert ended.code == 0
+    assert run.answers == []
+    [asked] = door.asked("POST", f"/v1/dispatches/{ID}/accept")
+    assert asked.body == {"cwd": str(home.parent / "api"), "caller_cwd": str(home.parent)}
+    if "--json" in arguments:
+        assert ended.json == {"dispatch_id": ID, "status": "accepted"}
+    else:
+        assert ended.out == "Accepted. It runs here.\n  follow it with   dispatch watch 4f2a91c0\n"
+
+
+def test_detach_returns_at_once_on_a_terminal_too(door: Script, home: Path) -> None:
+    story(door, documents.approval())
+    with Terminal(home, "accept", ID, "--detach") as terminal:
+        assert terminal.end() == 0
+    assert "Deny" not in terminal.plain
