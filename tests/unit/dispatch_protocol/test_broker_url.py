@@ -1,0 +1,59 @@
+import pytest
+
+from dispatch_protocol.broker_url import check_broker_url, is_loopback
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.limits import URL_CHARS
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://courier.example",
+        "https://courier.example:8443/team/one",
+        "http://127.0.0.1:8000",
+        "http://[::1]:8000",
+        "http://relay",
+    ],
+)
+def test_one_spelling(url):
+    assert check_broker_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "courier.example",
+        "ftp://courier.example",
+        "HTTPS://courier.example",
+        "https://Courier.example",
+        "https://courier.example/",
+        "https://courier.example//a",
+        "https://courier.example/../a",
+        "https://courier.example?q",
+        "https://courier.example#f",
+        "https://user@courier.example",
+        "https://courier.example:443",
+        "http://courier.example:80",
+        "https://courier.example:0",
+        "https://courier.example:65536",
+        "https://courier.example\n",
+        "https://-courier",
+        "https://courier.example/" + "a" * URL_CHARS,
+    ],
+)
+def test_any_other_is_refused(url):
+    with pytest.raises(MalformedError, match="address of a broker"):
+        check_broker_url(url)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://localhost:1", "http://[::1]:8000/x"])
+def test_on_this_machine(url):
+    assert is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.2", "https://localhost.example", "http://127.0.0.1.nip.io", "?"]
+)
+def test_elsewhere(url):
+    assert not is_loopback(url)
