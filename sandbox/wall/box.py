@@ -13,6 +13,7 @@ from pathlib import Path
 from sandbox.errors import HelperError, LimitExceededError, SandboxError
 from sandbox.events import Confinement
 from sandbox.job import Frozen, Layer, ToolCall, ToolResult
+from sandbox.names import is_plain_name
 from sandbox.tools import inputs
 from sandbox.wall import remains, watchdog, words
 from sandbox.wall.channel import Channel, ChannelClosedError
@@ -120,7 +121,7 @@ class Box:
         """Say why a call must not even be sent, if it must not."""
         if call.tool not in self._parts.view.tools:
             return f"the tool {call.tool} is not granted"
-        if call.save_as is not None and not remains.is_plain_name(call.save_as):
+        if call.save_as is not None and not is_plain_name(call.save_as):
             return "save_as is no plain file name"
         try:
             inputs.check(call.tool, call.input)

@@ -7,14 +7,14 @@ them comes along.
 
 import os
 import stat
-import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sandbox.names import is_plain_name
 
 MAX_FILES = 1000
 MAX_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 16
-MAX_NAME_BYTES = 255
 _PIECE_BYTES = 1 << 20
 _MAX_LISTED = 100
 
@@ -45,15 +45,6 @@ def collect(source: Path, target: Path) -> tuple[tuple[str, str], ...]:
         os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), "", 0, collection
     )
     return tuple(collection.left)
-
-
-def is_plain_name(name: str) -> bool:
-    """Tell whether one path component is text that means the same to every reader and every terminal."""
-    if name in ("", ".", "..") or "/" in name or name.startswith("-"):
-        return False
-    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in name):
-        return False
-    return len(name.encode()) <= MAX_NAME_BYTES
 
 
 def _collect_below(directory: int, prefix: str, depth: int, collection: _Collection) -> None:
