@@ -1,0 +1,397 @@
+"""The demonstration: two people, a broker between them, one real task on a real Git repository.
+
+Everything here is done with the commands a person would type; nothing is imported from the product. Alice's
+and Bob's daemons are separate processes with separate homes, and meet only through the broker. Bob's answers
+are given by this script, after showing what he would see. Exit 0 only if the result came back, verified, and
+the repository changed exactly as the result says, or not at all where Bob said no.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+ALICE, BOB = "alice@example.org", "bob@example.org"
+PATIENCE_S = 60.0
+ENDED = {"completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"}
+NOTE = "Dispatch passed by here: this line came as a signed task, and stayed because Bob approved it."
+
+
+class DemoError(Exception):
+    """The demonstration did not go as it must; the message says where."""
+
+
+def say(text: str = "") -> None:
+    """Print one line of the story at once."""
+    print(text, flush=True)
+
+
+def heading(text: str) -> None:
+    """Begin a chapter."""
+    say(f"\n── {text} " + "─" * max(0, 76 - len(text)))
+
+
+@dataclass
+class Person:
+    """One of the two: a name, an address and a home of its own."""
+
+    name: str
+    address: str
+    home: Path
+    shown: bool = field(default=True)
+
+    def dispatch(
+        self, *arguments: str, ok: Sequence[int] = (0,), quiet: bool = False, title: str = ""
+    ) -> str:
+        """Type a command as this person, show it with its output, and return standard output."""
+        if not quiet:
+            say(f"{self.name.lower()} $ dispatch {title or ' '.join(_quoted(word) for word in arguments)}")
+        done = subprocess.run(
+            [BIN / "dispatch", *arguments],
+            env=environment() | {"DISPATCH_HOME": str(self.home), "DISPATCH_LOCAL_PORT": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        if not quiet:
+            for line in (done.stdout + done.stderr).splitlines():
+                say(f"  {line}")
+        if done.returncode not in ok:
+            raise DemoError(
+                f"dispatch {arguments[0]} ended with {done.returncode}: {done.stderr or done.stdout}"
+            )
+        return done.stdout
+
+    def ask(self, *arguments: str, ok: Sequence[int] = (0,)) -> Any:
+        """Type a command with --json, quietly, and return its one document."""
+        return json.loads(self.dispatch(*arguments, "--json", ok=ok, quiet=True))
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for every program here: this person's settings must not leak in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DISPATCH_")}
+    # Two homes would share one keychain, and a demonstration leaves nothing behind: keys go to files.
+    return kept | {"DISPATCH_KEY_BACKEND": "file", "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _quoted(word: str) -> str:
+    return word if word and all(char.isalnum() or char in "-_./:,@#=" for char in word) else "'" + word + "'"
+
+
+@contextlib.contextmanager
+def broker(directory: Path, *, keep: bool) -> Iterator[str]:
+    """Run a broker in development mode on a free port; yields its address."""
+    log = (directory / "broker.log").open("w")
+    process = subprocess.Popen(
+        [
+            BIN / "dispatch-broker",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            str(directory / "broker"),
+            "--dev",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        env=environment(),
+        start_new_session=keep,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().strip()
+        if not line.startswith("listening on "):
+            raise DemoError(f"the broker did not start; see {log.name}")
+        yield line.removeprefix("listening on ")
+    finally:
+        if not keep:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=20)
+        log.close()
+
+
+# -- the repository --------------------------------------------------------------------------------------
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """Run git and return what it says."""
+    done = subprocess.run(
+        ["git", "-C", str(repository), "-c", "core.hooksPath=/dev/null", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    if done.returncode:
+        raise DemoError(f"git {arguments[0]} in {repository}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def prepare(source: Path, directory: Path, *, in_place: bool) -> Path:
+    """Return the repository that Bob will grant: a fresh clone of `source`, or itself."""
+    if not (source / ".git").exists():
+        raise DemoError(f"{source} is not a Git repository (the directory that holds .git)")
+    if in_place:
+        return source.resolve()
+    copy = directory / "src" / (source.resolve().name or "repository")
+    copy.parent.mkdir()
+    done = subprocess.run(
+        ["git", "clone", "--quiet", "--no-hardlinks", str(source.resolve()), str(copy)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    if done.returncode or not git(copy, "ls-files"):
+        raise DemoError(f"{source} cannot be cloned, or has no committed file: {done.stderr.strip()}")
+    return copy
+
+
+def choose_file(repository: Path) -> tuple[str, str]:
+    """Return a tracked text file that prose may go into, and a line that stands in it exactly once."""
+    tracked = git(repository, "ls-files", "-z").split("\0")
+    ranked = sorted(filter(None, tracked), key=lambda name: (_rank(name), name.count("/"), name))
+    for name in ranked:
+        path = repository / name
+        if path.is_symlink() or not path.is_file() or not 0 < path.stat().st_size < 200_000:
+            continue
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError:
+            continue
+        text = "\n".join(lines)
+        for line in lines:
+            if len(line) > 8 and text.count(line) == 1 and "\r" not in line:
+                return name, line
+    raise DemoError(f"{repository} has no text file with a line of its own")
+
+
+def _rank(name: str) -> int:
+    lowered = name.rsplit("/", 1)[-1].lower()
+    if lowered.startswith("readme"):
+        return 0
+    return 1 if lowered.endswith((".md", ".rst", ".txt")) else 2
+
+
+def steps_for(name: str, line: str) -> list[dict[str, Any]]:
+    """Return the task's steps: it reads, searches, runs a command, and edits one file."""
+    return [
+        {"tool": "Read", "input": {"file_path": name, "limit": 20}},
+        {
+            "tool": "Grep",
+            "input": {"pattern": "TODO|FIXME|license", "path": ".", "output_mode": "files_with_matches"},
+        },
+        {
+            "tool": "Bash",
+            "input": {"command": "git log --oneline -n 3; git ls-files | wc -l"},
+            "save_as": "state.txt",
+        },
+        {"tool": "Edit", "input": {"file_path": name, "old_string": line, "new_string": f"{line}\n\n{NOTE}"}},
+    ]
+
+
+def changed_files(repository: Path) -> set[str]:
+    """Return what Git sees as changed, added or removed in the work tree."""
+    return {entry[3:] for entry in git(repository, "status", "--porcelain", "-z").split("\0") if entry}
+
+
+# -- the story -------------------------------------------------------------------------------------------
+
+
+def meet(alice: Person, bob: Person, url: str, repository: Path) -> None:
+    """Sign both in, and let Bob grant Alice work in one repository."""
+    heading("Two people sign in. Each has a daemon and keys of their own.")
+    for person in (alice, bob):
+        person.dispatch("login", "--broker", url, "--email", person.address, "--dev")
+    heading("Alice asks for permission to send Bob tasks. Bob chooses what they may do.")
+    invitation = alice.ask("invite", bob.address, "--link-only")
+    alice.dispatch("invitations")
+    bob.dispatch(
+        "accept-invitation",
+        invitation["token"],
+        "--tools",
+        "Read,Glob,Grep,Edit,Bash",
+        "--paths",
+        f"{repository}:rw",
+        title=f"accept-invitation 'dispatch1:…' --tools Read,Glob,Grep,Edit,Bash --paths {repository}:rw",
+    )
+    until("the edge is in force", lambda: _edge_status(alice, "outgoing") == "active")
+    until("both sides know it", lambda: _edge_status(bob, "incoming") == "active")
+
+
+def _edge_status(person: Person, direction: str) -> str | None:
+    edges = person.ask("contacts")["edges"]
+    return next((edge["status"] for edge in edges if edge["direction"] == direction), None)
+
+
+def until(what: str, condition: Any) -> Any:
+    """Poll until a condition holds, and return it."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise DemoError(f"waited in vain: {what}")
+
+
+def send(alice: Person, directory: Path, name: str, line: str) -> str:
+    """Send the task and return its id."""
+    heading("Alice describes a task and names Bob. It is signed, sealed and carried.")
+    steps = directory / "steps.json"
+    steps.write_text(json.dumps(steps_for(name, line), indent=2), encoding="utf-8")
+    task = f"Look at how this repository stands, and leave a line about it in {name}."
+    sent = alice.ask("send", BOB, task, "--steps", str(steps), "--deliverable", f"one line more in {name}")
+    alice.dispatch("sent")
+    return str(sent["dispatch_id"])
+
+
+def answer(bob: Person, dispatch_id: str, said: str) -> None:
+    """Let Bob look at the task and decide; every question is shown, then answered."""
+    heading("Bob's machine has verified who signed it. Nothing runs until Bob says so.")
+    until("the task is with Bob", lambda: bob.ask("inbox")["dispatches"])
+    bob.dispatch("inbox")
+    bob.dispatch("status", dispatch_id[:8])
+    if said == "decline":
+        bob.dispatch("decline", dispatch_id[:8], "--reason", "not today")
+        return
+    bob.dispatch("accept", dispatch_id[:8], "--detach")
+    answered: set[str] = set()
+    while True:
+        state = until("a question or the end", lambda: _question_or_end(bob, dispatch_id, answered))
+        if "request_id" not in state:
+            return
+        answered.add(state["request_id"])
+        show_question(state)
+        verb = ["approve"] if said == "approve" else ["deny", "--reason", "the demonstration says no"]
+        bob.dispatch(verb[0], state["request_id"][:8], *verb[1:])
+
+
+def _question_or_end(bob: Person, dispatch_id: str, answered: set[str]) -> Any:
+    for question in bob.ask("approvals")["approvals"]:
+        if question["dispatch_id"] == dispatch_id and question["request_id"] not in answered:
+            return question
+    state = bob.ask("status", dispatch_id)
+    return state if state["status"] in ENDED else None
+
+
+def show_question(question: dict[str, Any]) -> None:
+    """Print a question as Bob would see it: the whole of it, verbatim."""
+    say(f"\n▸ {question['title']}" + "".join(f"  [{flag}]" for flag in question["flags"]))
+    if question["kind"] == "tool":
+        for line in json.dumps(question["input"], indent=2, ensure_ascii=False).splitlines():
+            say(f"  │ {line}")
+        return
+    for diff in question["payload"]["diffs"]:
+        for line in diff["text"].splitlines():
+            say(f"  │ {line}")
+
+
+def conclude(
+    alice: Person, bob: Person, dispatch_id: str, repository: Path, said: str, before: set[str]
+) -> None:
+    """Wait at Alice's side, show what came back, verify it, and compare it with the repository."""
+    heading("What came back to Alice")
+    state = until("Alice knows how it ended", lambda: _ended(alice, dispatch_id))
+    alice.dispatch("result", dispatch_id[:8])
+    result = alice.ask("result", dispatch_id)
+    heading("The evidence, checked without daemon or broker")
+    alice.dispatch("verify", result["bundle"])
+    verdict = alice.ask("verify", result["bundle"])
+    changed = changed_files(repository) - before
+    told = {os.path.relpath(change["path"], repository) for change in state["changeset"]}
+    wanted = {"approve": "completed", "deny": "failed", "decline": "declined"}[said]
+    if not verdict["ok"] or state["status"] != wanted:
+        raise DemoError(f"the dispatch is {state['status']} (expected {wanted}), verified: {verdict['ok']}")
+    if changed != told or bool(changed) != (said == "approve"):
+        raise DemoError(f"the repository changed in {sorted(changed)}, the result says {sorted(told)}")
+    heading("In the repository")
+    say(
+        "\n".join(f"  {line}" for line in git(repository, "diff", "--stat").splitlines())
+        or "  nothing changed"
+    )
+    for person in (alice, bob):
+        status = person.ask("status", dispatch_id)["status"]
+        say(f"  {person.name} sees: {status}")
+
+
+def _ended(person: Person, dispatch_id: str) -> Any:
+    state = person.ask("status", dispatch_id)
+    return state if state["status"] in ENDED else None
+
+
+def run(options: argparse.Namespace, directory: Path) -> None:
+    """Tell the whole story once."""
+    repository = prepare(options.repo or ROOT, directory, in_place=options.in_place)
+    before = changed_files(repository)
+    alice = Person("Alice", ALICE, directory / "alice")
+    bob = Person("Bob", BOB, directory / "bob")
+    with broker(directory, keep=options.keep) as url:
+        try:
+            meet(alice, bob, url, repository)
+            dispatch_id = send(alice, directory, *choose_file(repository))
+            answer(bob, dispatch_id, options.answer)
+            conclude(alice, bob, dispatch_id, repository, options.answer, before)
+        finally:
+            if not options.keep:
+                for person in (alice, bob):
+                    person.dispatch("daemon", "stop", ok=(0, 1, 5), quiet=True)
+    if options.keep:
+        heading("Everything is still running. Use it as either of the two:")
+        for person in (alice, bob):
+            say(f"  DISPATCH_HOME={person.home} DISPATCH_KEY_BACKEND=file {BIN / 'dispatch'} inbox")
+        say(f"  broker {url}, repository {repository}")
+        say(f"  end it with `dispatch daemon stop` in both homes, then remove {directory}")
+
+
+def main() -> int:
+    """Read the options, run, clean up, and say how it went."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description=(__doc__ or "").split("\n", maxsplit=1)[0]
+    )
+    parser.add_argument(
+        "--repo", type=Path, metavar="DIR", help="a Git repository (default: a copy of this one)"
+    )
+    parser.add_argument("--in-place", action="store_true", help="work on it, not on a copy")
+    parser.add_argument("--keep", action="store_true", help="leave everything running, and say how to use it")
+    parser.add_argument(
+        "--answer",
+        choices=["approve", "deny", "decline"],
+        default="approve",
+        help="what Bob says (default: approve)",
+    )
+    options = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="dispatch-demo-"))
+    started = time.monotonic()
+    try:
+        run(options, directory)
+    except (DemoError, subprocess.TimeoutExpired) as error:
+        say(f"\nThe demonstration failed: {error}")
+        for log in sorted(directory.glob("*/daemon.log")):
+            say(f"\n{log.parent.name}'s daemon said last:\n" + "\n".join(log.read_text().splitlines()[-8:]))
+        return 1
+    finally:
+        if not options.keep:
+            shutil.rmtree(directory, ignore_errors=True)
+    say(
+        f"\nDone in {time.monotonic() - started:.1f} s: signed, sealed, confined, approved, applied once, verified."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
