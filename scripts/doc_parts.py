@@ -1,0 +1,67 @@
+"""The passages of the documents that are made from the code, so that they cannot say anything else.
+
+Each function returns Markdown; the documents call them through cog (`scripts/docs`).
+"""
+
+import ast
+import configparser
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from dispatch_cli.main import SECTIONS, program
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def contracts() -> str:
+    """Return the sentences of the import contracts as a list."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".importlinter")
+    return "\n".join(f"- {config[name]['name']}" for name in config if ":contract:" in name)
+
+
+def modules(package: str) -> str:
+    """Return a package's modules with the first sentence of each docstring, folder by folder."""
+    lines: list[str] = []
+    for folder, sources in _folders(ROOT / package):
+        lines += ["", f"`{folder.relative_to(ROOT)}/` — {_sentence(folder / '__init__.py')}", ""]
+        lines += [f"- [`{path.name}`](../{path.relative_to(ROOT)}): {_sentence(path)}" for path in sources]
+    return "\n".join(lines[1:])
+
+
+def _folders(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
+    sources = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    if (folder / "__init__.py").exists():
+        yield folder, sources
+    for inner in sorted(folder.iterdir()):
+        if inner.is_dir() and inner.name != "__pycache__":
+            yield from _folders(inner)
+
+
+def _sentence(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def commands() -> str:
+    """Return the help of every command, as a terminal of 100 columns shows it."""
+    lines: list[str] = []
+    for section, entries in SECTIONS.items():
+        lines += [f"## {section}", ""]
+        for name in entries:
+            command = program.get_command(click.Context(program), name)
+            if command is not None:
+                lines += _help(command, f"dispatch {name}")
+    return "\n".join(lines).rstrip()
+
+
+def _help(command: click.Command, name: str) -> Iterator[str]:
+    context = click.Context(command, info_name=name, terminal_width=100, max_content_width=100)
+    yield from (f"### {name}", "", "```text", command.get_help(context).rstrip(), "```", "")
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found is not None:
+                yield from _help(found, f"{name} {inner}")
