@@ -20,7 +20,6 @@ from dispatch_protocol.links import (
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
-    SetRolesLink,
     genesis_link,
     read_genesis,
     read_link,
@@ -162,7 +161,7 @@ def _apply(states: Sequence[Devices], link: LaterLink) -> dict[DeviceId, Device]
         case RotateSealingLink():
             _check_new_sealing(states, link.sealing)
             after[link.device] = replace(after[link.device], seal=link.sealing, sealed_ms=link.created_ms)
-        case SetRolesLink():
+        case _:  # SetRolesLink, the last of the types
             after[link.device] = replace(after[link.device], roles=link.roles)
     return after
 

@@ -245,7 +245,7 @@ def _split(frame: Frame) -> tuple[dict[str, JSON], bytes]:
             return {"ref": frame.ref, "op": frame.op}, dumps(frame.args)
         case Answer():
             return {"ref": frame.ref}, dumps(frame.value)
-        case Notice():
+        case _:  # Notice, the last of the types
             return {"kind": frame.kind}, dumps(frame.data)
 
 
