@@ -107,24 +107,31 @@ def kind_of(mode: int) -> Kind | None:
 
 def stamp_of(found: os.stat_result) -> Stamp:
     """Return the part of a stat result by which a later change is noticed."""
-    return Stamp(found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    # File systems let a directory's size grow and shrink on their own.
+    size_bytes = 0 if stat.S_ISDIR(found.st_mode) else found.st_size
+    return Stamp(found.st_ino, found.st_mode, size_bytes, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def move(dir_fd: int, old: str, new: str) -> None:
+def move(dir_fd: int, old: str, new: str, *, flags: bool = True) -> None:
     """Rename within one directory, never replacing anything.
+
+    Some network file systems know no flags. `flags=False` is the way for them: look first, then rename, with
+    a window in between.
 
     Raises:
         FileExistsError: when the new name is taken; nothing has changed then.
     """
-    try:
-        _renameat2(dir_fd, old, new, _NOREPLACE)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
-        # Some network file systems know no flags. The window between look and rename is theirs.
-        if look(dir_fd, new) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from error
-        os.rename(old, new, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    if flags:
+        try:
+            _renameat2(dir_fd, old, new, _NOREPLACE)
+        except OSError as error:
+            if not cannot_exchange(error):
+                raise
+        else:
+            return
+    if look(dir_fd, new) is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+    os.rename(old, new, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
 
 
 def exchange(dir_fd: int, one: str, other: str) -> None:
@@ -137,7 +144,7 @@ def exchange(dir_fd: int, one: str, other: str) -> None:
 
 
 def cannot_exchange(error: OSError) -> bool:
-    """Say whether an error means that this file system has no exchange at all."""
+    """Say whether an error means that this file system does not know the flag it was asked for."""
     return error.errno in _UNSUPPORTED
 
 

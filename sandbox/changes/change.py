@@ -98,7 +98,7 @@ class Change:
 
     `path` is absolute. `kind` is what stands there afterwards, for a delete what stood there. Modes are
     permission bits. `size_bytes` and `sha256` (hex) are of the new content, for a delete of the old one;
-    `old_sha256` is of the content that a modify replaces. `target` is a symbolic link's target or the new
+    `old_sha256` is of what a modify replaces, for a symbolic link of its text. `target` is a symbolic link's target or the new
     path of a rename. `before` is what stood at `path` when the changeset was collected.
     """
 

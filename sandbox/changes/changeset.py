@@ -4,17 +4,15 @@ The order matters. What changed is found first, then drift; links are judged onc
 applied, and renames are paired from what is left. The digest comes last and covers all of it.
 """
 
-import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 
-from sandbox.changes.beneath import open_root
 from sandbox.changes.change import Changeset, Kind, LeftBehind, Op, Reason, changeset
-from sandbox.changes.judgement import printable
-from sandbox.changes.links import outward
-from sandbox.changes.renames import with_renames
-from sandbox.changes.survey import Findings, survey
-from sandbox.changes.tally import Tally
+from sandbox.changes.sources import opened
+from sandbox.changes.survey.judgement import printable
+from sandbox.changes.survey.links import outward
+from sandbox.changes.survey.renames import with_renames
+from sandbox.changes.survey.tally import Tally
+from sandbox.changes.survey.walk import Findings, survey
 from sandbox.errors import ChangesetError
 from sandbox.job import Layer
 
@@ -37,48 +35,27 @@ def collect(
     """
     bounds = tally or Tally()
     total = Findings()
-    for layer in layers:
-        with _opened(layer) as (upper_fd, lower_fd):
-            found = survey(layer, upper_fd, lower_fd, frozenset(include), bounds)
+    with opened(layers) as sources:
+        for layer, source in zip(layers, sources.layers, strict=True):
+            try:
+                found = survey(layer, source, frozenset(include), bounds)
+            except OSError as error:
+                detail = f"what the run wrote to {layer.lower} cannot be read: {error}"
+                raise ChangesetError("layer_unreadable", detail) from error
             bounds.check()
-            _without_outward_links(found, layer.lower.rstrip("/"), lower_fd)
-        total.changes += with_renames(found.changes)
-        total.left += found.left
-        total.drift += found.drift
+            _without_outward_links(found, source.top, source.lower_fd)
+            total.changes += with_renames(found.changes)
+            total.left += found.left
+            total.drift += found.drift
     return changeset(total.changes, total.left, total.drift)
-
-
-@contextmanager
-def _opened(layer: Layer) -> Iterator[tuple[int, int]]:
-    """Yield the upper and the lower directory of a layer, open."""
-    upper = os.path.join(os.path.realpath(layer.upper.parent), layer.upper.name)
-    try:
-        with (
-            _closing(open_root(layer.lower, layer.grant.identity)) as lower_fd,
-            _closing(open_root(upper)) as upper_fd,
-        ):
-            yield upper_fd, lower_fd
-    except OSError as error:
-        detail = f"what the run wrote to {layer.lower} cannot be read: {error}"
-        raise ChangesetError("layer_unreadable", detail) from error
-
-
-@contextmanager
-def _closing(fd: int) -> Iterator[int]:
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _without_outward_links(found: Findings, top: str, lower_fd: int) -> None:
     """Move the links that would lead out of the grant to what stays behind."""
     start = len(top) + 1
-    links = {change.path[start:]: change.target or "" for change in found.changes if change.op is Op.SYMLINK}
+    links = {one.path[start:]: one.target or "" for one in found.changes if one.op is Op.SYMLINK}
     gone = frozenset(
-        change.path[start:]
-        for change in found.changes
-        if change.op is Op.DELETE or change.kind is not Kind.SYMLINK
+        one.path[start:] for one in found.changes if one.op is Op.DELETE or one.kind is not Kind.SYMLINK
     )
     refused = {f"{top}/{path}" for path in outward(links, gone, lower_fd)}
     found.left += [LeftBehind(printable(path), Reason.OUTSIDE_LINK) for path in refused]

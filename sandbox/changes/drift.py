@@ -4,6 +4,9 @@ A snapshot with digests of a large tree would delay every start. The kernel keep
 ctime moves forward at every change of content, mode, name or owner, and no ordinary program can set it back.
 So one file is touched on the grant's file system at the start, and a path of the lower layer whose ctime is
 not before that file's was changed since. Equal counts as changed: clocks of file systems tick slowly.
+
+What no longer stands there has no ctime. A path that somebody deleted and the run changed comes out as newly
+created, and is reviewed as such; a deleted directory is noticed by the overlay's own mark.
 """
 
 import os

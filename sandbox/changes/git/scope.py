@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from sandbox.changes.git_index import Tracked, tracked
-from sandbox.changes.ignore_rules import Pattern, parse
+from sandbox.changes.git.index import Tracked, tracked
+from sandbox.changes.git.rules import Pattern, parse
 
 _MAX_RULES_BYTES = 4 * 1024 * 1024
 

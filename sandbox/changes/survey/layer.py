@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass
 
 from sandbox.changes.beneath import look, open_directory
-from sandbox.changes.ignored import Scope
+from sandbox.changes.git.scope import Scope
 from sandbox.changes.protected import is_repository
 
 _OPAQUE = "user.overlay.opaque"

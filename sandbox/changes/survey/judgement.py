@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sandbox.changes.beneath import kind_of
 from sandbox.changes.change import Kind, Reason
-from sandbox.changes.layer import Directory
 from sandbox.changes.protected import refusal, staying
+from sandbox.changes.survey.layer import Directory
 
 _MAX_DEPTH = 100  # two descriptors are open per level while walking
 _MAX_PATH_BYTES = 4000  # PATH_MAX is 4096: what lies deeper cannot be named by ordinary programs

@@ -10,17 +10,19 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from sandbox.changes.beneath import kind_of, open_file, stamp_of
 from sandbox.changes.change import Change, Kind, LeftBehind, Op, Reason
 from sandbox.changes.content import Content, attributes_name_filter, read_content
 from sandbox.changes.drift import drifted
-from sandbox.changes.ignored import scope_of
-from sandbox.changes.judgement import Judgement, decodable, printable
-from sandbox.changes.layer import Directory, entries, is_whiteout, was_copied_up
+from sandbox.changes.git.scope import scope_of
 from sandbox.changes.protected import fold, name_flags
-from sandbox.changes.tally import Tally
+from sandbox.changes.sources import Source
+from sandbox.changes.survey.judgement import Judgement, decodable, printable
+from sandbox.changes.survey.layer import Directory, entries, is_whiteout, was_copied_up
+from sandbox.changes.survey.tally import Tally
 from sandbox.job import Layer
 
 _PERMISSIONS = 0o777
@@ -35,18 +37,20 @@ class Findings:
     drift: list[str] = field(default_factory=list)
 
 
-def survey(layer: Layer, upper_fd: int, lower_fd: int, include: frozenset[str], tally: Tally) -> Findings:
+def survey(layer: Layer, source: Source, include: frozenset[str], tally: Tally) -> Findings:
     """Walk a layer and return what was found in it.
 
     Args:
-        layer: The frozen layer; its two directories are open already.
-        upper_fd: What the run wrote.
-        lower_fd: The grant, compared with the identity that was granted.
+        layer: The frozen layer.
+        source: Its two directories, open.
         include: Absolute paths that the human takes although they would stay behind.
         tally: Counts paths and bytes over all layers, and says when to stop reading contents.
+
+    Raises:
+        OSError: when the upper layer cannot be read.
     """
-    walk = _Walk(Judgement(layer.lower.rstrip("/"), include), layer.marker_ctime_ns, tally)
-    top = Directory("", 0, scope_of(Path(layer.lower)), upper_fd, lower_fd, opaque=False)
+    walk = _Walk(Judgement(source.top, include), layer.marker_ctime_ns, tally)
+    top = Directory("", 0, scope_of(Path(source.top)), source.upper_fd, source.lower_fd, opaque=False)
     if top.is_repository():
         walk.leave("", Reason.REPOSITORY)
     else:
@@ -147,7 +151,8 @@ class _Walk:
         new_mode = found.st_mode & _PERMISSIONS
         if old is None:
             if lower is None and was_copied_up(_present(below.upper_fd)):
-                self._drift(below.path)  # there was a lower directory to copy
+                # There was a lower directory to copy. Of a file the mark says less: it moves along with it.
+                self._drift(below.path)
             self._add(Op.MKDIR, below.path, Kind.DIRECTORY, found, None)
         elif new_mode != old.st_mode & _PERMISSIONS:
             self._add(Op.MODE, below.path, Kind.DIRECTORY, found, old)
@@ -161,8 +166,12 @@ class _Walk:
         text = os.readlink(name, dir_fd=here.upper_fd)
         if not decodable(text):
             self.leave(here.below(name), Reason.UNDECODABLE)
-        elif old is None or self._lower_text(here, name) != text:
-            self._add(Op.SYMLINK, here.below(name), Kind.SYMLINK, found, old, target=text)
+            return
+        old_text = None if old is None else self._lower_text(here, name)
+        if text != old_text:
+            old_sha256 = None if old_text is None else sha256(os.fsencode(old_text)).hexdigest()
+            path = here.below(name)
+            self._add(Op.SYMLINK, path, Kind.SYMLINK, found, old, target=text, old_sha256=old_sha256)
 
     def _file(self, here: Directory, name: str, found: os.stat_result, old: os.stat_result | None) -> None:
         """Take in a file: created, modified, only its mode changed, or not changed after all."""
@@ -172,8 +181,6 @@ class _Walk:
             if fold(name) == ".gitattributes" and attributes_name_filter(fd):
                 self.leave(path, Reason.GIT_FILTER)
                 return
-            if old is None and was_copied_up(fd) and here.lower(name) is None:
-                self._drift(path)  # there was a lower file to copy
             if old is None or old.st_size != found.st_size:
                 self._count(here.path, max(found.st_size, 0 if old is None else old.st_size))
             new = self._content(fd, found)
