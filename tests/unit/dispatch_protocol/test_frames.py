@@ -109,7 +109,7 @@ class TestBounds:
                 decode_frame(raw(kind, head, tail))
 
     def test_a_hello_holds_nothing_more(self):
-            kind, head, tail = parts(FRAMES[2])
+        kind, head, tail = parts(FRAMES[2])
         with pytest.raises(MalformedError, match="unknown fields"):
             decode_frame(raw(kind, head, dumps({**json.loads(tail), "more": 1})))
 
