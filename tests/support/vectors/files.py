@@ -1,0 +1,62 @@
+"""The vector files by name, each with what rebuilds it."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from dispatch_protocol.encoding import JSON
+from tests.support.vectors import primitives, world
+from tests.support.vectors.cases import Case, write_identity, write_machine
+from tests.support.vectors.introductions import introduced, not_introduced
+from tests.support.vectors.opened import opened
+from tests.support.vectors.refused_bytes import refused_bytes
+from tests.support.vectors.refused_words import refused_words
+
+DIRECTORY: Final = Path(__file__).resolve().parents[2] / "vectors"
+
+
+def opening_vectors(about: str, cases: Iterable[Case]) -> dict[str, JSON]:
+    """Return cases for the opening list together with the people and devices that they speak of."""
+    return {
+        "about": f"{about} Envelopes are base64url; ids, keys and digests are hex; times are ms since 1970.",
+        "invitation": world.INVITATION.to_json(),
+        "identities": [write_identity(identity) for identity in world.IDENTITIES],
+        "devices": [write_machine(machine) for machine in world.MACHINES],
+        "cases": [case.write() for case in cases],
+    }
+
+
+def valid_envelopes() -> dict[str, JSON]:
+    """Return every envelope that opens."""
+    about = "Envelopes that open. `made_from` is what sealing was given; `standing` is what the opener knows."
+    return opening_vectors(about, [*opened(), *introduced()])
+
+
+def refused_envelopes() -> dict[str, JSON]:
+    """Return every envelope that does not."""
+    about = "Envelopes that are refused, with the step of the opening list and its code. Wrong in one respect each."
+    return opening_vectors(about, [*refused_bytes(), *refused_words(), *not_introduced()])
+
+
+FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
+    "encoding.json": primitives.encoding_vectors,
+    "envelopes.json": valid_envelopes,
+    "hkdf.json": primitives.hkdf_vectors,
+    "hpke.json": primitives.hpke_vectors,
+    "ids.json": primitives.id_vectors,
+    "padme.json": primitives.padme_vectors,
+    "pae.json": primitives.pae_vectors,
+    "refusals.json": refused_envelopes,
+    "signatures.json": primitives.signature_vectors,
+}
+
+
+def render(name: str) -> bytes:
+    """Return the bytes of one vector file as it is rebuilt now."""
+    return (json.dumps(FILES[name](), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def load(name: str) -> dict[str, JSON]:
+    """Read a vector file as it stands."""
+    return json.loads((DIRECTORY / name).read_text(encoding="utf-8"))

@@ -1,0 +1,192 @@
+"""Envelopes that open: every class, one and several devices, and the edges of what is still allowed."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.grant import PROFILES, GrantDocument, Version
+from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.lifecycle import Outcome
+from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.follow_on import Ack, Cancel, Message
+from dispatch_protocol.messages.head import Head
+from dispatch_protocol.messages.registry import Message as AnyMessage
+from dispatch_protocol.messages.registry import kind_of
+from dispatch_protocol.payloads import class_of
+from dispatch_protocol.scopes import Returns
+from dispatch_protocol.seal import seal
+from dispatch_protocol.unseal import EdgeStatus, Standing
+from tests.support.vectors import world
+from tests.support.vectors.cases import Case, alice_knows, bob_knows, edge
+from tests.support.vectors.fixed import fixed
+from tests.support.vectors.forge import Recipient, signed_by
+from tests.support.vectors.world import (
+    ALICE,
+    ALICE_LAPTOP,
+    BOB,
+    BOB_DESKTOP,
+    BOB_LAPTOP,
+    HOUR_MS,
+    NOW_MS,
+    Machine,
+)
+
+TO_ALICE = (ALICE_LAPTOP.recipient,)
+TO_BOB = tuple(machine.recipient for machine in (BOB_LAPTOP, BOB_DESKTOP, world.BOB_PHONE))
+
+
+def _seal(
+    label: str,
+    message: AnyMessage,
+    sender: Machine,
+    recipients: Sequence[Recipient],
+    *,
+    machine: Machine,
+    standing: Standing,
+) -> Case:
+    """Make a case as every daemon makes an envelope, and keep what it was made from."""
+    signed, head = signed_by(sender, message), message.head
+    content_key = fixed(f"{label} content key")
+    ephemerals = [fixed(f"{label} ephemeral {index}") for index in range(len(recipients))]
+    envelope = seal(
+        signed,
+        klass=class_of(kind_of(message)),
+        re=head.re,
+        from_device=head.sender.device,
+        to_genesis=head.recipient.identity,
+        edge=head.edge,
+        created_ms=head.created_ms,
+        expires_ms=head.expires_ms,
+        recipients=recipients,
+        content_key=content_key,
+        ephemerals=ephemerals,
+    )
+    made_from: dict[str, JSON] = {
+        "payload_type": signed.payload_type,
+        "body": signed.body.decode(),
+        "digest": signed.digest.hex,
+        "signer": sender.name,
+        "recipients": [{"device": device.hex, "sealing": public.hex} for device, public in recipients],
+        "content_key": content_key.hex(),
+        "ephemerals": [ephemeral.hex() for ephemeral in ephemerals],
+    }
+    return Case(name=label, envelope=envelope, machine=machine, standing=standing, made_from=made_from)
+
+
+def _tasks() -> list[Case]:
+    """Tasks from Alice to Bob, and to herself."""
+
+    def from_alice(
+        label: str,
+        *,
+        recipients: Sequence[Recipient] = TO_BOB,
+        machine: Machine = BOB_LAPTOP,
+        recipient_head: Digest | None = None,
+        **changes: object,
+    ) -> Case:
+        head = world.head(
+            label, ALICE, ALICE_LAPTOP, BOB, recipient_head=recipient_head, expires_ms=NOW_MS + HOUR_MS
+        )
+        message = world.task(label, head)
+        return _seal(label, message, ALICE_LAPTOP, recipients, machine=machine, standing=bob_knows(**changes))
+
+    old_laptop = (BOB_LAPTOP.device, BOB_LAPTOP.sealing[1].public)
+    to_self = world.head("a task to oneself", ALICE, ALICE_LAPTOP, ALICE, edge=EdgeId.SELF)
+    return [
+        from_alice("a task for one device", recipients=TO_BOB[:1]),
+        from_alice("a task for three devices, opened by the first"),
+        from_alice("a task for three devices, opened by another", machine=BOB_DESKTOP),
+        from_alice(
+            "a task sealed to the key before a rotation",
+            recipients=[old_laptop],
+            recipient_head=world.BOB_BEFORE_ROTATION,
+        ),
+        from_alice("a task at the end of its grace", now_ms=NOW_MS + HOUR_MS + 120_000),
+        from_alice("a task in the last millisecond of its edge", edge=edge(expires_ms=NOW_MS + 1_001)),
+        _seal(
+            "a task to oneself",
+            world.task("a task to oneself", to_self),
+            ALICE_LAPTOP,
+            TO_ALICE,
+            machine=ALICE_LAPTOP,
+            standing=alice_knows(peer=ALICE.chain, edge=None),
+        ),
+    ]
+
+
+DISPATCH = Digest(fixed("some dispatch"))
+RUN, THREAD = UUID(bytes=fixed("run", 16)), UUID(bytes=fixed("thread", 16))
+REVOKED = edge(status=EdgeStatus.REVOKED)
+
+
+def _to_alice(name: str, message: AnyMessage, standing: Standing | None = None) -> Case:
+    """Send what Bob says to Alice's laptop."""
+    standing = standing or alice_knows()
+    return _seal(name, message, BOB_LAPTOP, TO_ALICE, machine=ALICE_LAPTOP, standing=standing)
+
+
+def _to_bob(name: str, message: AnyMessage, standing: Standing | None = None) -> Case:
+    """Send what Alice says to Bob's laptop."""
+    standing = standing or bob_knows()
+    return _seal(name, message, ALICE_LAPTOP, TO_BOB[:1], machine=BOB_LAPTOP, standing=standing)
+
+
+def _back(label: str) -> Head:
+    return world.head(label, BOB, BOB_LAPTOP, ALICE, re=DISPATCH)
+
+
+def _forth(label: str) -> Head:
+    return world.head(label, ALICE, ALICE_LAPTOP, BOB, re=DISPATCH)
+
+
+def _answers() -> list[Case]:
+    """What the recipient says: it passes on an edge that is over, too."""
+    first = {"seq": 1, "prev": Digest.ZERO}
+    result = Result(
+        head=_back("result"),
+        **first,
+        run_id=RUN,
+        outcome=Outcome.SUCCESS,
+        summary="Es fehlt das Datum.",
+        returns=Returns.RESULT,
+        agent="steps",
+        started_ms=NOW_MS - 2_000,
+        ended_ms=NOW_MS - 1_000,
+    )
+    accepted = Decision(
+        head=_back("accepted"), **first, decision=Verdict.ACCEPTED, mode=Mode.MANUAL, run_id=RUN
+    )
+    declined = Decision(head=_back("declined"), **first, decision=Verdict.DECLINED, reason="Not today.")
+    delivered = Receipt(head=_back("delivered"), **first, type=ReceiptType.DELIVERED)
+    return [
+        _to_alice("a decision to accept", accepted),
+        _to_alice("a decision to decline, of the same size", declined),
+        _to_alice("a receipt on a revoked edge", delivered, alice_knows(edge=REVOKED)),
+        _to_alice("a result", result),
+        _to_alice(
+            "a message from the recipient", Message(head=_back("answer"), thread=THREAD, text="On my way.")
+        ),
+    ]
+
+
+def _follow_ons() -> list[Case]:
+    """What the author says after the task, and a grant, which comes while its edge is still pending."""
+    grant = GrantDocument(
+        head=world.head("a grant", BOB, BOB_LAPTOP, ALICE),
+        version=Version(1, BOB_LAPTOP.device),
+        scopes=PROFILES["read-only"],
+    )
+    pending = alice_knows(edge=edge(status=EdgeStatus.PENDING))
+    return [
+        _to_bob("a cancel on a revoked edge", Cancel(head=_forth("cancel")), bob_knows(edge=REVOKED)),
+        _to_bob("an acknowledgement", Ack(head=_forth("ack"), device=BOB_LAPTOP.device, seq=3)),
+        _to_bob(
+            "a message from the author", Message(head=_forth("message"), thread=THREAD, text="Please hurry.")
+        ),
+        _to_alice("a grant while its edge is pending", grant, pending),
+    ]
+
+
+def opened() -> list[Case]:
+    """Return every envelope that opens."""
+    return [*_tasks(), *_answers(), *_follow_ons()]
