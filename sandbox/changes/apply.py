@@ -26,10 +26,13 @@ from sandbox.changes.applying.steps import aside_of, do, undo
 from sandbox.changes.applying.trees import ours
 from sandbox.changes.beneath import open_root
 from sandbox.changes.change import Changeset
+from sandbox.changes.discard import discard
 from sandbox.changes.outcome import ApplyOutcome, ApplyStatus, Clash, Conflict
 from sandbox.changes.sources import opened
 from sandbox.errors import ChangesetError
 from sandbox.job import Layer
+
+__all__ = ["ApplyOutcome", "ApplyStatus", "Clash", "Conflict", "apply", "discard", "recover"]
 
 
 def apply(

@@ -6,15 +6,17 @@ applied, and renames are paired from what is left. The digest comes last and cov
 
 from collections.abc import Collection, Iterable, Sequence
 
-from sandbox.changes.change import Changeset, Kind, LeftBehind, Op, Reason, changeset
+from sandbox.changes.change import Change, Changeset, Kind, LeftBehind, Op, Reason, changeset
 from sandbox.changes.sources import opened
 from sandbox.changes.survey.judgement import printable
 from sandbox.changes.survey.links import outward
 from sandbox.changes.survey.renames import with_renames
-from sandbox.changes.survey.tally import Tally
+from sandbox.changes.survey.tally import ChangesetTooLargeError, Tally
 from sandbox.changes.survey.walk import Findings, survey
 from sandbox.errors import ChangesetError
 from sandbox.job import Layer
+
+__all__ = ["Change", "Changeset", "ChangesetTooLargeError", "LeftBehind", "collect"]
 
 
 def collect(

@@ -1,4 +1,4 @@
-"""Throwing a run's state away: the copy-on-write layers, and what overlayfs needed for them."""
+"""Throwing away what a run wrote: its copy-on-write layers, and what overlayfs needed for them."""
 
 import os
 from pathlib import Path
@@ -8,20 +8,28 @@ from sandbox.changes.applying.removal import remove_tree
 from sandbox.changes.beneath import open_root
 from sandbox.errors import ChangesetError
 
+# The directories of a run's state that hold what the run wrote. Its artifacts and the journal of its apply,
+# with the originals that an undo needs, stand beside them and stay.
+_LAYERS = ("upper", "work", "merged", "copy", "outbox")
+
 
 def discard(state_dir: Path) -> None:
-    """Remove a run's state directory with everything in it; one that is gone already is fine.
+    """Remove the layers below a run's state directory, whatever modes and depths the run gave them.
+
+    Artifacts and the apply's journal stay. Calling it again is fine, and so is a directory that is not there.
 
     Raises:
         ChangesetError: `discard_failed` when something could not be removed, such as a layer still mounted.
     """
     try:
-        parent_fd = open_root(os.path.realpath(state_dir.parent))
+        state_fd = open_root(os.path.realpath(state_dir))
     except FileNotFoundError:
         return
+    disk = Disk()
     try:
-        remove_tree(parent_fd, state_dir.name, Disk())
+        for name in _LAYERS:
+            remove_tree(state_fd, name, disk)
     except OSError as error:
-        raise ChangesetError("discard_failed", f"{state_dir} could not be removed: {error}") from error
+        raise ChangesetError("discard_failed", f"{state_dir} could not be cleared: {error}") from error
     finally:
-        os.close(parent_fd)
+        os.close(state_fd)

@@ -156,10 +156,16 @@ def _copy(source_fd: int, fd: int) -> str:
 
 
 def _keep_ownership(old_fd: int, new_fd: int) -> None:
-    """Give a file the owner, the access list and the user attributes of the one it will replace."""
+    """Give a file the owner, the access list and the user attributes of the one it will replace.
+
+    As far as an ordinary user may: a file of somebody else becomes one's own, as with every editor that saves
+    by renaming. The changeset has flagged it.
+    """
     old, new = os.fstat(old_fd), os.fstat(new_fd)
     if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
-        os.fchown(new_fd, old.st_uid, old.st_gid)
+        with suppress(PermissionError):
+            os.fchown(new_fd, -1, old.st_gid)
+            os.fchown(new_fd, old.st_uid, -1)
     with suppress(OSError):  # a file system without attributes has none to keep
         for name in os.listxattr(old_fd):
             if name.startswith(_KEPT_ATTRIBUTES) and not name.startswith(_OVERLAY_ATTRIBUTES):

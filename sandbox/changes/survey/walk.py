@@ -309,6 +309,8 @@ def _flags(
             flags.add("program")
     if kind is Kind.FILE and old is not None and old.st_nlink > 1:
         flags.add("hard_link")  # the other names of the old file keep its old content
+    if op is not Op.DELETE and old is not None and os.geteuid() not in {0, old.st_uid}:
+        flags.add("new_owner")  # what replaces somebody else's file is one's own
     return tuple(sorted(flags))
 
 
