@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
 from dispatch_daemon.adapters.keychain import Keychain, KeychainError, find_keychain
+from dispatch_daemon.adapters.settings import KeyBackend
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.keys import DeviceId, Genesis, RecoveryKey, SealingKey, SigningKey
@@ -21,8 +22,6 @@ from dispatch_protocol.keys import DeviceId, Genesis, RecoveryKey, SealingKey, S
 KEYS_NAME: Final = "keys.json"
 DEVICE_NAME: Final = "device"
 FILE_MAX_BYTES: Final = 16 * 1024
-
-Backend = Literal["auto", "keyring", "file"]
 
 
 class KeystoreError(HomeError):
@@ -115,7 +114,9 @@ class Keystore:
         return _recorded_device(self._home) or self._shelf.held()
 
 
-def open_keystore(home: Path, backend: Backend, *, find: Callable[[], Keychain] = find_keychain) -> Keystore:
+def open_keystore(
+    home: Path, backend: KeyBackend, *, find: Callable[[], Keychain] = find_keychain
+) -> Keystore:
     """Choose where the keys of `home` are or will be.
 
     `auto` stays where the keys are; for a new home it takes the keychain, and the file if there is none that works.

@@ -7,12 +7,16 @@ The lock file itself is never removed: a second process that locked a removed fi
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from dispatch_daemon.adapters.home import HomeError
 
 LOCK_NAME = "daemon.lock"
 PID_NAME = "daemon.pid"
+LOOKERS = 10
+LOOK_S = 0.02
+_HELD = frozenset({errno.EAGAIN, errno.EACCES})
 
 
 class HomeBusyError(HomeError):
@@ -49,10 +53,10 @@ class HomeLock:
                 "home_unusable", f"{path} cannot be opened: {error.strerror or error}."
             ) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except OSError as error:
             os.close(descriptor)
-            if error.errno in {errno.EAGAIN, errno.EACCES}:
+            if error.errno in _HELD:
                 raise HomeBusyError(home, recorded_pid(home)) from error
             raise HomeError(
                 "home_unusable",
@@ -69,6 +73,19 @@ class HomeLock:
         (self._home / PID_NAME).unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
+
+
+def _lock(descriptor: int) -> None:
+    """Lock at once or soon: a client that asks whether a daemon lives holds the lock for the instant it looks."""
+    for attempt in reversed(range(LOOKERS)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in _HELD or attempt == 0:
+                raise
+            time.sleep(LOOK_S)
+        else:
+            return
 
 
 def recorded_pid(home: Path) -> int | None:

@@ -3,18 +3,21 @@
 The first source that names a value wins, and the origin is kept, because "why does it use that broker?" is asked
 more often than any other question. An unknown key is an error with a sentence: a misspelt setting that is silently
 ignored is a setting that somebody believes in. Secrets are no settings; they live in the keystore.
+
+Checked by hand and not by pydantic: eight values are read once, at a start that somebody waits for, in a process that
+then idles for days.
 """
 
 import difflib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args
 
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
@@ -24,6 +27,7 @@ from dispatch_protocol.errors import LocalError, MalformedError
 CONFIG_NAME: Final = "config.json"
 CONFIG_MAX_BYTES: Final = 64 * 1024
 DEFAULT_LOCAL_PORT: Final = 8001
+NAME_CHARS: Final = 64
 
 # Written by the daemon for others to find its door; a person does not set them by flag or environment.
 RECORDED: Final = frozenset({"socket", "door"})
@@ -38,6 +42,10 @@ class Origin(StrEnum):
     DEFAULT = "default"
 
 
+KeyBackend = Literal["auto", "keyring", "file"]
+ApprovalUi = Literal["picker", "form", "local"]
+
+
 class SettingsError(HomeError):
     """A setting cannot be used; the detail names the setting, its origin and what it should be."""
 
@@ -46,38 +54,28 @@ class SettingsError(HomeError):
         super().__init__("config_invalid", detail, hint=hint)
 
 
-def _broker_url(text: str) -> str:
-    """Accept a broker's address as people type it."""
-    try:
-        return repair(text)
-    except LocalError as error:
-        raise ValueError(error.detail) from error
-
-
-def _device_name() -> str:
+def _own_name() -> str:
     """Return the machine's own short name, which people recognise."""
-    return platform.node().split(".")[0][:64] or "this device"
+    return platform.node().split(".")[0][:NAME_CHARS] or "this device"
 
 
-class Settings(BaseModel):
-    """Every setting with its value; `origin` says where a value came from."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its value; `origin` says where a value came from. `local_port` 0 takes any free one."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    broker: Annotated[str, AfterValidator(_broker_url)] | None = None
-    local_port: int = Field(default=DEFAULT_LOCAL_PORT, ge=0, le=65_535)
-    key_backend: Literal["auto", "keyring", "file"] = "auto"
-    approval_ui: Literal["picker", "form", "local"] = "picker"
-    device_name: str = Field(default_factory=_device_name, min_length=1, max_length=64)
-    ca_bundle: str | None = Field(default=None, min_length=1)
+    broker: str | None = None
+    local_port: int = DEFAULT_LOCAL_PORT
+    key_backend: KeyBackend = "auto"
+    approval_ui: ApprovalUi = "picker"
+    device_name: str = field(default_factory=_own_name)
+    ca_bundle: str | None = None
     socket: str | None = None
     door: str | None = None
-
-    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     def origin(self, name: str) -> Origin:
         """Say where the value of a setting came from."""
-        return self._origins.get(name, Origin.DEFAULT)
+        return self.origins.get(name, Origin.DEFAULT)
 
 
 def load_settings(home: Path, *, flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -95,9 +93,7 @@ def load_settings(home: Path, *, flags: Mapping[str, object], environ: Mapping[s
     for origin, layer in layers:
         values |= layer
         origins |= dict.fromkeys(layer, origin)
-    settings = _checked(values, origins)
-    settings._origins.update(origins)  # noqa: SLF001 - our own class; the model is frozen for everybody else
-    return settings
+    return Settings(**_checked(values, origins), origins=MappingProxyType(origins))
 
 
 def read_config(home: Path) -> dict[str, JSON]:
@@ -138,34 +134,93 @@ def write_config(home: Path, changes: Mapping[str, JSON]) -> None:
     write_private(home / CONFIG_NAME, f"{text}\n".encode())
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """Collect `DISPATCH_<NAME>`; an empty variable counts as unset."""
-    found: dict[str, object] = {}
-    for name, field in Settings.model_fields.items():
-        text = environ.get(variable(name), "")
-        if name in RECORDED or not text:
-            continue
-        found[name] = int(text) if field.annotation is int and text.isascii() and text.isdigit() else text
-    return found
-
-
 def variable(name: str) -> str:
     """Name the environment variable of a setting."""
     return f"DISPATCH_{name.upper()}"
 
 
-def _checked(values: Mapping[str, Any], origins: Mapping[str, Origin]) -> Settings:
-    """Validate merged values and turn the first complaint into a sentence with an origin."""
+def home_from(environ: Mapping[str, str]) -> Path:
+    """Name the home: `DISPATCH_HOME`, else `~/.dispatch`."""
+    return Path(environ.get("DISPATCH_HOME") or os.path.join("~", ".dispatch")).expanduser()
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """Collect `DISPATCH_<NAME>`; an empty variable counts as unset."""
+    found: dict[str, object] = {}
+    for name in _CHECKS:
+        text = environ.get(variable(name), "")
+        if text and name not in RECORDED:
+            is_number = name == "local_port" and text.isascii() and text.isdigit()
+            found[name] = int(text) if is_number else text
+    return found
+
+
+def _checked(values: Mapping[str, object], origins: Mapping[str, Origin]) -> dict[str, Any]:
+    """Check every value, and turn a complaint into a sentence with an origin."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        _refuse_unknown(name, "to load")
+        try:
+            found[name] = _CHECKS[name](value)
+        except ValueError as error:
+            raise SettingsError(
+                f"{name} (from {_source(name, origins[name])}) {error}.",
+                hint=f"dispatch config get {name} --show-origin",
+            ) from error
+    return found
+
+
+def _broker(value: object) -> str:
+    """Accept a broker's address as people type it."""
     try:
-        return Settings(**values)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
-        origin = origins.get(name, Origin.DEFAULT)
-        raise SettingsError(
-            f"{name} (from {_source(name, origin)}): {first['msg'].removeprefix('Value error, ')}.",
-            hint=f"dispatch config get {name} --show-origin",
-        ) from error
+        return repair(_text(value))
+    except LocalError as error:
+        raise ValueError(f"is no address: {error.detail}") from error
+
+
+def _port(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= 65_535:
+        raise ValueError("should be a number from 0 to 65535")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("should be text")
+    return value
+
+
+def _short(value: object) -> str:
+    text = _text(value)
+    if len(text) > NAME_CHARS or not text.isprintable():
+        raise ValueError(f"should be at most {NAME_CHARS} printable characters")
+    return text
+
+
+def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+    """Return a check that accepts some words."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in words:
+            raise ValueError(f"should be one of {', '.join(words)}")
+        return value
+
+    return check
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
+    {
+        "broker": _broker,
+        "local_port": _port,
+        "key_backend": _one_of(get_args(KeyBackend)),
+        "approval_ui": _one_of(get_args(ApprovalUi)),
+        "device_name": _short,
+        "ca_bundle": _text,
+        "socket": _text,
+        "door": _text,
+    }
+)
+NAMES: Final = tuple(_CHECKS)
 
 
 def _source(name: str, origin: Origin) -> str:
@@ -181,13 +236,8 @@ def _source(name: str, origin: Origin) -> str:
 
 def _refuse_unknown(name: str, where: str) -> None:
     """Refuse a key that is no setting, and name the one it may have been meant to be."""
-    if name in Settings.model_fields:
+    if name in _CHECKS:
         return
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    near = difflib.get_close_matches(name, _CHECKS, n=1)
     meant = f'; "{near[0]}" is the nearest one' if near else ""
     raise SettingsError(f'There is no setting "{name[:64]}" ({where}){meant}.', hint="dispatch config path")
-
-
-def home_from(environ: Mapping[str, str]) -> Path:
-    """Name the home: `DISPATCH_HOME`, else `~/.dispatch`."""
-    return Path(environ.get("DISPATCH_HOME") or os.path.join("~", ".dispatch")).expanduser()

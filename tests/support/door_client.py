@@ -9,6 +9,8 @@ from typing import Any
 
 from dispatch_daemon.adapters.loopback.server import Door
 
+TOKEN = "the-token-of-this-door-and-of-no-other-one"
+
 
 @dataclass(frozen=True)
 class Reply:

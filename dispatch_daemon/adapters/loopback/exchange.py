@@ -10,30 +10,18 @@ import logging
 import secrets
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Final, TypeVar
-from urllib.parse import parse_qsl
+from typing import Final
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 
 from dispatch_daemon.ports import JsonObject, ServiceError
 from dispatch_protocol import loopback
-from dispatch_protocol.encoding import loads
-from dispatch_protocol.errors import DispatchError, MalformedError
+from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.limits import MESSAGE_BYTES
 
 _log = logging.getLogger(__name__)
-_Model = TypeVar("_Model", bound=BaseModel)
-
-# A model's complaint -> code; every other complaint is `invalid`.
-_CODES: Final[dict[object, str]] = {
-    "string_too_long": "too_long",
-    "too_long": "too_long",
-    ("task", "too_short"): "empty_task",
-}
 
 BODY_TIMEOUT_S: Final = 10.0
-QUERY_FIELDS: Final = 16
 
 # A page of ours needs nothing from elsewhere, and an answer of ours must be of no use inside somebody else's page.
 SECURITY_HEADERS: Final = {
@@ -88,43 +76,6 @@ async def read_body(request: web.BaseRequest, *, timeout_s: float = BODY_TIMEOUT
     return b"".join(pieces)
 
 
-def parse_body(model: type[_Model], data: bytes) -> _Model:
-    """Check a body against its model; an empty one counts as an empty object.
-
-    Raises `ServiceError`: `bad_json` for what is not strict JSON, `invalid`, `too_long` or `empty_task` for what the
-    model refuses.
-    """
-    text = data or b"{}"
-    try:
-        loads(text, max_bytes=MESSAGE_BYTES)
-    except MalformedError as error:
-        raise ServiceError("bad_json", f"The body cannot be read: {error.detail}.") from None
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        raise _complaint(error) from None
-
-
-def parse_query(model: type[_Model], query: str) -> _Model:
-    """Check a query against its model; raises `ServiceError`: `bad_request`, or like `parse_body`."""
-    try:
-        pairs = parse_qsl(
-            query,
-            keep_blank_values=True,
-            strict_parsing=bool(query),
-            errors="strict",
-            max_num_fields=QUERY_FIELDS,
-        )
-    except ValueError:
-        raise ServiceError("bad_request", "The query cannot be read.") from None
-    if len(dict(pairs)) != len(pairs):
-        raise ServiceError("bad_request", "The query names something twice.")
-    try:
-        return model.model_validate(dict(pairs))
-    except ValidationError as error:
-        raise _complaint(error) from None
-
-
 def answer(value: JsonObject, *, status: int = 200, content_type: str = "application/json") -> web.Response:
     """Spell one JSON answer; text that has no UTF-8 form, as some file names, loses only those characters."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -174,15 +125,3 @@ def refusal_of(error: DispatchError) -> ServiceError:
 
 def _too_large() -> ServiceError:
     return ServiceError("body_too_large", f"A body may have {MESSAGE_BYTES} bytes.")
-
-
-def _complaint(error: ValidationError) -> ServiceError:
-    """Turn the first complaint of a model into one sentence, which never quotes what was sent: it may be a secret."""
-    complaints = error.errors(include_url=False, include_context=False, include_input=False)
-    first = complaints[0]
-    place = ".".join(str(part)[:64] for part in first["loc"]) or "body"
-    words = first["msg"].removeprefix("Value error, ")
-    more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return ServiceError(
-        _CODES.get((place, first["type"]), _CODES.get(first["type"], "invalid")), f"{place}: {words}{more}."
-    )

@@ -7,35 +7,17 @@ this user alone can read. Comparing `Host` with a prefix, or with `Origin`, woul
 
 import hmac
 import os
-import secrets
 import socket
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from dispatch_daemon.adapters.home import read_private, write_private
 from dispatch_daemon.adapters.loopback.peer import peer_uid
 from dispatch_daemon.ports import ServiceError
 from dispatch_protocol.errors import LocalError
 
 TOKEN_NAME: Final = "local.token"
-_TOKEN_CHARS: Final = range(32, 129)
-
-
-def local_token(home: Path) -> str:
-    """Return the token of the local door, made once for a home and readable by its owner alone.
-
-    A file that is too short to be a secret is replaced. Raises `HomeError` if others can read it.
-    """
-    path = home / TOKEN_NAME
-    kept = (read_private(path, max_bytes=1024) or b"").strip()
-    if len(kept) in _TOKEN_CHARS and kept.isascii():
-        return kept.decode("ascii")
-    token = secrets.token_urlsafe(32)
-    write_private(path, f"{token}\n".encode())
-    return token
 
 
 class Guard:

@@ -13,8 +13,6 @@ from dispatch_daemon.adapters.loopback.events import Watchers
 from dispatch_daemon.adapters.loopback.exchange import (
     answer,
     incident,
-    parse_body,
-    parse_query,
     problem,
     read_body,
     refusal_of,
@@ -60,7 +58,9 @@ class Handler:
         path, _, query = request.raw_path.partition("?")
         route, arguments = find_route(request.method, path)
         if route.query is not None:
-            arguments |= parse_query(route.query, query).arguments()
+            from dispatch_daemon.adapters.loopback.reading import query_arguments
+
+            arguments |= query_arguments(route.query, query)
         match route.kind:
             case Kind.HEALTH:
                 return answer({"ok": True})
@@ -75,7 +75,9 @@ class Handler:
         """Call the one method of the service that the route names."""
         if route.body is not None:
             data = await read_body(request, timeout_s=self._body_timeout_s)
-            arguments |= parse_body(route.body, data).arguments()
+            from dispatch_daemon.adapters.loopback.reading import body_arguments
+
+            arguments |= body_arguments(route.body, data)
         if route.keyed:
             arguments["idempotency_key"] = _key(request)
         value: JsonObject = await getattr(self._service, route.operation)(**arguments)

@@ -6,7 +6,9 @@ Field names are the long flags of the command line with underscores. Models are 
 does not pay for those that nobody has sent yet.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
@@ -219,3 +221,25 @@ class Watching(Asked):
     def arguments(self) -> dict[str, Any]:
         """Name the dispatch as the daemon does."""
         return {"dispatch_id": self.dispatch}
+
+
+# What a route names is found here.
+MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
+    {
+        model.__name__: model
+        for model in (
+            Accept,
+            AcceptInvitation,
+            Because,
+            Decide,
+            DeclineInvitation,
+            Invite,
+            Listing,
+            Login,
+            Nothing,
+            Revoke,
+            Send,
+            Watching,
+        )
+    }
+)

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dispatch_daemon.adapters.loopback import answers
+from dispatch_daemon.adapters.loopback.models import MODELS
 from dispatch_daemon.adapters.loopback.routes import ID_CHARS, KEY_CHARS, ROUTES, Kind, Route
 
 DISTRIBUTION: Final = "dispatch-courier"
@@ -65,8 +66,8 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {
-            "required": bool(schemas[route.body.__name__].get("required")),
-            "content": {"application/json": {"schema": {"$ref": _REF.format(model=route.body.__name__)}}},
+            "required": bool(schemas[route.body].get("required")),
+            "content": {"application/json": {"schema": {"$ref": _REF.format(model=route.body)}}},
         }
     return operation
 
@@ -80,7 +81,7 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     if route.query is not None:
         found += [
             {"name": name, "in": "query", "required": False, "schema": schema}
-            for name, schema in schemas[route.query.__name__]["properties"].items()
+            for name, schema in schemas[route.query]["properties"].items()
         ]
     if route.keyed:
         key = {"type": "string", "minLength": 1, "maxLength": KEY_CHARS}
@@ -90,7 +91,7 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _schemas() -> dict[str, Any]:
     """Collect the schemas of everything that may be asked or answered, and what those refer to."""
-    asked = [model for route in ROUTES for model in (route.body, route.query) if model is not None]
+    asked = [MODELS[name] for route in ROUTES for name in (route.body, route.query) if name is not None]
     answered: list[type[BaseModel]] = [getattr(answers, route.answer) for route in ROUTES]
     wanted: dict[type[BaseModel], None] = dict.fromkeys([*asked, *answered, answers.Problem])
     _, schema = models_json_schema([(model, "validation") for model in wanted], ref_template=_REF)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_daemon.adapters.loopback.guard import local_token
 from dispatch_daemon.adapters.loopback.server import Door
+from tests.support.door_client import TOKEN
 from tests.support.scripted_service import ScriptedService
 
 
@@ -28,7 +28,7 @@ async def open_door(home: Path, service: ScriptedService) -> AsyncIterator[Calla
     doors: list[Door] = []
 
     async def start(**settings: object) -> Door:
-        chosen = {"home": home, "port": 0, "token": local_token(home)} | settings
+        chosen = {"home": home, "port": 0, "token": TOKEN} | settings
         door = Door(service, **chosen)  # type: ignore[arg-type]
         await door.start()
         doors.append(door)

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.adapters.loopback.guard import local_token
 from dispatch_daemon.adapters.loopback.server import Door
-from tests.support.door_client import DoorClient
+from tests.support.door_client import TOKEN, DoorClient
 from tests.support.patience import eventually
 from tests.support.scripted_service import DISPATCH, LISTED, ScriptedService
 
@@ -50,7 +49,7 @@ class Stream:
 
 @asynccontextmanager
 async def watching(door: Door, home: Path, query: str = "", *, unix: bool = False) -> AsyncIterator[Stream]:
-    client = DoorClient(door, local_token(home))
+    client = DoorClient(door, TOKEN)
     reader, writer = await client.connect(unix=unix)
     writer.write(client.head("GET", f"/v1/events{query}", Connection="keep-alive").encode())
     lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -133,7 +132,7 @@ async def test_a_watcher_that_never_reads_is_cut(
     open_door: Opener, home: Path, service: ScriptedService
 ) -> None:
     door = await open_door(write_timeout_s=0.05)
-    client = DoorClient(door, local_token(home))
+    client = DoorClient(door, TOKEN)
     with socket.socket(socket.AF_UNIX) as stuck:
         stuck.setblocking(False)
         await asyncio.get_running_loop().sock_connect(stuck, door.socket)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -12,18 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_daemon.adapters.loopback.guard import local_token
 from dispatch_daemon.adapters.loopback.peer import peer_uid
 from dispatch_daemon.adapters.loopback.server import Door
 from dispatch_protocol.errors import LocalError
-from tests.support.door_client import DoorClient
+from tests.support.door_client import TOKEN, DoorClient
 from tests.support.patience import eventually
 from tests.support.scripted_service import ScriptedService
 
 
 @pytest.fixture
 def client(door: Door, home: Path) -> DoorClient:
-    return DoorClient(door, local_token(home))
+    return DoorClient(door, TOKEN)
 
 
 async def test_the_owner_with_the_token_is_let_in(
@@ -139,7 +137,7 @@ async def test_a_preflight_grants_nothing(client: DoorClient) -> None:
 async def test_without_the_token_nothing_opens(
     client: DoorClient, home: Path, service: ScriptedService, header: str | None
 ) -> None:
-    token = local_token(home)
+    token = TOKEN
     spelt = None if header is None else header.format(token=token, short=token[:-1])
     for target in ("/v1/whoami", "/health", "/v1/openapi.json", "/v1/events", "/nowhere"):
         reply = await client.ask("GET", target, Authorization=spelt)
@@ -150,7 +148,7 @@ async def test_without_the_token_nothing_opens(
 
 async def test_two_tokens_are_one_too_many(client: DoorClient, home: Path) -> None:
     raw = client.head("GET", "/v1/whoami").replace(
-        "Connection", f"Authorization: Bearer {local_token(home)}\r\nConnection"
+        "Connection", f"Authorization: Bearer {TOKEN}\r\nConnection"
     )
     reply = await client.send(raw.encode())
     assert (reply.status, reply.code) == (401, "token_wrong")
@@ -163,21 +161,6 @@ async def test_on_the_socket_the_user_suffices_and_a_wrong_token_does_not_help(c
     assert reply.status == 200
     reply = await client.ask("GET", "/v1/whoami", unix=True, Authorization="Bearer wrong")
     assert (reply.status, reply.code) == (401, "token_wrong")
-
-
-def test_the_token_is_made_once_and_kept_private(home: Path) -> None:
-    token = local_token(home)
-    assert len(token) >= 43
-    assert local_token(home) == token
-    assert stat.S_IMODE((home / "local.token").stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("weak", [b"", b"short", b"x" * 500, "é".encode() * 40])
-def test_a_token_that_is_no_secret_is_replaced(home: Path, weak: bytes) -> None:
-    (home / "local.token").write_bytes(weak)
-    (home / "local.token").chmod(0o600)
-    assert local_token(home).encode() != weak
-    assert len(local_token(home)) >= 43
 
 
 # Another user of the machine. Real ones need root to become them; without root the door is told that it is another's.
@@ -223,18 +206,18 @@ async def test_another_user_is_refused_even_with_the_token(
     exposed: Door, home: Path, service: ScriptedService, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if os.geteuid() == 0:
-        answer = await stranger(kind, exposed, local_token(home), 54_321)
+        answer = await stranger(kind, exposed, TOKEN, 54_321)
     else:
         own = os.geteuid()
         monkeypatch.setattr(os, "geteuid", lambda: own + 1)
-        answer = await stranger(kind, exposed, local_token(home), -1)
+        answer = await stranger(kind, exposed, TOKEN, -1)
     assert " 403 " in answer
     assert service.calls == []
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tcp6", "unix"])
 async def test_another_process_of_the_same_user_is_let_in(door: Door, home: Path, kind: str) -> None:
-    assert " 200 " in await stranger(kind, door, local_token(home), -1)
+    assert " 200 " in await stranger(kind, door, TOKEN, -1)
 
 
 async def test_an_end_that_nobody_owns_any_more_is_not_taken_for_root(home: Path) -> None:

@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from dispatch_daemon.adapters.home import HomeError
-from dispatch_daemon.adapters.loopback.guard import local_token
 from dispatch_daemon.adapters.loopback.server import Door, bind_tcp
 from dispatch_daemon.adapters.settings import read_config, write_config
 from dispatch_protocol import loopback
-from tests.support.door_client import DoorClient
+from tests.support.door_client import TOKEN, DoorClient
 from tests.support.patience import eventually
 from tests.support.scripted_service import ScriptedService
 
@@ -37,7 +36,7 @@ def config(home: Path) -> dict[str, object]:
 
 
 async def test_both_doors_lead_to_the_same_service(door: Door, home: Path) -> None:
-    client = DoorClient(door, local_token(home))
+    client = DoorClient(door, TOKEN)
     assert (await client.ask("GET", "/health")).value == {"ok": True}
     assert (await client.ask("GET", "/health", unix=True)).value == {"ok": True}
     assert door.url == f"http://127.0.0.1:{door.port}"
@@ -74,7 +73,7 @@ async def test_a_port_that_another_process_holds_is_left_to_it(
     assert door.port != taken
     assert f"port {taken} is taken; the door is at {door.url}" in caplog.text
     assert config(home) == {"door": door.url}
-    client = DoorClient(door, local_token(home))
+    client = DoorClient(door, TOKEN)
     assert (await client.ask("GET", "/health")).status == 200
     wrong = await client.ask("GET", "/health", Host=f"127.0.0.1:{taken}")
     assert wrong.code == "wrong_host"
@@ -153,7 +152,7 @@ async def test_closing_lets_an_answer_finish_and_takes_no_more(
     open_door: Opener, home: Path, service: ScriptedService
 ) -> None:
     door = await open_door()
-    client = DoorClient(door, local_token(home))
+    client = DoorClient(door, TOKEN)
     service.pause.clear()
     asked = asyncio.create_task(client.ask("GET", "/v1/whoami"))
     await eventually(lambda: service.calls)
@@ -174,18 +173,18 @@ def _connects(port: int) -> bool:
 
 async def test_idle_connections_do_not_hold_the_door_open(open_door: Opener, home: Path) -> None:
     door = await open_door()
-    client = DoorClient(door, local_token(home))
+    client = DoorClient(door, TOKEN)
     reader, writer = await client.connect()
     await asyncio.wait_for(door.stop(), 2)
     assert await reader.read() == b""
     writer.close()
 
 
-def test_the_description_is_not_loaded_until_somebody_asks() -> None:
+def test_an_idle_door_has_not_loaded_what_only_requests_need() -> None:
     program = (
-        "import sys, dispatch_daemon.adapters.loopback.server;"
-        "loaded = [name for name in ('answers', 'openapi') if f'dispatch_daemon.adapters.loopback.{name}' in sys.modules];"
-        "assert not loaded, loaded; assert 'keyring' not in sys.modules"
+        "import sys, dispatch_daemon.adapters.loopback.server, dispatch_daemon.adapters.settings;"
+        "unwanted = {'pydantic', 'keyring', 'rich', 'dispatch_daemon.adapters.loopback.answers'};"
+        "assert not unwanted & set(sys.modules), unwanted & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
 
@@ -195,7 +194,7 @@ def test_the_door_works_under_uvloop(home: Path) -> None:
 import asyncio, uvloop
 from pathlib import Path
 from dispatch_daemon.adapters.loopback.server import Door
-from tests.support.door_client import DoorClient
+from tests.support.door_client import TOKEN, DoorClient
 from tests.support.scripted_service import ScriptedService
 
 async def main():
