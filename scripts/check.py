@@ -32,19 +32,7 @@ class Check:
 STATIC = (
     Check("format", "every Python file is formatted", ("ruff", "format", "--check", ".")),
     Check("lint", "no lint without an explained ignore", ("ruff", "check", "--no-fix", ".")),
-    Check("types", "mypy --strict", ("mypy",)),
-    Check(
-        "types-tools",
-        "mypy --strict on scripts and architecture tests",
-        (
-            "mypy",
-            "scripts/check.py",
-            "scripts/mirror_coverage.py",
-            "scripts/doc_parts.py",
-            "tests/architecture",
-            "tests/conftest.py",
-        ),
-    ),
+    Check("types", "mypy --strict, on the packages, the scripts and the architecture tests", ("mypy",)),
     Check("imports", "the import contracts hold", ("lint-imports",)),
     Check("dependencies", "what is imported is declared, and the other way round", ("deptry", *PACKAGES)),
     Check("spelling", "no common misspelling", ("codespell",)),

@@ -18,6 +18,7 @@ EXTERNAL = re.compile(r"^(?:https?|mailto):")
 MACHINE_PLACES = re.compile(
     r"(?<![\w.])/(?:root|work|Users|home/(?!you\b|alice\b|bob\b)\w+|opt/(?:pypi|wheels))(?:/|\b)"
 )
+NAMED_PATH = re.compile(r"`((?:dispatch_\w+|sandbox|scripts|tests|docs|requirements)/[\w./-]*)`")
 NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
@@ -67,6 +68,16 @@ def test_every_link_of_every_document_resolves() -> None:
         if not EXTERNAL.match(target) and broken(document, target)
     ]
     assert dead == []
+
+
+def test_every_path_that_a_document_names_exists() -> None:
+    missing = [
+        f"{document}: {match[1]}"
+        for document in markdown()
+        for match in NAMED_PATH.finditer((ROOT / document).read_text(encoding="utf-8"))
+        if not (ROOT / match[1]).exists()
+    ]
+    assert missing == []
 
 
 def test_every_test_that_a_document_names_exists() -> None:
