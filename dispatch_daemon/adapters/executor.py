@@ -16,7 +16,8 @@ from typing import Literal, Protocol
 from dispatch_protocol.encoding import JSON
 from sandbox.agents.steps import Gate, Verdict, parse_steps, run_steps
 from sandbox.changes.apply import ApplyOutcome, apply, discard, recover
-from sandbox.changes.changeset import Changeset, collect
+from sandbox.changes.change import Changeset, explain
+from sandbox.changes.changeset import collect
 from sandbox.changes.diff import unified
 from sandbox.errors import SandboxError
 from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event
@@ -86,10 +87,14 @@ class Executor:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._runs = home / "runs"
+        self._probed: Probe | None = None
 
     async def probe(self) -> Probe:
-        """Try the wall on this machine with its real command line."""
-        return await probe()
+        """Try the wall on this machine with its real command line; a success is remembered, a failure tried again."""
+        if self._probed is None or not self._probed.can_run:
+            self._runs.mkdir(mode=0o700, exist_ok=True)
+            self._probed = await probe(self._runs)
+        return self._probed
 
     def directory(self, run_id: str) -> Path:
         return self._runs / run_id
@@ -101,7 +106,7 @@ class Executor:
             WallError: the wall could not be built, or it killed the run for a limit.
         """
         directory = self.directory(spec.run_id)
-        directory.mkdir(parents=True, mode=0o700)
+        self._runs.mkdir(mode=0o700, exist_ok=True)
         try:
             calls = parse_steps(list(spec.steps))
             async with open_box(self._policy(spec), directory, spec.run_id, forbidden=(self._home,)) as box:
@@ -131,7 +136,7 @@ class Executor:
             )
         changeset = collect(frozen.layers)
         diffs, truncated = unified(changeset, frozen.layers, _DIFF_BYTES)
-        shown = [
+        shown: list[dict[str, JSON]] = [
             {"path": diff.path, "text": diff.text, "truncated": diff.truncated, "binary": diff.binary}
             for diff in diffs
         ]
@@ -147,8 +152,11 @@ class Executor:
             changes=tuple(change_json(change) for change in changeset.entries),
             diffs=tuple(shown),
             left_behind=(
-                *({"path": path, "reason": reason} for path, reason in changeset.left_behind),
-                *({"path": path, "reason": "scratch"} for path in frozen.scratch_files),
+                *(_left(path, str(reason), explain(reason)) for path, reason in changeset.left_behind),
+                *(
+                    _left(path, "scratch", "it was written to a place that is gone")
+                    for path in frozen.scratch_files
+                ),
             ),
             artifacts=tuple(_artifacts(frozen.artifacts_dir)),
             flags=tuple(flags),
@@ -228,6 +236,11 @@ def _confinement(confinement: Confinement) -> dict[str, JSON]:
         "limits_by": confinement.limits_by,
         "warnings": list(confinement.warnings),
     }
+
+
+def _left(path: str, reason: str, words: str) -> dict[str, JSON]:
+    """Return a path whose change stays behind, with the reason as a word and in words."""
+    return {"path": path, "reason": reason, "detail": words}
 
 
 def change_json(change: object) -> dict[str, JSON]:

@@ -19,7 +19,6 @@ from dispatch_daemon.core.records import (
     Direction,
     DispatchRecord,
     EdgeRecord,
-    EdgeStatus,
     InvitationRecord,
     InvitationStatus,
     Trust,
@@ -32,6 +31,7 @@ from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Document, Signature, Signed
+from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.unseal import Opened
 
 log = logging.getLogger("dispatch.trust")

@@ -7,12 +7,13 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.core.composing import Own, Peer
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord, EdgeStatus
+from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import unb64u
 from dispatch_protocol.grant import OWN_SCOPES, GrantDocument
 from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"
 

@@ -247,7 +247,7 @@ class Conductor:
         _, effects = runs.move(self.run, RunState.APPLYING, self._clock.now_ms())
         await self._performer.perform(effects)
         outcome = await self._executor.apply(self._run_id, settlement)
-        await self.applied(outcome.status, outcome.conflicts)
+        await self.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
 
     async def applied(self, status: str, conflicts: Sequence[str]) -> None:
         """End the run by how the apply went; also called when a later life has carried it to its end."""

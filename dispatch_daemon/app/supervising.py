@@ -121,7 +121,7 @@ class Supervisor:
             conductor = self._conductor(run.run_id)
             outcome = self._executor.recover(run.run_id) if run.state is RunState.APPLYING else None
             if outcome is not None:
-                await conductor.applied(outcome.status, outcome.conflicts)
+                await conductor.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
             else:
                 await conductor.interrupted()
 

@@ -14,7 +14,6 @@ from dispatch_daemon.core.records import (
     ContactRecord,
     Direction,
     EdgeRecord,
-    EdgeStatus,
     InvitationRecord,
     InvitationStatus,
     Trust,
@@ -30,6 +29,7 @@ from dispatch_protocol.limits import INVITATION_S
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import PROFILES, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
 from dispatch_protocol.signing import Document
+from dispatch_protocol.standing import EdgeStatus
 
 
 def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> InvitationDocument:

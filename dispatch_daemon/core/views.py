@@ -15,7 +15,6 @@ from dispatch_daemon.core.records import (
     Direction,
     DispatchRecord,
     EdgeRecord,
-    EdgeStatus,
     EventRecord,
     InvitationRecord,
     RuleRecord,
@@ -30,6 +29,7 @@ from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Signed
+from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"
 

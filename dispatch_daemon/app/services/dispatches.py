@@ -16,7 +16,7 @@ from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import decisions, outgoing, rundir, views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeStatus, RunRecord
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord, RunRecord
 from dispatch_daemon.core.requests import SendRequest
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import Fields
@@ -24,6 +24,7 @@ from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, is_final
 from dispatch_protocol.messages.steps import Step
+from dispatch_protocol.standing import EdgeStatus
 
 _STEP: JsonObject = {"input": {}, "save_as": None, "allow_failure": False}
 _LIST_HINT = "dispatch inbox, or dispatch sent"

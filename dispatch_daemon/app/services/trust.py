@@ -18,7 +18,6 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     Direction,
     EdgeRecord,
-    EdgeStatus,
     InvitationRecord,
     InvitationStatus,
     Trust,
@@ -36,6 +35,7 @@ from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, edge_id, sign_document
+from dispatch_protocol.standing import EdgeStatus
 
 
 class TrustDesk:
