@@ -19,8 +19,8 @@ from dispatch_protocol.keys import DeviceId, Digest, EdgeId, SealingKey, Sealing
 from dispatch_protocol.payloads import class_of, kind_of
 from dispatch_protocol.seal import commitment, payload_key, seal, wrap_info
 from dispatch_protocol.signing import Signed, dispatch_id, edge_id, pae, sign, verify
-from tests.support import independent_opener
-from tests.support.independent_opener import RefusalError
+from tests.support import independent_bytes, independent_opener
+from tests.support.independent_bytes import RefusalError
 from tests.support.vectors.files import FILES, load, render
 from tests.support.vectors.opening import Book
 
@@ -132,12 +132,12 @@ class TestPrimitives:
     def test_pae(self, case):
         encoded = pae(case["payload_type"], raw(case["body"]))
 
-        assert encoded == independent_opener.pae(case["payload_type"], raw(case["body"])) == raw(case["pae"])
+        assert encoded == independent_bytes.pae(case["payload_type"], raw(case["body"])) == raw(case["pae"])
         assert hashlib.sha256(encoded).hexdigest() == case["digest"]
 
     @pytest.mark.parametrize("length, padded", DOCUMENTS["padme.json"]["cases"])
     def test_padme(self, length, padded):
-        assert padme(length) == independent_opener.padme(length) == padded
+        assert padme(length) == independent_bytes.padme(length) == padded
 
     @pytest.mark.parametrize("case", DOCUMENTS["ids.json"]["cases"], ids=lambda case: case["id"])
     def test_ids(self, case):
@@ -197,8 +197,8 @@ class TestHpke:
 
         sealed = seal_base(private.public, plaintext, info=info, aad=b"", ephemeral=ephemeral)
         assert sealed == raw(wrap["sealed"])
-        assert independent_opener.SUITE.decrypt(sealed, other, info) == plaintext
-        theirs = independent_opener.SUITE.encrypt(plaintext, other.public_key(), info)
+        assert independent_bytes.SUITE.decrypt(sealed, other, info) == plaintext
+        theirs = independent_bytes.SUITE.encrypt(plaintext, other.public_key(), info)
         assert open_base(private, theirs, info=info, aad=b"") == plaintext
 
     @pytest.mark.parametrize("point", VECTOR["low_order"])
@@ -216,7 +216,7 @@ class TestHpke:
 @pytest.mark.parametrize("case", DOCUMENTS["signatures.json"]["cases"], ids=lambda case: case["name"])
 def test_signatures(case):
     signed = Signed.decode(raw(case["signed"]))
-    other = independent_opener.signed_by(case["signer"], signed.signature, signed.pae)
+    other = independent_bytes.signed_by(case["signer"], signed.signature, signed.pae)
 
     if case["outcome"] == "valid":
         verify(DeviceId.from_hex(case["signer"]), signed)

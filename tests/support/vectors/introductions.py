@@ -135,47 +135,62 @@ def introduced() -> list[Case]:
     ]
 
 
-def not_introduced() -> list[Case]:
-    """Return the first contacts that do not open, and those that come where none is expected."""
+def _refused(outcome: str, name: str, message: Message, **changes: object) -> Case:
+    return _to_alice(name, message, outcome=outcome, step=7, **changes)
 
-    def refused(outcome: str, name: str, message: Message, **changes: object) -> Case:
-        return _to_alice(name, message, outcome=outcome, step=7, **changes)
 
-    def unconfirmed(outcome: str, name: str, message: Message, **changes: object) -> Case:
-        return _to_bob(name, message, outcome=outcome, step=7, **changes)
+def _unconfirmed(outcome: str, name: str, message: Message, **changes: object) -> Case:
+    return _to_bob(name, message, outcome=outcome, step=7, **changes)
 
-    other = Digest(fixed("another invitation"))
-    late = world.NOW_MS + world.HOUR_MS + 120_001
-    strangers = world.head("stranger", MALLORY, MALLORY_LAPTOP, BOB)
+
+OTHER = Digest(fixed("another invitation"))
+LATE_MS = world.NOW_MS + world.HOUR_MS + 120_001
+
+
+def _not_accepted() -> list[Case]:
+    """Step 7 for Alice: what is no acceptance of her invitation."""
+    others_grant = grant("f", of=MALLORY_LAPTOP)
     return [
-        refused("mac_bad", "a guessed secret", acceptance("a", secret=GUESSED)),
-        refused("token_needed", "no code", acceptance("b", secret=None)),
-        refused("invitation_mismatch", "another invitation", acceptance("c", invitation=other)),
-        refused("invitation_mismatch", "another address", acceptance("d", from_email="mallory@example.org")),
-        refused("genesis_mismatch", "another chain inside", acceptance("e", links=MALLORY.chain.links)),
-        refused(
-            "signature_bad", "a grant of somebody else", acceptance("f", grant=grant("f", of=MALLORY_LAPTOP))
-        ),
-        refused("signature_bad", "signed by somebody else", acceptance("g"), signer=MALLORY_LAPTOP),
-        refused("unsupported", "a grant instead of an acceptance", _bare_grant("h")),
-        refused(
+        _refused("mac_bad", "a guessed secret", acceptance("a", secret=GUESSED)),
+        _refused("token_needed", "no code", acceptance("b", secret=None)),
+        _refused("invitation_mismatch", "another invitation", acceptance("c", invitation=OTHER)),
+        _refused("invitation_mismatch", "another address", acceptance("d", from_email="mallory@example.org")),
+        _refused("genesis_mismatch", "another chain inside", acceptance("e", links=MALLORY.chain.links)),
+        _refused("signature_bad", "a grant of somebody else", acceptance("f", grant=others_grant)),
+        _refused("signature_bad", "signed by somebody else", acceptance("g"), signer=MALLORY_LAPTOP),
+        _refused("unsupported", "a grant instead of an acceptance", GrantDocument.decode(grant("h").body)),
+        _refused(
             "signer_unknown",
             "no acceptance to be read",
             acceptance("i"),
             signed=lambda made: sign(BOB_LAPTOP.sign, made.payload_type, b"{}"),
         ),
-        refused(
+        _refused(
             "invitation_expired",
             "after the invitation's end",
             acceptance("j"),
-            standing=alice_knows(**NOBODY, now_ms=late),
+            standing=alice_knows(**NOBODY, now_ms=LATE_MS),
         ),
-        unconfirmed("mac_bad", "a confirmation with a guessed secret", confirmation("k", secret=GUESSED)),
-        unconfirmed("token_needed", "a confirmation without the code", confirmation("l", secret=None)),
-        unconfirmed("invitation_mismatch", "another acceptance", confirmation("m", acceptance=other)),
-        unconfirmed(
-            "genesis_mismatch", "another inviter", confirmation("n", head=strangers), signer=MALLORY_LAPTOP
-        ),
+    ]
+
+
+def _not_confirmed() -> list[Case]:
+    """Step 7 for Bob: what is no confirmation of his acceptance."""
+    strangers = world.head("stranger", MALLORY, MALLORY_LAPTOP, BOB)
+    by_stranger = confirmation("n", head=strangers)
+    return [
+        _unconfirmed("mac_bad", "a confirmation with a guessed secret", confirmation("k", secret=GUESSED)),
+        _unconfirmed("token_needed", "a confirmation without the code", confirmation("l", secret=None)),
+        _unconfirmed("invitation_mismatch", "another acceptance", confirmation("m", acceptance=OTHER)),
+        _unconfirmed("genesis_mismatch", "another inviter", by_stranger, signer=MALLORY_LAPTOP),
+    ]
+
+
+def not_introduced() -> list[Case]:
+    """Return the first contacts that do not open, and those that come where none is expected."""
+    return [
+        *_not_accepted(),
+        *_not_confirmed(),
         _to_alice(
             "a first contact where none is expected",
             acceptance("o"),
@@ -189,10 +204,6 @@ def not_introduced() -> list[Case]:
             acceptance("p"),
             outcome="replayed",
             step=14,
-            standing=alice_knows(**NOBODY, now_ms=late, seen=True),
+            standing=alice_knows(**NOBODY, now_ms=LATE_MS, seen=True),
         ),
     ]
-
-
-def _bare_grant(label: str) -> GrantDocument:
-    return GrantDocument.decode(grant(label).body)

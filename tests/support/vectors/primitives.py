@@ -1,6 +1,7 @@
 """Vectors of the parts that everything else is made of: encodings, digests, derived keys, seals and signatures."""
 
 import hashlib
+from dataclasses import replace
 
 from dispatch_protocol import hkdf
 from dispatch_protocol.encoding import JSON, b64u
@@ -87,102 +88,87 @@ def hkdf_vectors() -> dict[str, JSON]:
     }
 
 
+# RFC 9180, appendix A.2.1, first message, as published.
+RFC_9180 = {
+    "info": b"Ode on a Grecian Urn".hex(),
+    "private": "8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb",
+    "public": "4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a",
+    "ephemeral": "f4ec9b33b792c372c1d2c2063507b684ef925b8c75a42dbcbf57d63ccd381600",
+    "enc": "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a",
+    "shared_secret": "0bbe78490412b4bbea4812666f7916932b828bba79942424abb65244930d69a7",
+    "key": "ad2744de8e17f4ebba575b3f5f5a8fa1f69c2a07f6e7500bc60ca6e3e3ec1c91",
+    "base_nonce": "5c4d98150661b848853b547f",
+    "aad": b"Count-0".hex(),
+    "plaintext": b"Beauty is truth, truth beauty".hex(),
+    "ciphertext": "1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db21993c62ce81883d2dd1b51a28",
+}
+
+# Every point of small order and its other spellings.
+LOW_ORDER = (
+    "00" * 32,
+    "01" + "00" * 31,
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+)
+
+
 def hpke_vectors() -> dict[str, JSON]:
-    """RFC 9180, appendix A.2.1, as published; our own wraps; and the points that are refused."""
-    own = []
-    for name, plaintext, info in [
-        (
-            "a content key",
-            fixed("content key"),
-            wrap_info(BASE_HEAD, DeviceId(bytes(32)), SealingPublic(bytes(32))),
-        ),
-        ("nothing", b"", b""),
-    ]:
+    """Return the published vector, wraps of our own, and the points that are refused."""
+    own: list[JSON] = []
+    info = wrap_info(BASE_HEAD, DeviceId(bytes(32)), SealingPublic(bytes(32)))
+    for name, plaintext, bound in [("a content key", fixed("content key"), info), ("nothing", b"", b"")]:
         private, ephemeral = SealingKey(fixed(f"{name} recipient")), SealingKey(fixed(f"{name} ephemeral"))
-        sealed = seal_base(private.public, plaintext, info=info, aad=b"", ephemeral=ephemeral)
-        own.append(
-            {
-                "name": name,
-                "private": private.reveal().hex(),
-                "ephemeral": ephemeral.reveal().hex(),
-                "info": info.hex(),
-                "plaintext": plaintext.hex(),
-                "sealed": sealed.hex(),
-            }
-        )
+        sealed = seal_base(private.public, plaintext, info=bound, aad=b"", ephemeral=ephemeral)
+        wrap = {
+            "private": private.reveal(),
+            "ephemeral": ephemeral.reveal(),
+            "info": bound,
+            "plaintext": plaintext,
+            "sealed": sealed,
+        }
+        own.append({"name": name, **{part: value.hex() for part, value in wrap.items()}})
     return {
         "about": "mode_base, X25519, HKDF-SHA256, ChaCha20-Poly1305; sealed = enc | ciphertext; all values are hex.",
-        "rfc9180_a_2_1": {
-            "info": b"Ode on a Grecian Urn".hex(),
-            "private": "8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb",
-            "public": "4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a",
-            "ephemeral": "f4ec9b33b792c372c1d2c2063507b684ef925b8c75a42dbcbf57d63ccd381600",
-            "enc": "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a",
-            "shared_secret": "0bbe78490412b4bbea4812666f7916932b828bba79942424abb65244930d69a7",
-            "key": "ad2744de8e17f4ebba575b3f5f5a8fa1f69c2a07f6e7500bc60ca6e3e3ec1c91",
-            "base_nonce": "5c4d98150661b848853b547f",
-            "aad": b"Count-0".hex(),
-            "plaintext": b"Beauty is truth, truth beauty".hex(),
-            "ciphertext": "1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db"
-            "21993c62ce81883d2dd1b51a28",
-        },
+        "rfc9180_a_2_1": RFC_9180,
         "wraps": own,
-        "low_order": [
-            "00" * 32,
-            "01" + "00" * 31,
-            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        ],
+        "low_order": list(LOW_ORDER),
     }
+
+
+def _signed_cases() -> list[tuple[str, bytes, Signed, str, bool]]:
+    """Return name, claimed signer, signed document, outcome, and whether other libraries agree."""
+    honest = sign(SIGNER, "application/vnd.dispatch.ack.v1+json", b"{}")
+    signer, signature = SIGNER.device.raw, honest.signature
+    scalar = int.from_bytes(signature[32:], "little") + GROUP_ORDER
+    respelled = signature[:32] + scalar.to_bytes(32, "little")
+    identity = b"\x01" + bytes(31)
+
+    def forged(
+        name: str, signed: Signed, by: bytes = signer, *, agreed: bool = True
+    ) -> tuple[str, bytes, Signed, str, bool]:
+        return name, by, signed, "signature_bad", agreed
+
+    return [
+        ("an honest signature", signer, honest, "valid", True),
+        forged("another body", replace(honest, body=b"{ }")),
+        forged("another type", replace(honest, payload_type="application/json")),
+        forged("another signer", honest, fixed("nobody")),
+        forged("all zeros", replace(honest, signature=bytes(64))),
+        forged("a second spelling of the scalar", replace(honest, signature=respelled)),
+        forged(
+            "a key of low order, whose signature holds for every body",
+            replace(honest, signature=identity + bytes(32)),
+            identity,
+            agreed=False,
+        ),
+    ]
 
 
 def signature_vectors() -> dict[str, JSON]:
     """Signed documents, honest and forged. Where `agreed` is false, other libraries accept what we refuse."""
-    honest = sign(SIGNER, "application/vnd.dispatch.ack.v1+json", b"{}")
-    scalar = int.from_bytes(honest.signature[32:], "little") + GROUP_ORDER
-    identity = b"\x01" + bytes(31)
-    cases: list[tuple[str, bytes, Signed, str, bool]] = [
-        ("an honest signature", SIGNER.device.raw, honest, "valid", True),
-        (
-            "another body",
-            SIGNER.device.raw,
-            Signed(honest.payload_type, b"{ }", honest.signature),
-            "signature_bad",
-            True,
-        ),
-        (
-            "another type",
-            SIGNER.device.raw,
-            Signed("application/json", b"{}", honest.signature),
-            "signature_bad",
-            True,
-        ),
-        ("another signer", fixed("nobody"), honest, "signature_bad", True),
-        (
-            "all zeros",
-            SIGNER.device.raw,
-            Signed(honest.payload_type, b"{}", bytes(64)),
-            "signature_bad",
-            True,
-        ),
-        (
-            "a second spelling of the scalar",
-            SIGNER.device.raw,
-            Signed(honest.payload_type, b"{}", honest.signature[:32] + scalar.to_bytes(32, "little")),
-            "signature_bad",
-            True,
-        ),
-        (
-            "a key of low order, whose signature holds for every body",
-            identity,
-            Signed(honest.payload_type, b"{}", identity + bytes(32)),
-            "signature_bad",
-            False,
-        ),
-    ]
     return {
         "about": "signed is S: u16 |T| T u32 |B| B signature, in hex.",
         "cases": [
@@ -193,7 +179,7 @@ def signature_vectors() -> dict[str, JSON]:
                 "outcome": outcome,
                 "agreed": agreed,
             }
-            for name, signer, signed, outcome, agreed in cases
+            for name, signer, signed, outcome, agreed in _signed_cases()
         ],
     }
 

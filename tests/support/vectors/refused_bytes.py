@@ -11,13 +11,13 @@ from dispatch_protocol.signing import Signed
 from tests.support.vectors.cases import Case
 from tests.support.vectors.fixed import fixed
 from tests.support.vectors.forge import almost_honest, flip
+from tests.support.vectors.primitives import LOW_ORDER
 from tests.support.vectors.world import BOB_DESKTOP, BOB_LAPTOP, BOB_PHONE
 
 # Where the fields stand in an envelope for one device.
 CREATED, EXPIRES, SIZE, COUNT, DEVICE, WRAP, LENGTH, CIPHERTEXT = 150, 158, 166, 202, 203, 235, 315, 319
 
 LATE = (SAFE_INTEGER + 1).to_bytes(8)
-LOW_ORDER = bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800")
 
 
 def _lengths() -> list[Case]:
@@ -79,7 +79,10 @@ def _content_keys() -> list[Case]:
         almost_honest(3, "unwrap_failed", "the tag of the wrap altered", wrap=lambda wrap: flip(wrap, -1)),
         almost_honest(3, "unwrap_failed", "the encapsulated key altered", wrap=lambda wrap: flip(wrap, 0)),
         almost_honest(
-            3, "unwrap_failed", "an encapsulated key of low order", wrap=lambda wrap: LOW_ORDER + wrap[32:]
+            3,
+            "unwrap_failed",
+            "an encapsulated key of low order",
+            wrap=lambda wrap: bytes.fromhex(LOW_ORDER[2]) + wrap[32:],
         ),
         almost_honest(3, "unwrap_failed", "wrapped to another device's key", wrapped_for=to_other_key),
         almost_honest(

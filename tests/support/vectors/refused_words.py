@@ -18,6 +18,7 @@ from tests.support.vectors import world
 from tests.support.vectors.cases import Case, bob_knows, edge
 from tests.support.vectors.fixed import fixed
 from tests.support.vectors.forge import HOUR_LATER_MS, almost_honest, head_to_bob
+from tests.support.vectors.primitives import GROUP_ORDER
 from tests.support.vectors.world import (
     ALICE,
     ALICE_LAPTOP,
@@ -30,9 +31,6 @@ from tests.support.vectors.world import (
     NOW_MS,
 )
 
-GROUP_ORDER = (
-    2**252 + 27742317777372353535851937790883648493
-)  # of Ed25519's main subgroup (RFC 8032, section 5.1)
 DAY_MS = 86_400_000
 
 
