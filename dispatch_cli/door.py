@@ -7,7 +7,6 @@ daemon went away in the middle: the journal makes the effect once.
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from dispatch_cli import starting
 from dispatch_cli.client import TIMEOUT_S, AbsentError, Client, Stream, segment, target
 from dispatch_cli.errors import CliError
 from dispatch_cli.home import Home
@@ -100,6 +99,8 @@ class Door:
     def _start(self) -> None:
         if not self._may_start:
             raise _absent("The daemon of this machine is not running, and --no-start forbids to start it.")
+        from dispatch_cli import starting  # what starts processes is loaded when one has to be started
+
         starting.start(self._home, self._say)
 
 

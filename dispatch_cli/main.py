@@ -132,7 +132,7 @@ program = Program(
 def _without_command(ctx: click.Context, version: bool) -> None:
     """Answer `dispatch` and `dispatch --version`."""
     if version:
-        import_module("dispatch_cli.commands.version").version.invoke(ctx)
+        ctx.invoke(import_module("dispatch_cli.commands.version").version)
         ctx.exit(0)
     if ctx.invoked_subcommand is None:
         if ctx.obj.options.json:

@@ -21,6 +21,9 @@ from dispatch_cli.render.text import home_relative, visible
 READY_S = 30.0
 READY_PREFIX = b"listening on "
 _LOG_KEPT_BYTES = 4 * 1024 * 1024
+_LOG_READ_BYTES = 64 * 1024
+_ERROR = "error: "
+_SAID_CHARS = 500
 _POLL_S = 0.02
 
 
@@ -107,21 +110,31 @@ def _another_answers(home: Home) -> bool:
 
 
 def _failure(home: Home, begun: int, code: int | None) -> CliError:
-    said = _last_words(home.log_path, begun)
-    how = "it is not ready yet" if code is None else f"it ended with exit code {code}"
-    because = f": {said}" if said else f" ({how}, and its log says nothing)."
+    said, hint = _last_words(home.log_path, begun)
+    if not said:
+        how = "it is not ready yet" if code is None else f"it ended with exit code {code}"
+        said = f"{how}, and its log says nothing"
     return CliError(
-        "daemon_unreachable", f"The daemon could not be started{because}", hint="dispatch daemon logs"
+        "daemon_unreachable", f"The daemon could not be started: {said}", hint=hint or "dispatch daemon logs"
     )
 
 
-def _last_words(path: Path, begun: int) -> str:
-    """Return the last line that the failed process logged."""
+def _last_words(path: Path, begun: int) -> tuple[str, str | None]:
+    """Return why the failed process gave up, as it logged it, and the next command if it named one.
+
+    The daemon's own errors stand as `error: WHAT [CODE]` with the next command below; of any other end the
+    last line says most.
+    """
     try:
         with path.open("rb") as log:
             log.seek(begun)
-            rows = log.read(64 * 1024).decode("utf-8", "replace").split("\n")
+            text = log.read(_LOG_READ_BYTES).decode("utf-8", "replace")
     except OSError:
-        return ""
-    spoken = [row.strip() for row in rows if row.strip()]
-    return visible(spoken[-1])[:500] if spoken else ""
+        return "", None
+    rows = [row for row in text.split("\n") if row.strip()]
+    for index in range(len(rows) - 1, -1, -1):
+        if rows[index].startswith(_ERROR):
+            what = rows[index].removeprefix(_ERROR).rpartition(" [")[0] or rows[index].removeprefix(_ERROR)
+            following = rows[index + 1] if index + 1 < len(rows) else ""
+            return visible(what)[:_SAID_CHARS], following.strip() if following.startswith("  ") else None
+    return (visible(rows[-1].strip())[:_SAID_CHARS] if rows else ""), None

@@ -9,7 +9,7 @@ from dispatch_cli.options import Command
 from dispatch_cli.outcome import exit_code
 from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
-from dispatch_cli.render.fields import Document, inner, items, text
+from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import following, followings, line
 from dispatch_cli.render.words import typed_id
 
@@ -52,15 +52,7 @@ def _stay(invocation: Invocation, dispatch_id: str) -> int:
     from dispatch_cli.staying import Stay
 
     started = invocation.door.dispatch(dispatch_id)
-    contacts = invocation.door.get("/v1/contacts")
-    sender = text(started, "from").lower()
-    edges = [
-        edge
-        for edge in items(contacts, "edges")
-        if text(edge, "direction") == "incoming" and text(edge, "peer").lower() == sender
-    ]
-    scopes = inner(started, "scopes") or (inner(edges[0], "scopes") if edges else {})
-    invocation.out.show([runs_line(started, scopes, invocation.view)])
+    invocation.out.show([runs_line(started, invocation.view)])
     try:
         last = Stay(invocation, dispatch_id).follow()
     except KeyboardInterrupt:

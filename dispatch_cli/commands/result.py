@@ -10,7 +10,7 @@ from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.fields import Document, text, words
 from dispatch_cli.render.sending import result_lines
 
 
@@ -39,7 +39,7 @@ def result(invocation: Invocation, dispatch_id: str, save: str | None) -> None:
 def _saved(found: Document, target: Path) -> list[Path]:
     """Copy the bundle, and every file that lies on this machine, and return where they are."""
     sources = [Path(text(found, "bundle"))] if text(found, "bundle") else []
-    sources += [Path(text(item, "path")) for item in items(found, "files") if text(item, "path")]
+    sources += [Path(path) for path in words(found, "files")]
     copies: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)

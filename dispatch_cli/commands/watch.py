@@ -60,6 +60,8 @@ class _One:
     def follow(self) -> None:
         """Show the present state, then what changes, until it has ended."""
         begun = time.monotonic()
+        # The stream is asked for by the whole id: a prefix that is unique now need not stay so.
+        self._id = text(self._invocation.door.dispatch(self._id), "dispatch_id") or self._id
         with Wakes(self._invocation, self._id) as wakes, Moving(self._invocation.err) as moving:
             dispatch = self._look(moving, first=True)
             asked = time.monotonic()
@@ -75,7 +77,6 @@ class _One:
 
     def _look(self, moving: Moving, *, first: bool) -> Document:
         dispatch = self._invocation.door.dispatch(self._id)
-        self._id = text(dispatch, "dispatch_id") or self._id
         news = self._progress.since(dispatch)
         if self._invocation.options.json:
             self._write(dispatch, news, first=first)

@@ -2,7 +2,7 @@
 
 from dispatch_cli.render.changes import changeset_lines
 from dispatch_cli.render.dispatches import task_lines
-from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.fields import Document, inner, items, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line
 from dispatch_cli.render.people import ME, People
 from dispatch_cli.render.scopes import scopes_line
@@ -23,11 +23,11 @@ def asks_lines(dispatch: Document, people: People, view: View) -> list[Line]:
     return [line(Span(who, Tone.STRONG)), *task_lines(dispatch, view)]
 
 
-def runs_line(dispatch: Document, scopes: Document, view: View) -> Line:
+def runs_line(dispatch: Document, view: View) -> Line:
     """Return `Runs in ~/src/api · confined · may Read, Glob · no network · you approve each call`."""
     run = (items(dispatch, "runs") or [{}])[-1]
     cwd = visible(home_relative(text(run, "cwd"), view.user_home))
-    agent = visible(text(run, "agent"))
+    agent, scopes = visible(text(run, "agent")), inner(run, "scopes")
     return joined(
         [
             line(f"Runs in {cwd}" if cwd else "Runs here"),

@@ -13,7 +13,7 @@ from dispatch_cli.render.changes import changeset_lines, diff_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, joined, line, quote, width_of
 from dispatch_cli.render.people import People
-from dispatch_cli.render.text import count, one_line, visible
+from dispatch_cli.render.text import count, one_line, visible, wrapped
 from dispatch_cli.render.trace import call_line
 from dispatch_cli.render.words import typed_id
 
@@ -83,7 +83,7 @@ def question_lines(approval: Document, view: View) -> list[Line]:
     lines = [call_line(tool, given, view), *verbatim(tool, given, view)]
     described = text(approval, "description")
     if described:
-        lines += quote(described, view, tone=Tone.QUIET)
+        lines += [line(Span(row, Tone.QUIET)) for row in wrapped(f"  {described}", view.width)]
     return lines + [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
 
 

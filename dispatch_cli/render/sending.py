@@ -2,7 +2,7 @@
 
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines, diff_lines
-from dispatch_cli.render.fields import Document, inner, items, moment_ms, text
+from dispatch_cli.render.fields import Document, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
 from dispatch_cli.render.people import ME, People, short
 from dispatch_cli.render.text import count, home_relative, visible
@@ -85,11 +85,11 @@ def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]
     )[:1]
     if text(result, "summary"):
         lines += quote(text(result, "summary"), view)
-    changes = items(dispatch, "changeset")
+    changes = items(result, "changeset") or items(dispatch, "changeset")
     if changes:
         lines += [line(Span("Changes", Tone.STRONG)), *changeset_lines(changes, view)]
-    lines += diff_lines(items(result, "diffs") or items(inner(dispatch, "result"), "diffs"), view)
-    lines += [line("  ", _file(item)) for item in items(result, "files")]
+    lines += diff_lines(items(result, "diffs") or items(dispatch, "diffs"), view)
+    lines += [line(f"  {visible(home_relative(path, view.user_home))}") for path in words(result, "files")]
     bundle = text(result, "bundle")
     if bundle:
         lines.append(
@@ -99,7 +99,3 @@ def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]
             )
         )
     return lines
-
-
-def _file(item: Document) -> Span:
-    return Span(visible(text(item, "name") or text(item, "path")))

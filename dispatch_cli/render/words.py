@@ -1,6 +1,6 @@
 """Status, outcome and the rest of the closed vocabularies, in the words and tones of a reader."""
 
-from dispatch_cli.render.fields import Document, inner, items, text
+from dispatch_cli.render.fields import Document, inner, text
 from dispatch_cli.render.lines import Span, Tone
 from dispatch_cli.render.text import visible
 from dispatch_protocol import loopback
@@ -39,11 +39,9 @@ _THEIRS = {
 }
 
 
-def is_for_me(dispatch: Document, box: str | None = None) -> bool:
+def is_for_me(dispatch: Document) -> bool:
     """Say whether this machine's human decides about the dispatch."""
-    if box is not None:
-        return box == "inbox"
-    return text(dispatch, "box") in {"inbox", "own"} or text(dispatch, "to") == "me"
+    return text(dispatch, "box") in {"inbox", "own"} or text(dispatch, "to") in {"me", text(dispatch, "from")}
 
 
 def status_span(dispatch: Document, *, mine: bool) -> Span:
@@ -69,15 +67,9 @@ def typed_id(dispatch_id: str) -> str:
 
 
 def reason(dispatch: Document) -> str:
-    """Return why a dispatch ended as it did, if anybody said."""
-    decision, result = inner(dispatch, "decision"), inner(dispatch, "result")
-    for found in (text(decision, "reason"), text(result, "summary")):
-        if found:
-            return found
-    for receipt in reversed(items(dispatch, "receipts")):
-        if text(receipt, "detail"):
-            return text(receipt, "detail")
-    return ""
+    """Return what was said about the end of a dispatch: a human's reason, the result, or what went wrong."""
+    said = text(inner(dispatch, "decision"), "reason") or text(inner(dispatch, "result"), "summary")
+    return said or text(inner(dispatch, "error"), "detail")
 
 
 def approval_words(approval: str) -> str:

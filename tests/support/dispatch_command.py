@@ -13,8 +13,7 @@ import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
@@ -88,13 +87,12 @@ class Terminal:
             env=settings,
             cwd=cwd or home.parent,
         )
-        self._name = os.ttyname(theirs)
         os.close(theirs)
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -114,16 +112,13 @@ class Terminal:
         """Type."""
         os.write(self._descriptor, keys.encode())
 
-    def press_alone(self, keys: str) -> None:
-        """Type, and wait until the command has taken it: keys that arrive together are one."""
-        self.press(keys)
+    def press_until(self, keys: str, shown: str) -> None:
+        """Type again and again until the text stands on the screen: keys that arrive together count as one."""
         deadline = time.monotonic() + 20 * SCALE
-        theirs = os.open(self._name, os.O_RDWR | os.O_NOCTTY)
-        try:
-            while struct.unpack("i", fcntl.ioctl(theirs, termios.FIONREAD, b"\0" * 4))[0]:
-                assert time.monotonic() < deadline, f"{keys!r} was never read"
-        finally:
-            os.close(theirs)
+        while shown not in self.plain:
+            self.press(keys)
+            if select.select([self._descriptor], [], [], 0.2)[0]:
+                assert self._read(deadline), f"{shown!r} was never shown:\n{self.plain}"
 
     def signal(self, number: int) -> None:
         """Send a signal to the command."""

@@ -87,6 +87,7 @@ def run(**changes: Any) -> Json:
         "outcome": None,
         "device": DEVICE,
         "agent": "steps",
+        "scopes": scopes(),
         "cwd": "/srv/api",
         "started_at": AT,
         "ended_at": None,

@@ -99,7 +99,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def address_string(self) -> str:
         return "unix"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Stay quiet: standard error belongs to the program under test."""
 
     def _handle(self) -> None:
