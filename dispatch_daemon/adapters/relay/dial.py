@@ -110,6 +110,8 @@ def why(error: BaseException) -> str:
             return "TLS failed; is the address right?"
         case ConnectionRefusedError():
             return "nothing listens there"
+        case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            return "it hung up in the middle; is the address right?"
         case TimeoutError():
             return "no answer in time"
         case ImportError():

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from websockets.asyncio.client import ClientConnection
+
 from dispatch_daemon.adapters.relay.conversation import Conversation, OnDeliver, OnNotice
 from dispatch_daemon.adapters.relay.dial import DIAL_ERRORS, dial, read_address, why
 from dispatch_daemon.adapters.relay.errors import RelayRejectedError, RelayUnreachableError
@@ -141,8 +143,8 @@ class RelayLink:
         self._woken.set()
         if self._conversation is not None:
             await self._conversation.close(self._timing.drain_s)
-        elif self._deadline is not None:
-            self._deadline.reschedule(asyncio.get_running_loop().time())
+        else:
+            self._move_deadline(asyncio.get_running_loop().time())
         if self._running:
             await self._ended.wait()
 
@@ -162,6 +164,11 @@ class RelayLink:
     async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]:
         """Ask the relay about invitations, edges, chains or tokens; raises like `deposit`."""
         return await self._open_conversation().call(op, args)
+
+    def _move_deadline(self, when: float | None) -> None:
+        """Move the handshake's deadline, if there is one and it has not passed."""
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(when)
 
     def _open_conversation(self) -> Conversation:
         if self._conversation is None:
@@ -193,26 +200,34 @@ class RelayLink:
     async def _converse(self) -> None:
         """Hold one session from dialling to its end; until it is open, the handshake's deadline counts."""
         timing = self._timing
-        async with asyncio.timeout(timing.handshake_s) as self._deadline:
-            async with dial(
-                self._address,
-                ca_bundle=self._ca_bundle,
-                ping_interval_s=timing.ping_interval_s,
-                ping_timeout_s=timing.ping_timeout_s,
-            ) as connection:
-                conversation = Conversation(
-                    connection,
-                    on_challenge=self._challenged,
-                    on_open=lambda welcome: self._opened(conversation, welcome),
-                    on_deliver=self._on_deliver,
-                    on_notice=self._on_notice,
-                    answer_timeout_s=timing.answer_s,
-                )
-                try:
-                    await conversation.converse()
-                finally:
-                    self._conversation = None
-                    await conversation.end("the session with the relay ended before it answered")
+        async with asyncio.timeout(timing.handshake_s) as deadline:
+            self._deadline = deadline
+            try:
+                async with dial(
+                    self._address,
+                    ca_bundle=self._ca_bundle,
+                    ping_interval_s=timing.ping_interval_s,
+                    ping_timeout_s=timing.ping_timeout_s,
+                ) as connection:
+                    await self._converse_over(connection)
+            finally:
+                self._deadline = None
+
+    async def _converse_over(self, connection: ClientConnection) -> None:
+        """Hold one session over a connection; whoever still waits when it ends is told."""
+        conversation = Conversation(
+            connection,
+            on_challenge=self._challenged,
+            on_open=lambda welcome: self._opened(conversation, welcome),
+            on_deliver=self._on_deliver,
+            on_notice=self._on_notice,
+            answer_timeout_s=self._timing.answer_s,
+        )
+        try:
+            await conversation.converse()
+        finally:
+            self._conversation = None
+            await conversation.end("the session with the relay ended before it answered")
 
     async def _challenged(self, challenge: Challenge) -> Hello:
         """Prove who we are to the address that we dialled, whatever the other side calls itself."""
@@ -222,8 +237,7 @@ class RelayLink:
 
     def _opened(self, conversation: Conversation, welcome: Welcome) -> None:
         """Let requests through from now on."""
-        if self._deadline is not None:
-            self._deadline.reschedule(None)
+        self._move_deadline(None)
         self._conversation = conversation
         self._opened_at = asyncio.get_running_loop().time()
         self.token = welcome.token

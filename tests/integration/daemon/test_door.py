@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from dispatch_daemon.adapters.loopback import answers
+from dispatch_daemon.adapters.loopback.models import MODELS
 from dispatch_daemon.adapters.loopback.openapi import describe
 from dispatch_daemon.adapters.loopback.reading import body_arguments, query_arguments
 from dispatch_daemon.adapters.loopback.routes import ROUTES, Kind, Route
