@@ -11,13 +11,14 @@ from dispatch_broker.adapters import log
 from dispatch_broker.adapters.settings import DEFAULT_LISTEN, Settings, SettingsError
 from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.adapters.tokens import TokenKeyError
+from dispatch_broker.adapters.version import installed_version
 from dispatch_broker.app import StartError, serve
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dispatch-courier", prog_name="dispatch-broker")
+@click.version_option(installed_version(), prog_name="dispatch-broker")
 def main() -> None:
     """Run the relay of Dispatch: it carries sealed envelopes between people's devices and cannot read them."""
 

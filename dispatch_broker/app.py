@@ -15,7 +15,6 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,14 +28,14 @@ from dispatch_broker.adapters.log import say
 from dispatch_broker.adapters.settings import Settings, is_loopback, origin
 from dispatch_broker.adapters.store_sqlite import SqliteStore, StoreError
 from dispatch_broker.adapters.tokens import Tokens, load_token_key
+from dispatch_broker.adapters.version import installed_version
 
 _DATABASE = "broker.db"
 _TOKEN_KEY = "token.key"
 _LOCK = "broker.lock"
 _PURGE_S = 60.0
 _DRAIN_S = 5.0
-_FIRST_REQUEST_S = 15.0
-_KEEP_ALIVE_S = 30.0
+_QUIET_S = 30.0  # how long a connection may ask nothing
 _BACKLOG = 1_024
 _ALIASES = ("127.0.0.1", "localhost", "::1")
 
@@ -85,6 +84,7 @@ class Application:
         stack.callback(store.close)
         tokens = Tokens(load_token_key(settings.token_key or data / _TOKEN_KEY))
         listener = _listen(settings.host, settings.port)
+        stack.callback(listener.close)
         port: int = listener.getsockname()[1]
         self.url = origin(settings.host, port)
         context = Context(
@@ -97,7 +97,7 @@ class Application:
             clock=self._clock,
         )
         runner = web.AppRunner(
-            _routes(context), access_log=None, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=1.0
+            _routes(context), access_log=None, keepalive_timeout=_QUIET_S, shutdown_timeout=1.0
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -111,7 +111,7 @@ class Application:
 def _routes(context: Context) -> web.Application:
     app = web.Application(middlewares=[http.guard(context)], client_max_size=http.BODY_BYTES)
     described = openapi.document(
-        version=version("dispatch-courier"), public_url=context.public_url, dev=context.settings.dev
+        version=installed_version(), public_url=context.public_url, dev=context.settings.dev
     )
 
     async def description(request: web.Request) -> web.Response:

@@ -10,7 +10,6 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from importlib.metadata import version
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -21,6 +20,7 @@ from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.settings import is_loopback
 from dispatch_broker.adapters.tokens import LOGIN_MS, Use
+from dispatch_broker.adapters.version import installed_version
 from dispatch_broker.core.accounts import normal_address, sign_in
 from dispatch_broker.core.quota import Throttle
 from dispatch_broker.core.records import Claim, Invitation
@@ -33,9 +33,10 @@ from dispatch_protocol.timestamps import format_time
 
 BODY_BYTES = 16 * 1024
 _BODY_S = 10.0
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+_FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 _HEADERS = {
     "Cache-Control": "no-store",
+    "Server": "dispatch-broker",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -135,7 +136,7 @@ async def _answer(context: Context, request: web.Request, handler: Handler) -> w
 
 def _not_direct(request: web.Request) -> Refusal | None:
     """Refuse whatever may have come from elsewhere: a development broker serves this machine alone."""
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name.lower().startswith(_FORWARDED) for name in request.headers):
         return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker takes no forwarded requests")
     if not is_loopback(request.remote or "") or not is_loopback(_host_of(request)):
         return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker serves its own machine only")
@@ -154,7 +155,7 @@ async def health(context: Context, request: web.Request) -> web.Response:
     """Say whether this broker takes sessions."""
     del request
     status = "draining" if context.draining else "ok"
-    answer = Health(status=status, version=version("dispatch-courier"))
+    answer = Health(status=status, version=installed_version())
     return web.json_response(answer.model_dump(), status=503 if context.draining else 200)
 
 

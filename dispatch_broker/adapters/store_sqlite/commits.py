@@ -40,10 +40,11 @@ class Commits:
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         try:
+            path.touch(mode=0o600)  # its log files take their permissions from it
             self.writer = sqlite3.connect(path, isolation_level=None, timeout=1.0)
             for pragma in _PRAGMAS:
                 self.writer.execute(pragma)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"the database cannot be opened: {error}") from error
         self.reader = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
