@@ -19,7 +19,7 @@ from sandbox.wall import remains, watchdog, words
 from sandbox.wall.channel import Channel, ChannelClosedError
 from sandbox.wall.jail import Jail
 from sandbox.wall.policy import View
-from sandbox.wall.preparation import ARTIFACTS, LIVE_NAMES, OUTBOX, clear_state
+from sandbox.wall.preparation import ARTIFACTS, OUTBOX
 from sandbox.wall.watchdog import Meters
 
 SEARCH_TIMEOUT_S = 60
@@ -110,7 +110,7 @@ class Box:
             self._parts.meters.census.close()
         if self._parts.meters.group is not None:
             await self._parts.meters.group.remove()
-        left = await asyncio.to_thread(_settle, self._parts.state_dir, self._artifacts)
+        left = await asyncio.to_thread(remains.collect, self._parts.state_dir / OUTBOX, self._artifacts)
         self._frozen = Frozen(self._parts.layers, self._artifacts, names, left)
 
     @property
@@ -212,10 +212,3 @@ def _save(directory: Path, name: str, output: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(directory / name, flags, 0o600), "w", encoding="utf-8") as file:
         file.write(output)
-
-
-def _settle(state_dir: Path, artifacts: Path) -> tuple[tuple[str, str], ...]:
-    """Collect the artifacts and remove what only a live run needs."""
-    left = remains.collect(state_dir / OUTBOX, artifacts)
-    clear_state(state_dir, LIVE_NAMES)
-    return left

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many processes there are, and their proportional share of memory (PSS) in bytes."""
+    """How many processes there are, their proportional share of memory (PSS), and what the machine has left.
+
+    Memory that no process has mapped just now (files in memory, queued data) is in nobody's share. What the
+    machine has left shows it, so that a run which hides memory still cannot take all of it.
+    """
 
     processes: int
     memory_bytes: int
+    available_bytes: int
+    total_bytes: int
 
 
 class Census:
@@ -31,7 +37,9 @@ class Census:
     def take(self) -> Count:
         """Count now; processes that end meanwhile count as far as they were seen."""
         numbers = [name for name in os.listdir(self._proc) if name.isdigit()]
-        return Count(len(numbers), sum(self._share(number) for number in numbers))
+        with open("/proc/meminfo", "rb") as file:
+            total, available = machine_bytes(file.read())
+        return Count(len(numbers), sum(self._share(number) for number in numbers), available, total)
 
     def close(self) -> None:
         os.close(self._proc)
@@ -55,3 +63,10 @@ def share_bytes(rollup: bytes) -> int:
         if line.startswith(b"Pss:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def machine_bytes(meminfo: bytes) -> tuple[int, int]:
+    """Read total and available memory from `/proc/meminfo` (proc_meminfo(5))."""
+    lines = dict(line.split(b":", 1) for line in meminfo.splitlines() if b":" in line)
+    total, available = (int(lines[name].split()[0]) * 1024 for name in (b"MemTotal", b"MemAvailable"))
+    return total, available

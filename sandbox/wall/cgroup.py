@@ -15,6 +15,7 @@ from sandbox.job import Limits
 from sandbox.wall.policy import OWN_PROCESSES
 
 _CONTROLLERS = ("memory", "pids")
+_PREFIX = "dispatch-"
 _TRIES, _PAUSE_S = 200, 0.01
 
 
@@ -25,14 +26,14 @@ class Group:
     directories: tuple[Path, ...]
     version: int
 
-    def add(self, process: int) -> None:
-        """Move a process in; what it starts later is born inside.
-
-        Raises:
-            OSError: The kernel refused.
-        """
-        for directory in self.directories:
-            (directory / "cgroup.procs").write_text(str(process))
+    def add(self, process: int) -> bool:
+        """Move a process in, where everything it starts later is born; return whether the kernel allowed it."""
+        try:
+            for directory in self.directories:
+                (directory / "cgroup.procs").write_text(str(process))
+        except OSError:
+            return False
+        return True
 
     def out_of_memory(self) -> bool:
         """Tell whether the kernel killed something in the group for going over its memory limit."""
@@ -49,7 +50,7 @@ class Group:
             await asyncio.sleep(_PAUSE_S)
 
 
-def create(name: str, limits: Limits) -> Group | None:
+def create(run_id: str, limits: Limits) -> Group | None:
     """Make a limited group below our own; None where this user may not, or a controller is missing."""
     own = Path("/proc/self/cgroup").read_text()
     mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
@@ -57,7 +58,8 @@ def create(name: str, limits: Limits) -> Group | None:
         made: list[Path] = []
         try:
             for parent in parents:
-                directory = parent / name
+                _sweep(parent)
+                directory = parent / f"{_PREFIX}{os.getpid()}-{run_id}"
                 directory.mkdir()
                 made.append(directory)
             _set_limits(made, version, limits)
@@ -106,6 +108,14 @@ def _set_limits(directories: Sequence[Path], version: int, limits: Limits) -> No
             os.write(descriptor, str(value).encode())
         finally:
             os.close(descriptor)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the groups of launchers that were killed before they could."""
+    for stale in parent.glob(f"{_PREFIX}*"):
+        launcher = stale.name.removeprefix(_PREFIX).split("-")[0]
+        if not os.path.exists(f"/proc/{launcher}"):
+            _removed(stale)
 
 
 def _removed(directory: Path) -> bool:

@@ -119,7 +119,7 @@ def survey(path: str, *, uids: Sequence[range], gids: Sequence[range]) -> Survey
         directory = pending.pop()
         try:
             found = list(os.scandir(directory))
-        except (PermissionError, FileNotFoundError, NotADirectoryError):
+        except OSError:
             continue  # the run cannot read it either, or it went while we looked
         for entry in found:
             status = _status(entry)
@@ -145,7 +145,7 @@ def survey(path: str, *, uids: Sequence[range], gids: Sequence[range]) -> Survey
 def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
     try:
         return entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
+    except OSError:
         return None
 
 

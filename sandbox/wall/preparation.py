@@ -8,10 +8,8 @@ directories of the overlays, and last take the marker by which later changes of 
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +23,7 @@ from sandbox.wall.snapshot import copy_tree
 from sandbox.wall.walk import walk
 
 UPPER, OUTBOX, ARTIFACTS = "upper", "outbox", "artifacts"
-LIVE_NAMES = ("work", "merged", "copy", OUTBOX)  # what nobody needs once the run has ended
+_NAMES = (UPPER, "work", "merged", "copy", OUTBOX, ARTIFACTS)
 _NO_NAMELESS_FILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
 _TICK_S = 0.001
 
@@ -53,7 +51,7 @@ def make_state(state_dir: Path) -> None:
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        for name in (*LIVE_NAMES, UPPER, ARTIFACTS):
+        for name in _NAMES:
             (state_dir / name).mkdir(mode=0o700)
     except FileExistsError:
         raise SandboxError(
@@ -61,18 +59,6 @@ def make_state(state_dir: Path) -> None:
             f"{state_dir} already holds the state of a run.",
             "Give each run a directory of its own.",
         ) from None
-
-
-def clear_state(state_dir: Path, names: Sequence[str]) -> None:
-    """Remove directories of a run, in which the kernel and the run may have left some nobody may enter."""
-    for name in names:
-        tree = state_dir / name
-        for directory, inner, _ in os.walk(tree):
-            for each in inner:
-                path = os.path.join(directory, each)
-                if not os.path.islink(path):
-                    os.chmod(path, 0o700)
-        shutil.rmtree(tree)
 
 
 def prepare(view: View, state_dir: Path, host: Host, stack: contextlib.ExitStack) -> Prepared:

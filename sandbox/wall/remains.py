@@ -1,6 +1,7 @@
 """Collect what a finished run put into its artifacts directory.
 
 Nothing there is trusted: a link, a pipe or a name made of control characters stays behind and is listed.
+The kept files lie side by side, a file `a/b.txt` as `a__b.txt`, because an artifact is a file with a name.
 Files are copied rather than moved, by descriptor and with new modes, so that nothing the run still means by
 them comes along.
 """
@@ -16,6 +17,7 @@ MAX_FILES = 1000
 MAX_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 16
 _PIECE_BYTES = 1 << 20
+_SEPARATOR = "__"
 _MAX_LISTED = 100
 
 
@@ -83,11 +85,14 @@ def _keep(descriptor: int, status: os.stat_result, path: str, collection: _Colle
     """Copy one opened file, or say why not."""
     if not stat.S_ISREG(status.st_mode):
         return "not a plain file"
+    name = path.replace("/", _SEPARATOR)
+    if not is_plain_name(name):
+        return "name"
     if collection.files >= MAX_FILES or collection.size_bytes + status.st_size > MAX_BYTES:
         return "too many or too large"
     try:
-        _copy(descriptor, collection.target / path, status.st_size)
-    except (FileExistsError, NotADirectoryError):
+        _copy(descriptor, collection.target / name, status.st_size)
+    except FileExistsError:
         return "a saved output has this name"
     collection.files += 1
     collection.size_bytes += status.st_size
@@ -95,7 +100,6 @@ def _keep(descriptor: int, status: os.stat_result, path: str, collection: _Colle
 
 
 def _copy(descriptor: int, target: Path, size: int) -> None:
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         while size > 0 and (piece := os.read(descriptor, min(size, _PIECE_BYTES))):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sandbox.changes.discard import discard
 from sandbox.errors import NoSandboxError, PathRefusedError, SandboxError
 from sandbox.events import Confinement
 from sandbox.job import PathGrant, Policy, ToolCall
@@ -33,7 +34,7 @@ from sandbox.wall.machine import Host
 from sandbox.wall.overlay import FAILED
 from sandbox.wall.plan import Plan
 from sandbox.wall.policy import TOOLS, View, resolve
-from sandbox.wall.preparation import ARTIFACTS, LIVE_NAMES, UPPER, Prepared, clear_state, make_state, prepare
+from sandbox.wall.preparation import ARTIFACTS, Prepared, make_state, prepare
 from sandbox.wall.watchdog import Meters
 
 T = TypeVar("T")
@@ -124,8 +125,8 @@ async def _open(policy: Policy, state_dir: Path, run_id: str, forbidden: Sequenc
     started_s = loop.time()
     async with contextlib.AsyncExitStack() as undo:
         make_state(state_dir)
-        undo.callback(clear_state, state_dir, (*LIVE_NAMES, UPPER, ARTIFACTS))
-        group = cgroup.create(f"dispatch-{run_id}", view.limits)
+        undo.callback(_unmake_state, state_dir)
+        group = cgroup.create(run_id, view.limits)
         if group is not None:
             undo.push_async_callback(group.remove)
         with contextlib.ExitStack() as handed:
@@ -135,12 +136,12 @@ async def _open(policy: Policy, state_dir: Path, run_id: str, forbidden: Sequenc
         undo.push_async_callback(started.jail.kill)
         channel = await Channel.open(started.said, started.told, words.longest_line(view.limits.output_bytes))
         undo.callback(channel.close)
-        first = await _release(started, group)
+        first, joined = await _release(started, group)
         abi = await _greet(channel, started.jail, view)
-        census = Census(first) if group is None else None
+        census = None if joined else Census(first)
         undo.pop_all()
-    meters = Meters(prepared.watched, group, census)
-    confinement = _confinement(view, prepared.warnings, limited_by_group=group is not None, abi=abi)
+    meters = Meters(prepared.watched, group if joined else None, census)
+    confinement = _confinement(view, prepared.warnings, limited_by_group=joined, abi=abi)
     return Box(Parts(view, state_dir, started.jail, channel, meters, prepared.layers, confinement, started_s))
 
 
@@ -220,16 +221,25 @@ def _memory_file(handed: contextlib.ExitStack, content: bytes) -> int:
     return descriptor
 
 
-async def _release(started: _Started, group: cgroup.Group | None) -> int:
-    """Take hold of process 1, put it into its group and let it go on; return its number outside."""
+def _unmake_state(state_dir: Path) -> None:
+    """Leave nothing of a run that did not start, so that it can be started again."""
+    discard(state_dir)
+    (state_dir / ARTIFACTS).rmdir()
+
+
+async def _release(started: _Started, group: cgroup.Group | None) -> tuple[int, bool]:
+    """Take hold of process 1, put it into its group and let it go on.
+
+    Returns:
+        Its number outside, and whether the group took it; if not, the watchdog counts instead.
+    """
     try:
         info = await read_until(started.info, b"}", START_TIMEOUT_S)
         if not info:
             raise await _why_not(started.jail)
         first = int(json.loads(info)["child-pid"])
         started.jail.found_first(first)
-        if group is not None:
-            group.add(first)
+        joined = group is not None and group.add(first)
         os.write(started.go, b".")
     except (ProcessLookupError, BrokenPipeError):
         raise await _why_not(started.jail) from None
@@ -237,7 +247,7 @@ async def _release(started: _Started, group: cgroup.Group | None) -> int:
         raise _silent() from None
     finally:
         os.close(started.go)
-    return first
+    return first, joined
 
 
 async def _greet(channel: Channel, jail: Jail, view: View) -> int:

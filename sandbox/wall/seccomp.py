@@ -9,6 +9,7 @@ and those that would leave a set-user-ID file in the owner's tree.
   (every libc falls back to `clone` and `openat`).
 - Arguments are compared on their low 32 bits where the kernel reads 32, or a caller could hide a value behind
   high bits the kernel ignores.
+- `fallocate` takes a whole disk in a moment, faster than any watchdog looks; without it libc writes blocks.
 - Sockets: the Internet families (the network namespace holds only a loopback) and connected pairs. A datagram
   pair is refused because its end may be re-addressed to any Unix socket in a granted directory.
 
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 
 from sandbox.wall.syscalls import Architecture
 
-EPERM, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT = 1, 38, 93, 97
+EPERM, ENOSYS, EPROTONOSUPPORT, EOPNOTSUPP, EAFNOSUPPORT = 1, 38, 93, 95, 97
 
 ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000
@@ -110,6 +111,7 @@ def _internet(family: int) -> Rule:
 RULES: tuple[Rule, ...] = (
     *(Rule(call, ENOSYS) for call in ABSENT),
     *(Rule(call, EPERM) for call in DENIED),
+    Rule("fallocate", EOPNOTSUPP),
     Rule("clone", EPERM, when=(Test(0, NEW_NAMESPACES, any_bit=True),)),
     Rule("unshare", EPERM, when=(Test(0, NEW_NAMESPACES | NEW_TIME, any_bit=True),)),
     Rule("ioctl", EPERM, when=(Test(1, TIOCSTI),)),

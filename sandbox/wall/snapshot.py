@@ -50,13 +50,24 @@ def copy_tree(source: str, target: Path, *, size_bytes: int) -> Copied:
         )
     target.mkdir(0o700)
     copied = Copied()
+    try:
+        _copy_below(source, target, copied)
+    except RecursionError:
+        raise PathRefusedError(
+            "path_foreign",
+            "The tree holds files of other owners and is nested too deeply to be copied for the run.",
+            "Take ownership of it (sudo chown -R $(id -u):$(id -g) PATH), or grant a smaller part.",
+        ) from None
+    return copied
+
+
+def _copy_below(source: str, target: Path, copied: Copied) -> None:
     for directory, names, files, descriptor in os.fwalk(source, follow_symlinks=False):
         here = target / os.path.relpath(directory, source)
         for name in list(names):
             _copy_directory(descriptor, name, here / name, copied, names)
         for name in files:
             _copy_file(descriptor, name, here / name, copied)
-    return copied
 
 
 def _copy_directory(parent: int, name: str, target: Path, copied: Copied, names: list[str]) -> None:

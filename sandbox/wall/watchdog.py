@@ -20,6 +20,8 @@ from sandbox.wall.cgroup import Group
 from sandbox.wall.policy import OWN_PROCESSES
 
 PERIOD_S = 0.25
+_MAX_PATH_BYTES = 3800  # PATH_MAX is 4096, a name at most 255
+_RESERVED_SHARE = 32  # below a thirty-second of the machine's memory, everything else on it is in danger
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Usage:
 
     size_bytes: int
     entries: int
+    too_deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,14 @@ def exceeded(
         return _error("wall_clock", f"The run took longer than {limits.wall_s:g} s.")
     if oom or (inside is not None and inside.memory_bytes > limits.memory_bytes):
         return _error("memory", f"The run used more than {limits.memory_bytes:,} bytes of memory.")
+    if inside is not None and inside.available_bytes < inside.total_bytes // _RESERVED_SHARE:
+        return _error("memory", "The machine has almost no memory left.")
     if inside is not None and inside.processes > limits.processes + OWN_PROCESSES:
         return _error("processes", f"The run had more than {limits.processes} processes.")
     if disk.size_bytes > limits.upper_bytes:
         return _error("disk", f"The run wrote more than {limits.upper_bytes:,} bytes.")
+    if disk.too_deep:
+        return _error("files", "The run nested directories deeper than a path can name.")
     if disk.entries > limits.upper_files:
         return _error("files", f"The run made more than {limits.upper_files:,} files.")
     return None
@@ -87,11 +94,17 @@ def _read(meters: Meters) -> tuple[Usage, Count | None, bool]:
 
 
 def disk_usage(directories: Sequence[Path]) -> Usage:
-    """Add up what trees take on disk, following no link; what goes meanwhile counts nothing."""
+    """Add up what trees take on disk, following no link; what goes meanwhile counts nothing.
+
+    A directory nested too deeply to be named would hide what lies in it, so it is told rather than passed over.
+    """
     size = entries = 0
     pending = [str(each) for each in directories]
     while pending:
-        for entry in _entries(pending.pop()):
+        directory = pending.pop()
+        if len(os.fsencode(directory)) > _MAX_PATH_BYTES:
+            return Usage(size, entries, too_deep=True)
+        for entry in _entries(directory):
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
