@@ -179,7 +179,7 @@ def _finish(ground: Ground, journal: Journal, outcome: ApplyOutcome) -> ApplyOut
     originals_fd = journal.open_originals()
     try:
         for number, step in enumerate(ground.plan.steps):
-            with ground.reached(step) as place:
+            with ground.reached(step.root, step.path) as place:
                 if place is not None:
                     _clear(ground, place[0], step, originals_fd, number, applied=applied)
         if applied:

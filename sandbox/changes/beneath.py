@@ -70,6 +70,11 @@ def parent_of(root_fd: int, path: str) -> Iterator[tuple[int, str]]:
         yield fd, name
 
 
+def is_gone(error: OSError) -> bool:
+    """Say whether an error means that a way is not there any more, or not made of directories any more."""
+    return error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+
+
 def look(dir_fd: int, name: str) -> os.stat_result | None:
     """Return what stands under a name, links not followed; None when nothing does."""
     try:

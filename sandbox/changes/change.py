@@ -52,6 +52,7 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable_name"
     TOO_DEEP = "too_deep"
     OCCUPIED = "holds_what_stays"
+    GRANT = "granted_directory"
 
 
 _SENTENCES = {
@@ -70,6 +71,7 @@ _SENTENCES = {
     Reason.UNDECODABLE: "its name is not UTF-8 text",
     Reason.TOO_DEEP: "it lies deeper than a path may reach",
     Reason.OCCUPIED: "it would replace a directory in which something stays",
+    Reason.GRANT: "the mode of the granted directory itself is its owner's to change",
 }
 
 

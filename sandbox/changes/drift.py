@@ -2,31 +2,15 @@
 
 A snapshot with digests of a large tree would delay every start. The kernel keeps a better witness: a file's
 ctime moves forward at every change of content, mode, name or owner, and no ordinary program can set it back.
-So one file is touched on the grant's file system at the start, and a path of the lower layer whose ctime is
-not before that file's was changed since. Equal counts as changed: clocks of file systems tick slowly.
+So one file is touched on the grant's file system at the start (the layer's marker), and a path of the lower
+layer whose ctime is not before that file's was changed since. Equal counts as changed: clocks of file systems
+tick slowly.
 
 What no longer stands there has no ctime. A path that somebody deleted and the run changed comes out as newly
 created, and is reviewed as such; a deleted directory is noticed by the overlay's own mark.
 """
 
 import os
-import tempfile
-
-
-def mark(directory: str) -> int:
-    """Return the ctime, in nanoseconds, that the file system of a directory gives to a change made now.
-
-    Leaves nothing behind: the file touched has no name, or loses it at once where a file system wants one.
-    """
-    try:
-        fd = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError:
-        with tempfile.TemporaryFile(dir=directory) as file:
-            return os.fstat(file.fileno()).st_ctime_ns
-    try:
-        return os.fstat(fd).st_ctime_ns
-    finally:
-        os.close(fd)
 
 
 def drifted(lower: os.stat_result, marker_ctime_ns: int) -> bool:

@@ -6,7 +6,6 @@ then dies at every one. Paths are always one name in a directory that is open.
 """
 
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
@@ -15,8 +14,6 @@ from sandbox.changes.beneath import (
     cannot_exchange,
     exchange,
     move,
-    open_directory,
-    open_file,
     sync_file_system,
 )
 
@@ -116,8 +113,7 @@ class Disk:
     def sync(self, dir_fd: int, name: str) -> None:
         """Write a file, or a directory's entries, to the disk."""
         self._at(f"sync {name}")
-        is_directory = stat.S_ISDIR(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode)
-        fd = open_directory(dir_fd, name) if is_directory else open_file(dir_fd, name)
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=dir_fd)
         try:
             os.fsync(fd)
         finally:

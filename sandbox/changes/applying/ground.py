@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.changes.applying.disk import Disk
 from sandbox.changes.applying.plan import Chmod, Plan, Step
-from sandbox.changes.beneath import look, open_directory, open_root, parent_of
+from sandbox.changes.beneath import is_gone, open_directory, open_root, parent_of
 from sandbox.changes.outcome import Clash, Conflict
 from sandbox.errors import ChangesetError
 
@@ -43,18 +43,22 @@ class Ground:
         try:
             with parent_of(self.fds[step.root], step.path) as (dir_fd, name):
                 yield dir_fd, name
-        except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-            raise self.blocked(step, gone) from error
         except OSError as error:
-            raise self.blocked(step, Clash.UNWRITABLE) from error
+            clash = gone if is_gone(error) or isinstance(error, FileExistsError) else Clash.UNWRITABLE
+            raise self.blocked(step, clash) from error
 
     @contextmanager
-    def reached(self, step: Step) -> Iterator[tuple[int, str] | None]:
-        """Yield the same as `at`, but None when the directory cannot be reached, and no error made ours."""
+    def reached(self, root: int, path: str) -> Iterator[tuple[int, str] | None]:
+        """Yield the directory of a path and its name in it; None when somebody took the directory away.
+
+        Every other refusal of the system is told as it is.
+        """
         with ExitStack() as stack:
             try:
-                place = stack.enter_context(parent_of(self.fds[step.root], step.path))
-            except (FileNotFoundError, NotADirectoryError):
+                place = stack.enter_context(parent_of(self.fds[root], path))
+            except OSError as error:
+                if not is_gone(error):
+                    raise
                 place = None
             yield place
 
@@ -63,15 +67,21 @@ class Ground:
         return BlockedError(Conflict(self.plan.absolute(step.root, step.path), clash))
 
     def sync(self, paths: Collection[tuple[int, str]]) -> None:
-        """Write files and directories, given as (root, relative path), to the disk; missing ones are fine."""
+        """Write files and directories, given as (root, relative path), to the disk.
+
+        What somebody took away meanwhile is not there to be written; the step that needs it will say so.
+        """
         if len(paths) > _EACH:
             for root in sorted({root for root, _ in paths}):
                 self.disk.sync_all(self.fds[root])
             return
         for root, path in paths:
-            with parent_of(self.fds[root], path) as (dir_fd, name):
-                if look(dir_fd, name) is not None:
+            try:
+                with parent_of(self.fds[root], path) as (dir_fd, name):
                     self.disk.sync(dir_fd, name)
+            except OSError as error:
+                if not is_gone(error):
+                    raise
 
     def change_mode(self, chmod: Chmod, old_mode: int, new_mode: int) -> None:
         """Change one directory's permission bits if they are still the old ones; the new ones are fine too.

@@ -41,7 +41,7 @@ def abandon(ground: Ground) -> None:
     The names are this apply's own, and before the intent is written nothing of the owner's bears one.
     """
     for step in ground.plan.steps:
-        with ground.reached(step) as place:
+        with ground.reached(step.root, step.path) as place:
             if place is not None:  # a directory that is gone took what was staged in it along
                 remove_tree(place[0], step.stage, ground.disk)
 

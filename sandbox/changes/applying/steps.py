@@ -12,11 +12,10 @@ from contextlib import suppress
 from sandbox.changes.applying.ground import Ground
 from sandbox.changes.applying.plan import Step
 from sandbox.changes.applying.trees import Node, intact, is_node, ours
-from sandbox.changes.beneath import look, parent_of
+from sandbox.changes.beneath import is_gone, look, parent_of
 from sandbox.changes.change import Kind
 from sandbox.changes.outcome import Clash
 
-_NOT_OURS_NOW = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENOTEMPTY, errno.EEXIST}
 _ASIDE = "~"  # ends the name under which the old waits where a file system cannot exchange in one step
 
 
@@ -109,7 +108,7 @@ def _withdraw(ground: Ground, dir_fd: int, name: str, step: Step) -> None:
             with parent_of(dir_fd, f"{name}/{node.path}") as (parent_fd, entry):
                 _withdraw_node(ground, parent_fd, entry, step, node)
         except OSError as error:
-            if error.errno not in _NOT_OURS_NOW:
+            if not is_gone(error) and error.errno != errno.ENOTEMPTY:
                 raise
     if step.after[0].kind is Kind.DIRECTORY and not step.before:
         with suppress(OSError):  # it holds what somebody else made

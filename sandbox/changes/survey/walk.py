@@ -53,8 +53,11 @@ def survey(layer: Layer, source: Source, include: frozenset[str], tally: Tally) 
     top = Directory("", 0, scope_of(Path(source.top)), source.upper_fd, source.lower_fd, opaque=False)
     if top.is_repository():
         walk.leave("", Reason.REPOSITORY)
-    else:
-        walk.directory(top)
+        return walk.found
+    # The top of the upper layer was made with the grant's own mode.
+    if (os.fstat(source.upper_fd).st_mode ^ os.fstat(source.lower_fd).st_mode) & _PERMISSIONS:
+        walk.leave("", Reason.GRANT)
+    walk.directory(top)
     return walk.found
 
 
