@@ -32,10 +32,6 @@ class Watchers:
         self._write_timeout_s = write_timeout_s
         self._queues: set[asyncio.Queue[bytes | None]] = set()
 
-    def __len__(self) -> int:
-        """Count those who are watching now."""
-        return len(self._queues)
-
     def close(self) -> None:
         """End every stream after what is queued for it."""
         for queue in self._queues:

@@ -8,10 +8,12 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dispatch_daemon.adapters.loopback.peer import peer_uid
+from dispatch_daemon.adapters.loopback import peer
+from dispatch_daemon.adapters.loopback.peer import ask_kernel, peer_uid, read_table
 from dispatch_daemon.adapters.loopback.server import Door
 from dispatch_protocol.errors import LocalError
 from tests.support.door_client import TOKEN, DoorClient
@@ -220,22 +222,58 @@ async def test_another_process_of_the_same_user_is_let_in(door: Door, home: Path
     assert " 200 " in await stranger(kind, door, TOKEN, -1)
 
 
-async def test_an_end_that_nobody_owns_any_more_is_not_taken_for_root(home: Path) -> None:
+@pytest.mark.parametrize("ask", [ask_kernel, read_table])
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_kernel_knows_who_owns_the_other_end(
+    family: socket.AddressFamily, ask: Callable[..., Any]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(family) as client:
+        client.connect(
+            ("127.0.0.1" if family == socket.AF_INET else "::ffff:127.0.0.1", listener.getsockname()[1])
+        )
+        accepted, _ = listener.accept()
+        with accepted:
+            found = ask(accepted.getpeername(), accepted.getsockname())
+            assert found == (os.geteuid(), os.fstat(client.fileno()).st_ino)
+
+
+@pytest.mark.parametrize("ask", [ask_kernel, read_table])
+async def test_an_end_that_nobody_owns_any_more_is_not_taken_for_root(ask: Callable[..., Any]) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     leaving = socket.create_connection(listener.getsockname())
     accepted, _ = listener.accept()
     with listener, accepted:
-        assert peer_uid(accepted) == os.geteuid()
+        ends = accepted.getpeername(), accepted.getsockname()
         leaving.close()
 
-        def refused() -> bool:
-            try:
-                peer_uid(accepted)
-            except (LocalError, OSError):
-                return True
-            return False
+        await eventually(lambda: ask(*ends) == (0, 0))
+        with pytest.raises(LocalError, match="no living process"):
+            peer_uid(accepted)
 
-        await eventually(refused)
+
+@pytest.mark.parametrize("ask", [ask_kernel, read_table])
+def test_a_connection_that_never_was_has_no_owner(ask: Callable[..., Any]) -> None:
+    assert ask(("127.0.0.1", 1), ("127.0.0.1", 2)) == (0, 0)
+
+
+def test_where_the_kernel_may_not_be_asked_its_table_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(peer, "ask_kernel", forbidden)
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert peer_uid(accepted) == os.geteuid()
+
+
+async def test_a_caller_that_nobody_vouches_for_is_refused(
+    client: DoorClient, service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer, "ask_kernel", lambda *_: (os.geteuid(), 0))
+    reply = await client.ask("GET", "/v1/whoami")
+    assert (reply.status, reply.code) == (403, "other_user")
+    assert service.calls == []
 
 
 async def test_strangers_cannot_crowd_out_the_owner(
