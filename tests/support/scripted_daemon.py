@@ -199,10 +199,14 @@ def scripted_daemon(home: Path, script: Script | None = None, *, locked: bool = 
 def main() -> None:
     """Play a daemon that the command line started: `SCRIPTED_DAEMON` says how it behaves."""
     home = Path(sys.argv[sys.argv.index("--home") + 1])
+    home.mkdir(mode=0o700, exist_ok=True)
     manner = os.environ.get("SCRIPTED_DAEMON", "ready")
     if manner == "dies":
         sys.stderr.write("starting\nThe journal is damaged: page 7.\n")
         sys.exit(1)
+    if manner == "refuses":
+        sys.stderr.write("error: the config is wrong [config_invalid]\n  dispatch config path\n")
+        sys.exit(5)
     if manner == "babbles":
         sys.stdout.write("hello there\n")
         sys.stdout.flush()

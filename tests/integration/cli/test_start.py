@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dispatch_cli.main import COMMANDS
-from tests.support.dispatch_command import ROOT, dispatch, environment
+from dispatch_cli.main import COMMANDS, run
+from tests.support.dispatch_command import ROOT, Ended, dispatch, environment
 from tests.support.door_documents import ID, finished
 from tests.support.scripted_daemon import Script
 
@@ -40,7 +41,15 @@ def imported(home: Path, *arguments: str, **environ: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("send", "--help"), ("status", ID), ("status", ID, "--json"), ("inbox",), ("approvals",), ("frob",)],
+    [
+        ("--help",),
+        ("send", "--help"),
+        ("status", ID),
+        ("status", ID, "--json"),
+        ("inbox",),
+        ("approvals",),
+        ("frob",),
+    ],
 )
 def test_a_command_imports_nothing_heavy(home: Path, door: Script, arguments: tuple[str, ...]) -> None:
     door.answer("GET", f"/v1/dispatches/{ID}", finished())
@@ -69,9 +78,24 @@ def test_the_help_names_every_command_with_its_own_words(home: Path) -> None:
         assert entry.help in shown.out
 
 
+@pytest.fixture
+def here(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Run a command line in this process: what needs no process of its own is tried by the dozen."""
+    monkeypatch.setenv("DISPATCH_HOME", str(home))
+
+    def run_here(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["dispatch", *arguments])
+        code = run(arguments)
+        return Ended(code, *capsys.readouterr())
+
+    return run_here
+
+
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_explains_itself(home: Path, name: str) -> None:
-    shown = dispatch(home, name, "--help")
+def test_every_command_explains_itself(here: Callable[..., Ended], name: str) -> None:
+    shown = here(name, "--help")
     assert shown.code == 0
     assert shown.out.startswith(f"Usage: dispatch {name}")
     assert shown.err == ""
@@ -100,10 +124,10 @@ def test_no_command_shows_the_help(home: Path) -> None:
 )
 @pytest.mark.parametrize("place", ["before", "after", "absent"])
 def test_a_wrong_command_line_is_one_sentence_and_exit_2(
-    home: Path, arguments: tuple[str, ...], said: str, hint: str, place: str
+    home: Path, here: Callable[..., Ended], arguments: tuple[str, ...], said: str, hint: str, place: str
 ) -> None:
     line = {"before": ("--json", *arguments), "after": (*arguments, "--json"), "absent": arguments}[place]
-    ended = dispatch(home, *line)
+    ended = here(*line)
     assert ended.code == 2
     if place == "absent":
         assert said in ended.err

@@ -1,0 +1,141 @@
+"""The lists, one dispatch whole, the result and its proof."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import door_documents as documents
+from tests.support.dispatch_command import dispatch
+from tests.support.door_documents import ID
+from tests.support.scripted_daemon import Answer, Request, Script
+
+
+@pytest.fixture
+def paged(door: Script) -> Script:
+    """A door with five dispatches on three pages."""
+    rows = [documents.listed(dispatch_id=f"{number:08x}-1111-8222-9333-444455556666") for number in range(5)]
+
+    def page(request: Request) -> Answer:
+        query = dict(pair.split("=") for pair in request.query.split("&"))
+        start = int(query.get("cursor", "0"))
+        rest = str(start + 2) if start + 2 < len(rows) else None
+        return 200, {"dispatches": rows[start : start + 2], "next": rest}
+
+    door.on("GET", "/v1/dispatches", page)
+    return door
+
+
+@pytest.mark.parametrize("box", ["inbox", "sent"])
+def test_a_list_comes_page_by_page(paged: Script, home: Path, box: str) -> None:
+    first = dispatch(home, box, "--json").json
+    assert (len(first["dispatches"]), first["next"]) == (2, "2")
+    last = dispatch(home, box, "--json", "--cursor", "4").json
+    assert (len(last["dispatches"]), last["next"]) == (1, None)
+    everything = dispatch(home, box, "--json", "--all").json
+    assert (len(everything["dispatches"]), everything["next"]) == (5, None)
+    assert {f"box={box}" in request.query for request in paged.asked("GET", "/v1/dispatches")} == {True}
+    assert f"older ones with   dispatch {box} --cursor 2" in dispatch(home, box).out
+
+
+def test_a_pipe_gets_whole_lines_without_colour(door: Script, home: Path) -> None:
+    task = "word " * 60
+    door.answer("GET", "/v1/dispatches", {"dispatches": [documents.listed(task=task)], "next": None})
+    shown = dispatch(home, "inbox").out
+    assert task.strip() in shown
+    assert "\x1b" not in shown
+    assert "\x1b[33mwaits for you\x1b[0m" in dispatch(home, "inbox", FORCE_COLOR="1").out
+    assert "\x1b" not in dispatch(home, "inbox", FORCE_COLOR="1", NO_COLOR="1").out
+
+
+def test_json_is_exactly_what_the_daemon_said(door: Script, home: Path) -> None:
+    whole = documents.finished(
+        task="naïve \u202e\x00 \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")
+    )
+    door.answer("GET", f"/v1/dispatches/{ID}", whole)
+    assert dispatch(home, "status", ID, "--json").json == whole
+    assert dispatch(home, "--json", "status", ID).json == whole
+
+
+def test_one_dispatch_is_shown_whole(door: Script, home: Path) -> None:
+    step = {
+        "tool": "Bash",
+        "input": {"command": "pytest -q\nrm x"},
+        "save_as": "r.txt",
+        "allow_failure": True,
+    }
+    door.answer(
+        "GET",
+        f"/v1/dispatches/{ID}",
+        documents.finished(
+            background="why", deliverable="a list", project="api", links=["https://a.example"], meta={"k": "v"},
+            steps=[step], artifacts=[{"name": "r.txt", "size_bytes": 2048}],
+        ),
+    )  # fmt: skip
+    shown = dispatch(home, "status", ID).out
+    for words in (
+        "4f2a91c0 · Alice (token) → bob@example.org (token) · completed",
+        "  Background:\n  │ why",
+        "  Deliverable:\n  │ a list",
+        "  Links:\n  │ https://a.example",
+        "  Meta:\n  │ k = v",
+        "  │ 1. Bash   (save_as: r.txt, allow_failure: True)\n  │    command: pytest -q\n  │       rm x",
+        "Run   completed · in /srv/api · agent steps",
+        "took 48 s",
+        "Result: success\n  │ Two tests are flaky.",
+        "  + /srv/api/flaky.md   new, 29 bytes",
+        "! runs later when you type make",
+        "  r.txt   2.0 KiB",
+        "Signed receipts\n  delivered ",
+        "keep it with   dispatch result 4f2a91c0 --save DIR",
+    ):
+        assert words in shown
+
+
+def test_a_result_is_shown_with_its_diff_and_saved(door: Script, home: Path, tmp_path: Path) -> None:
+    bundle, report = tmp_path / "bundles" / "4f2a.json", tmp_path / "runs" / "report.txt"
+    for path in (bundle, report):
+        path.parent.mkdir()
+        path.write_text(path.name)
+    found = {
+        "dispatch_id": ID, "outcome": "success", "summary": "Two tests are flaky.", "files": [str(report)],
+        "bundle": str(bundle), "changeset": documents.CHANGES, "diffs": documents.DIFFS,
+    }  # fmt: skip
+    door.answer("GET", f"/v1/dispatches/{ID}/result", found)
+    door.answer("GET", f"/v1/dispatches/{ID}", documents.finished())
+    shown = dispatch(home, "result", ID)
+    assert shown.code == 0
+    assert "Done. It took 48 s.\n  │ Two tests are flaky.\nChanges\n  + /srv/api/flaky.md" in shown.out
+    assert "  │ +test_login_retry" in shown.out
+    assert f"dispatch verify {bundle}" in shown.out
+    for expected in ("4f2a.json", "4f2a-2.json"):
+        saved = dispatch(home, "result", ID, "--save", "out", "--json", cwd=tmp_path).json["saved"]
+        assert Path(saved[0]).name == expected
+        assert (tmp_path / "out" / expected).read_text() == "4f2a.json"
+    assert (tmp_path / "out" / "report.txt").read_text() == "report.txt"
+    report.unlink()
+    failed = dispatch(home, "result", ID, "--save", str(tmp_path / "again"))
+    assert failed.code == 1
+    assert "report.txt cannot be written or read: No such file or directory." in failed.err
+
+
+def test_an_unfinished_result_is_exit_8(door: Script, home: Path) -> None:
+    door.refuse("GET", f"/v1/dispatches/{ID}/result", "not_finished", "this dispatch is running")
+    ended = dispatch(home, "result", ID)
+    assert ended.code == 8
+    assert ended.err.startswith("This dispatch is running.")
+
+
+def test_a_bundle_that_proves_nothing_is_exit_7(home: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle.json"
+    bundle.write_text('{"v": 1}')
+    ended = dispatch(home, "verify", str(bundle), "--json")
+    assert ended.code == 7
+    assert ended.json["ok"] is False
+    assert set(ended.json) >= {"ok", "author", "recipient", "dispatch_id", "outcome", "checks"}
+    assert "This bundle proves nothing" in dispatch(home, "verify", str(bundle)).out
+    assert not home.exists()
+
+
+def test_a_bundle_that_cannot_be_read_is_exit_6(home: Path, tmp_path: Path) -> None:
+    assert dispatch(home, "verify", str(tmp_path)).code == 6
+    assert dispatch(home, "verify", "nowhere", "--json").json["error"]["code"] == "not_found"
