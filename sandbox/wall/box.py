@@ -163,11 +163,14 @@ class Box:
         await self._parts.jail.kill()
 
     async def _enforce_limits(self) -> None:
-        loop = asyncio.get_running_loop()
-        error = await watchdog.watch(
-            self._parts.view.limits, self._parts.meters, loop.time, self._parts.started_s
-        )
-        await self._fail(error)
+        parts, clock = self._parts, asyncio.get_running_loop().time
+        try:
+            failure: SandboxError = await watchdog.watch(
+                parts.view.limits, parts.meters, clock, parts.started_s
+            )
+        except OSError as error:
+            failure = SandboxError("watchdog_failed", f"The run's limits can no longer be watched: {error}.")
+        await self._fail(failure)
 
     def _out_of_memory(self) -> bool:
         group = self._parts.meters.group

@@ -173,7 +173,9 @@ def _effective(grant: PathGrant, *, writes: bool) -> PathGrant:
 def _merge(grants: Sequence[PathGrant]) -> tuple[PathGrant, ...]:
     """Drop grants that another one of the same mode already covers; refuse the rest of the overlaps."""
     if not 1 <= len(grants) <= MAX_GRANTS:
-        raise PathRefusedError("path_invalid", f"A run needs between 1 and {MAX_GRANTS} paths.")
+        raise PathRefusedError(
+            "path_invalid", f"A run needs between 1 and {MAX_GRANTS} paths.", "Edit the granted paths."
+        )
     kept: list[PathGrant] = []
     for grant in sorted(grants, key=lambda each: (each.path, each.mode)):
         outer = next((each for each in kept if is_inside(grant.path, each.path)), None)
@@ -191,7 +193,9 @@ def _merge(grants: Sequence[PathGrant]) -> tuple[PathGrant, ...]:
 def _check_form(path: str) -> None:
     canonical = path.startswith("/") and not path.startswith("//") and posixpath.normpath(path) == path
     if not canonical or "\0" in path or len(path) > MAX_PATH_CHARS:
-        raise PathRefusedError("path_invalid", f"{path!r} is not an absolute canonical path.")
+        raise PathRefusedError(
+            "path_invalid", f"{path!r} is not an absolute canonical path.", "Grant it again by its full path."
+        )
 
 
 def _check_limits(limits: Limits) -> None:

@@ -138,6 +138,8 @@ async def _open(policy: Policy, state_dir: Path, run_id: str, forbidden: Sequenc
         undo.callback(channel.close)
         first, joined = await _release(started, group)
         abi = await _greet(channel, started.jail, view)
+        if group is not None and not joined:
+            await group.remove()
         census = None if joined else Census(first)
         undo.pop_all()
     meters = Meters(prepared.watched, group if joined else None, census)

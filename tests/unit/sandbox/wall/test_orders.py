@@ -1,0 +1,58 @@
+import dataclasses
+
+from sandbox.job import Limits, PathGrant
+from sandbox.wall import landlock, orders
+from sandbox.wall.brief import Brief
+from sandbox.wall.policy import View
+
+LIMITS = Limits(memory_bytes=1 << 30, processes=10, cpu_s=60)
+VIEW = View(
+    (PathGrant("/srv/read", "ro"), PathGrant("/srv/write", "rw")),
+    "/srv/write",
+    frozenset({"Bash", "Read"}),
+    LIMITS,
+)
+
+
+def test_a_brief_survives_its_journey() -> None:
+    brief = orders.write(VIEW, others=0)
+    assert Brief.decode(brief.encode()) == brief
+    assert brief.encode().count(b"\n") == 1
+
+
+def test_only_writable_grants_and_artifacts_outlive_the_run() -> None:
+    brief = orders.write(VIEW, others=0)
+    assert brief.kept == ("/srv/write", "/run/dispatch/artifacts")
+    assert brief.scratch == ("/tmp", "/home/agent", "/dev/shm")
+
+
+def test_the_second_wall_lets_write_only_where_the_first_does() -> None:
+    rules = dict(orders.write(VIEW, others=0).rules)
+    assert rules["/"] == landlock.READ | landlock.EXECUTE
+    assert not rules["/dev"] & (landlock.EXECUTE | landlock.MAKE_CHAR)
+    assert "/srv/read" not in rules
+    assert rules["/srv/write"] & landlock.WRITE_FILE
+    assert all(
+        not rights & (landlock.MAKE_CHAR | landlock.MAKE_BLOCK | landlock.MAKE_SOCK)
+        for rights in rules.values()
+    )
+
+
+def test_without_bash_nothing_may_be_executed() -> None:
+    silent = dataclasses.replace(VIEW, tools=frozenset({"Read", "Write"}))
+    assert all(not rights & landlock.EXECUTE for _, rights in orders.write(silent, others=0).rules)
+
+
+def test_limits_are_held_per_process() -> None:
+    limits = {name: (soft, hard) for name, soft, hard in orders.rlimits(LIMITS, others=100)}
+    assert limits["RLIMIT_DATA"] == (1 << 30, 1 << 30)
+    assert limits["RLIMIT_CPU"] == (60, 65)
+    assert limits["RLIMIT_CORE"] == (1, 1)
+    assert limits["RLIMIT_NPROC"] == (112, 112)
+
+
+def test_the_environment_is_ours_alone() -> None:
+    environment = orders.environment(VIEW)
+    assert environment["TMPDIR"] == "/tmp"
+    assert environment["DISPATCH_ARTIFACTS"] == "/run/dispatch/artifacts"
+    assert environment["GIT_CONFIG_VALUE_0"] == "*"
