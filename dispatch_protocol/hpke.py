@@ -65,11 +65,7 @@ def _shared_secret(private: SealingKey, public: SealingPublic, enc: bytes, recip
 
 def _key_schedule(shared_secret: bytes, info: bytes) -> tuple[bytes, bytes]:
     """Derive the AEAD key and the nonce of the first, and for us only, message (RFC 9180, section 5.1)."""
-    context = (
-        _MODE_BASE
-        + _labeled_extract(_SUITE, b"", b"psk_id_hash", b"")
-        + _labeled_extract(_SUITE, b"", b"info_hash", info)
-    )
+    context = _MODE_BASE + _PSK_ID_HASH + _labeled_extract(_SUITE, b"", b"info_hash", info)
     secret = _labeled_extract(_SUITE, shared_secret, b"secret", b"")
     key = _labeled_expand(_SUITE, secret, b"key", context, 32)
     return key, _labeled_expand(_SUITE, secret, b"base_nonce", context, 12)
@@ -81,3 +77,6 @@ def _labeled_extract(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> 
 
 def _labeled_expand(suite: bytes, key: bytes, label: bytes, info: bytes, length: int) -> bytes:
     return hkdf.expand(key, length.to_bytes(2) + _VERSION + suite + label + info, length)
+
+
+_PSK_ID_HASH: Final = _labeled_extract(_SUITE, b"", b"psk_id_hash", b"")  # base mode has no pre-shared key

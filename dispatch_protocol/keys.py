@@ -121,7 +121,28 @@ class _Private:
         return f"{type(self).__name__}(hidden)"
 
 
-class SigningKey(_Private):
+class _Ed25519(_Private):
+    """An Ed25519 seed; the pair is worked out once, as a daemon signs all day with one key."""
+
+    __slots__ = ("_pair",)
+    _pair: tuple[bytes, bytes]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_pair", crypto_sign_seed_keypair(self._secret))
+
+    @property
+    def signer(self) -> bytes:
+        """The public half, as a signature names its signer."""
+        return self._pair[0]
+
+    @property
+    def expanded(self) -> bytes:
+        """The 64 secret bytes that libsodium signs with, for `signing` and for nobody else."""
+        return self._pair[1]
+
+
+class SigningKey(_Ed25519):
     """A device's Ed25519 seed."""
 
     __slots__ = ()
@@ -129,21 +150,10 @@ class SigningKey(_Private):
     @property
     def device(self) -> DeviceId:
         """The device that this key is."""
-        return DeviceId(crypto_sign_seed_keypair(self._secret)[0])
+        return DeviceId(self.signer)
 
 
-class SealingKey(_Private):
-    """A device's X25519 private key."""
-
-    __slots__ = ()
-
-    @property
-    def public(self) -> SealingPublic:
-        """What others seal to."""
-        return SealingPublic(crypto_scalarmult_base(self._secret))
-
-
-class RecoveryKey(_Private):
+class RecoveryKey(_Ed25519):
     """The Ed25519 seed that can replace every device of an identity."""
 
     __slots__ = ()
@@ -151,4 +161,20 @@ class RecoveryKey(_Private):
     @property
     def public(self) -> RecoveryPublic:
         """What the genesis link names."""
-        return RecoveryPublic(crypto_sign_seed_keypair(self._secret)[0])
+        return RecoveryPublic(self.signer)
+
+
+class SealingKey(_Private):
+    """A device's X25519 private key."""
+
+    __slots__ = ("_public",)
+    _public: SealingPublic
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "_public", SealingPublic(crypto_scalarmult_base(self._secret)))
+
+    @property
+    def public(self) -> SealingPublic:
+        """What others seal to."""
+        return self._public

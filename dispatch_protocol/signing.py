@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
+from nacl.bindings import crypto_sign, crypto_sign_open
 from nacl.exceptions import CryptoError
 
 from dispatch_protocol.encoding import JSON, Fields, b64u, dumps, loads
@@ -170,8 +170,7 @@ def _check_signature(value: bytes) -> None:
 
 def _sign(key: SigningKey | RecoveryKey, message: bytes) -> bytes:
     """Make one Ed25519 signature (RFC 8032); it is deterministic, so vectors can be rebuilt."""
-    _, secret = crypto_sign_seed_keypair(key.reveal())
-    return crypto_sign(message, secret)[:SIGNATURE_BYTES]
+    return crypto_sign(message, key.expanded)[:SIGNATURE_BYTES]
 
 
 def _verify(signer: bytes, message: bytes, signature: bytes) -> None:
@@ -195,11 +194,8 @@ def verify(signer: DeviceId, signed: Signed) -> None:
 def sign_document(keys: Sequence[SigningKey | RecoveryKey], payload_type: str, body: bytes) -> Document:
     """Sign one body with several keys, in their order."""
     message = pae(payload_type, body)
-    signatures = []
-    for key in keys:
-        signer = key.device.raw if isinstance(key, SigningKey) else key.public.raw
-        signatures.append(Signature(signer, _sign(key, message)))
-    return Document(payload_type, body, tuple(signatures))
+    signatures = tuple(Signature(key.signer, _sign(key, message)) for key in keys)
+    return Document(payload_type, body, signatures)
 
 
 def verify_document(signers: Sequence[DeviceId | RecoveryPublic], document: Document) -> None:

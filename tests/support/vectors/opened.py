@@ -19,7 +19,7 @@ from dispatch_protocol.unseal import EdgeStatus, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows, edge
 from tests.support.vectors.fixed import fixed
-from tests.support.vectors.forge import Recipient, signed_by
+from tests.support.vectors.forge import Recipient, head_to_bob, signed_by
 from tests.support.vectors.world import (
     ALICE,
     ALICE_LAPTOP,
@@ -81,15 +81,13 @@ def _tasks() -> list[Case]:
         *,
         recipients: Sequence[Recipient] = TO_BOB,
         machine: Machine = BOB_LAPTOP,
-        recipient_head: Digest | None = None,
+        head: dict[str, object] | None = None,
         **changes: object,
     ) -> Case:
-        head = world.head(
-            label, ALICE, ALICE_LAPTOP, BOB, recipient_head=recipient_head, expires_ms=NOW_MS + HOUR_MS
-        )
-        message = world.task(label, head)
+        message = world.task(label, head_to_bob(label, **(head or {})))
         return _seal(label, message, ALICE_LAPTOP, recipients, machine=machine, standing=bob_knows(**changes))
 
+    ahead_ms = NOW_MS + 1_000 + 120_000
     old_laptop = (BOB_LAPTOP.device, BOB_LAPTOP.sealing[1].public)
     to_self = world.head("a task to oneself", ALICE, ALICE_LAPTOP, ALICE, edge=EdgeId.SELF)
     return [
@@ -99,9 +97,13 @@ def _tasks() -> list[Case]:
         from_alice(
             "a task sealed to the key before a rotation",
             recipients=[old_laptop],
-            recipient_head=world.BOB_BEFORE_ROTATION,
+            head={"recipient_head": world.BOB_BEFORE_ROTATION},
         ),
         from_alice("a task at the end of its grace", now_ms=NOW_MS + HOUR_MS + 120_000),
+        from_alice(
+            "a task as long as can be, from a clock as far ahead as can be",
+            head={"created_ms": ahead_ms, "expires_ms": ahead_ms + 86_400_000},
+        ),
         from_alice("a task in the last millisecond of its edge", edge=edge(expires_ms=NOW_MS + 1_001)),
         _seal(
             "a task to oneself",
