@@ -32,6 +32,7 @@ from dispatch_daemon.core.effects import Effect, TaskKind, Unplan
 from dispatch_daemon.core.intake import expiry_plan
 from dispatch_daemon.core.records import Box
 
+_DRAIN_S = 3.0  # how long a stopping daemon still tells others what it has to tell
 TOKEN_NAME = "local.token"
 log = logging.getLogger("dispatch.daemon")
 
@@ -140,6 +141,7 @@ class Daemon:
         self._watchers.close()
         await self._door.stop()
         await self._supervisor.stop()
+        await self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S)
         await self._scheduler.stop()
         await scheduling
         await self._linking.stop()

@@ -6,7 +6,7 @@ stretches, so a machine that slept wakes to its overdue deadlines at once.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
@@ -71,6 +71,19 @@ class Scheduler:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+    async def drain(self, kinds: Sequence[TaskKind], limit_s: float) -> None:
+        """Let what is due of these kinds be done, for at most so long; what cannot be done now stays owed."""
+        try:
+            async with asyncio.timeout(limit_s):
+                while self._journal.tasks.due(kinds, self._clock.now_ms()) or self._doing(kinds):
+                    self._wake.set()
+                    await asyncio.wait(self._doing(kinds) or {asyncio.create_task(asyncio.sleep(0))})
+        except TimeoutError:
+            log.info("stopped with work still owed; it is done at the next start")
+
+    def _doing(self, kinds: Sequence[TaskKind]) -> set["asyncio.Task[None]"]:
+        return {running for running in self._busy if running.get_name().partition(" ")[0] in kinds}
 
     async def stop(self) -> None:
         """Take up nothing new, and end what is being done; it stays owed."""

@@ -122,7 +122,7 @@ def dispatch_whole(
         "changeset": list(last.changeset) if last else [],
         "left_behind": list(last.left_behind) if last else [],
         "diffs": list(last.diffs) if last else [],
-        "receipts": [receipt_view(answer) for answer in answers if not answer.held],
+        "receipts": [receipt_view(answer) for answer in answers if answer.seq and not answer.held],
         "decision": record.decision,
         "result": {"outcome": record.outcome, "summary": record.summary} if finished else None,
     }
