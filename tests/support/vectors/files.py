@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Final
 
 from dispatch_protocol.encoding import JSON
-from tests.support.vectors import primitives, world
+from tests.support.vectors import primitives, words, world
 from tests.support.vectors.cases import Case, write_identity, write_machine
+from tests.support.vectors.chains import chain_vectors
+from tests.support.vectors.evidence import bundle_vectors
 from tests.support.vectors.introductions import introduced, not_introduced
 from tests.support.vectors.opened import opened
 from tests.support.vectors.refused_bytes import refused_bytes
@@ -40,15 +42,20 @@ def refused_envelopes() -> dict[str, JSON]:
 
 
 FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
+    "bundles.json": bundle_vectors,
+    "chains.json": chain_vectors,
     "encoding.json": primitives.encoding_vectors,
     "envelopes.json": valid_envelopes,
+    "frames.json": words.frame_vectors,
     "hkdf.json": primitives.hkdf_vectors,
     "hpke.json": primitives.hpke_vectors,
     "ids.json": primitives.id_vectors,
     "padme.json": primitives.padme_vectors,
     "pae.json": primitives.pae_vectors,
     "refusals.json": refused_envelopes,
+    "scopes.json": words.scope_vectors,
     "signatures.json": primitives.signature_vectors,
+    "tokens.json": words.token_vectors,
 }
 
 

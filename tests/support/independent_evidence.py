@@ -1,0 +1,157 @@
+"""Chapters 6 and 9 of docs/PROTOCOL.md a second time: chains and bundles, read with plain JSON and another library.
+
+It shares no line with the product. What it finds wrong it names by the code or the step of the page.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from tests.support.independent_bytes import canonical, pae, signed_by, unpadded
+
+Json = dict[str, Any]
+PREFIX, SUFFIX = "application/vnd.dispatch.", ".v1+json"
+FIELDS = {
+    "add_device": {"v", "type", "prev", "device", "roles", "created", "nonce"},
+    "revoke_device": {"v", "type", "prev", "device", "created", "nonce"},
+    "rotate_sealing": {"v", "type", "prev", "device", "created", "nonce"},
+    "set_roles": {"v", "type", "prev", "device", "roles", "created", "nonce"},
+}
+
+
+class WrongError(Exception):
+    """What does not hold, by its code or step."""
+
+
+def need(holds: bool, what: str) -> None:
+    if not holds:
+        raise WrongError(what)
+
+
+def digest(document: Json) -> str:
+    return hashlib.sha256(pae(document["payloadType"], unpadded(document["payload"]))).hexdigest()
+
+
+def signers(document: Json) -> set[str]:
+    """The keys that have signed; a signature that does not hold is wrong by itself."""
+    message = pae(document["payloadType"], unpadded(document["payload"]))
+    for entry in document["signatures"]:
+        need(signed_by(entry["keyid"], unpadded(entry["sig"]), message), "signature_bad")
+    return {entry["keyid"] for entry in document["signatures"]}
+
+
+def body(document: Json, fields: set[str] | None = None) -> Json:
+    raw = unpadded(document["payload"])
+    value = json.loads(raw)
+    need(canonical(value) == raw, "malformed")
+    need(value["v"] == 1, "unsupported")
+    need(fields is None or set(value) == fields, "malformed")
+    return value
+
+
+def follow_chain(links: list[Json], genesis: str | None) -> tuple[str, list[Json], list[str]]:
+    """The genesis, the devices after each link, and the heads; every device is {seal, roles, sealed}."""
+    need(links != [], "malformed")
+    heads = [digest(link) for link in links]
+    need(genesis in {None, heads[0]}, "genesis_mismatch")
+    first = body(links[0], {"v", "kind", "device", "recovery", "created", "nonce"})
+    need(signers(links[0]) == {first["device"]["sign"], first["recovery"]}, "signature_bad")
+    device = {"seal": first["device"]["seal"], "roles": ["approver", "runner"], "sealed": first["created"]}
+    states: list[Json] = [{first["device"]["sign"]: device}]
+    for number, link in enumerate(links[1:]):
+        states.append(follow_link(link, heads[number], states))
+    return heads[0], states, heads
+
+
+def follow_link(link: Json, head: str, states: list[Json]) -> Json:
+    before = states[-1]
+    need(body(link).get("type") in FIELDS, "unsupported")
+    said = body(link, FIELDS[body(link)["type"]])
+    roles = said.get("roles", [])
+    need(roles == sorted(set(roles)) and set(roles) <= {"approver", "runner"}, "malformed")
+    need(said["prev"] == head, "chain_broken")
+    kind, named = said["type"], said["device"]
+    device = named if isinstance(named, str) else named["sign"]
+    old = {entry["keyid"] for entry in link["signatures"]} & set(before)
+    need(len(old) == 1, "chain_broken")
+    (signer,) = old
+    if kind == "rotate_sealing":
+        need(signer == device, "chain_broken")
+    elif not (kind == "revoke_device" and signer == device):
+        need("approver" in before[signer]["roles"], "chain_broken")
+    need(kind == "add_device" or device in before, "chain_broken")
+    need(signers(link) == ({signer, device} if kind == "add_device" else {signer}), "signature_bad")
+    if not isinstance(named, str):
+        stated = {entry["seal"] for state in states for entry in state.values()}
+        need(named["seal"] not in stated, "chain_broken")
+    after = {key: dict(entry) for key, entry in before.items()}
+    match kind:
+        case "add_device":
+            need(len(before) < 32 and not any(device in state for state in states), "chain_broken")
+            after[device] = {"seal": named["seal"], "roles": roles, "sealed": said["created"]}
+        case "revoke_device":
+            del after[device]
+        case "rotate_sealing":
+            after[device] |= {"seal": named["seal"], "sealed": said["created"]}
+        case _:
+            after[device] |= {"roles": roles}
+    need(any("approver" in entry["roles"] for entry in after.values()), "chain_broken")
+    return after
+
+
+def prove(raw: bytes) -> str | None:
+    """The outcome that a bundle proves."""
+    bundle = json.loads(raw)
+    need(bundle["format"] == "dispatch-bundle/1", "format")
+    chains = {}
+    for side in ("author", "recipient"):
+        try:
+            chains[side] = follow_chain(bundle[side]["links"], None)
+        except (WrongError, KeyError):
+            raise WrongError(f"{side}_chain") from None
+    task = bundle["task"]
+    sender(task, chains["author"], signature="task_signature", names="task")
+    asked = body(task)
+    genesis, _, heads = chains["recipient"]
+    need(task["payloadType"] == f"{PREFIX}task{SUFFIX}", "task")
+    need(asked["to"]["identity"] == genesis and asked["to"]["head"] in heads, "task")
+    for answer in bundle["answers"]:
+        kinds = {f"{PREFIX}{kind}{SUFFIX}" for kind in ("decision", "receipt", "result")}
+        need(answer["payloadType"] in kinds, "answer_signatures")
+        sender(answer, chains["recipient"], signature="answer_signatures", names="answer_signatures")
+    for answer in bundle["answers"]:
+        said = body(answer)
+        about = (said["re"], said["to"]["identity"], said["edge"])
+        need(about == (digest(task), chains["author"][0], asked["edge"]), "answer_subjects")
+    check_sequence(bundle["answers"])
+    decisions = [body(answer) for answer in bundle["answers"] if "decision" in body(answer)]
+    accepted = [said for said in decisions if said["decision"] == "accepted"]
+    results = [body(answer) for answer in bundle["answers"] if "outcome" in body(answer)]
+    need(len(accepted) <= 1 and (not results or bool(accepted)), "decision")
+    return max(results, key=lambda said: said["ended"])["outcome"] if results else None
+
+
+def sender(document: Json, chain: tuple[str, list[Json], list[str]], *, signature: str, names: str) -> None:
+    """One device that is or was in the chain signed, and the body names it as it stood at the head it states."""
+    genesis, states, heads = chain
+    try:
+        signed = signers(document)
+    except WrongError:
+        raise WrongError(signature) from None
+    need(len(signed) == 1 and any(signed <= set(state) for state in states), signature)
+    said = body(document)["from"]
+    need(said["identity"] == genesis and {said["device"]} == signed and said["head"] in heads, names)
+    need(said["device"] in states[heads.index(said["head"])], names)
+
+
+def check_sequence(answers: list[Json]) -> None:
+    by_device: dict[str, set[tuple[int, str, str]]] = {}
+    for answer in answers:
+        said = body(answer)
+        place = (said["seq"], digest(answer), said["prev"])
+        by_device.setdefault(said["from"]["device"], set()).add(place)
+    for places in by_device.values():
+        before = "0" * 64
+        for number, (seq, own, prev) in enumerate(sorted(places), start=1):
+            need((seq, prev) == (number, before), "answer_chains")
+            before = own
