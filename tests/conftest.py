@@ -10,6 +10,8 @@ TIME_SCALE = float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
 
 # The time of one example says nothing about a property; pytest-timeout bounds the whole test.
 settings.register_profile("dispatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Under coverage: fewer examples, and always the same ones, so that the verdict does not depend on luck.
+settings.register_profile("brisk", settings.get_profile("dispatch"), max_examples=20, derandomize=True)
 settings.load_profile("dispatch")
 
 

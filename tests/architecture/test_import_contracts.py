@@ -61,7 +61,7 @@ PLANTED = {
         ("dispatch_protocol/loopback.py", "import pydantic"),
     ],
     "light-loopback": [("dispatch_protocol/loopback.py", "import dispatch_protocol.signing")],
-    "no-circles": [("sandbox/wall/__init__.py", "import sandbox.changes\nimport sandbox.agents.steps")],
+    "no-circles": [("sandbox/job.py", "import sandbox.events")],
 }
 
 
