@@ -19,7 +19,7 @@ from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRec
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
-from dispatch_protocol.keys import EdgeId, Genesis
+from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
 from dispatch_protocol.messages.registry import decode_body
@@ -142,22 +142,29 @@ class Incoming:
             log.warning("an answer about %s, which was not sent there", about.hex[:16])
             return
         moment = self._clock.moment()
-        held = [
-            reports.Report.of(Signed.decode(answer.signed))
-            for answer in self._journal.answers(record.digest)
-            if answer.held
-        ]
-        waiting = sorted([report, *held], key=lambda item: item.message.seq)
         runs = self._journal.runs(record.digest)
         effects = reports.receive(
             record,
             runs[-1] if runs else None,
-            waiting,
+            self._evidence(record, report.message.head.sender.device.hex),
+            report,
             self._people.own,
             self._people.peer_of(record),
             moment,
         )
         await self._performer.perform(effects)
+
+    def _evidence(self, record: DispatchRecord, device: str) -> reports.Evidence:
+        """Return what is held of one device's answers to a dispatch."""
+        answers = [
+            answer
+            for answer in self._journal.answers(record.digest)
+            if answer.device == device and answer.seq
+        ]
+        return reports.Evidence(
+            taken=tuple(Digest.from_hex(answer.digest) for answer in answers if not answer.held),
+            held=tuple(reports.Report.of(Signed.decode(answer.signed)) for answer in answers if answer.held),
+        )
 
     async def _cancel(self, opened: Opened, cancel: Cancel) -> None:
         record = self._journal.dispatch(cancel.head.re.hex)

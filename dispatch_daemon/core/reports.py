@@ -4,13 +4,13 @@ Answers of one device form a chain by `seq` and `prev`. One that comes too early
 predecessor; one that contradicts the chain is kept as evidence and moves nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer_type, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Note, Put, Settle, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_protocol import payloads
+from dispatch_protocol.answer_chain import AnswerChain, Place, follow
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, RunState, advance, run_end
@@ -20,7 +20,6 @@ from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed
 
-AHEAD_LIMIT = 256
 _FINAL = frozenset(
     {
         DispatchState.FINISHED,
@@ -52,6 +51,11 @@ class Report:
     def digest(self) -> str:
         return self.signed.digest.hex
 
+    @property
+    def place(self) -> Place:
+        """Where the answer says it stands in its device's chain."""
+        return Place(self.message.seq, self.signed.digest, self.message.prev)
+
     def record(self, *, now_ms: int, held: bool) -> AnswerRecord:
         """Return the evidence row of this answer."""
         head = self.message.head
@@ -82,41 +86,49 @@ class Desk:
         return Desk(record or self.record, run or self.run, self.effects + effects)
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the journal holds of one device's answers to one dispatch: those in order, and those that wait."""
+
+    taken: tuple[Digest, ...] = ()
+    held: tuple[Report, ...] = ()
+
+    @property
+    def chain(self) -> AnswerChain:
+        return AnswerChain(self.taken, tuple(report.place for report in self.held))
+
+
 def receive(
     record: DispatchRecord,
     run: RunRecord | None,
-    reports: Sequence[Report],
+    evidence: Evidence,
+    report: Report,
     own: Own,
     peer: Peer,
     moment: Moment,
 ) -> list[Effect]:
-    """Take in one new answer and the held ones behind it (`reports`, in order of `seq`)."""
-    desk = Desk(record, run)
-    for number, report in enumerate(reports):
-        position = report.message.seq - desk.record.answer_seq
-        if position > AHEAD_LIMIT or position < 1:
-            continue
-        if position > 1:
-            desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=True)))
-            continue
-        prev = "" if report.message.prev == Digest.ZERO else report.message.prev.hex
-        desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=False)))
-        if prev != desk.record.answer_head:
-            data: dict[str, JSON] = {
-                "warning": "an answer contradicts the chain of answers",
-                "digest": report.digest,
-            }
-            desk = desk.then(Note(record.digest, moment.now_ms, EventType.WARNING, data))
-            continue
-        linked = replace(
-            desk.record,
-            answer_seq=report.message.seq,
-            answer_head=report.digest,
-            last_heard_ms=moment.now_ms,
-        )
-        desk = _apply(replace(desk, record=linked), report.message, moment.now_ms)
+    """Take in one new answer, and after it those that waited for it.
+
+    Raises:
+        RefusedError: `sequence_gap`, too many answers wait for one that is missing.
+    """
+    followed = follow(evidence.chain, report.place)
+    known = {each.signed.digest: each for each in (*evidence.held, report)}
+    desk = Desk(replace(record, last_heard_ms=moment.now_ms), run)
+    if followed.forked:
+        data: dict[str, JSON] = {
+            "warning": "an answer contradicts the chain of answers",
+            "digest": followed.forked[0].digest.hex,
+        }
+        desk = desk.then(Note(record.digest, moment.now_ms, EventType.WARNING, data))
+    elif not followed.taken:
+        desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=True)))
+    for number, place in enumerate(followed.taken):
+        each = known[place.digest]
+        desk = desk.then(Put(each.record(now_ms=moment.now_ms, held=False)))
+        desk = _apply(desk, each.message, moment.now_ms)
         if desk.record.state in _FINAL:
-            desk = _acknowledge(desk, report, own, peer, moment, number)
+            desk = _acknowledge(desk, each, own, peer, moment, number)
     return [Put(desk.record), *desk.effects]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from dispatch_daemon.adapters.loopback import answers
+from dispatch_daemon.adapters.loopback.answers import ANSWERS, Problem
 from dispatch_daemon.adapters.loopback.models import MODELS
 from dispatch_daemon.adapters.loopback.routes import ID_CHARS, KEY_CHARS, ROUTES, Kind, Route
 
@@ -92,8 +92,8 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 def _schemas() -> dict[str, Any]:
     """Collect the schemas of everything that may be asked or answered, and what those refer to."""
     asked = [MODELS[name] for route in ROUTES for name in (route.body, route.query) if name is not None]
-    answered: list[type[BaseModel]] = [getattr(answers, route.answer) for route in ROUTES]
-    wanted: dict[type[BaseModel], None] = dict.fromkeys([*asked, *answered, answers.Problem])
+    answered: list[type[BaseModel]] = [ANSWERS[route.answer] for route in ROUTES]
+    wanted: dict[type[BaseModel], None] = dict.fromkeys([*asked, *answered, Problem])
     _, schema = models_json_schema([(model, "validation") for model in wanted], ref_template=_REF)
     return dict(schema["$defs"])
 

@@ -74,7 +74,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/v1/whoami", "whoami", "Who I am, on which device, at which broker.", "Whoami"),
     Route("GET", "/v1/doctor", "doctor", "Check what a run and a delivery need.", "Doctor"),
     Route("GET", "/v1/daemon", "daemon_status", "The daemon's process and places.", "DaemonStatus"),
-    Route("POST", "/v1/daemon/stop", "stop", "Drain and end the daemon.", "DaemonStatus", body="Nothing"),
+    Route("POST", "/v1/daemon/stop", "stop", "Drain and end the daemon.", "Stopping", body="Nothing"),
     Route("POST", "/v1/login", "login", "Sign in at a broker.", "Whoami", body="Login"),
     Route(
         "POST",
