@@ -42,13 +42,8 @@ def _rule(line: str) -> Rule | None:
     text = text.rstrip("/")
     anchored = "/" in text
     text = text.removeprefix("/")
-    # Ignore files know no braces: they stand for themselves.
-    literal = text.replace("{", "[{]")
     try:
-        return (
-            Rule(matcher(literal if anchored else f"**/{literal}"), ignored, only_directories)
-            if text
-            else None
-        )
+        pattern = matcher(text if anchored else f"**/{text}", braces=False)
     except (PatternError, re.error):
         return None
+    return Rule(pattern, ignored, only_directories) if text else None
