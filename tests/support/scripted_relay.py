@@ -33,6 +33,7 @@ from dispatch_protocol.frames import (
 )
 from dispatch_protocol.limits import MESSAGE_BYTES
 from dispatch_protocol.session import Role, Session, SessionProof, verify_hello
+from tests.support.patience import eventually
 
 EPOCH = "epoch-1"
 
@@ -94,6 +95,10 @@ class ScriptedRelay:
             await self._server.wait_closed()
             self._server = None
 
+    async def proven(self, times: int) -> None:
+        """Wait until so many sessions have been opened, and one is open."""
+        await eventually(lambda: len(self.proofs) == times and self.sessions == 1)
+
     # What a test makes it do to those who are connected.
 
     def answer(self, frame: Deposit | Call) -> Iterable[Frame]:
@@ -132,7 +137,7 @@ class ScriptedRelay:
     def freeze(self) -> None:
         """Stay connected and answer nothing any more, not even a ping: the other half of a half-open connection."""
         for connection in list(self._open):
-            connection.transport.pause_reading()  # type: ignore[attr-defined]
+            connection.transport.pause_reading()  # type: ignore[attr-defined] - every TCP transport can
 
     async def hang_up(self, code: int = 1001) -> None:
         """End every session in order."""

@@ -150,7 +150,7 @@ class ScriptedService:
 
     async def stop(self) -> JsonObject:
         await self._asked("stop")
-        return {**PLACES, "running": False}
+        return {"running": False, "pid": 1}
 
     async def login(self, *, broker: str | None, email: str, dev: bool, token: str | None) -> JsonObject:
         await self._asked("login", broker=broker, email=email, dev=dev, token=token)

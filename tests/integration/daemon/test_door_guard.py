@@ -21,11 +21,6 @@ from tests.support.patience import eventually
 from tests.support.scripted_service import ScriptedService
 
 
-@pytest.fixture
-def client(door: Door, home: Path) -> DoorClient:
-    return DoorClient(door, TOKEN)
-
-
 async def test_the_owner_with_the_token_is_let_in(
     client: DoorClient, door: Door, service: ScriptedService
 ) -> None:

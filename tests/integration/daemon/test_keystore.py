@@ -18,6 +18,7 @@ from keyring.backends.fail import Keyring as FailKeyring
 from dispatch_daemon.adapters.home import HomeError
 from dispatch_daemon.adapters.keychain import Keychain, KeychainError, find_keychain
 from dispatch_daemon.adapters.keystore import Keys, KeystoreError, open_keystore
+from dispatch_daemon.adapters.settings import KeyBackend
 from dispatch_protocol.keys import Genesis, RecoveryKey, SealingKey, SigningKey
 from tests.support.keychains import (
     ForgetfulKeychain,
@@ -103,12 +104,13 @@ def test_two_homes_share_a_keychain_without_meeting(tmp_path: Path) -> None:
 
 def test_the_recovery_key_is_erased_and_nothing_else(tmp_path: Path) -> None:
     backend = MemoryKeychain()
-    for home, mode, find in (
+    places: list[tuple[Path, KeyBackend, Callable[[], Keychain]]] = [
         (tmp_path / "file", "file", no_keychain),
         (tmp_path / "chain", "auto", finding(backend)),
-    ):
+    ]
+    for home, mode, find in places:
         home.mkdir()
-        store = open_keystore(home, mode, find=find)  # type: ignore[arg-type]
+        store = open_keystore(home, mode, find=find)
         store.erase_recovery()
         assert store.load() is None
         store.store(make_keys())

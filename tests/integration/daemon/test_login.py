@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -21,11 +22,11 @@ async def broker() -> AsyncIterator[Broker]:
     """Start brokers that answer as a handler says; returns the address of each."""
     runners: list[web.ServerRunner] = []
 
-    async def start(handler: Handler, **listening: object) -> str:
+    async def start(handler: Handler, **listening: Any) -> str:
         runner = web.ServerRunner(web.Server(handler))
         await runner.setup()
         runners.append(runner)
-        site = web.TCPSite(runner, "127.0.0.1", 0, **listening)  # type: ignore[arg-type]
+        site = web.TCPSite(runner, "127.0.0.1", 0, **listening)
         await site.start()
         scheme = "https" if listening else "http"
         return f"{scheme}://127.0.0.1:{runner.addresses[0][1]}"

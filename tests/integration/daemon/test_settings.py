@@ -148,4 +148,4 @@ def test_the_home_comes_from_the_environment() -> None:
 def test_settings_cannot_be_changed_in_place(tmp_path: Path) -> None:
     settings = load_settings(tmp_path, flags={}, environ={})
     with pytest.raises(AttributeError):
-        settings.broker = "https://elsewhere"  # type: ignore[misc]
+        settings.broker = "https://elsewhere"  # type: ignore[misc] - this is what is tested

@@ -1,0 +1,224 @@
+"""Answers about dispatches: what was asked, what ran, what is to be decided, what came back."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment, Uuid
+
+Status = Literal[
+    "waiting",
+    "held",
+    "queued",
+    "sent",
+    "delivered",
+    "accepted",
+    "running",
+    "waiting_approval",
+    "waiting_input",
+    "completed",
+    "failed",
+    "refused",
+    "declined",
+    "expired",
+    "cancelled",
+    "conflict",
+]
+Outcome = Literal["success", "blocked", "need_input", "failed"]
+
+
+class Sent(Answer):
+    """A dispatch that was taken on: it is journaled, and will be sent."""
+
+    dispatch_id: Uuid
+    status: Status
+    thread_id: str
+    expires_at: Moment | None
+
+
+class DispatchActed(Answer):
+    """A dispatch after an act."""
+
+    dispatch_id: Uuid
+    status: Status
+
+
+class Attachment(Answer):
+    """A file that came with a task."""
+
+    name: str
+    size_bytes: int
+    sha256: Fingerprint
+
+
+class DispatchListed(Answer):
+    """A dispatch in a list; `task` is whole."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    dispatch_id: Uuid
+    short_id: str
+    author: str = Field(alias="from")
+    to: str
+    task: str
+    status: Status
+    outcome: Outcome | None
+    created_at: Moment
+    expires_at: Moment | None
+    thread_id: str
+    after: list[Uuid]
+    attachments: list[Attachment]
+
+
+class Dispatches(Answer):
+    """One page, newest first; `next` is the cursor of the next one, null at the end."""
+
+    dispatches: list[DispatchListed]
+    next: str | None
+
+
+class Run(Answer):
+    """One execution."""
+
+    run_id: str
+    status: str
+    outcome: Outcome | None
+    device: str
+    agent: str
+    cwd: str | None
+    started_at: Moment | None
+    ended_at: Moment | None
+    last_heard: Moment | None
+    usage: dict[str, JsonValue] | None
+
+
+class Event(Answer):
+    """One entry of a run's trace."""
+
+    seq: int
+    at: Moment
+    run_id: str | None
+    type: str
+    data: dict[str, JsonValue]
+
+
+class Approval(Answer):
+    """One question; the closing one of a manual or review run is of kind `changeset`."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    dispatch_id: Uuid
+    request_id: str
+    kind: str
+    author: str = Field(alias="from")
+    tool: str | None
+    input: JsonValue
+    title: str
+    description: str | None
+    payload: JsonValue
+    device: str | None
+    flags: list[str]
+    expires_at: Moment | None
+    grants: list[Literal["once", "always", "session"]]
+
+
+class Approvals(Answer):
+    """Every open question."""
+
+    approvals: list[Approval]
+
+
+class ApprovalActed(Answer):
+    """A question after its answer."""
+
+    request_id: str
+    status: str
+
+
+class Artifact(Answer):
+    """A file that a run produced."""
+
+    name: str
+    kind: str
+    mime_type: str
+    size_bytes: int
+    sha256: Fingerprint
+    download_url: str | None
+
+
+class Change(Answer):
+    """One change of a changeset; the path is absolute."""
+
+    op: Literal["create", "modify", "delete", "rename", "mode", "symlink", "mkdir"]
+    path: str
+    flags: list[str]
+
+
+class Receipt(Answer):
+    """A signed statement about the dispatch."""
+
+    type: str
+    at: Moment
+    device: str
+    digest: Fingerprint
+
+
+class Decision(Answer):
+    """What the recipient decided."""
+
+    mode: str | None
+    target: str | None
+    reason: str | None
+
+
+class Summary(Answer):
+    """How it ended, in words."""
+
+    outcome: Outcome | None
+    summary: str | None
+
+
+class DispatchWhole(DispatchListed):
+    """Everything known about one dispatch."""
+
+    runs: list[Run]
+    events: list[Event]
+    approvals: list[Approval]
+    artifacts: list[Artifact]
+    changeset: list[Change]
+    receipts: list[Receipt]
+    decision: Decision | None
+    result: Summary | None
+
+
+class Result(Answer):
+    """What came back; `bundle` is a path under the home."""
+
+    dispatch_id: Uuid
+    outcome: Outcome | None
+    summary: str | None
+    files: list[JsonValue]
+    bundle: str | None
+
+
+class Rule(Answer):
+    """Something that is always allowed on one edge."""
+
+    rule_id: str
+
+
+class Rules(Answer):
+    """Every standing permission."""
+
+    rules: list[Rule]
+
+
+class RuleActed(Answer):
+    """A rule after an act."""
+
+    rule_id: str
+    status: str
+
+
+class Update(Answer):
+    """The data of one event of the stream; `snapshot` is the whole present state, `change` names what moved."""

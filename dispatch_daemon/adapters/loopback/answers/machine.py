@@ -1,0 +1,81 @@
+"""Answers about this machine: the door, the daemon, the device and the person it acts for."""
+
+from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint
+
+
+class Health(Answer):
+    """The door answers."""
+
+    ok: bool
+
+
+class OpenApi(Answer):
+    """An OpenAPI 3.1 document."""
+
+    openapi: str
+
+
+class Device(Answer):
+    """A device by its public key."""
+
+    id: Fingerprint
+    name: str
+
+
+class DaemonPlace(Answer):
+    """Where the daemon listens and whether it can run dispatches."""
+
+    running: bool
+    version: str
+    can_run: bool
+    socket: str
+    door: str
+
+
+class Whoami(Answer):
+    """Who this daemon acts for; `user` is null before the first login."""
+
+    user: str | None
+    identity: Fingerprint
+    device: Device
+    broker: str | None
+    daemon: DaemonPlace
+
+
+class Check(Answer):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str | None
+
+
+class Doctor(Answer):
+    """Every check; `ok` only if all are."""
+
+    ok: bool
+    checks: list[Check]
+
+
+class DaemonStatus(Answer):
+    """The daemon's process and places."""
+
+    running: bool
+    pid: int | None
+    version: str
+    door: str | None
+    socket: str | None
+
+
+class Stopping(Answer):
+    """The daemon ends as soon as it has answered."""
+
+    running: bool
+    pid: int
+
+
+class RecoveryKeyShown(Answer):
+    """The recovery key, shown this once."""
+
+    recovery_key: str

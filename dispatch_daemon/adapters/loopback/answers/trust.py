@@ -1,0 +1,112 @@
+"""Answers about trust: edges, what they allow, and invitations."""
+
+from typing import Literal
+
+from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Moment, Uuid
+
+
+class PathShown(Answer):
+    """One path of a grant."""
+
+    path: str
+    mode: Literal["ro", "rw"]
+
+
+class ScopesShown(Answer):
+    """What a grant allows."""
+
+    tools: list[str]
+    mcp_servers: list[str]
+    paths: list[PathShown]
+    network: list[str]
+    approval: Literal["manual", "review", "auto"]
+    returns: Literal["status", "result", "trace"]
+    max_per_day: int | None
+    expires_at: Moment | None
+
+
+Trust = Literal["unverified", "token", "compared"]
+EdgeStatus = Literal["pending", "active", "expired", "revoked"]
+
+
+class Edge(Answer):
+    """One direction of trust."""
+
+    edge_id: Uuid
+    direction: Literal["outgoing", "incoming"]
+    peer: str
+    alias: str | None
+    trust: Trust | None
+    online: bool | None
+    status: EdgeStatus
+    scopes: ScopesShown | None
+    can_edit_scopes: bool
+
+
+class Contacts(Answer):
+    """Every edge."""
+
+    edges: list[Edge]
+
+
+class EdgeActed(Answer):
+    """An edge after an act."""
+
+    edge_id: Uuid
+    status: EdgeStatus
+
+
+InvitationStatus = Literal["pending", "accepted", "confirmed", "declined", "expired", "revoked"]
+
+
+class Invited(Answer):
+    """A new invitation; `token` holds the secret and is passed on by the inviter."""
+
+    invitation_id: Uuid
+    link: str
+    token: str
+    emailed: bool
+    expires_at: Moment | None
+
+
+class InvitationSent(Answer):
+    """An invitation of ours."""
+
+    invitation_id: Uuid
+    peer: str
+    status: InvitationStatus
+    link: str
+    expires_at: Moment | None
+
+
+class InvitationReceived(Answer):
+    """An invitation to us; this token holds no secret."""
+
+    invitation_id: Uuid
+    token: str
+    peer: str
+    status: InvitationStatus
+    expires_at: Moment | None
+
+
+class Invitations(Answer):
+    """Invitations in both directions."""
+
+    sent: list[InvitationSent]
+    received: list[InvitationReceived]
+
+
+class InvitationAccepted(Answer):
+    """The new edge and what it allows."""
+
+    edge_id: Uuid
+    peer: str
+    scopes: ScopesShown
+    trust: Trust
+
+
+class InvitationActed(Answer):
+    """An invitation after an act."""
+
+    invitation_id: Uuid
+    status: InvitationStatus

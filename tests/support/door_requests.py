@@ -1,0 +1,36 @@
+"""Good requests for every route of the door, and what every refusal must look like."""
+
+from typing import Any
+
+from dispatch_daemon.adapters.loopback.routes import Route
+from dispatch_protocol import loopback
+from tests.support.door_client import Reply
+from tests.support.scripted_service import DISPATCH
+
+# One good body for every route that takes one.
+BODIES: dict[str, dict[str, Any]] = {
+    "login": {"broker": "http://127.0.0.1:8000", "email": "bob@example.org", "dev": True, "token": None},
+    "revoke": {"peer": "alice", "outgoing": True},
+    "invite": {"email": "alice@example.org", "link_only": True},
+    "accept_invitation": {"token": "dispatch1:x#y", "tools": ["Read"]},
+    "decline_invitation": {"token": "dispatch1:x"},
+    "send": {"recipient": "bob", "task": "look"},
+    "accept": {"cwd": "/srv/api", "caller_cwd": "/home/bob"},
+    "decline": {"reason": "no"},
+    "cancel": {"reason": None},
+    "decide": {"decision": "approve", "grant": "always"},
+}
+
+
+def target(route: Route) -> str:
+    return route.path.format(dispatch_id=DISPATCH, request_id="r1", rule_id="rule1")
+
+
+def assert_problem(reply: Reply) -> None:
+    """A refusal is a whole problem document, and never our own mistake."""
+    assert 400 <= reply.status < 500, reply.body
+    assert reply.headers["content-type"].startswith("application/problem+json")
+    assert set(reply.value) >= {"type", "title", "status", "detail", "code", "hint"}
+    assert reply.value["status"] == reply.status
+    assert loopback.http_status(reply.code) == reply.status
+    assert reply.code in loopback.CODES
