@@ -1,6 +1,5 @@
 """Losing a real relay and finding it again: broken, frozen, gone, asleep, refusing."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
