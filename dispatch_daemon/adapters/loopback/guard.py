@@ -11,7 +11,6 @@ import socket
 from typing import Final
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
 from dispatch_daemon.adapters.loopback.peer import peer_uid
 from dispatch_daemon.ports import ServiceError
@@ -43,7 +42,7 @@ class Guard:
     def check_request(self, request: web.BaseRequest, *, over_tcp: bool) -> None:
         """Refuse a wrong name, a foreign page or a wrong token; on the Unix socket the token may be absent."""
         headers = request.headers
-        if over_tcp and not self._named_exactly(headers):
+        if over_tcp and not self._named_exactly(request):
             raise ServiceError(
                 "wrong_host", "This door answers only to 127.0.0.1 and localhost with its own port."
             )
@@ -51,16 +50,16 @@ class Guard:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
         if headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
-        self._check_token(headers, needed=over_tcp)
+        self._check_token(request, needed=over_tcp)
 
-    def _named_exactly(self, headers: "CIMultiDictProxy[str]") -> bool:
+    def _named_exactly(self, request: web.BaseRequest) -> bool:
         """Whether exactly one `Host` is given and it is one of ours, port included."""
-        hosts = headers.getall("Host", [])
+        hosts = request.headers.getall("Host", [])
         return len(hosts) == 1 and hosts[0].lower() in self._hosts
 
-    def _check_token(self, headers: "CIMultiDictProxy[str]", *, needed: bool) -> None:
+    def _check_token(self, request: web.BaseRequest, *, needed: bool) -> None:
         """Compare in constant time, as bytes: a header may hold anything, and text comparison refuses non-ASCII."""
-        given = headers.getall("Authorization", [])
+        given = request.headers.getall("Authorization", [])
         if not given and not needed:
             return
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
