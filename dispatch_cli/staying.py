@@ -16,7 +16,7 @@ from dispatch_cli.moving import Moving
 from dispatch_cli.outcome import has_ended
 from dispatch_cli.progress import Progress
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.fields import Document, inner, items, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, line
 from dispatch_cli.render.question import (
     Choice,
@@ -26,11 +26,10 @@ from dispatch_cli.render.question import (
     question_lines,
     whole_diff_lines,
 )
-from dispatch_cli.render.trace import trace_lines
+from dispatch_cli.render.trace import Trace
 from dispatch_cli.render.words import status_span
 
 _TICK_S = 1.0
-_ANSWERED = {"tool_call", "approval_decided"}  # the question and its answer already stand on the screen
 
 
 @dataclass(slots=True)
@@ -60,6 +59,7 @@ class Stay:
         self._invocation = invocation
         self._id = dispatch_id
         self._progress = Progress()
+        self._trace = Trace()
         self._answered: set[str] = set()
         self._asked: _Asked | None = None
         self._prompted = False
@@ -87,10 +87,8 @@ class Stay:
         """Fetch the present state, tell what is new, and put the next question."""
         dispatch = self._invocation.door.dispatch(self._id)
         news = self._progress.since(dispatch)
-        told = [
-            event for event in news.events if text(event, "type") not in _ANSWERED or not self._is_ours(event)
-        ]
-        moving.show(self._invocation.out, trace_lines(told, self._invocation.view))
+        told = [event for event in news.events if not self._is_ours(event)]
+        moving.show(self._invocation.out, self._trace.lines(told, self._invocation.view))
         waiting = [
             item for item in items(dispatch, "approvals") if text(item, "request_id") not in self._answered
         ]
@@ -103,16 +101,16 @@ class Stay:
         return dispatch
 
     def _is_ours(self, event: Document) -> bool:
-        """Say whether an event only repeats what was asked and answered on this screen."""
-        data = event.get("data")
-        request_id = text(data, "request_id") if isinstance(data, dict) else ""
-        return request_id in self._answered
+        """Say whether an event only repeats what was answered on this screen."""
+        answered = text(inner(event, "data"), "request_id") in self._answered
+        return answered and text(event, "type") == "approval_decided"
 
     def _put(self, moving: Moving, keys: Keys, approval: Document) -> None:
         """Show a question whole; keys typed before it do not count."""
         self._asked = _Asked(approval, choices(approval))
         self._prompted = False
-        moving.show(self._invocation.err, question_lines(approval, self._invocation.err_view))
+        named = text(inner(approval, "payload"), "call_id") in self._trace.calls
+        moving.show(self._invocation.err, question_lines(approval, self._invocation.err_view, named=named))
         keys.forget()
 
     def _gone(self, moving: Moving) -> None:

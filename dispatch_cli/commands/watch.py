@@ -20,7 +20,7 @@ from dispatch_cli.render.lines import Line, View, line
 from dispatch_cli.render.people import NOBODY, People
 from dispatch_cli.render.question import waiting_lines
 from dispatch_cli.render.sending import outcome_lines
-from dispatch_cli.render.trace import trace_lines
+from dispatch_cli.render.trace import Trace
 from dispatch_cli.render.words import is_for_me, status_span
 
 
@@ -55,6 +55,7 @@ class _One:
         self._invocation = invocation
         self._id = dispatch_id
         self._progress = Progress()
+        self._trace = Trace()
         self._people = NOBODY if invocation.options.json else known_people(invocation)
 
     def follow(self) -> None:
@@ -99,7 +100,7 @@ class _One:
     def _lines(self, dispatch: Document, news: News, *, first: bool) -> list[Line]:
         view = self._invocation.view
         lines = [*heading_lines(dispatch, self._people, view), *task_lines(dispatch, view)] if first else []
-        lines += trace_lines(news.events, view)
+        lines += self._trace.lines(news.events, view)
         if news.asked:
             lines += waiting_lines(news.asked, self._people, view)
         elif news.status is not None and not first and not has_ended(dispatch):

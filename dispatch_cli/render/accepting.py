@@ -32,7 +32,9 @@ def runs_line(dispatch: Document, view: View) -> Line:
         [
             line(f"Runs in {cwd}" if cwd else "Runs here"),
             line(f"agent {agent}, confined" if agent else "confined"),
-            scopes_line(scopes, view) if scopes else line("no network · you approve each call"),
+            scopes_line(scopes, view, anywhere=False)
+            if scopes
+            else line("no network · you approve each call"),
         ]
     )
 
@@ -41,10 +43,13 @@ def ended_lines(dispatch: Document, view: View) -> list[Line]:
     """Return how it ended here, and what the sender now has."""
     status, short = text(dispatch, "status"), short_id(dispatch)
     changes = items(dispatch, "changeset")
-    lines = outcome_lines({**dispatch, "changeset": []}, view)
+    reviewed = any(text(inner(event, "data"), "kind") == "changeset" for event in items(dispatch, "events"))
+    seen = {"result": None, "decision": None} if reviewed and status == "completed" else {}
+    lines = outcome_lines({**dispatch, "changeset": [], **seen}, view)
     lines = lines[:-1] if status in {"completed", "failed"} else lines
     if status == "completed" and changes:
-        lines += [line(f"Applied. {count(len(changes), 'path')} changed:"), *changeset_lines(changes, view)]
+        lines.append(line(f"Applied: {count(len(changes), 'path')} changed."))
+        lines += [] if reviewed else changeset_lines(changes, view)
     if status in {"completed", "failed"}:
         sender = text(dispatch, "from")
         whose = "The" if sender in {ME, text(dispatch, "to")} else f"{visible(sender)} gets the"

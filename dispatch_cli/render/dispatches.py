@@ -6,10 +6,11 @@ from dispatch_cli.render.fields import Document, inner, items, moment_ms, number
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line, quote
 from dispatch_cli.render.people import People
 from dispatch_cli.render.table import Column, Cut, table
-from dispatch_cli.render.text import home_relative, one_line, visible
-from dispatch_cli.render.trace import trace_lines
+from dispatch_cli.render.text import count, home_relative, one_line, visible
+from dispatch_cli.render.trace import Trace, in_order
 from dispatch_cli.render.words import is_for_me, short_id, status_span
 
+_SIGNS_OF_LIFE = frozenset(["heartbeat", "waiting"])
 _NARROW_CELLS = 72  # below this, the time and how a person is known give way to the task
 
 
@@ -65,12 +66,12 @@ def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]
         *heading_lines(dispatch, people, view),
         *task_lines(dispatch, view),
         *_run_lines(dispatch, view),
-        *_section("", trace_lines(items(dispatch, "events"), view)),
+        *_section("", Trace().lines(items(dispatch, "events"), view)),
         *_section("Asks", [_question(approval) for approval in items(dispatch, "approvals")]),
         *_result_lines(dispatch, view),
         *_section("Changes", changeset_lines(items(dispatch, "changeset"), view)),
         *_section("Artifacts", [_artifact(artifact) for artifact in items(dispatch, "artifacts")]),
-        *_section("Signed receipts", [_receipt(receipt, view) for receipt in items(dispatch, "receipts")]),
+        *_section("Signed receipts", _receipt_lines(items(dispatch, "receipts"), view)),
         *_next_lines(dispatch),
     ]
 
@@ -124,8 +125,9 @@ def steps_text(steps: list[Document]) -> str:
         head = f"{index}. {text(step, 'tool')}" + (f"   ({', '.join(extras)})" if extras else "")
         given = inner(step, "input")
         shown = [
-            f"   {name}: " + (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-            for name, value in given.items()
+            f"   {name}: "
+            + (value.removesuffix("\n") if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+            for name, value in in_order(given)
         ]
         blocks.append("\n".join([head, *(row.replace("\n", "\n      ") for row in shown)]))
     return "\n".join(blocks)
@@ -177,6 +179,16 @@ def _artifact(artifact: Document) -> Line:
     return line(
         f"  {visible(text(artifact, 'name'))}   ", Span("" if size is None else times.size(size), Tone.QUIET)
     )
+
+
+def _receipt_lines(receipts: list[Document], view: View) -> list[Line]:
+    """Return every receipt that says something new; signs of life are counted."""
+    told = [receipt for receipt in receipts if text(receipt, "type") not in _SIGNS_OF_LIFE]
+    lines = [_receipt(receipt, view) for receipt in told]
+    signs = len(receipts) - len(told)
+    if signs:
+        lines.append(line(Span(f"  and {count(signs, 'sign')} of life in between", Tone.QUIET)))
+    return lines
 
 
 def _receipt(receipt: Document, view: View) -> Line:

@@ -6,12 +6,11 @@ from dispatch_cli.render.fields import Document, inner, items, number, text, tru
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, line, paragraph
 from dispatch_cli.render.text import home_relative, visible
 
-_LABEL_CELLS = 10
-
 
 def facts(pairs: Sequence[tuple[str, Line]]) -> list[Line]:
     """Return labels and values in two columns; a fact without a value is left out."""
-    return [line(Span(label.ljust(_LABEL_CELLS), Tone.QUIET), *value) for label, value in pairs if value]
+    widest = max((len(label) for label, _ in pairs), default=0)
+    return [line(Span(label.ljust(widest + 2), Tone.QUIET), *value) for label, value in pairs if value]
 
 
 def whoami_lines(who: Document, view: View) -> list[Line]:
@@ -75,17 +74,24 @@ def daemon_lines(daemon: Document, view: View) -> list[Line]:
 def doctor_lines(report: Document, view: View) -> list[Line]:
     """Return every check with its finding, and under each failure its remedy."""
     checks = items(report, "checks")
+    lines = checks_lines(checks, view)
+    failed = sum(not truth(check, "ok") for check in checks)
+    lines.append(line())
+    lines.append(line("All is well." if not failed else f"{failed} of {len(checks)} checks failed."))
+    return lines
+
+
+def checks_lines(checks: Sequence[Document], view: View) -> list[Line]:
+    """Return one line a check, and under a failed one its remedy if there is one."""
+    widest = max((len(text(check, "name")) for check in checks), default=0)
     lines: list[Line] = []
     for check in checks:
         good = truth(check, "ok")
         mark = Span("✓ ", Tone.DONE) if good else Span("✗ ", Tone.FAILED)
-        detail = visible(text(check, "detail"))
-        lines.append(line(mark, Span(visible(text(check, "name")).ljust(14), Tone.STRONG), f" {detail}"))
+        name = Span(visible(text(check, "name").replace("_", " ")).ljust(widest + 2), Tone.STRONG)
+        lines.append(line(mark, name, visible(text(check, "detail"))))
         if not good and text(check, "remedy"):
             lines += paragraph(f"→ {text(check, 'remedy')}", view, indent="    ")
-    failed = sum(not truth(check, "ok") for check in checks)
-    lines.append(line())
-    lines.append(line("All is well." if not failed else f"{failed} of {len(checks)} checks failed."))
     return lines
 
 
@@ -101,7 +107,7 @@ def verified_lines(report: Document, view: View) -> list[Line]:
         ]
     )
     lines.append(line())
-    lines += doctor_lines(report, view)[:-2]
+    lines += checks_lines(items(report, "checks"), view)
     lines.append(line())
     good = truth(report, "ok")
     said = (
@@ -115,5 +121,6 @@ def verified_lines(report: Document, view: View) -> list[Line]:
 
 
 def _party(party: Document) -> Line:
-    address = visible(text(party, "address")) or "no address"
-    return line(f"{address}   ", *_identity(text(party, "identity")))
+    claimed = visible(text(party, "address"))
+    address = Span(f"   claims {claimed}" if claimed else "   no address claimed", Tone.QUIET)
+    return line(*_identity(text(party, "identity")), address)

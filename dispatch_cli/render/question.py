@@ -14,7 +14,7 @@ from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, 
 from dispatch_cli.render.lines import Line, Span, Tone, View, joined, line, quote, width_of
 from dispatch_cli.render.people import People
 from dispatch_cli.render.text import count, one_line, visible, wrapped
-from dispatch_cli.render.trace import call_line
+from dispatch_cli.render.trace import call_line, in_order
 from dispatch_cli.render.words import typed_id
 
 CHANGESET = "changeset"
@@ -75,22 +75,23 @@ def _key(option: Choice) -> str:
     return option.key.upper() if option.is_safe else option.key
 
 
-def question_lines(approval: Document, view: View) -> list[Line]:
-    """Return everything a person needs to see before answering."""
+def question_lines(approval: Document, view: View, *, named: bool = False) -> list[Line]:
+    """Return everything a person needs to see before answering; `named` calls already stand on the screen."""
     if is_changeset(approval):
         return _changeset_lines(approval, view)
     tool, given = text(approval, "tool"), inner(approval, "input")
-    lines = [call_line(tool, given, view), *verbatim(tool, given, view)]
+    lines = [*([] if named else [call_line(tool, given, view)]), *verbatim(tool, given, view)]
     described = text(approval, "description")
     if described:
-        lines += [line(Span(row, Tone.QUIET)) for row in wrapped(f"  {described}", view.width)]
+        room = None if view.width is None else view.width - 2
+        lines += [line("  ", Span(row, Tone.QUIET)) for row in wrapped(described, room)]
     return lines + [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
 
 
 def verbatim(tool: str, given: Mapping[str, Any], view: View) -> list[Line]:
     """Return the whole input of a call: text as text, everything else as JSON, nothing left out."""
     lines: list[Line] = []
-    for name, value in given.items():
+    for name, value in in_order(given):
         body = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
         body = body.removesuffix("\n")
         tone = _tone(tool, name)

@@ -8,8 +8,11 @@ from dispatch_cli.render.words import approval_words
 _PATH_CELLS = 40
 
 
-def scopes_line(scopes: Document, view: View, *, who: str = "you") -> Line:
-    """Return `may Read, Glob, Grep · in ~/src/api (ro) · no network · you approve each call`."""
+def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
+    """Return `may Read, Glob, Grep · in ~/src/api (ro) · no network · you approve each call`.
+
+    Without `anywhere` only places that the scopes name are told: where it runs has been said.
+    """
     tools = ", ".join(visible(tool) for tool in words(scopes, "tools"))
     servers = ", ".join(visible(server) for server in words(scopes, "mcp_servers"))
     hosts = ", ".join(visible(host) for host in words(scopes, "network"))
@@ -17,10 +20,10 @@ def scopes_line(scopes: Document, view: View, *, who: str = "you") -> Line:
     limit = number(scopes, "max_per_day")
     parts = [
         line(f"may {tools}" if tools else "may use no tool"),
-        line(f"in {places(scopes, view)}"),
+        line(f"in {places(scopes, view)}" if anywhere or items(scopes, "paths") else ""),
         line(f"MCP servers {servers}" if servers else ""),
         line(f"network {hosts}" if hosts else "no network"),
-        line(approval if who == "you" else approval.replace("you approve", f"{who} approves")),
+        line(approval),
         line(f"{limit} a day" if limit else ""),
     ]
     return joined(parts)

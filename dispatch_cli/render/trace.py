@@ -22,29 +22,50 @@ _FIELDS = {
     "Bash": "command",
 }
 _PATHS = frozenset(["Read", "Write", "Edit"])
+_ORDER = ("file_path", "path", "pattern", "command", "old_string", "new_string", "content")
 
 
-def trace_lines(events: Iterable[Document], view: View) -> list[Line]:
-    """Return the lines of several events."""
-    return [row for event in events for row in event_lines(event, view)]
+class Trace:
+    """The lines of a run's events, told in order; later ones are read in the light of earlier ones."""
+
+    def __init__(self) -> None:
+        self._changesets: set[str] = set()
+        self.calls: set[str] = set()
+
+    def lines(self, events: Iterable[Document], view: View) -> list[Line]:
+        """Return the lines of these events; one that only repeats the status says nothing.
+
+        `calls` then holds the ids of all tool calls that were told.
+        """
+        return [row for event in events for row in self._event(event, view)]
+
+    def _event(self, event: Document, view: View) -> list[Line]:
+        data = inner(event, "data")
+        match text(event, "type"):
+            case "tool_call":
+                self.calls.add(text(data, "call_id"))
+                return [call_line(text(data, "tool"), inner(data, "input"), view)]
+            case "tool_result":
+                return _result(data, view)
+            case "message":
+                return quote(text(data, "text"), view)
+            case "reasoning":
+                return quote(text(data, "text"), view, tone=Tone.QUIET)
+            case "approval_asked":
+                if text(data, "kind") == "changeset":
+                    self._changesets.add(text(data, "request_id"))
+                return []
+            case "approval_decided":
+                return [_decided(data, changeset=text(data, "request_id") in self._changesets)]
+            case "run_started":
+                return [_started(data, view)]
+            case _:
+                return _told(text(event, "type"), data)
 
 
-def event_lines(event: Document, view: View) -> list[Line]:
-    """Return the lines of one event; an event that only repeats the status says nothing."""
-    data = inner(event, "data")
-    match text(event, "type"):
-        case "tool_call":
-            return [call_line(text(data, "tool"), inner(data, "input"), view)]
-        case "tool_result":
-            return _result(data, view)
-        case "message":
-            return quote(text(data, "text"), view)
-        case "reasoning":
-            return quote(text(data, "text"), view, tone=Tone.QUIET)
-        case "approval_decided":
-            return [_decided(data)]
-        case "run_started":
-            return [_started(data, view)]
+def _told(kind: str, data: Document) -> list[Line]:
+    """Return what is said in one line, whatever run it happened in."""
+    match kind:
         case "applied":
             return [line(Span("✓ applied", Tone.DONE))]
         case "discarded":
@@ -72,6 +93,13 @@ def call_line(tool: str, given: Mapping[str, Any], view: View) -> Line:
     return line(Span("▸ ", Tone.RUNNING), Span(f"{visible(tool):<5} ", Tone.STRONG), said)
 
 
+def in_order(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return a call's fields, what is touched before what is done to it: signed bodies sort them by letter."""
+    return sorted(
+        given.items(), key=lambda field: _ORDER.index(field[0]) if field[0] in _ORDER else len(_ORDER)
+    )
+
+
 def _result(data: Document, view: View) -> list[Line]:
     output = text(data, "output") or text(data, "error")
     code = number(data, "exit_code")
@@ -95,15 +123,15 @@ def _result(data: Document, view: View) -> list[Line]:
     return lines
 
 
-def _decided(data: Document) -> Line:
+def _decided(data: Document, *, changeset: bool) -> Line:
     decision, grant = text(data, "decision"), text(data, "grant")
     if decision == "approved":
-        how = {"always": "allowed, always on this edge", "session": "allowed for this run"}.get(
-            grant, "allowed once"
-        )
+        reach = {"always": "allowed, always on this edge", "session": "allowed for this run"}
+        how = "changes approved" if changeset else reach.get(grant, "allowed once")
         return line(Span(f"  ✓ {how}", Tone.DONE))
     said = text(data, "reason")
-    return line(Span("  ✗ denied" + (f": {visible(said)}" if said else ""), Tone.FAILED))
+    what = "changes denied" if changeset else "denied"
+    return line(Span(f"  ✗ {what}" + (f": {visible(said)}" if said else ""), Tone.FAILED))
 
 
 def _started(data: Document, view: View) -> Line:

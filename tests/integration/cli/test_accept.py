@@ -48,7 +48,7 @@ def test_a_run_is_shown_asked_and_applied(door: Script, home: Path) -> None:
         terminal.press("y")
         terminal.expect("Done. It took 48 s.")
         assert terminal.end() == 0
-    assert "Applied. 2 paths changed:" in terminal.plain
+    assert "Applied: 2 paths changed." in terminal.plain
     assert "alice@example.org gets the result and a signed receipt." in terminal.plain
     assert run.answers == [
         {"decision": "approve", "dispatch_id": ID, "grant": "once"},
