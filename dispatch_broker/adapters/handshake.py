@@ -15,7 +15,7 @@ from dispatch_broker.adapters.http import problem
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.performer import perform
 from dispatch_broker.adapters.tokens import TOKEN_CHARS, Use
-from dispatch_broker.adapters.websocket import Connection, read_message, rejected
+from dispatch_broker.adapters.websocket import BINARY_ONLY, Connection, read_message, rejected
 from dispatch_broker.core import accounts
 from dispatch_broker.core.effects import Effects
 from dispatch_broker.core.records import Account
@@ -56,6 +56,16 @@ async def session(context: Context, request: web.Request) -> web.StreamResponse:
     if context.handshakes >= context.settings.quotas.handshakes:
         return problem(Refusal(BrokerCode.RATE_LIMITED, "too many devices are signing in at once"))
     await socket.prepare(request)
+    try:
+        await _host(context, socket)
+    except Exception:  # noqa: BLE001 - logged; a WebSocket cannot be answered with a problem document any more
+        _log.exception("session_failed")
+        await socket.close(code=WSCloseCode.INTERNAL_ERROR)
+    return socket
+
+
+async def _host(context: Context, socket: web.WebSocketResponse) -> None:
+    """Let a device prove itself within its time, then serve it."""
     machine = Session(Role.RELAY)
     context.handshakes += 1
     try:
@@ -69,7 +79,6 @@ async def session(context: Context, request: web.Request) -> web.StreamResponse:
         await socket.close(code=WSCloseCode.POLICY_VIOLATION)
     else:
         await _serve(context, socket, machine, caller)
-    return socket
 
 
 async def _shake_hands(context: Context, socket: web.WebSocketResponse, machine: Session) -> Caller | None:
@@ -83,7 +92,7 @@ async def _shake_hands(context: Context, socket: web.WebSocketResponse, machine:
     await send(Challenge(challenge, context.store.epoch, context.public_url, context.clock()))
     message = await socket.receive()
     if message.type is WSMsgType.TEXT:
-        await send(rejected(None, Refusal(BrokerCode.MALFORMED, "frames are binary")))
+        await send(rejected(None, BINARY_ONLY))
     if message.type is not WSMsgType.BINARY:
         return None
     greeting = _greet(context, machine, message.data, challenge)

@@ -38,6 +38,8 @@ from dispatch_protocol.keys import DeviceId, Genesis
 from dispatch_protocol.session import Session
 
 MESSAGE_FRAMES = 2_048
+BINARY_ONLY = Refusal(BrokerCode.MALFORMED, "frames are binary")
+_TURN_FRAMES = 64  # handled without looking up
 _UNAVAILABLE = Refusal(BrokerCode.UNAVAILABLE, "the broker cannot store anything now; nothing was done")
 _TOO_MANY_CALLS = Refusal(BrokerCode.RATE_LIMITED, "too many calls; wait a moment")
 _REPLACED = Refusal(BrokerCode.REPLACED, "this device has opened a newer session")
@@ -110,7 +112,7 @@ class Connection:
 
     def replace(self) -> None:
         """Close, because the same device has opened a newer session."""
-        self._end(_REPLACED, WSCloseCode.POLICY_VIOLATION)
+        self._end(rejected(None, _REPLACED), WSCloseCode.POLICY_VIOLATION)
 
     def drain(self) -> None:
         """Say that the broker is about to stop, send what is finished, and close."""
@@ -121,25 +123,30 @@ class Connection:
 
     async def serve(self) -> None:
         """Read and answer until either side ends it."""
-        while True:
-            message = await self._socket.receive()
-            if message.type is not WSMsgType.BINARY:
-                if message.type is WSMsgType.TEXT:
-                    self._end(
-                        Refusal(BrokerCode.MALFORMED, "frames are binary"), WSCloseCode.UNSUPPORTED_DATA
-                    )
-                break
+        try:
+            await self._listen()
+        finally:
+            await self._farewell()
+
+    async def _listen(self) -> None:
+        while (message := await self._socket.receive()).type is WSMsgType.BINARY:
             try:
-                frames = read_message(message.data)
-                for frame in frames:
-                    self._session.receive(frame)
-                    self._handle(frame)
+                await self._handle_all(read_message(message.data))
             except RemoteError as error:
                 say(_log, "session_broken", device=short(self.device), code=error.code)
-                self._end(Refusal(BrokerCode.MALFORMED, error.detail), WSCloseCode.POLICY_VIOLATION)
-                break
-            await self._pace(len(frames))
-        await self._farewell()
+                self._end(Rejected(None, error.code, 400, error.detail), WSCloseCode.POLICY_VIOLATION)
+                return
+        if message.type is WSMsgType.TEXT:
+            self._end(rejected(None, BINARY_ONLY), WSCloseCode.UNSUPPORTED_DATA)
+
+    async def _handle_all(self, frames: tuple[Frame, ...]) -> None:
+        """Handle the frames of one message, letting others have their turn in between."""
+        for number, frame in enumerate(frames, start=1):
+            self._session.receive(frame)
+            self._handle(frame)
+            if number % _TURN_FRAMES == 0:
+                await asyncio.sleep(0)
+        await self._pace(len(frames))
 
     def _handle(self, frame: Frame) -> None:
         match frame:
@@ -197,8 +204,8 @@ class Connection:
 
     # The end.
 
-    def _end(self, refusal: Refusal, close: WSCloseCode) -> None:
-        self.outbox.put(rejected(None, refusal))
+    def _end(self, last_word: Rejected, close: WSCloseCode) -> None:
+        self.outbox.put(last_word)
         self._hang_up(close)
 
     def _hang_up(self, close: WSCloseCode) -> None:

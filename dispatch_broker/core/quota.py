@@ -37,7 +37,7 @@ class Quotas:
 
     frames: Rate = Rate(50_000, 10_000)  # per connection; beyond it the connection is read more slowly
     calls: Rate = Rate(200, 10_000)  # per connection
-    requests: Rate = Rate(600, 10_000)  # plain HTTP, per address of the network
+    requests: Rate = Rate(3_000, 10_000)  # plain HTTP, per address of the network
     logins: Rate = Rate(30, 10 * _MINUTE_MS)  # per e-mail address
     logins_everybody: Rate = Rate(3_000, _MINUTE_MS)
     connections: int = 16  # per account

@@ -6,6 +6,7 @@ commit, or makes one itself a little later.
 """
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -16,7 +17,6 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA recursive_triggers = ON",
     "PRAGMA wal_autocheckpoint = 1000",
     "PRAGMA cache_size = -4096",
     "PRAGMA temp_store = MEMORY",
@@ -39,14 +39,16 @@ class Commits:
         self._waiting: list[Callable[[bool], None]] = []
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
-        try:
-            path.touch(mode=0o600)  # its log files take their permissions from it
-            self.writer = sqlite3.connect(path, isolation_level=None, timeout=1.0)
-            for pragma in _PRAGMAS:
-                self.writer.execute(pragma)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the database cannot be opened: {error}") from error
-        self.reader = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        with contextlib.ExitStack() as opened:
+            try:
+                path.touch(mode=0o600)  # its log files take their permissions from it
+                self.writer = opened.enter_context(contextlib.closing(_connect(path, "rwc")))
+                for pragma in _PRAGMAS:
+                    self.writer.execute(pragma)
+                self.reader = opened.enter_context(contextlib.closing(_connect(path, "ro")))
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(f"the database cannot be opened: {error}") from error
+            self._opened = opened.pop_all()
 
     def begin(self, *, hurry: bool = True) -> sqlite3.Connection:
         """Return the writing connection inside a transaction that will be committed soon, or, unhurried, later."""
@@ -84,11 +86,14 @@ class Commits:
             self.writer.execute("ROLLBACK")
         self._settle(durable=False)
 
+    def drop(self) -> None:
+        """Close both connections without keeping anything: the database turned out not to be usable."""
+        self._opened.close()
+
     def close(self) -> None:
         """Commit what is open and close both connections; the log file is folded into the database."""
         self.commit()
-        self.reader.close()
-        self.writer.close()
+        self._opened.close()
 
     def _settle(self, *, durable: bool) -> None:
         """Forget the timers of a transaction that is over and call those who waited for it, in order."""
@@ -99,3 +104,10 @@ class Commits:
         waiting, self._waiting = self._waiting, []
         for done in waiting:
             done(durable)
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a connection that leaves transactions to us."""
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=1.0
+    )

@@ -16,6 +16,8 @@ _EDGES = (
     " JOIN accounts AS trustor ON trustor.account_no = trustor_no"
 )
 
+_LISTED = 2_000  # edges of one identity; more of them would not fit into one answer
+
 
 class EdgeTable:
     """Edges, and how many tasks passed each of them in the last day."""
@@ -29,9 +31,11 @@ class EdgeTable:
         return None if row is None else _edge(row)
 
     def of(self, genesis: Genesis) -> tuple[Edge, ...]:
-        """Return every edge of an identity, in either direction, oldest first."""
+        """Return an identity's edges in either direction: those that are alive first, then the newest."""
         rows = self._commits.writer.execute(
-            f"{_EDGES} WHERE giver.genesis = ?1 OR trustor.genesis = ?1 ORDER BY edge_no", (genesis.raw,)
+            f"{_EDGES} WHERE giver.genesis = ?1 OR trustor.genesis = ?1"
+            " ORDER BY status = ?2, edge_no DESC LIMIT ?3",
+            (genesis.raw, EdgeStatus.REVOKED, _LISTED),
         )
         return tuple(_edge(row) for row in rows)
 
@@ -99,7 +103,7 @@ class EdgeTable:
         )
 
     def count(self, effect: CountTask) -> None:
-        """Count one task; those older than a day leave the book, and time never runs backwards in it."""
+        """Count one task; one that was counted before, over a day ago, moves up. Time never runs backwards here."""
         writer = self._commits.begin()
         edge_no, ordinal, last_ms = writer.execute(
             "SELECT edge_no, coalesce(ordinal, 0), coalesce(at_ms, 0) FROM edges LEFT JOIN tallies USING (edge_no)"
@@ -107,10 +111,7 @@ class EdgeTable:
             (effect.edge_id.raw,),
         ).fetchone()
         writer.execute(
-            "DELETE FROM tallies WHERE edge_no = ? AND at_ms <= ?", (edge_no, effect.at_ms - DAY_MS)
-        )
-        writer.execute(
-            "INSERT INTO tallies (edge_no, ordinal, digest, at_ms) VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO tallies (edge_no, ordinal, digest, at_ms) VALUES (?, ?, ?, ?)",
             (edge_no, ordinal + 1, effect.digest.raw, max(effect.at_ms, last_ms)),
         )
 

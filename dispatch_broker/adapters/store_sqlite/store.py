@@ -42,7 +42,11 @@ class SqliteStore:
             migrate(self._commits.writer)
             self.epoch = self._settle_epoch(path, fresh_epoch)
         except sqlite3.Error as error:
+            self._commits.drop()
             raise StoreError(f"the database cannot be used: {error}") from error
+        except StoreError:
+            self._commits.drop()
+            raise
         self.accounts = AccountTable(self._commits)
         self.edges = EdgeTable(self._commits)
         self.invitations = InvitationTable(self._commits)

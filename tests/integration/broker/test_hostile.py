@@ -162,7 +162,7 @@ class TestFrames:
             if open_first:
                 async with Device(next(NAMES)).signed_in(broker.url) as wire:
                     await wire.socket.send(b"".join(encode_messages([frame])))
-                    assert (await wire.end()).code == "malformed"
+                    assert (await wire.end()).code == "bad_frame"
             else:
                 async with dial(broker.url) as socket:
                     *_, last = await spoken(socket, b"".join(encode_messages([frame])))
@@ -249,7 +249,17 @@ class TestFrames:
         st.sampled_from([*OPERATIONS, "nothing"]),
         st.dictionaries(
             st.sampled_from(
-                ["document", "to_email", "emailed", "invitation_id", "edge_id", "max_per_day", "expires_ms", "genesis", "other"]
+                [
+                    "document",
+                    "to_email",
+                    "emailed",
+                    "invitation_id",
+                    "edge_id",
+                    "max_per_day",
+                    "expires_ms",
+                    "genesis",
+                    "other",
+                ]
             ),
             JSON,
             max_size=6,

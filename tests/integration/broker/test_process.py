@@ -7,8 +7,10 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 
+from dispatch_broker.__main__ import main
 from dispatch_protocol.keys import Digest
 from tests.support.device import Device, befriend
 from tests.support.patience import eventually
@@ -175,8 +177,8 @@ async def test_a_taken_port_is_said_in_one_sentence(tmp_path):
     ],
 )
 def test_settings_that_cannot_work_do_not_start(tmp_path, arguments, said):
-    ended = run("serve", "--data", str(tmp_path / "broker"), *arguments)
-    assert ended.returncode == 2
+    ended = CliRunner().invoke(main, ["serve", "--data", str(tmp_path / "broker"), *arguments])
+    assert ended.exit_code == 2
     assert said in ended.stderr
     assert ended.stdout == ""
     assert not (tmp_path / "broker").exists()
@@ -193,8 +195,9 @@ def test_a_damaged_database_is_said_and_left_alone(tmp_path):
 
 
 def test_help_and_version():
-    assert "Serve until SIGTERM" in run("serve", "--help").stdout
-    assert run("--version").stdout.startswith("dispatch-broker")
+    runner = CliRunner()
+    assert "Serve until SIGTERM" in runner.invoke(main, ["serve", "--help"]).stdout
+    assert runner.invoke(main, ["--version"]).stdout.startswith("dispatch-broker")
 
 
 async def test_the_database_is_sound_after_a_kill(tmp_path, alice, bob):
