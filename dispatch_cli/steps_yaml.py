@@ -59,7 +59,14 @@ def _construct_integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     return int(loader.construct_scalar(node))
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _construct_integer)
+_PREFIX = "tag:yaml.org,2002:"
+_KNOWN = ("null", "bool", "float", "str", "seq", "map")
+# A tag can be written out (`!!binary`, `!!timestamp`), so what is not plain loses its constructor too.
+_Loader.yaml_constructors = {
+    None: yaml.SafeLoader.yaml_constructors[None],
+    f"{_PREFIX}int": _construct_integer,
+    **{_PREFIX + name: yaml.SafeLoader.yaml_constructors[_PREFIX + name] for name in _KNOWN},
+}
 
 
 def _marked(reason: str, mark: Any) -> StepsYamlError:

@@ -1,0 +1,36 @@
+"""Tables align, fit the width, and are whole where nobody looks."""
+
+from dispatch_cli.render.lines import Span, Tone, View, line, plain
+from dispatch_cli.render.table import Column, Cut, table
+
+COLUMNS = [Column("ID"), Column("PATH", Cut.MIDDLE, 6), Column("TASK", Cut.END, 6)]
+ROWS = [
+    [line("4f2a"), line("/home/bob/src/api"), line("Which tests are flaky in api?")],
+    [line("4f2b"), line("日本"), line(Span("short", Tone.DONE))],
+]
+
+
+def shown(width: int | None) -> list[str]:
+    return [plain(row) for row in table(COLUMNS, ROWS, View(width, 0, "/"))]
+
+
+def test_columns_align_by_cells() -> None:
+    assert shown(None) == [
+        "ID     PATH                TASK",
+        "4f2a   /home/bob/src/api   Which tests are flaky in api?",
+        "4f2b   日本                short",
+    ]
+
+
+def test_a_narrow_screen_cuts_paths_in_the_middle_and_sentences_at_the_end() -> None:
+    rows = shown(36)
+    assert max(len(row) for row in rows) <= 36
+    assert rows[1] == "4f2a   /home/…rc/api   Which tests…"
+
+
+def test_columns_keep_their_least_width_even_if_the_screen_is_too_narrow() -> None:
+    assert shown(5)[1] == "4f2a   /h…api   Which…"
+
+
+def test_tones_of_a_cell_that_fits_are_kept() -> None:
+    assert Span("short", Tone.DONE) in table(COLUMNS, ROWS, View(None, 0, "/"))[2]
