@@ -112,6 +112,7 @@ class ScriptedService:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.fail_with: Exception | None = None
+        self.stopping = False
         self.pause = asyncio.Event()
         self.pause.set()
         self.watchers: set[asyncio.Queue[Update | Exception]] = set()
@@ -286,6 +287,8 @@ class ScriptedService:
         await self._asked("subscribe", dispatch_id=dispatch_id)
         if dispatch_id is not None:
             self._known(dispatch_id)
+        if self.stopping:
+            return
         queue: asyncio.Queue[Update | Exception] = asyncio.Queue()
         self.watchers.add(queue)
         try:

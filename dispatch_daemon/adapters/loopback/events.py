@@ -14,7 +14,7 @@ from typing import Final
 from aiohttp import web
 
 from dispatch_daemon.adapters.loopback.exchange import SECURITY_HEADERS
-from dispatch_daemon.ports import JsonObject, Update
+from dispatch_daemon.ports import JsonObject, ServiceError, Update
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,9 @@ class Watchers:
 
         The first update is awaited before anything is answered, so that a refusal is still a problem document.
         """
-        first = await anext(updates)
+        first = await anext(updates, None)
+        if first is None:
+            raise ServiceError("draining", "The daemon is stopping.")
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_EVENTS)
         queue.put_nowait(b"retry: 1000\n" + _spelled(first.kind, first.data))
         response = web.StreamResponse(headers={**SECURITY_HEADERS, "Content-Type": "text/event-stream"})

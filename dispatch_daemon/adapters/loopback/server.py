@@ -73,8 +73,12 @@ class Door:
 
         Raises `HomeError` (`home_unusable`) if the socket cannot be made.
         """
-        unix = bind_unix(self.socket)
         tcp = bind_tcp(self._wanted_port)
+        try:
+            unix = bind_unix(self.socket)
+        except HomeError:
+            tcp.close()
+            raise
         self.port = tcp.getsockname()[1]
         guard = Guard(self._token, port=self.port)
         for bound, over_tcp in ((unix, False), (tcp, True)):

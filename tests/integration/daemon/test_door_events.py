@@ -157,6 +157,12 @@ async def test_a_stream_that_breaks_off_ends(
     assert "broke off" in caplog.text
 
 
+async def test_a_stopping_daemon_takes_no_new_watchers(client: DoorClient, service: ScriptedService) -> None:
+    service.stopping = True
+    reply = await client.ask("GET", "/v1/events")
+    assert (reply.status, reply.code) == (503, "draining")
+
+
 async def test_a_closing_door_lets_every_watcher_go(
     open_door: Opener, home: Path, service: ScriptedService
 ) -> None:
