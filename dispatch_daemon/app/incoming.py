@@ -244,10 +244,12 @@ class Incoming:
                 record, self._people.own, peer, moment, code=error.reason, detail=error.detail
             )
         else:
-            effects = self._refuse_unreadable(header, edge, error)
+            effects = self._refuse_unreadable(header, edge, error, signed.payload_type)
         await self._performer.perform(effects)
 
-    def _refuse_unreadable(self, header: Header, edge: EdgeRecord, error: RefusedError) -> list[Effect]:
+    def _refuse_unreadable(
+        self, header: Header, edge: EdgeRecord, error: RefusedError, named: str
+    ) -> list[Effect]:
         """Answer a document that this journal cannot hold as a dispatch: signed, refused, and only once."""
         if self._journal.answers(header.digest.hex):
             return []
@@ -262,6 +264,7 @@ class Incoming:
             kind,
             code=error.code,
             detail=error.detail,
+            data=intake.refusal_data(kind, self._people.own, named),
         )
         return effects[1:]  # the answer without the stand-in's own row
 

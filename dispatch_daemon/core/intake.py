@@ -10,6 +10,8 @@ from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Note, Plan, TaskKind
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_protocol.chain import write_links
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
@@ -17,6 +19,7 @@ from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Signed, dispatch_id
 
 
@@ -59,9 +62,7 @@ def receive(
     delivered = replace(record, state=advance(DISPATCH, record.state, DispatchState.DELIVERED))
     _, effects = receipt(delivered, own, peer, moment, ReceiptType.DELIVERED)
     effects.append(Note(record.digest, moment.now_ms, EventType.REQUEST_CREATED, {"by": record.address}))
-    if record.expires_ms:
-        effects.append(expiry_plan(record))
-    return effects
+    return [*effects, expiry_plan(record)]
 
 
 def refuse(
@@ -81,7 +82,16 @@ def refuse(
         ended_detail=detail,
     )
     kind = refusal_type(code) if isinstance(code, RefusalCode) else ReceiptType.REFUSED
-    _, effects = receipt(refused, own, peer, moment, kind, code=str(code), detail=detail)
+    _, effects = receipt(
+        refused,
+        own,
+        peer,
+        moment,
+        kind,
+        code=str(code),
+        detail=detail,
+        data=refusal_data(kind, own, payload_type(Kind.TASK)),
+    )
     note = Note(record.digest, moment.now_ms, EventType.STATUS, {"status": "refused", "code": str(code)})
     return [*effects, note]
 
@@ -112,6 +122,15 @@ def unreadable(header: Header, *, peer: str, address: str, now_ms: int) -> Dispa
         expires_ms=header.expires_ms,
         arrived_ms=now_ms,
     )
+
+
+def refusal_data(kind: ReceiptType, own: Own, named: str) -> dict[str, JSON]:
+    """Return what a refusal carries: the type that was not understood, or our links for a stale view of us."""
+    if kind is ReceiptType.UNSUPPORTED:
+        return {"payload_type": named}
+    if kind is ReceiptType.STALE_CHAIN:
+        return {"links": write_links(own.chain.links)}
+    return {}
 
 
 def refusal_type(code: RefusalCode) -> ReceiptType:

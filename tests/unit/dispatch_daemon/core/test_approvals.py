@@ -1,0 +1,93 @@
+"""Questions are asked once, answered once, here, or denied by silence."""
+
+import pytest
+
+from dispatch_daemon.core import approvals
+from dispatch_daemon.core.effects import Effect, Plan, Resolve, TaskKind, Unplan
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import (
+    ApprovalKind,
+    ApprovalRecord,
+    ApprovalState,
+    GrantChoice,
+    RuleRecord,
+    RunRecord,
+)
+from dispatch_protocol.lifecycle import RunState
+from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, approval, at, puts, received, run, sends
+from tests.support.documents import EDGE, NOW_MS
+
+
+def decide(
+    record: ApprovalRecord, *, approved: bool = True, grant: GrantChoice | None = None
+) -> list[Effect]:
+    return approvals.decide(
+        record, approved=approved, grant=grant, reason="because", edge=EDGE.hex, moment=MOMENT
+    )
+
+
+def test_asking_makes_the_run_wait_and_sets_a_deadline() -> None:
+    moved, effects = approvals.ask(
+        received(state=received().state), run(), approval(), BOB_OWN, ALICE_PEER, MOMENT
+    )
+    assert moved.state is RunState.WAITING_APPROVAL
+    assert puts(effects, RunRecord) == [moved]
+    (said,) = sends(effects)
+    assert isinstance(said, Receipt)
+    assert (said.type, said.data) == (ReceiptType.WAITING, {"state": "waiting_approval"})
+    (plan,) = [effect for effect in effects if isinstance(effect, Plan)]
+    assert (plan.kind, plan.not_before_ms) == (TaskKind.ANSWER_DEADLINE, NOW_MS + 120_000)
+
+
+@pytest.mark.parametrize(
+    ("approved", "grant", "state", "kept"),
+    [
+        (True, None, ApprovalState.APPROVED, GrantChoice.ONCE),
+        (True, GrantChoice.SESSION, ApprovalState.APPROVED, GrantChoice.SESSION),
+        (False, None, ApprovalState.DENIED, None),
+    ],
+)
+def test_answer_closes_the_question(
+    approved: bool, grant: GrantChoice | None, state: ApprovalState, kept: GrantChoice | None
+) -> None:
+    effects = decide(approval(), approved=approved, grant=grant)
+    (closed,) = puts(effects, ApprovalRecord)
+    assert (closed.state, closed.grant, closed.reason, closed.decided_ms) == (state, kept, "because", NOW_MS)
+    assert Resolve(approval().request_id) in effects
+    assert Unplan(TaskKind.ANSWER_DEADLINE, approval().request_id) in effects
+    assert puts(effects, RuleRecord) == []
+
+
+def test_always_becomes_a_rule_for_exactly_this() -> None:
+    (rule,) = puts(decide(approval(), grant=GrantChoice.ALWAYS), RuleRecord)
+    assert (rule.edge, rule.tool, rule.command) == (EDGE.hex, "Bash", "true")
+
+
+@pytest.mark.parametrize("state", [state for state in ApprovalState if state is not ApprovalState.OPEN])
+def test_first_valid_answer_wins(state: ApprovalState) -> None:
+    with pytest.raises(ServiceError) as raised:
+        decide(approval(state=state))
+    assert raised.value.code == "not_pending"
+
+
+def test_answer_after_the_deadline_counts_for_nothing() -> None:
+    with pytest.raises(ServiceError) as raised:
+        decide(approval(deadline_ms=NOW_MS))
+    assert raised.value.code == "not_pending"
+
+
+def test_grants_that_a_question_does_not_have_are_refused() -> None:
+    changeset = approval(kind=ApprovalKind.CHANGESET, tool=None)
+    with pytest.raises(ServiceError):
+        decide(changeset, grant=GrantChoice.ALWAYS)
+    with pytest.raises(ServiceError):
+        decide(approval(), approved=False, grant=GrantChoice.ONCE)
+    assert puts(decide(changeset), ApprovalRecord)[0].state is ApprovalState.APPROVED
+
+
+def test_silence_is_a_no_only_after_the_deadline() -> None:
+    (closed,) = puts(approvals.time_out(approval(), at(NOW_MS + 120_000).now_ms), ApprovalRecord)
+    assert closed.state is ApprovalState.EXPIRED
+    assert approvals.time_out(approval(), NOW_MS + 119_999) == []
+    assert approvals.time_out(approval(state=ApprovalState.DENIED), NOW_MS + 120_000) == []

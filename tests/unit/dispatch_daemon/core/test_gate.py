@@ -1,0 +1,73 @@
+"""The gate narrows and never widens: what is not granted is refused in every mode."""
+
+from dataclasses import replace
+
+import pytest
+
+from dispatch_daemon.core import gate
+from dispatch_daemon.core.gate import Verdict
+from dispatch_daemon.core.records import ApprovalState, GrantChoice, RuleRecord
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.scopes import Approval
+from tests.support.desk import SCOPES, approval, run
+from tests.support.documents import EDGE, NOW_MS
+
+CALL: dict[str, JSON] = {"command": "true"}
+
+
+def ruling(tool: str, arguments: dict[str, JSON], **more: object) -> Verdict:
+    settings: dict[str, object] = {"rules": (), "asked_before": (), "run_id": run().run_id, "scopes": SCOPES}
+    settings |= more
+    return gate.rule_on(tool, arguments, **settings).verdict  # type: ignore[arg-type]
+
+
+def rule(tool: str, command: str | None) -> RuleRecord:
+    return RuleRecord(rule_id="r", edge=EDGE.hex, tool=tool, command=command, created_ms=NOW_MS)
+
+
+@pytest.mark.parametrize("mode", list(Approval))
+def test_ungranted_tool_is_refused_in_every_mode(mode: Approval) -> None:
+    assert ruling("Write", {}, scopes=replace(SCOPES, approval=mode)) is Verdict.REFUSE
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [(Approval.MANUAL, Verdict.ASK), (Approval.REVIEW, Verdict.ALLOW), (Approval.AUTO, Verdict.ALLOW)],
+)
+def test_mode_decides_a_granted_call(mode: Approval, verdict: Verdict) -> None:
+    assert ruling("Read", {"file_path": "x"}, scopes=replace(SCOPES, approval=mode)) is verdict
+
+
+def test_standing_yes_covers_its_tool_and_for_bash_one_exact_command() -> None:
+    assert ruling("Read", {}, rules=[rule("Read", None)]) is Verdict.ALLOW
+    assert ruling("Bash", CALL, rules=[rule("Bash", "true")]) is Verdict.ALLOW
+    assert ruling("Bash", {"command": "true; id"}, rules=[rule("Bash", "true")]) is Verdict.ASK
+    assert ruling("Bash", CALL, rules=[rule("Bash", None), rule("Read", None)]) is Verdict.ASK
+
+
+def test_yes_for_the_session_ends_with_its_run() -> None:
+    yes = approval(state=ApprovalState.APPROVED, grant=GrantChoice.SESSION)
+    assert ruling("Bash", CALL, asked_before=[yes]) is Verdict.ALLOW
+    assert ruling("Bash", {"command": "id"}, asked_before=[yes]) is Verdict.ASK
+    assert ruling("Read", {}, asked_before=[yes]) is Verdict.ASK
+    assert ruling("Bash", CALL, asked_before=[replace(yes, run_id="another")]) is Verdict.ASK
+    assert ruling("Bash", CALL, asked_before=[replace(yes, grant=GrantChoice.ONCE)]) is Verdict.ASK
+    assert ruling("Bash", CALL, asked_before=[replace(yes, state=ApprovalState.DENIED)]) is Verdict.ASK
+
+
+def test_call_is_named_by_exactly_what_is_asked() -> None:
+    assert gate.call_subject("Bash", CALL) == gate.call_subject("Bash", dict(CALL))
+    assert gate.call_subject("Bash", CALL) != gate.call_subject("Read", CALL)
+    assert gate.call_input(approval(payload={"input": None})) == {}
+    assert gate.call_input(approval()) == CALL
+
+
+def test_title_is_short_and_one_line() -> None:
+    assert gate.call_title("Bash", {"command": "a\nb"}) == "Bash a b"
+    assert len(gate.call_title("Bash", {"command": "x" * 500})) == 125
+    assert gate.call_title("Other", {}) == "Other"
+
+
+def test_only_a_shell_carries_the_warning_of_a_shell() -> None:
+    assert gate.call_flags("Bash")
+    assert gate.call_flags("Read") == ()

@@ -1,0 +1,76 @@
+"""A question shows everything that is asked, and the scopes are those of the start."""
+
+from dataclasses import replace
+
+import pytest
+
+from dispatch_daemon.core import questions
+from dispatch_daemon.core.records import ApprovalKind
+from dispatch_protocol.scopes import Approval
+from tests.support.desk import SCOPES, received, run
+from tests.support.documents import NOW_MS
+
+
+def test_scopes_and_paths_of_the_start_are_kept_with_the_run() -> None:
+    kept = run(scopes=questions.with_run_paths(SCOPES, [("/src", "rw"), ("/doc", "ro")]))
+    assert questions.scopes_of(kept) == SCOPES
+    assert questions.run_paths(kept) == [("/src", "rw"), ("/doc", "ro")]
+    assert questions.run_paths(run(scopes=None)) == []
+    assert questions.run_paths(run(scopes={"run_paths": ["?"]})) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "asks"),
+    [
+        (Approval.MANUAL, (), True),
+        (Approval.REVIEW, (), True),
+        (Approval.AUTO, (), False),
+        (Approval.AUTO, ("build_file",), True),
+    ],
+)
+def test_only_unflagged_changes_on_an_auto_edge_need_no_human(
+    mode: Approval, flags: tuple[str, ...], asks: bool
+) -> None:
+    assert questions.must_ask(replace(SCOPES, approval=mode), flags) is asks
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"), [("Bash", "shell command"), ("Edit", "own copy"), ("Read", "reads below")]
+)
+def test_call_is_shown_verbatim_with_what_it_means(tool: str, words: str) -> None:
+    asked = questions.about_call(
+        received(),
+        run(),
+        "c1",
+        tool,
+        {"command": "true"},
+        request_id="r",
+        now_ms=NOW_MS,
+        timeout_s=7,
+    )
+    assert asked.payload["input"] == {"command": "true"}
+    assert words in str(asked.payload["description"])
+    assert (asked.kind, asked.deadline_ms) == (ApprovalKind.TOOL, NOW_MS + 7_000)
+
+
+def test_call_without_a_time_limit_waits_for_the_retention_time() -> None:
+    asked = questions.about_call(
+        received(), run(cwd=None), "c", "Read", {}, request_id="r", now_ms=NOW_MS, timeout_s=None
+    )
+    assert asked.deadline_ms == NOW_MS + questions.CHANGESET_WAIT_MS
+
+
+@pytest.mark.parametrize(("count", "title"), [(1, "Apply 1 change"), (2, "Apply 2 changes")])
+def test_closing_question_shows_every_change(count: int, title: str) -> None:
+    changes = tuple({"op": "create", "path": f"/src/{n}"} for n in range(count))
+    asked = questions.about_changes(
+        received(),
+        run(changeset=changes, changeset_digest="aa"),
+        summary="done",
+        flags=("build_file",),
+        request_id="r",
+        now_ms=NOW_MS,
+    )
+    assert (asked.title, asked.subject, asked.flags) == (title, "aa", ("build_file",))
+    assert asked.payload["changes"] == list(changes)
+    assert asked.payload["result"] == "done"
