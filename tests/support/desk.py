@@ -24,7 +24,7 @@ from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Signed, dispatch_id, sign, sign_document
 from dispatch_protocol.standing import EdgeStatus
-from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, THREAD, Person, fixed, task
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, THREAD, Person, fixed, grant, task
 
 R = TypeVar("R")
 
