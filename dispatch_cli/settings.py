@@ -51,9 +51,19 @@ def _port(value: str) -> int:
 
 
 def _broker(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or any(character.isspace() for character in value):
-        raise ValueError("it should look like https://broker.example.org")
-    return value.rstrip("/")
+    """Repair what people write (capitals, a slash at the end, the usual port) into the one spelling."""
+    from dispatch_protocol.broker_url import check_broker_url
+    from dispatch_protocol.errors import MalformedError
+
+    scheme, _, rest = value.strip().rstrip("/").partition("://")
+    scheme = scheme.lower()
+    place, slash, path = rest.partition("/")
+    usual = {"http": ":80", "https": ":443"}.get(scheme, "")
+    host = place.lower().removesuffix(usual)
+    try:
+        return check_broker_url(f"{scheme}://{host}{slash}{path}")
+    except MalformedError as error:
+        raise ValueError("it should look like https://broker.example.org") from error
 
 
 def _text(value: str) -> str:
