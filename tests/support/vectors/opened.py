@@ -1,6 +1,7 @@
 """Envelopes that open: every class, one and several devices, and the edges of what is still allowed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from dispatch_protocol.encoding import JSON
@@ -104,6 +105,11 @@ def _tasks() -> list[Case]:
             "a task as long as can be, from a clock as far ahead as can be",
             head={"created_ms": ahead_ms, "expires_ms": ahead_ms + 86_400_000},
         ),
+        from_alice(
+            "a task from a device whose chain has one link",
+            head={"sender_head": ALICE.chain.heads[0]},
+            peer=ALICE.chain.at(ALICE.chain.heads[0]),
+        ),
         from_alice("a task in the last millisecond of its edge", edge=edge(expires_ms=NOW_MS + 1_001)),
         _seal(
             "a task to oneself",
@@ -159,12 +165,14 @@ def _answers() -> list[Case]:
         head=_back("accepted"), **first, decision=Verdict.ACCEPTED, mode=Mode.MANUAL, run_id=RUN
     )
     declined = Decision(head=_back("declined"), **first, decision=Verdict.DECLINED, reason="Not today.")
+    patient = replace(_back("patient"), expires_ms=NOW_MS + 7 * 24 * HOUR_MS)
     delivered = Receipt(head=_back("delivered"), **first, type=ReceiptType.DELIVERED)
     return [
         _to_alice("a decision to accept", accepted),
         _to_alice("a decision to decline, of the same size", declined),
         _to_alice("a receipt on a revoked edge", delivered, alice_knows(edge=REVOKED)),
         _to_alice("a result", result),
+        _to_alice("a receipt that may take a week", Receipt(head=patient, **first, type=ReceiptType.EXPIRED)),
         _to_alice(
             "a message from the recipient", Message(head=_back("answer"), thread=THREAD, text="On my way.")
         ),

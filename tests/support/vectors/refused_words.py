@@ -5,12 +5,14 @@ These take a signing key: a stranger's, a lost device's, or that of a contact wh
 
 from collections.abc import Callable
 from dataclasses import replace
+from uuid import UUID
 
 from dispatch_protocol.encoding import JSON, dumps, loads
 from dispatch_protocol.envelope import EnvelopeClass
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import BODY_BYTES, EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from dispatch_protocol.messages.follow_on import Cancel, Message
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Signed, sign
 from dispatch_protocol.unseal import EdgeStatus, Standing
@@ -32,6 +34,7 @@ from tests.support.vectors.world import (
 )
 
 DAY_MS = 86_400_000
+THREAD = UUID(bytes=fixed("thread", 16))
 
 
 def _signatures() -> list[Case]:
@@ -203,8 +206,29 @@ def _grants() -> list[Case]:
         prev=Digest.ZERO,
         type=ReceiptType.DELIVERED,
     )
+    dispatch = Digest(fixed("some dispatch"))
+    as_oneself = Cancel(
+        head=world.head("as oneself", ALICE, ALICE_LAPTOP, BOB, re=dispatch, edge=EdgeId.SELF)
+    )
+    to_oneself = Cancel(head=world.head("to oneself", BOB, BOB_LAPTOP, BOB, re=dispatch))
+    words = Message(
+        head=world.head("words", ALICE, ALICE_LAPTOP, BOB, re=dispatch), thread=THREAD, text="Hello."
+    )
+    others_edge = bob_knows(edge=edge(dispatcher=MALLORY.genesis))
     return [
         almost_honest(12, "no_edge", "an edge that is not known here", standing=bob_knows(edge=None)),
+        almost_honest(12, "no_edge", "a contact on the edge to oneself", message=as_oneself),
+        almost_honest(
+            12,
+            "no_edge",
+            "one's own device on an edge with somebody else",
+            message=to_oneself,
+            signer=BOB_LAPTOP,
+            standing=bob_knows(peer=BOB.chain),
+        ),
+        almost_honest(
+            12, "no_edge", "a message on an edge with somebody else", message=words, standing=others_edge
+        ),
         under("no_edge", "another edge of the same two", edge=EdgeId(fixed("another edge", 16))),
         under("no_edge", "an edge with somebody else", dispatcher=MALLORY.genesis),
         under("no_edge", "a task against the edge", dispatcher=BOB.genesis, trustor=ALICE.genesis),
