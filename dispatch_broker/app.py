@@ -61,6 +61,7 @@ class Application:
         self._settings = settings
         self._clock = clock
         self._stack = contextlib.AsyncExitStack()
+        self._context: Context | None = None
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -87,7 +88,7 @@ class Application:
         stack.callback(listener.close)
         port: int = listener.getsockname()[1]
         self.url = origin(settings.host, port)
-        context = Context(
+        self._context = context = Context(
             settings=settings,
             public_url=settings.public_url or self.url,
             urls=frozenset(_spellings(settings, port)),

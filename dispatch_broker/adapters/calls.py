@@ -26,7 +26,7 @@ from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, edge_id, verify_document
 
 Value = dict[str, JSON]
-_LISTED = 200  # newest invitations of one list; more of them would not fit into one frame
+LISTED = 200  # newest invitations of one list; every answer fits into one frame
 _UUID_CHARS = 36
 _NOT_MAILED = Refusal(BrokerCode.MALFORMED, "this broker sends no mail; pass the token on yourself")
 
@@ -121,8 +121,8 @@ def _draft(context: Context, caller: Caller, document: Document) -> Draft | Refu
 def _invitations(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value]:
     fields.done()
     store, now_ms = context.store, context.clock()
-    sent = store.invitations.sent(caller.account.genesis, _LISTED)
-    received = store.invitations.received(caller.account.address, _LISTED)
+    sent = store.invitations.sent(caller.account.genesis, LISTED)
+    received = store.invitations.received(caller.account.address, LISTED)
     return (), {
         "sent": [_shown_invitation(invitation, now_ms) for invitation in sent],
         "received": [_shown_invitation(invitation, now_ms) for invitation in received],

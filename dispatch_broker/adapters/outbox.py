@@ -47,11 +47,7 @@ class Outbox:
         self._relief = asyncio.Event()
 
     def put(self, frame: Frame) -> None:
-        """Send a frame as soon as the socket takes it; nothing happens once the session is closed.
-
-        Raises:
-            LocalError: `frame_too_long`; the frame was not sent.
-        """
+        """Send a frame as soon as the socket takes it; nothing happens once the session is closed."""
         if self._session.state is SessionState.CLOSED:
             return
         (message,) = encode_messages((frame,))

@@ -22,7 +22,7 @@ from dispatch_broker.core.effects import Topic
 from dispatch_broker.core.quota import Throttle
 from dispatch_broker.core.records import Account
 from dispatch_broker.core.refusal import BrokerCode, Refusal
-from dispatch_protocol.errors import LocalError, MalformedError, RemoteError
+from dispatch_protocol.errors import MalformedError, RemoteError
 from dispatch_protocol.frames import (
     Ack,
     Answer,
@@ -188,12 +188,7 @@ class Connection:
         perform(self._context, effects, lambda durable: self._answer(answer, durable=durable))
 
     def _answer(self, answer: Deposited | Answer, *, durable: bool) -> None:
-        try:
-            self.outbox.put(answer if durable else rejected(answer.ref, _UNAVAILABLE))
-        except LocalError as error:
-            say(_log, "answer_too_long", logging.WARNING, device=short(self.device), code=error.code)
-            refusal = Refusal(BrokerCode.TOO_LARGE, "the answer does not fit into one message")
-            self.outbox.put(rejected(answer.ref, refusal))
+        self.outbox.put(answer if durable else rejected(answer.ref, _UNAVAILABLE))
 
     async def _pace(self, frames: int) -> None:
         """Hold this device to its rate, and stop reading while it does not read its answers."""

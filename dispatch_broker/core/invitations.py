@@ -6,6 +6,7 @@ inviter's device alone, so nothing here can make an edge active.
 
 from dataclasses import dataclass
 
+from dispatch_broker.core import edges
 from dispatch_broker.core.effects import (
     Effects,
     KeepEdge,
@@ -103,7 +104,7 @@ def accept(
     expires_ms: int,
     now_ms: int,
 ) -> Effects | Refusal:
-    """Answer an invitation with a pending edge; the same answer again changes nothing."""
+    """Answer an invitation with a pending edge; the same answer again changes nothing but the bounds it states."""
     if invitation is None:
         return UNKNOWN
     if caller.address != invitation.to_address:
@@ -112,7 +113,7 @@ def accept(
         return Refusal(BrokerCode.MALFORMED, "the edge is not the one that this invitation becomes")
     status = invitation.at(now_ms)
     if edge is not None and status in {InvitationStatus.ACCEPTED, InvitationStatus.CONFIRMED}:
-        return ()
+        return edges.bound(edge, caller.genesis, max_per_day=max_per_day, expires_ms=expires_ms)
     if InvitationStatus.ACCEPTED not in INVITATION_MOVES[status]:
         return _over(status)
     if connected:

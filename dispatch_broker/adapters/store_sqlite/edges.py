@@ -16,7 +16,7 @@ _EDGES = (
     " JOIN accounts AS trustor ON trustor.account_no = trustor_no"
 )
 
-_LISTED = 2_000  # edges of one identity; more of them would not fit into one answer
+LISTED = 2_000  # edges of one identity; more of them would not fit into one frame
 
 
 class EdgeTable:
@@ -35,7 +35,7 @@ class EdgeTable:
         rows = self._commits.writer.execute(
             f"{_EDGES} WHERE giver.genesis = ?1 OR trustor.genesis = ?1"
             " ORDER BY status = ?2, edge_no DESC LIMIT ?3",
-            (genesis.raw, EdgeStatus.REVOKED, _LISTED),
+            (genesis.raw, EdgeStatus.REVOKED, LISTED),
         )
         return tuple(_edge(row) for row in rows)
 

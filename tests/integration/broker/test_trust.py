@@ -2,11 +2,14 @@
 
 import pytest
 
+from dispatch_broker.adapters.calls import LISTED
+from dispatch_broker.adapters.store_sqlite.edges import LISTED as LISTED_EDGES
 from dispatch_broker.core.quota import Quotas, Usage
 from dispatch_protocol.envelope import EnvelopeClass
+from dispatch_protocol.frames import Answer, encode_frame
 from dispatch_protocol.invitation import MacRule
 from dispatch_protocol.keys import DeviceId, EdgeId
-from tests.support.device import RelayRefusalError, befriend, now_ms
+from tests.support.device import Device, RelayRefusalError, befriend, now_ms
 from tests.support.relay import broker_here
 
 DAY_MS = 86_400_000
@@ -325,3 +328,31 @@ class TestCalls:
         async with alice.signed_in(url), bob.signed_in(url) as b:
             answer = await b.call("chain", genesis=alice.genesis.hex)
             assert answer["links"] == [link.to_json() for link in alice.chain.links]
+
+    def test_the_longest_lists_fit_into_one_frame(self):
+        """Worst cases of both lists: the longest addresses, and a document of their length."""
+        longest = "a" * 64 + "@" + "b" * 189
+        edge = {
+            "edge_id": "0" * 36,
+            "from_genesis": "0" * 64,
+            "to_genesis": "0" * 64,
+            "from_email": longest,
+            "to_email": longest,
+            "status": "pending",
+            "max_per_day": 10_000,
+            "expires_ms": 2**53 - 1,
+            "online": False,
+        }
+        assert encode_frame(Answer(1, {"edges": [edge] * LISTED_EDGES}))
+        document = Device("alice").invitation(longest, "https://" + "c" * 250, from_email=longest)
+        invitation = {
+            "invitation_id": "0" * 36,
+            "document": document.to_json(),
+            "from_email": longest,
+            "to_email": longest,
+            "status": "confirmed",
+            "created_ms": 2**53 - 1,
+            "expires_ms": 2**53 - 1,
+        }
+        lists = {"sent": [invitation] * LISTED, "received": [invitation] * LISTED}
+        assert encode_frame(Answer(1, lists))

@@ -3,7 +3,15 @@ from dataclasses import replace
 import pytest
 
 from dispatch_broker.core import invitations
-from dispatch_broker.core.effects import KeepEdge, KeepInvitation, MoveEdge, MoveInvitation, Tell, Topic
+from dispatch_broker.core.effects import (
+    BoundEdge,
+    KeepEdge,
+    KeepInvitation,
+    MoveEdge,
+    MoveInvitation,
+    Tell,
+    Topic,
+)
 from dispatch_broker.core.invitations import Draft, Surroundings
 from dispatch_broker.core.records import EdgeStatus, InvitationStatus
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -97,7 +105,13 @@ class TestAccepting:
 
     @pytest.mark.parametrize("status", [InvitationStatus.ACCEPTED, InvitationStatus.CONFIRMED])
     def test_the_same_yes_again_changes_nothing(self, status):
-        assert answer(invitation(status), there=edge(EdgeStatus.PENDING)) == ()
+        assert answer(invitation(status), there=edge(EdgeStatus.PENDING, max_per_day=7, expires_ms=9)) == ()
+
+    def test_a_second_yes_may_state_other_bounds(self):
+        """A device that forgot its first yes asks its human again, who may choose differently."""
+        accepted = invitation(InvitationStatus.ACCEPTED)
+        decision = answer(accepted, there=edge(EdgeStatus.PENDING, max_per_day=50))
+        assert decision[0] == BoundEdge(EDGE_ID, 7, 9)
 
     def test_an_unknown_invitation_cannot_be_accepted(self):
         assert answer(None) == invitations.UNKNOWN
