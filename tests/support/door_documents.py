@@ -96,7 +96,7 @@ def run(**changes: Any) -> Json:
     } | changes
 
 
-def event(seq: int, kind: str, **data: Any) -> Json:
+def event(seq: int, kind: str, /, **data: Any) -> Json:
     """One entry of the trace."""
     return {"seq": seq, "at": AT, "run_id": RUN_ID, "type": kind, "data": data}
 
