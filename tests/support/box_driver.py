@@ -1,0 +1,54 @@
+"""Opens one box, makes some calls and tells what came of them, as JSON; also a program of its own.
+
+It needs nothing but the standard library and `sandbox`, so an ordinary user without our environment can run it
+with the system's Python.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import SandboxError
+from sandbox.job import Limits, PathGrant, Policy, ToolCall
+from sandbox.wall.runner import open_box
+
+
+async def drive(job: dict[str, Any]) -> dict[str, Any]:
+    """Run a job: {state, paths: [[path, mode]], cwd, tools, limits, calls: [[tool, input]]}."""
+    state = Path(job["state"])
+    policy = Policy(
+        paths=tuple(PathGrant(path, mode) for path, mode in job["paths"]),
+        cwd=job["cwd"],
+        tools=frozenset(job["tools"]),
+        limits=Limits(**job["limits"]),
+    )
+    told: dict[str, Any] = {"results": [], "error": None, "detail": "", "confinement": None}
+    box = None
+    try:
+        async with open_box(policy, state, "test") as box:
+            told["confinement"] = [
+                box.confinement.layers,
+                box.confinement.limits_by,
+                box.confinement.warnings,
+            ]
+            for number, (tool, given) in enumerate(job["calls"]):
+                result = await box.call(ToolCall(str(number), tool, given))
+                told["results"].append([result.ok, result.output, result.error, result.exit_code])
+    except SandboxError as error:
+        told["error"], told["detail"] = error.code, f"{error.detail} {error.remedy}"
+    if box is not None:
+        told["scratch"] = box.frozen.scratch_files
+        told["left"] = box.frozen.artifacts_left
+        told["artifacts"] = sorted(path.name for path in box.frozen.artifacts_dir.iterdir())
+        told["upper"] = sorted(
+            str(path.relative_to(layer.upper))
+            for layer in box.frozen.layers
+            for path in layer.upper.rglob("*")
+        )
+    return told
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(asyncio.run(drive(json.load(sys.stdin)))))
