@@ -140,24 +140,33 @@ def _carry_out(ground: Ground, journal: Journal, staged: Sequence[int | None]) -
     """Do what is not done yet; at the first obstacle, undo what is."""
     if journal.committed():
         return _finish(ground, journal, ApplyOutcome(ApplyStatus.APPLIED))
-    reasons = journal.reverting()
-    if reasons is None:
-        try:
-            for step, ino in zip(ground.plan.steps, staged, strict=True):
-                do(ground, step, ino)
-            for chmod in ground.plan.chmods:
-                ground.change_mode(chmod, chmod.old_mode, chmod.new_mode)
-        except BlockedError as error:
-            reasons = (error.conflict,)
-            journal.revert(reasons)
-        else:
-            ground.sync(_parents(ground))
-            journal.commit()
+    conflicts = journal.reverted()
+    if conflicts is None:
+        reasons = journal.reverting() or _go_forward(ground, journal, staged)
+        if not reasons:
             return _finish(ground, journal, ApplyOutcome(ApplyStatus.APPLIED))
-    return _finish(ground, journal, _revert(ground, staged, reasons))
+        conflicts = _revert(ground, journal, staged, reasons)
+    return _finish(ground, journal, ApplyOutcome(ApplyStatus.CONFLICT, conflicts))
 
 
-def _revert(ground: Ground, staged: Sequence[int | None], reasons: tuple[Conflict, ...]) -> ApplyOutcome:
+def _go_forward(ground: Ground, journal: Journal, staged: Sequence[int | None]) -> tuple[Conflict, ...]:
+    """Do every step; return what was in the way, nothing when all is done and committed."""
+    try:
+        for step, ino in zip(ground.plan.steps, staged, strict=True):
+            do(ground, step, ino)
+        for chmod in ground.plan.chmods:
+            ground.change_mode(chmod, chmod.old_mode, chmod.new_mode)
+    except BlockedError as error:
+        journal.revert((error.conflict,))
+        return (error.conflict,)
+    ground.sync(_parents(ground))
+    journal.commit()
+    return ()
+
+
+def _revert(
+    ground: Ground, journal: Journal, staged: Sequence[int | None], reasons: tuple[Conflict, ...]
+) -> tuple[Conflict, ...]:
     """Undo everything that was done, the last first, except where somebody changed it since."""
     conflicts = list(reasons)
     for chmod in reversed(ground.plan.chmods):
@@ -170,7 +179,10 @@ def _revert(ground: Ground, staged: Sequence[int | None], reasons: tuple[Conflic
             undo(ground, step, ino)
         except BlockedError as error:
             conflicts.append(error.conflict)
-    return ApplyOutcome(ApplyStatus.CONFLICT, tuple(dict.fromkeys(conflicts)))
+    ground.sync(_parents(ground))
+    unique = tuple(dict.fromkeys(conflicts))
+    journal.finish_reverting(unique)
+    return unique
 
 
 def _finish(ground: Ground, journal: Journal, outcome: ApplyOutcome) -> ApplyOutcome:

@@ -118,7 +118,11 @@ class Change:
 
 
 class LeftBehind(NamedTuple):
-    """A path whose change is not applied. A directory stands for everything below it."""
+    """A path whose change is not applied.
+
+    A directory stands for everything below it, unless the reason is `SET_ID` or `GRANT`, which speak of its
+    mode alone.
+    """
 
     path: str
     reason: Reason

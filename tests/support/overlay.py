@@ -7,10 +7,13 @@ tree as its working directory; when it has ended nothing is mounted any more and
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.changes.applying.disk import Disk
+from sandbox.changes.applying.removal import remove_tree
 from sandbox.job import Layer, PathGrant
 
 _MOUNT = """
@@ -38,7 +41,9 @@ class Grant:
 
     @property
     def layer(self) -> Layer:
-        return Layer(PathGrant(str(self.lower), "rw"), str(self.lower), self.state / "upper", self.marker_ctime_ns)
+        return Layer(
+            PathGrant(str(self.lower), "rw"), str(self.lower), self.state / "upper", self.marker_ctime_ns
+        )
 
     @property
     def merged(self) -> Snapshot:
@@ -59,10 +64,39 @@ def run(base: Path, script: str, name: str = "grant") -> Grant:
     (state / "upper").chmod(stat.S_IMODE(lower.stat().st_mode))
     grant = Grant(lower, state, marker(lower))
     # A shell that goes on after a failing command: a script says itself what must not fail (`set -e`).
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _MOUNT % script, "sh", str(lower)]
+    command = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        _MOUNT % script,
+        "sh",
+        str(lower),
+    ]
     done = subprocess.run(command, cwd=state, check=False, capture_output=True, text=True)
     assert done.returncode == 0, f"exit {done.returncode}: {done.stderr}"
     return grant
+
+
+def quick_directory() -> str:
+    """Return where many overlays are made and synced quickly: in shared memory, if it has user attributes."""
+    with tempfile.TemporaryFile(dir="/dev/shm") as file:
+        try:
+            os.setxattr(file.fileno(), "user.overlay.test", b"y")
+        except OSError:
+            return tempfile.gettempdir()
+    return "/dev/shm"
+
+
+def clear(path: Path) -> None:
+    """Remove a tree in which overlays and runs left directories that nobody may enter."""
+    fd = os.open(path.parent, os.O_RDONLY)
+    try:
+        remove_tree(fd, path.name, Disk())
+    finally:
+        os.close(fd)
 
 
 def marker(directory: Path) -> int:

@@ -1,9 +1,10 @@
 """The durable memory of one apply: what was planned, how far it came, how it ended.
 
 Each stage of an apply is one file that is there and whole, or not there: `plan` before anything is staged,
-`intent` when everything is staged and on the disk (from here on recovery rolls forward), `committed` or
-`reverting` when it is decided, `outcome` when nothing is left to do. How far the renames came is not written
-down at all. The disk itself tells, because each step leaves a different picture before and after.
+`intent` when everything is staged and on the disk (from here on recovery rolls forward), `reverting` when
+something was in the way, `committed` or `reverted` when the last rename is done, `outcome` when nothing is left
+to do. How far the renames came is not written down at all. The disk itself tells, because each step leaves a
+different picture before and after, until the clearing away begins.
 """
 
 import json
@@ -25,6 +26,7 @@ _PLAN = "plan.json"
 _INTENT = "intent.json"
 _COMMITTED = "committed.json"
 _REVERTING = "reverting.json"
+_REVERTED = "reverted.json"
 _OUTCOME = "outcome.json"
 _ORIGINALS = "originals"
 
@@ -71,6 +73,15 @@ class Journal:
     def reverting(self) -> tuple[Conflict, ...] | None:
         """Return why the steps are being undone, or None when they are not."""
         value = self._read(_REVERTING)
+        return None if value is None else _decode_conflicts(value)
+
+    def finish_reverting(self, conflicts: Iterable[Conflict]) -> None:
+        """Write down that everything is undone that could be, and what stood in the way."""
+        self._write(_REVERTED, _encode_conflicts(conflicts))
+
+    def reverted(self) -> tuple[Conflict, ...] | None:
+        """Return what stood in the way of a finished undoing, or None when there was none or it goes on."""
+        value = self._read(_REVERTED)
         return None if value is None else _decode_conflicts(value)
 
     def close(self, outcome: ApplyOutcome) -> None:
@@ -123,7 +134,7 @@ def _encode_plan(plan: Plan) -> dict[str, object]:
 
 
 def _row(known: Known) -> list[object]:
-    return [known.path, *astuple(known.stamp)]
+    return [known.path, known.sha256, *astuple(known.stamp)]
 
 
 def _node(node: Node) -> list[object]:
@@ -144,7 +155,7 @@ def _decode_plan(value: Any) -> Plan:
                     root,
                     path,
                     stage,
-                    tuple(Known(row[0], Stamp(*row[1:])) for row in before),
+                    tuple(Known(row[0], Stamp(*row[2:]), row[1]) for row in before),
                     tuple(Node(row[0], Kind(row[1]), *row[2:]) for row in after),
                 )
                 for root, path, stage, before, after in value["steps"]

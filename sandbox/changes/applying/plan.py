@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from sandbox.changes.applying.trees import Known, Node
 from sandbox.changes.beneath import parent_of
-from sandbox.changes.change import Change, Changeset, Kind, Op, Stamp
+from sandbox.changes.change import Change, Changeset, Kind, Op
 from sandbox.changes.protected import STAGE_PREFIX
 from sandbox.changes.sources import Sources
 
@@ -79,7 +79,7 @@ class Plan:
 class _Place:
     """What happens at one path: what leaves it and what comes to it."""
 
-    known: Stamp | None = None
+    known: Known | None = None
     node: Node | None = None
 
 
@@ -103,7 +103,7 @@ class _Group:
         """Take a path in."""
         relative = path[len(self.path) + 1 :]
         if place.known is not None:
-            self.known.append(Known(relative, place.known))
+            self.known.append(replace(place.known, path=relative))
         if place.node is not None:
             self.nodes.append(replace(place.node, path=relative))
 
@@ -136,12 +136,19 @@ def _places(changes: Changeset, sources: Sources, chmods: list[Chmod]) -> list[d
             chmods.append(Chmod(root, path, change.before.ino, old, new))
             continue
         if change.before is not None:
-            places[root][path].known = change.before
+            places[root][path].known = Known("", change.before, _old_sha256(change))
         if change.op is Op.RENAME:
             root, path = sources.find(change.target or "")
         if change.op is not Op.DELETE:
             places[root][path].node = _node(change)
     return places
+
+
+def _old_sha256(change: Change) -> str | None:
+    """Return the digest of the file content that a change finds; a mode change and a rename keep it."""
+    if change.kind is not Kind.FILE:
+        return None
+    return change.old_sha256 if change.op is Op.MODIFY else change.sha256
 
 
 def _node(change: Change) -> Node:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from sandbox.changes.applying.ground import Ground
 from sandbox.changes.applying.plan import Step
-from sandbox.changes.applying.trees import Node, intact, is_node, ours
+from sandbox.changes.applying.trees import Node, equal, intact, is_node, ours
 from sandbox.changes.beneath import is_gone, look, parent_of
 from sandbox.changes.change import Kind
 from sandbox.changes.outcome import Clash
@@ -32,10 +32,11 @@ def do(ground: Ground, step: Step, staged: int | None) -> None:
             if step.after and not ours(dir_fd, name, step.after):
                 raise ground.blocked(step, Clash.MIDWAY)
             return  # done already
-        if not intact(dir_fd, name, step.before):
+        # An apply that died before may have moved it away and back.
+        if not intact(dir_fd, name, step.before) and not equal(dir_fd, name, step.before):
             raise ground.blocked(step, Clash.MIDWAY)
         _put(ground, dir_fd, name, step)
-        if step.before and not intact(dir_fd, step.stage, step.before, moved=True):
+        if step.before and not equal(dir_fd, step.stage, step.before):
             _take_back(ground, dir_fd, name, step)
             raise ground.blocked(step, Clash.MIDWAY)
 

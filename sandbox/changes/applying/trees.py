@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from sandbox.changes.beneath import kind_of, look, open_directory, open_file, stamp_of
+from sandbox.changes.beneath import kind_of, look, open_directory, open_file, parent_of, stamp_of
 from sandbox.changes.change import Kind, Stamp
 from sandbox.changes.content import read_content
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What stood at a path when the changeset was collected. `path` is relative to the step's own."""
+    """What stood at a path when the changeset was collected. `path` is relative to the step's own.
+
+    `sha256` is of a file's content.
+    """
 
     path: str
     stamp: Stamp
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,33 @@ class Node:
     target: str | None = None
 
 
-def intact(dir_fd: int, name: str, known: tuple[Known, ...], *, moved: bool = False) -> bool:
-    """Say whether a path, with everything below it, is what was known of it and nothing more.
+def intact(dir_fd: int, name: str, known: tuple[Known, ...]) -> bool:
+    """Say whether a path, with everything below it, is what was known of it and nothing more."""
+    return _stamps(dir_fd, name) == {one.path: one.stamp for one in known}
 
-    A rename is a change of its own to the path renamed: with `moved` its ctime is not compared.
+
+def equal(dir_fd: int, name: str, known: tuple[Known, ...]) -> bool:
+    """Say the same of a path that was renamed since, which is a change to its ctime: its content must tell.
+
+    Only where a ctime differs is a file read.
     """
     found = _stamps(dir_fd, name)
-    expected = {one.path: one.stamp for one in known}
-    if moved and "" in found and "" in expected:
-        found[""] = replace(found[""], ctime_ns=expected[""].ctime_ns)
-    return found == expected
+    if found.keys() != {one.path for one in known}:
+        return False
+    for one in known:
+        stamp = found[one.path]
+        if replace(stamp, ctime_ns=one.stamp.ctime_ns) != one.stamp:
+            return False
+        if stamp != one.stamp and one.sha256 is not None and not _holds(dir_fd, name, one):
+            return False
+    return True
+
+
+def _holds(dir_fd: int, name: str, known: Known) -> bool:
+    """Say whether a file has the content that was known."""
+    node = Node(known.path, Kind.FILE, sha256=known.sha256)
+    with parent_of(dir_fd, f"{name}/{known.path}" if known.path else name) as (parent_fd, entry):
+        return is_node(parent_fd, entry, node)
 
 
 def _stamps(dir_fd: int, name: str) -> dict[str, Stamp]:

@@ -63,7 +63,8 @@ class Directory:
         except OSError:
             _close(upper_fd)
             raise
-        opaque = upper_fd is not None and _attribute(upper_fd, _OPAQUE) == b"y"
+        # Below an opaque directory nothing is marked again: there the kernel sees no lower entry to hide.
+        opaque = self.opaque or (upper_fd is not None and _attribute(upper_fd, _OPAQUE) == b"y")
         return Directory(self.below(name), self.depth + 1, self.scope.enter(name), upper_fd, lower_fd, opaque)
 
     def close(self) -> None:

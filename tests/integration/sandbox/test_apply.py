@@ -53,7 +53,8 @@ def test_the_applied_tree_is_what_the_run_saw(tmp_path: Path) -> None:
     plant(tmp_path / "grant", TREE)
     grant = run(tmp_path, EDITS)
     changes = collect([grant.layer])
-    assert changes.drift == () and changes.left_behind == ()
+    assert changes.drift == ()
+    assert changes.left_behind == ()
     assert apply(changes, [grant.layer], journal(tmp_path)) == ApplyOutcome(ApplyStatus.APPLIED)
     assert snapshot(grant.lower) == grant.merged
     assert collect([grant.layer]).entries == ()
@@ -116,7 +117,8 @@ def test_originals_are_kept_on_another_file_system_too(tmp_path: Path, other_fil
     assert outcome.status is ApplyStatus.APPLIED
     assert snapshot(grant.lower) == grant.merged
     kept = snapshot(other_file_system / "journal" / "originals")
-    assert before["was-dir/y/z"] in kept.values() and before["link"] in kept.values()
+    assert before["was-dir/y/z"] in kept.values()
+    assert before["link"] in kept.values()
     assert [name for name in kept if ".part" in name] == []
 
 
@@ -129,10 +131,9 @@ def test_several_grants_are_one_transaction(tmp_path: Path) -> None:
     changes = collect(layers)
     (two.lower / "b").write_text("human")
     outcome = apply(changes, layers, journal(tmp_path))
-    assert outcome == ApplyOutcome(
-        ApplyStatus.NOT_APPLIED, (Conflict(f"{two.lower}/b", Clash.CHANGED),)
-    )
-    assert (one.lower / "a").read_text() == "a" and (two.lower / "b").read_text() == "human"
+    assert outcome == ApplyOutcome(ApplyStatus.NOT_APPLIED, (Conflict(f"{two.lower}/b", Clash.CHANGED),))
+    assert (one.lower / "a").read_text() == "a"
+    assert (two.lower / "b").read_text() == "human"
 
 
 def test_directories_that_deny_writing_are_changed_and_locked_again(tmp_path: Path) -> None:
@@ -235,7 +236,10 @@ def test_a_grant_that_was_exchanged_is_refused(tmp_path: Path) -> None:
     identity = ((tmp_path / "grant").stat().st_dev, (tmp_path / "grant").stat().st_ino)
     grant = run(tmp_path, "echo b > a")
     layer = Layer(
-        PathGrant(str(grant.lower), "rw", identity), str(grant.lower), grant.layer.upper, grant.marker_ctime_ns
+        PathGrant(str(grant.lower), "rw", identity),
+        str(grant.lower),
+        grant.layer.upper,
+        grant.marker_ctime_ns,
     )
     changes = collect([layer])
     grant.lower.rename(tmp_path / "elsewhere")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.changes.applying.disk import Disk
 from sandbox.changes.apply import ApplyOutcome, ApplyStatus, Clash, Conflict, apply, recover
+from sandbox.changes.applying.disk import Disk
 from sandbox.changes.changeset import collect
 from tests.support.overlay import Grant, Snapshot, plant, run, snapshot
 
@@ -57,7 +57,8 @@ def test_a_file_edited_during_the_run_is_drift(tmp_path: Path) -> None:
     assert changes.drift == (f"{grant.lower}/a",)
     outcome = apply(changes, [grant.layer], tmp_path / "journal")
     assert outcome == ApplyOutcome(ApplyStatus.NOT_APPLIED, (Conflict(f"{grant.lower}/a", Clash.DRIFT),))
-    assert (grant.lower / "a").read_text() == "human" and (grant.lower / "b").read_text() == "b"
+    assert (grant.lower / "a").read_text() == "human"
+    assert (grant.lower / "b").read_text() == "b"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,8 @@ def test_what_somebody_changed_elsewhere_is_no_drift(tmp_path: Path) -> None:
     changes = collect([grant.layer])
     assert changes.drift == ()
     assert apply(changes, [grant.layer], tmp_path / "journal").status is ApplyStatus.APPLIED
-    assert (grant.lower / "d/x").read_text() == "human" and (grant.lower / "a").read_text() == "run\n"
+    assert (grant.lower / "d/x").read_text() == "human"
+    assert (grant.lower / "a").read_text() == "run\n"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,10 @@ def test_a_link_swapped_in_for_a_directory_leads_nothing_outside(
     plant(victim, {"a": "a", "b": "b", "sub/c": "c"})
     before = snapshot(victim)
     plant(tmp_path / "grant", {"d/a": "a", "d/b": "b", "d/sub/c": "c", "e": "e"})
-    grant = run(tmp_path, "cd d; echo run > a; rm b; ln -s a l; mkdir new; echo run > new/x; rm -r sub; echo run > ../e")
+    grant = run(
+        tmp_path,
+        "cd d; echo run > a; rm b; ln -s a l; mkdir new; echo run > new/x; rm -r sub; echo run > ../e",
+    )
 
     def swap() -> None:
         (grant.lower / "d").rename(tmp_path / "moved")
@@ -239,7 +244,9 @@ def test_a_link_swapped_in_while_undoing_leads_nothing_outside(tmp_path: Path) -
 def test_what_slips_in_between_look_and_rename_is_put_back(tmp_path: Path) -> None:
     plant(tmp_path / "grant", {"a": "a", "d/x": "x"})
     grant = run(tmp_path, "echo run > a; rm -r d")
-    outcome = apply_with(grant, when("exchange ", 1, lambda: (grant.lower / "a").write_text("human") and None))
+    outcome = apply_with(
+        grant, when("exchange ", 1, lambda: (grant.lower / "a").write_text("human") and None)
+    )
     assert outcome.status is ApplyStatus.CONFLICT
     assert snapshot(grant.lower)["a"] == ("file", 0o644, b"human")
     assert unstaged(snapshot(grant.lower))
@@ -248,7 +255,10 @@ def test_what_slips_in_between_look_and_rename_is_put_back(tmp_path: Path) -> No
 def test_a_removed_tree_to_which_somebody_added_is_put_back(tmp_path: Path) -> None:
     plant(tmp_path / "grant", {"d/x": "x"})
     grant = run(tmp_path, "rm -r d")
-    outcome = apply_with(grant, before_rename(1, lambda: (grant.lower / "d/mine").write_text("human") and None))
+    outcome = apply_with(
+        grant, before_rename(1, lambda: (grant.lower / "d/mine").write_text("human") and None)
+    )
     assert outcome.status is ApplyStatus.CONFLICT
-    assert (grant.lower / "d/mine").read_text() == "human" and (grant.lower / "d/x").read_text() == "x"
+    assert (grant.lower / "d/mine").read_text() == "human"
+    assert (grant.lower / "d/x").read_text() == "x"
     assert unstaged(snapshot(grant.lower))
