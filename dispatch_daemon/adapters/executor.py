@@ -215,7 +215,7 @@ def _emit(observer: Observer) -> Callable[[Event], Awaitable[None]]:
 
 def _plain(value: Mapping[str, object]) -> dict[str, JSON]:
     """Return a call's input as JSON; it came from signed JSON and nothing else gets in."""
-    return dict(value)  # type: ignore[arg-type]
+    return dict(value)  # type: ignore[arg-type]  # the sandbox says object, the steps were JSON
 
 
 def _result(result: ToolResult) -> dict[str, JSON]:

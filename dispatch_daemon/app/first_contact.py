@@ -81,11 +81,13 @@ class FirstContact:
             moment,
             scopes=found.grant.scopes,
             trust=Trust.TOKEN if found.proven else Trust.UNVERIFIED,
+            known=self._journal.contact(found.chain.genesis.hex),
         )
         proved = with_mac(secret, confirmation) if found.proven else confirmation
         if record.acceptance is not None:  # a repeat: only the confirmation is owed again
             effects = []
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
+        self._people.forget_cached(found.chain.genesis.hex)
         log.info("%s accepted invitation %s", found.chain.genesis.hex[:16], record.invitation_id[:16])
 
     async def _confirmed(self, record: InvitationRecord, signed: Signed) -> None:

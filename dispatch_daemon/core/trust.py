@@ -28,7 +28,7 @@ from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import INVITATION_S
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import PROFILES, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
-from dispatch_protocol.signing import Document
+from dispatch_protocol.signing import Document, edge_id
 from dispatch_protocol.standing import EdgeStatus
 
 
@@ -104,14 +104,14 @@ def grant(
 
 def acceptance(
     own: Own,
-    peer: Peer,
+    inviter: Chain,
     document: InvitationDocument,
     digest: Digest,
-    edge: str,
     granted: Document,
     moment: Moment,
 ) -> Acceptance:
-    """Return the yes to an invitation, still without the code that proves the token."""
+    """Return the yes to an invitation (whose digest is `digest`), still without the code that proves the token."""
+    peer, edge = Peer(inviter.genesis, inviter.head), edge_id(digest).hex
     return Acceptance(
         head=head_of(own, peer, edge=edge, about=None, now_ms=moment.now_ms, nonce=moment.nonce()),
         invitation=digest,
@@ -128,10 +128,10 @@ def accepted(
     inviter: Chain,
     document: Document,
     record: InvitationRecord,
-    granted: Document,
     scopes: Scopes,
     *,
     trust: Trust,
+    known: ContactRecord | None,
     path_identities: Sequence[tuple[str, int, int]],
     now_ms: int,
 ) -> list[Effect]:
@@ -143,13 +143,13 @@ def accepted(
         peer=inviter.genesis.hex,
         address=record.address,
         status=EdgeStatus.PENDING,
-        grant=granted.to_json(),
+        grant=message.grant.to_json(),
         created_ms=now_ms,
         expires_ms=scopes.expires_at_ms or 0,
         path_identities=tuple(path_identities),
     )
     return [
-        Put(pinned(inviter, record.address, trust, now_ms)),
+        Put(pinned(inviter, record.address, trust, known, now_ms)),
         Put(edge),
         Put(
             replace(
@@ -160,11 +160,21 @@ def accepted(
     ]
 
 
-def pinned(chain: Chain, address: str, trust: Trust, now_ms: int) -> ContactRecord:
-    """Return the record that pins an identity."""
-    links: list[dict[str, JSON]] = [link.to_json() for link in chain.links]
-    return ContactRecord(
-        genesis=chain.genesis.hex, address=address, trust=trust, chain=tuple(links), pinned_ms=now_ms
+def pinned(
+    chain: Chain, address: str, trust: Trust, known: ContactRecord | None, now_ms: int
+) -> ContactRecord:
+    """Return the record that pins an identity; one that is `known` already is never known worse afterwards."""
+    links: tuple[dict[str, JSON], ...] = tuple(link.to_json() for link in chain.links)
+    if known is None:
+        return ContactRecord(
+            genesis=chain.genesis.hex, address=address, trust=trust, chain=links, pinned_ms=now_ms
+        )
+    levels = list(Trust)
+    return replace(
+        known,
+        address=address,
+        trust=max(known.trust, trust, key=levels.index),
+        chain=max(known.chain, links, key=len),
     )
 
 
@@ -178,6 +188,7 @@ def welcomed(
     *,
     scopes: Scopes,
     trust: Trust,
+    known: ContactRecord | None,
 ) -> tuple[Confirmation, list[Effect]]:
     """Take in a verified yes to one's own invitation: pin, keep the grant, and confirm.
 
@@ -207,7 +218,7 @@ def welcomed(
         mac=None,
     )
     return confirmation, [
-        Put(pinned(acceptor, record.address, trust, moment.now_ms)),
+        Put(pinned(acceptor, record.address, trust, known, moment.now_ms)),
         Put(edge),
         Put(
             replace(

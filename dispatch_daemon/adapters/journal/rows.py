@@ -58,7 +58,7 @@ class Table(Generic[R]):
     """How one record type lies in its table; `select` starts every query so that columns and fields agree."""
 
     def __init__(self, record_type: type[R], name: str, key: tuple[str, ...]) -> None:
-        declared = dataclasses.fields(record_type)  # type: ignore[arg-type]
+        declared = dataclasses.fields(record_type)  # type: ignore[arg-type]  # every R is a dataclass
         self.record_type = record_type
         self.name = name
         self.fields = tuple(field.name for field in declared)

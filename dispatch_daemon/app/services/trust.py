@@ -198,32 +198,24 @@ class TrustDesk:
         invitation = verify_invitation(document, expect=edge, inviter=inviter, now_ms=now_ms)
         known = Trust.TOKEN if token else Trust.UNVERIFIED
         paths = [_granted(path, mode) for path, mode in choice.paths]
-        scopes = trust.chosen_scopes(
-            replace(choice, paths=[(path, mode) for path, mode, _ in paths]), known, now_ms
-        )
-        await online.call(
-            "accept_invitation",
-            {
-                "invitation_id": edge.uuid,
-                "edge_id": edge.uuid,
-                "max_per_day": scopes.max_per_day,
-                "expires_ms": scopes.expires_at_ms or 0,
-            },
-        )
+        wanted = replace(choice, paths=[(path, mode) for path, mode, _ in paths])
+        scopes = trust.chosen_scopes(wanted, known, now_ms)
+        await online.call("accept_invitation", _edge_header(edge, scopes))
+        if self._journal.invitation(edge.hex) != record:
+            raise ServiceError(
+                "not_pending", "this invitation was answered meanwhile", hint="dispatch contacts"
+            )
         moment = self._clock.moment()
-        own, peer = self._people.own, Peer(inviter.genesis, inviter.head)
-        granted = self._grant(peer, edge.hex, scopes, None)
-        message = trust.acceptance(own, peer, invitation, document.digest, edge.hex, granted, moment)
-        if token is not None:
-            message = with_mac(token.secret, message)
+        granted = self._first_grant(Peer(inviter.genesis, inviter.head), edge.hex, scopes)
+        message = trust.acceptance(self._people.own, inviter, invitation, document.digest, granted, moment)
         effects = trust.accepted(
-            message,
+            message if token is None else with_mac(token.secret, message),
             inviter,
             document,
             replace(record, secret=token.secret.reveal() if token else None),
-            granted,
             scopes,
             trust=known,
+            known=self._journal.contact(inviter.genesis.hex),
             path_identities=[(path, *identity) for path, _, identity in paths],
             now_ms=moment.now_ms,
         )
@@ -237,16 +229,16 @@ class TrustDesk:
             "status": EdgeStatus.PENDING,
         }
 
-    def _grant(self, peer: Peer, edge: str, scopes: Scopes, replaces: EdgeRecord | None) -> Document:
-        """Sign the next version of an edge's grant."""
+    def _first_grant(self, peer: Peer, edge: str, scopes: Scopes) -> Document:
+        """Sign the first version of an edge's grant."""
         grant = trust.grant(
             self._people.own,
             peer,
             edge,
             scopes,
             self._clock.moment(),
-            status=GrantStatus.ACTIVE if replaces is None else GrantStatus.REVOKED,
-            after=None if replaces is None else grant_of(replaces).version,
+            status=GrantStatus.ACTIVE,
+            after=None,
         )
         return sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
 
@@ -342,6 +334,16 @@ class TrustDesk:
                 code="edge_revoked",
             )
         return effects
+
+
+def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
+    """Return all that the relay learns of a grant: for how long, and how many a day."""
+    return {
+        "invitation_id": edge.uuid,
+        "edge_id": edge.uuid,
+        "max_per_day": scopes.max_per_day,
+        "expires_ms": scopes.expires_at_ms or 0,
+    }
 
 
 def _read_token(text: str) -> tuple[EdgeId, InvitationToken | None]:
