@@ -38,6 +38,7 @@ class Moving:
         if self._live is None:
             self._live = _live(self._screen)
             self._live.start()
+            self._screen.moving = self
         elif row == self._row:
             return
         self._row = row
@@ -47,6 +48,7 @@ class Moving:
         """Take the line away."""
         if self._live is not None:
             live, self._live = self._live, None
+            self._screen.moving = None
             live.stop()
 
     def show(self, screen: Screen, rows: Iterable[Line]) -> None:

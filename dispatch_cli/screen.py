@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from dispatch_cli.render.lines import Line, Tone, plain
 
@@ -45,6 +45,14 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+class Clearable(Protocol):
+    """A line that moves and can be taken away."""
+
+    def clear(self) -> None:
+        """Take it away."""
+        ...
+
+
 class Screen:
     """One output stream."""
 
@@ -54,6 +62,7 @@ class Screen:
         self.colour = wants_colour(stream, environ)
         # A terminal that can move its cursor can show a line that changes.
         self.can_move = self.is_terminal and environ.get("TERM", "dumb") != "dumb"
+        self.moving: Clearable | None = None
 
     @property
     def width(self) -> int | None:
@@ -69,7 +78,9 @@ class Screen:
             self.raw(text)
 
     def raw(self, text: str) -> None:
-        """Write text that is already safe, and flush."""
+        """Write text that is already safe, and flush; a moving line makes room first."""
+        if self.moving is not None:
+            self.moving.clear()
         self.stream.write(text)
         self.stream.flush()
 

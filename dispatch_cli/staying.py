@@ -95,7 +95,7 @@ class Stay:
         if self._asked is not None and self._asked.request_id not in {
             text(item, "request_id") for item in waiting
         }:
-            self._gone(moving)
+            self._gone(moving, dispatch)
         if self._asked is None and waiting:
             self._put(moving, keys, waiting[0])
         return dispatch
@@ -113,13 +113,15 @@ class Stay:
         moving.show(self._invocation.err, question_lines(approval, self._invocation.err_view, named=named))
         keys.forget()
 
-    def _gone(self, moving: Moving) -> None:
+    def _gone(self, moving: Moving, dispatch: Document) -> None:
         """Say that the question is over without us: what became of it follows in the trace."""
         asked, self._asked = self._asked, None
         if asked is None:
             return
         left = milliseconds_left(asked.approval)
         late = left is not None and left <= 0
+        if not late and has_ended(dispatch):
+            return  # the run is over, and how it ended is told next
         said = "  ✗ denied: nobody answered in time" if late else "  · answered elsewhere"
         moving.show(self._invocation.err, [line(Span(said, Tone.FAILED if late else Tone.QUIET))])
 

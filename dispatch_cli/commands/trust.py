@@ -57,7 +57,7 @@ def accept_invitation(invocation: Invocation, /, invitation: str, **given: Any) 
         raise CliError(
             "scope_choice_required",
             "You have to choose what their tasks may do here: --profile or --tools.",
-            hint=f"dispatch accept-invitation {invitation} --profile read-only",
+            hint=f"dispatch accept-invitation '{invitation}' --profile read-only",
         )
     body: Document = {"token": invitation_token(invitation), "paths": path_choices(given.pop("paths"))}
     for name in ("tools", "mcp_servers", "network"):

@@ -81,13 +81,16 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
         lines += [line()] if lines else []
         columns = [Column("ID"), Column(title, Cut.MIDDLE, 12), Column("STATUS"), Column("UNTIL")]
         lines += table(columns, [_invitation(invitation, view) for invitation in found], view)
+    # An invitation that was not mailed is accepted with its token only: its id alone proves nothing.
     waiting = [invitation for invitation in received if text(invitation, "status") == "pending"]
     if waiting:
         known = visible(text(waiting[0], "invitation_id")[:8])
         lines += followings(
-            ("accept with", f"dispatch accept-invitation {known} --profile read-only"),
+            ("accept with", "dispatch accept-invitation TOKEN --profile read-only"),
             ("or", f"dispatch decline-invitation {known}"),
         )
+        peer = visible(text(waiting[0], "peer"))
+        lines.append(line(Span(f"  TOKEN is what {peer} passed on to you.", Tone.QUIET)))
     return lines
 
 

@@ -42,7 +42,7 @@ def test_the_scopes_are_always_chosen(accepting: Script, home: Path) -> None:
     ended = dispatch(home, "accept-invitation", TOKEN)
     assert ended.code == 2
     assert "--profile read-only    Read, Glob, Grep" in ended.err
-    assert ended.err.endswith(f"next   dispatch accept-invitation {TOKEN} --profile read-only\n")
+    assert ended.err.endswith(f"next   dispatch accept-invitation '{TOKEN}' --profile read-only\n")
     error = dispatch(home, "accept-invitation", TOKEN, "--paths", "/x", "--json").json["error"]
     assert error["code"] == "scope_choice_required"
     assert accepting.requests == []
@@ -103,7 +103,7 @@ def test_invitations_are_listed_with_the_next_step(door: Script, home: Path) -> 
     }
     door.answer("GET", "/v1/invitations", {"sent": [sent], "received": [one]})
     shown = dispatch(home, "invitations").out
-    assert "accept with   dispatch accept-invitation 4f2a91c0 --profile read-only" in shown
+    assert "accept with   dispatch accept-invitation TOKEN --profile read-only" in shown
     assert "or            dispatch decline-invitation 4f2a91c0" in shown
 
 
