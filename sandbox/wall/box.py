@@ -168,7 +168,7 @@ class Box:
             failure: SandboxError = await watchdog.watch(
                 parts.view.limits, parts.meters, clock, parts.started_s
             )
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever stops the watchdog must stop the run
             failure = SandboxError("watchdog_failed", f"The run's limits can no longer be watched: {error}.")
         await self._fail(failure)
 

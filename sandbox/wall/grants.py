@@ -102,26 +102,28 @@ def refuse_submounts(grant: PathGrant, mountinfo: str) -> None:
         )
 
 
-def survey(path: str, *, uids: Sequence[range], gids: Sequence[range]) -> Survey:
+def survey(descriptor: int, shown: str, *, uids: Sequence[range], gids: Sequence[range]) -> Survey:
     """Look once at everything below a writable grant, without following links; costs a stat per entry.
 
     Args:
-        path: A canonical, already opened grant, or a `/proc/self/fd` name of it.
+        descriptor: The opened grant.
+        shown: Its path, for the messages.
         uids: The owners that the overlay's user namespace can name; `gids` likewise for groups.
 
     Raises:
-        PathRefusedError: `path_too_large`, above half a million entries.
+        PathRefusedError: `path_denied` when this user may not read it; `path_too_large` above half a million
+            entries.
     """
     entries = size = foreign = linked = 0
     named: list[str] = []
-    pending = [path]
+    top = f"/proc/self/fd/{descriptor}"
+    if not os.access(top, os.R_OK | os.X_OK):
+        raise PathRefusedError(
+            "path_denied", f"{shown} may not be read by this user.", "Check its permissions."
+        )
+    pending = [top]
     while pending:
-        directory = pending.pop()
-        try:
-            found = list(os.scandir(directory))
-        except OSError:
-            continue  # the run cannot read it either, or it went while we looked
-        for entry in found:
+        for entry in _entries(pending.pop()):
             status = _status(entry)
             if status is None:
                 continue
@@ -130,16 +132,23 @@ def survey(path: str, *, uids: Sequence[range], gids: Sequence[range]) -> Survey
             linked += stat.S_ISREG(status.st_mode) and status.st_nlink > 1
             if not (_covers(uids, status.st_uid) and _covers(gids, status.st_gid)):
                 foreign += 1
-                named += [entry.path] if len(named) < _NAMED else []
+                named += [shown + entry.path.removeprefix(top)] if len(named) < _NAMED else []
             if stat.S_ISDIR(status.st_mode):
                 pending.append(entry.path)
         if entries > MAX_SURVEYED:
             raise PathRefusedError(
                 "path_too_large",
-                f"{path} holds more than {MAX_SURVEYED:,} files.",
+                f"{shown} holds more than {MAX_SURVEYED:,} files.",
                 "Grant a smaller directory for writing, or grant this one read-only.",
             )
     return Survey(entries, size, foreign, tuple(named), linked)
+
+
+def _entries(directory: str) -> "list[os.DirEntry[str]]":
+    try:
+        return list(os.scandir(directory))
+    except OSError:
+        return []  # the run cannot read it either, or it went while we looked
 
 
 def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:

@@ -145,8 +145,7 @@ def _make_slot(
     grant: PathGrant, slot: str, descriptor: int, state_dir: Path, host: Host, warnings: list[str]
 ) -> bool:
     """Make the directories of one overlay; return whether it goes over a copy."""
-    tree = f"/proc/self/fd/{descriptor}"
-    found = survey(tree, uids=host.uids, gids=host.gids)
+    found = survey(descriptor, grant.path, uids=host.uids, gids=host.gids)
     root = os.fstat(descriptor)
     for name in (UPPER, "work", "merged"):
         directory = state_dir / name / slot
@@ -161,7 +160,7 @@ def _make_slot(
         )
     if not found.foreign and _own(root, host):
         return False
-    copied = copy_tree(tree, state_dir / "copy" / slot, size_bytes=found.size_bytes)
+    copied = copy_tree(descriptor, state_dir / "copy" / slot, size_bytes=found.size_bytes)
     warnings.append(_copy_warning(grant, found, copied.left_out))
     return True
 

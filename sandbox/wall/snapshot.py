@@ -31,11 +31,11 @@ class Copied:
     left_out: int = 0
 
 
-def copy_tree(source: str, target: Path, *, size_bytes: int) -> Copied:
-    """Copy the tree `source` into the new directory `target`, following no link.
+def copy_tree(source: int, target: Path, *, size_bytes: int) -> Copied:
+    """Copy the tree of `source` into the new directory `target`, following no link.
 
     Args:
-        source: A directory, or a `/proc/self/fd` name of an opened one.
+        source: An opened directory.
         target: Must not exist; its parent must.
         size_bytes: What a survey found; refused above 4 GiB before anything is copied.
 
@@ -61,9 +61,9 @@ def copy_tree(source: str, target: Path, *, size_bytes: int) -> Copied:
     return copied
 
 
-def _copy_below(source: str, target: Path, copied: Copied) -> None:
-    for directory, names, files, descriptor in os.fwalk(source, follow_symlinks=False):
-        here = target / os.path.relpath(directory, source)
+def _copy_below(source: int, target: Path, copied: Copied) -> None:
+    for directory, names, files, descriptor in os.fwalk(".", follow_symlinks=False, dir_fd=source):
+        here = target / directory
         for name in list(names):
             _copy_directory(descriptor, name, here / name, copied, names)
         for name in files:

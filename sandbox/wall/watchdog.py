@@ -21,6 +21,7 @@ from sandbox.wall.policy import OWN_PROCESSES
 
 PERIOD_S = 0.25
 _MAX_PATH_BYTES = 3800  # PATH_MAX is 4096, a name at most 255
+_MAX_LOCKS = 16
 _RESERVED_SHARE = 32  # below a thirty-second of the machine's memory, everything else on it is in danger
 
 
@@ -93,58 +94,65 @@ def _read(meters: Meters) -> tuple[Usage, Count | None, bool]:
     )
 
 
-def disk_usage(directories: Sequence[Path]) -> Usage:
+def disk_usage(directories: Sequence[Path], *, locks: int = 0) -> Usage:
     """Add up what trees take on disk, following no link; what goes meanwhile counts nothing.
 
-    A directory nested too deeply to be named would hide what lies in it, so it is told rather than passed over.
+    A tree nested too deeply to be named, or behind too many locked directories, would hide what lies in it, so
+    it is told rather than passed over. `locks` counts the locked directories this one lies behind.
     """
     size = entries = 0
     pending = [str(each) for each in directories]
     while pending:
         directory = pending.pop()
-        if len(os.fsencode(directory)) > _MAX_PATH_BYTES:
+        if len(os.fsencode(directory)) > _MAX_PATH_BYTES or locks > _MAX_LOCKS:
             return Usage(size, entries, too_deep=True)
-        for entry in _entries(directory):
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
+        try:
+            found = list(os.scandir(directory))
+        except PermissionError:
+            behind = _usage_behind(directory, locks)
+            size, entries = size + behind.size_bytes, entries + behind.entries
+            if behind.too_deep:
+                return Usage(size, entries, too_deep=True)
+            continue
+        except OSError:
+            continue
+        for entry in found:
+            status = _status(entry)
             entries += 1
-            size += status.st_blocks * 512
-            if stat.S_ISDIR(status.st_mode):
+            size += status.st_blocks * 512 if status else 0
+            if status and stat.S_ISDIR(status.st_mode):
                 pending.append(entry.path)
     return Usage(size, entries)
 
 
-def _entries(directory: str) -> "list[os.DirEntry[str]]":
-    """List a directory, even one whose mode shuts us out: a run could fill files it holds open behind it.
+def _usage_behind(directory: str, locks: int) -> Usage:
+    """Look into a directory whose mode shuts us out: a run could fill files it holds open behind it.
 
     Such a directory is ours, since everything inside runs as this user; its mode is put back at once.
     """
     try:
-        return list(os.scandir(directory))
-    except PermissionError:
-        return _entries_behind(directory)
-    except OSError:
-        return []
-
-
-def _entries_behind(directory: str) -> "list[os.DirEntry[str]]":
-    try:
         descriptor = os.open(directory, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
-        return []
+        return Usage(0, 0)
+    name = f"/proc/self/fd/{descriptor}"
     try:
         mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        os.chmod(f"/proc/self/fd/{descriptor}", 0o700)
+        os.chmod(name, 0o700)
         try:
-            return list(os.scandir(directory))
+            return disk_usage([Path(directory)], locks=locks + 1)
         finally:
-            os.chmod(f"/proc/self/fd/{descriptor}", mode)
-    except OSError:
-        return []
+            os.chmod(name, mode)
+    except PermissionError:
+        return Usage(0, 0)
     finally:
         os.close(descriptor)
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
 
 
 def _error(code: str, detail: str) -> LimitExceededError:

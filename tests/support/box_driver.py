@@ -6,6 +6,7 @@ with the system's Python.
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,17 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
         told["scratch"] = box.frozen.scratch_files
         told["left"] = box.frozen.artifacts_left
         told["artifacts"] = sorted(path.name for path in box.frozen.artifacts_dir.iterdir())
-        told["upper"] = sorted(
-            str(path.relative_to(layer.upper))
-            for layer in box.frozen.layers
-            for path in layer.upper.rglob("*")
-        )
+        told["upper"] = sorted(name for layer in box.frozen.layers for name in names_below(str(layer.upper)))
     return told
+
+
+def names_below(top: str) -> list[str]:
+    """Name everything below a directory that can be looked at."""
+    return [
+        os.path.relpath(os.path.join(directory, name), top)
+        for directory, directories, files in os.walk(top)
+        for name in (*directories, *files)
+    ]
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ class Ground:
         return str(output)
 
     def remove(self) -> None:
-        subprocess.run(["chmod", "-R", "u+rwX", self.base], check=False, stderr=subprocess.DEVNULL)
-        subprocess.run(["rm", "-rf", self.base], check=True)
+        subprocess.run(["/bin/chmod", "-R", "u+rwX", self.base], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["/bin/rm", "-rf", self.base], check=True)
 
 
 def make(who: Who) -> Ground:

@@ -83,8 +83,11 @@ def test_a_survey_counts_what_the_kernel_could_not_copy_up(tmp_path: Path) -> No
     (tmp_path / "a" / "file").write_bytes(b"12345")
     os.link(tmp_path / "a" / "file", tmp_path / "again")
     (tmp_path / "link").symlink_to("/etc")
-    found = survey(str(tmp_path), uids=EVERYONE, gids=EVERYONE)
+    descriptor = os.open(tmp_path, os.O_PATH)
+    found = survey(descriptor, "/shown", uids=EVERYONE, gids=EVERYONE)
     assert (found.entries, found.size_bytes, found.foreign, found.linked) == (4, 10, 0, 2)
-    foreign = survey(str(tmp_path), uids=EVERYONE, gids=NOBODY)
+    foreign = survey(descriptor, "/shown", uids=EVERYONE, gids=NOBODY)
+    os.close(descriptor)
     assert foreign.foreign == 4
     assert len(foreign.foreign_paths) == 3
+    assert all(path.startswith("/shown/") for path in foreign.foreign_paths)
