@@ -34,10 +34,10 @@ _DATABASE = "broker.db"
 _TOKEN_KEY = "token.key"
 _LOCK = "broker.lock"
 _PURGE_S = 60.0
+_PURGE_PAUSE_S = 0.05  # between two batches, for everybody else
 _DRAIN_S = 5.0
 _QUIET_S = 30.0  # how long a connection may ask nothing
 _BACKLOG = 1_024
-_ALIASES = ("127.0.0.1", "localhost", "::1")
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +49,10 @@ class StartError(Exception):
 def wall_clock_ms() -> int:
     """Return milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class Application:
@@ -96,6 +100,7 @@ class Application:
             bus=LocalBus(),
             tokens=tokens,
             clock=self._clock,
+            ticks=_monotonic_ms,
         )
         runner = web.AppRunner(
             _routes(context), access_log=None, keepalive_timeout=_QUIET_S, shutdown_timeout=1.0
@@ -154,9 +159,10 @@ def _spellings(settings: Settings, port: int) -> list[str]:
     """Return every URL under which a device may honestly have dialled this broker."""
     if settings.public_url is not None:
         return [settings.public_url]
+    names = {settings.host}
     if is_loopback(settings.host):
-        return [origin(host, port) for host in {settings.host, *_ALIASES}]
-    return [origin(settings.host, port)]
+        names |= {"localhost", "127.0.0.1"} if settings.host == "localhost" else {"localhost"}
+    return [origin(name, port) for name in names]
 
 
 async def _purge(context: Context) -> None:
@@ -168,7 +174,7 @@ async def _purge(context: Context) -> None:
             gone = 0
         if gone:
             say(_log, "purged", rows=gone)
-        await asyncio.sleep(0 if gone else _PURGE_S)
+        await asyncio.sleep(_PURGE_PAUSE_S if gone else _PURGE_S)
 
 
 async def _drain(context: Context, site: web.BaseSite) -> None:

@@ -16,8 +16,9 @@ _PARTIES = 10_000
 class Context:
     """One running broker.
 
-    `public_url` is where people reach it; `urls` are all the spellings under which a device may have dialled it. The
-    clock returns milliseconds since 1970. `handshakes` counts sessions that have not proven a device yet.
+    `public_url` is where people reach it; `urls` are all the spellings under which a device may have dialled it.
+    `clock` returns milliseconds since 1970; `ticks` milliseconds that never run backwards, for rates. `handshakes`
+    counts sessions that have not proven a device yet.
     """
 
     settings: Settings
@@ -27,6 +28,7 @@ class Context:
     bus: LocalBus
     tokens: Tokens
     clock: Callable[[], int]
+    ticks: Callable[[], int]
     requests: Throttles = field(init=False)
     logins: Throttles = field(init=False)
     draining: bool = False

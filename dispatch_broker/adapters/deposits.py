@@ -34,16 +34,5 @@ def receive(context: Context, account: Account, device: DeviceId, raw: bytes) ->
         deposited=store.accounts.deposited(account.genesis),
         tally=store.edges.tally(header.edge, header.digest, now_ms) if counts else _UNCOUNTED,
     )
-    decision = admit(deposit, context.settings.quotas, now_ms)
-    if isinstance(decision, Refusal):
-        say(
-            _log,
-            "deposit_refused",
-            device=short(device),
-            edge=short(header.edge),
-            digest=short(header.digest),
-            code=decision.code,
-        )
-    else:
-        say(_log, "deposit", logging.DEBUG, device=short(device), digest=short(header.digest), size=len(raw))
-    return decision
+    say(_log, "deposit", logging.DEBUG, device=short(device), digest=short(header.digest), size=len(raw))
+    return admit(deposit, context.settings.quotas, now_ms)

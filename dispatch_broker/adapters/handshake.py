@@ -14,8 +14,8 @@ from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.http import problem
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.performer import perform
-from dispatch_broker.adapters.tokens import TOKEN_CHARS, Use
-from dispatch_broker.adapters.websocket import BINARY_ONLY, Connection, read_message, rejected
+from dispatch_broker.adapters.tokens import Use
+from dispatch_broker.adapters.websocket import BINARY_ONLY, UNAVAILABLE, Connection, read_message, rejected
 from dispatch_broker.core import accounts
 from dispatch_broker.core.effects import Effects
 from dispatch_broker.core.records import Account
@@ -101,14 +101,24 @@ async def _shake_hands(context: Context, socket: web.WebSocketResponse, machine:
         await send(greeting)
         return None
     caller, effects = greeting
-    written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    perform(context, effects, lambda durable: None if written.done() else written.set_result(durable))
-    if not await written:
-        await send(rejected(None, Refusal(BrokerCode.UNAVAILABLE, "the broker cannot store anything now")))
+    if not await _written(context, effects):
+        await send(rejected(None, UNAVAILABLE))
         return None
     token, expires_ms = session_token(context, caller)
     await send(Welcome(token, expires_ms, context.store.epoch, context.clock()))
     return caller
+
+
+async def _written(context: Context, effects: Effects) -> bool:
+    """Perform and wait for the disk; returns whether it took everything."""
+    outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def settle(durable: bool) -> None:
+        if not outcome.done():  # the device may be gone by now
+            outcome.set_result(durable)
+
+    perform(context, effects, settle)
+    return await outcome
 
 
 def _greet(
@@ -165,15 +175,14 @@ def _decide(
     known_links: int,
 ) -> tuple[Account, Effects] | Refusal:
     store, now_ms = context.store, context.clock()
-    token = hello.token
-    claim = context.tokens.read(Use.LOGIN, token, now_ms) if token and len(token) <= TOKEN_CHARS else None
+    claim = None if hello.token is None else context.tokens.read(Use.LOGIN, hello.token, now_ms)
     devices = tuple(sorted(chain.devices))
     facts = accounts.Hello(
         genesis=proof.genesis,
         device=proof.device,
         counter=proof.counter,
         claim=claim,
-        token_shown=token is not None,
+        token_shown=hello.token is not None,
         account=store.accounts.known(proof.genesis),
         namesake=None if claim is None else store.accounts.named(claim.address),
         known_links=known_links,

@@ -116,7 +116,7 @@ def guard(context: Context) -> Middleware:
 
 
 async def _answer(context: Context, request: web.Request, handler: Handler) -> web.StreamResponse:
-    if not context.requests.take(request.remote, context.clock()):
+    if not context.requests.take(request.remote, context.ticks()):
         return problem(_SLOW_DOWN)
     refusal = _not_direct(request) if context.settings.dev else None
     if refusal is not None:
@@ -170,8 +170,8 @@ def login_dev(context: Context) -> Handler:
         address = normal_address(asked.email)
         if address is None:
             return problem(Refusal(BrokerCode.MALFORMED, "email is no e-mail address"))
-        now_ms = context.clock()
-        if not (everybody.take(now_ms) and context.logins.take(address, now_ms)):
+        ticks = context.ticks()
+        if not (everybody.take(ticks) and context.logins.take(address, ticks)):
             return problem(Refusal(BrokerCode.RATE_LIMITED, "too many sign-ins; wait a few minutes"))
         claim = Claim(address, Genesis.from_hex(asked.genesis), DeviceId.from_hex(asked.device))
         accounts = context.store.accounts
@@ -181,7 +181,7 @@ def login_dev(context: Context) -> Handler:
         if refusal is not None:
             say(_log, "login_refused", device=short(claim.device), code=refusal.code)
             return problem(refusal)
-        expires_ms = now_ms + LOGIN_MS
+        expires_ms = context.clock() + LOGIN_MS
         token = context.tokens.make(Use.LOGIN, claim, expires_ms)
         say(_log, "login", device=short(claim.device), identity=short(claim.genesis))
         return web.json_response(LoginAnswer(token=token, expires_at=format_time(expires_ms)).model_dump())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
+from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.core.effects import Topic
 from dispatch_broker.core.mailbox import Load, Parcel, Window
 from dispatch_broker.core.quota import Quotas
@@ -22,7 +23,7 @@ _MESSAGE_BYTES = 256 * 1024  # small answers are gathered up to this, one large 
 
 
 class Outbox:
-    """The sending half of one session; `read` reads the device's mailbox, `lost` is called when the socket is gone."""
+    """The sending half of one session; `read` reads the device's mailbox, `lost` hears why it ended."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class Outbox:
         quotas: Quotas,
         *,
         read: Callable[[Load], list[tuple[Parcel, bytes]]],
-        lost: Callable[[], None],
+        lost: Callable[[ConnectionError | StoreError], None],
     ) -> None:
         self._socket = socket
         self._session = session
@@ -104,8 +105,8 @@ class Outbox:
             while message := self._next():
                 await self._socket.send_bytes(message)
                 self._relief.set()
-        except ConnectionError:
-            self._lost()
+        except (ConnectionError, StoreError) as error:
+            self._lost(error)
         finally:
             self._sender = None
             self._relief.set()

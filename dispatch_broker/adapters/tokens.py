@@ -18,7 +18,7 @@ from dispatch_protocol.limits import ADDRESS_CHARS
 
 LOGIN_MS = 10 * 60_000
 SESSION_MS = 15 * 60_000
-TOKEN_CHARS = 2_048
+_CLAIMS_BYTES = 2_048
 _KEY_BYTES = 32
 
 
@@ -94,15 +94,15 @@ class Tokens:
             claims, seal = unb64u(head), unb64u(tail)
             if not hmac.compare_digest(seal, self._seal(use, claims)):
                 return None
-            fields = Fields(loads(claims, max_bytes=TOKEN_CHARS), "token")
+            fields = Fields(loads(claims, max_bytes=_CLAIMS_BYTES), "token")
+            claim = Claim(
+                address=fields.text("address", max_chars=ADDRESS_CHARS),
+                genesis=Genesis(fields.hex("genesis", Genesis.LENGTH)),
+                device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
+            )
+            return claim if now_ms < fields.integer("expires") else None
         except MalformedError:
             return None
-        claim = Claim(
-            address=fields.text("address", max_chars=ADDRESS_CHARS),
-            genesis=Genesis(fields.hex("genesis", Genesis.LENGTH)),
-            device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
-        )
-        return claim if now_ms < fields.integer("expires") else None
 
     def _seal(self, use: Use, claims: bytes) -> bytes:
         return hmac.digest(self._keys[use], claims, hashlib.sha256)

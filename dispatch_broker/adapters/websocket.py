@@ -19,7 +19,7 @@ from dispatch_broker.adapters.outbox import Outbox
 from dispatch_broker.adapters.performer import perform
 from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.core.effects import Topic
-from dispatch_broker.core.quota import Throttle
+from dispatch_broker.core.quota import Rate, Throttle
 from dispatch_broker.core.records import Account
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.errors import MalformedError, RemoteError
@@ -40,10 +40,11 @@ from dispatch_protocol.session import Session
 MESSAGE_FRAMES = 2_048
 BINARY_ONLY = Refusal(BrokerCode.MALFORMED, "frames are binary")
 _TURN_FRAMES = 64  # handled without looking up
-_UNAVAILABLE = Refusal(BrokerCode.UNAVAILABLE, "the broker cannot store anything now; nothing was done")
+UNAVAILABLE = Refusal(BrokerCode.UNAVAILABLE, "the broker cannot store anything now; nothing was done")
 _TOO_MANY_CALLS = Refusal(BrokerCode.RATE_LIMITED, "too many calls; wait a moment")
 _REPLACED = Refusal(BrokerCode.REPLACED, "this device has opened a newer session")
 _GOODBYE_S = 2.0
+_GRUMBLES = Rate(20, 10_000)  # refusals of one session that are logged
 _LENGTH = struct.Struct(">I")
 
 _log = logging.getLogger(__name__)
@@ -87,12 +88,13 @@ class Connection:
         self._session = session
         self._frames = Throttle(context.settings.quotas.frames)
         self._calls = Throttle(context.settings.quotas.calls)
+        self._grumbles = Throttle(_GRUMBLES)
         self._goodbye: asyncio.Task[None] | None = None
         self.outbox = Outbox(
             socket,
             session,
             context.settings.quotas,
-            read=lambda load: context.store.mailboxes.read(device, load),
+            read=lambda load: context.store.waiting(device, load),
             lost=self._lost,
         )
 
@@ -162,7 +164,7 @@ class Connection:
     def _deposit(self, frame: Deposit) -> None:
         decision = deposits.receive(self._context, self.account, self.device, frame.envelope)
         if isinstance(decision, Refusal):
-            self.outbox.put(rejected(frame.ref, decision))
+            self._refuse(frame, decision)
             return
         answer = Deposited(frame.ref)
         perform(self._context, decision, lambda durable: self._answer(answer, durable=durable))
@@ -175,24 +177,35 @@ class Connection:
             say(_log, "acknowledgement_lost", logging.WARNING, device=short(self.device))
 
     def _call(self, frame: Call) -> None:
-        if not self._calls.take(self._context.clock()):
-            self.outbox.put(rejected(frame.ref, _TOO_MANY_CALLS))
+        if not self._calls.take(self._context.ticks()):
+            self._refuse(frame, _TOO_MANY_CALLS)
             return
         decision = calls.answer(self._context, Caller(self.account, self.device), frame.op, frame.args)
         if isinstance(decision, Refusal):
-            say(_log, "call_refused", device=short(self.device), code=decision.code)
-            self.outbox.put(rejected(frame.ref, decision))
+            self._refuse(frame, decision)
             return
         effects, value = decision
         answer = Answer(frame.ref, value)
         perform(self._context, effects, lambda durable: self._answer(answer, durable=durable))
 
+    def _refuse(self, frame: Deposit | Call, refusal: Refusal) -> None:
+        """Say no, and note it in the log as long as this device does not make a habit of it."""
+        self.outbox.put(rejected(frame.ref, refusal))
+        if self._grumbles.take(self._context.ticks()):
+            say(
+                _log,
+                "refused",
+                device=short(self.device),
+                kind=type(frame).__name__.lower(),
+                code=refusal.code,
+            )
+
     def _answer(self, answer: Deposited | Answer, *, durable: bool) -> None:
-        self.outbox.put(answer if durable else rejected(answer.ref, _UNAVAILABLE))
+        self.outbox.put(answer if durable else rejected(answer.ref, UNAVAILABLE))
 
     async def _pace(self, frames: int) -> None:
         """Hold this device to its rate, and stop reading while it does not read its answers."""
-        delay_ms = self._frames.delay_ms(self._context.clock(), frames)
+        delay_ms = self._frames.delay_ms(self._context.ticks(), frames)
         if delay_ms:
             await asyncio.sleep(delay_ms / 1000)
         await self.outbox.room()
@@ -216,9 +229,11 @@ class Connection:
             say(_log, "goodbye_unread", device=short(self.device))
         await self._socket.close(code=close)
 
-    def _lost(self) -> None:
-        """Note that the socket is gone while something was being sent; the reader notices by itself."""
-        say(_log, "socket_lost", logging.DEBUG, device=short(self.device))
+    def _lost(self, error: ConnectionError | StoreError) -> None:
+        """Note why nothing more can be sent; a socket that is gone, the reader notices by itself."""
+        say(_log, "sending_stopped", device=short(self.device), error=type(error).__name__)
+        if isinstance(error, StoreError):
+            self._hang_up(WSCloseCode.TRY_AGAIN_LATER)
 
     async def _farewell(self) -> None:
         if self._goodbye is not None:

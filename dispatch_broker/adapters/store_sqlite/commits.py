@@ -81,7 +81,7 @@ class Commits:
 
     def abandon(self, error: sqlite3.Error) -> None:
         """Roll the open transaction back because the disk refused it, and tell everybody who waits."""
-        _log.error("store_failed", extra={"fields": {"reason": error.sqlite_errorname}})
+        _log.error("store_failed", extra={"fields": {"reason": getattr(error, "sqlite_errorname", "")}})
         if self.writer.in_transaction:
             self.writer.execute("ROLLBACK")
         self._settle(durable=False)

@@ -26,6 +26,7 @@ from dispatch_broker.core.effects import (
     PutEnvelope,
     Row,
 )
+from dispatch_broker.core.mailbox import Load, Parcel
 from dispatch_protocol.keys import DeviceId
 
 
@@ -109,6 +110,13 @@ class SqliteStore:
     def when_durable(self, done: Callable[[bool], None]) -> None:
         """Call `done` once everything written so far is on the disk (True) or lost (False)."""
         self._commits.when_durable(done)
+
+    def waiting(self, device: DeviceId, load: Load) -> list[tuple[Parcel, bytes]]:
+        """Return the next envelopes that wait for a device; raises StoreError when the disk cannot be read."""
+        try:
+            return self.mailboxes.read(device, load)
+        except sqlite3.Error as error:
+            raise StoreError("the store cannot be read") from error
 
     def forget(self, device: DeviceId, seqs: Sequence[int]) -> None:
         """Remove what a device acknowledged, at leisure; raises StoreError when the disk refuses."""

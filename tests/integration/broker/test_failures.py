@@ -84,3 +84,18 @@ async def test_a_failure_of_our_own_shows_an_incident_and_nothing_else(broker, a
     (record,) = [one for one in caplog.records if one.message == "internal"]
     assert record.levelno == logging.ERROR
     assert record.fields["incident"] in body["detail"]
+
+
+async def test_a_mailbox_that_cannot_be_read_ends_the_session_and_keeps_what_waits(broker, alice, bob):
+    connection = broker._context.store._commits.writer
+    async with alice.signed_in(broker.url) as a, bob.signed_in(broker.url) as b:
+        edge = await befriend(a, b)
+        connection.execute("ALTER TABLE mailboxes RENAME COLUMN seq TO place")
+        for member in broker._context.bus.members():
+            member.wake()
+        assert await b.end() is None
+        assert b.socket.close_code == 1013
+    connection.execute("ALTER TABLE mailboxes RENAME COLUMN place TO seq")
+    async with alice.connected(broker.url) as a, bob.connected(broker.url) as b:
+        await a.deposit(envelope := alice.envelope(bob, edge))
+        assert (await b.delivery()).envelope == envelope
