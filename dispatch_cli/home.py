@@ -7,34 +7,45 @@ configuration lie. Keys and the journal are the daemon's alone.
 import fcntl
 import json
 import os
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from dispatch_cli.errors import CliError
 from dispatch_protocol import loopback
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CONFIG_NAME = "config.json"
 _CONFIG_BYTES = 64 * 1024
 
 
 class Home:
     """One home directory; it need not exist yet."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = os.fspath(root)
+
+    @cached_property
+    def path(self) -> "Path":
+        """Return the directory as a path."""
+        from pathlib import Path  # most commands need the socket only, and this import costs 5 ms
+
+        return Path(self.root)
 
     @classmethod
     def found(cls, option: str | None) -> "Home":
         """Return the home that the option names, else `DISPATCH_HOME`, else `~/.dispatch`."""
         given = option or os.environ.get("DISPATCH_HOME") or os.path.join("~", ".dispatch")
-        return cls(Path(os.path.abspath(os.path.expanduser(given))))
+        return cls(os.path.abspath(os.path.expanduser(given)))
 
     @property
-    def config_path(self) -> Path:
+    def config_path(self) -> "Path":
         """Return where the settings lie."""
-        return self.path / "config.json"
+        return self.path / _CONFIG_NAME
 
     @property
-    def log_path(self) -> Path:
+    def log_path(self) -> "Path":
         """Return where a daemon that runs in the background logs."""
         return self.path / "daemon.log"
 
@@ -44,7 +55,7 @@ class Home:
         Raises `CliError` (`config_invalid`) for anything but a JSON object of at most 64 KiB.
         """
         try:
-            with self.config_path.open("rb") as file:
+            with open(os.path.join(self.root, _CONFIG_NAME), "rb") as file:
                 value = json.loads(file.read(_CONFIG_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             return {}
@@ -61,7 +72,7 @@ class Home:
         recorded = self.config().get("socket")
         if isinstance(recorded, str) and recorded:
             return recorded
-        return loopback.socket_path(str(self.path))
+        return loopback.socket_path(self.root)
 
     def create(self) -> None:
         """Make the home for its owner alone, as the daemon would.
@@ -80,7 +91,7 @@ class Home:
     def is_held(self) -> bool:
         """Say whether a daemon holds this home: the kernel frees its lock however it died."""
         try:
-            descriptor = os.open(self.path / "daemon.lock", os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(os.path.join(self.root, "daemon.lock"), os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             return False
         try:
@@ -101,5 +112,5 @@ class Home:
             return None
 
 
-def _config_error(path: Path, reason: str) -> CliError:
+def _config_error(path: "Path", reason: str) -> CliError:
     return CliError("config_invalid", f"{path} cannot be read: {reason}.", hint="dispatch config path")

@@ -7,8 +7,8 @@ import click
 
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.render.dispatches import list_lines
 from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.lists import list_lines
 from dispatch_cli.render.people import NOBODY, People
 
 PAGE = 50

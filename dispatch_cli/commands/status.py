@@ -5,7 +5,7 @@ import click
 from dispatch_cli.commands.lists import known_people
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.render.dispatches import dispatch_lines
+from dispatch_cli.render.dispatch import dispatch_lines
 from dispatch_cli.render.people import NOBODY
 
 

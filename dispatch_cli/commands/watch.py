@@ -14,9 +14,10 @@ from dispatch_cli.options import Command
 from dispatch_cli.outcome import has_ended
 from dispatch_cli.progress import News, Progress
 from dispatch_cli.render import times
-from dispatch_cli.render.dispatches import heading_lines, list_lines, task_lines
+from dispatch_cli.render.dispatch import heading_lines, task_lines
 from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lines import Line, View, line
+from dispatch_cli.render.lists import list_lines
 from dispatch_cli.render.people import NOBODY, People
 from dispatch_cli.render.question import waiting_lines
 from dispatch_cli.render.sending import outcome_lines

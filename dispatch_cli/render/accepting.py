@@ -1,7 +1,7 @@
 """Accepting, in sentences: who asks for what, how it runs, how it ended."""
 
 from dispatch_cli.render.changes import changeset_lines
-from dispatch_cli.render.dispatches import task_lines
+from dispatch_cli.render.dispatch import task_lines
 from dispatch_cli.render.fields import Document, inner, items, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line
 from dispatch_cli.render.people import ME, People

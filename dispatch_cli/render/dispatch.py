@@ -1,63 +1,15 @@
-"""Dispatches as people read them: the two lists, and one dispatch whole."""
+"""One dispatch whole: who asks, the task as written, the run, the changes, the receipts."""
 
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line, quote
 from dispatch_cli.render.people import People
-from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import count, home_relative, one_line, visible
 from dispatch_cli.render.trace import Trace, in_order
 from dispatch_cli.render.words import is_for_me, short_id, status_span
 
 _SIGNS_OF_LIFE = frozenset(["heartbeat", "waiting"])
-_NARROW_CELLS = 72  # below this, the time and how a person is known give way to the task
-
-
-def list_lines(page: Document, box: str, people: People, view: View) -> list[Line]:
-    """Return one page of the inbox or of what was sent."""
-    found = items(page, "dispatches")
-    if not found:
-        return _empty(box)
-    mine = box == "inbox"
-    narrow = view.width is not None and view.width < _NARROW_CELLS
-    columns = [
-        Column("ID"),
-        Column("FROM" if mine else "TO", Cut.END, 10),
-        *([] if narrow else [Column("WHEN")]),
-        Column("TASK", Cut.END, 12),
-        Column("STATUS", Cut.END, 14),
-    ]
-    lines = table(columns, [_row(dispatch, mine, people, view, narrow=narrow) for dispatch in found], view)
-    cursor = text(page, "next")
-    if cursor:
-        lines.append(following("older ones with", f"dispatch {box} --cursor {visible(cursor)}"))
-    return lines
-
-
-def _row(dispatch: Document, mine: bool, people: People, view: View, *, narrow: bool) -> list[Line]:
-    created = moment_ms(dispatch, "created_at")
-    address = text(dispatch, "from" if mine else "to")
-    when = line("" if created is None else times.ago(created, view.now_ms))
-    return [
-        line(short_id(dispatch)),
-        line(people.name(address) if narrow else people.known(address)),
-        *([] if narrow else [when]),
-        line(one_line(text(dispatch, "task"))),
-        (status_span(dispatch, mine=mine),),
-    ]
-
-
-def _empty(box: str) -> list[Line]:
-    if box == "inbox":
-        return [
-            line("Nothing was sent to you yet."),
-            following("invite somebody with", "dispatch invite EMAIL"),
-        ]
-    return [
-        line("You have sent nothing yet."),
-        following("try it on this machine with", "dispatch send me 'a task'"),
-    ]
 
 
 def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]:
