@@ -85,6 +85,20 @@ class TestHeader:
     @pytest.mark.parametrize(
         "change",
         [
+            {"devices": tuple(DeviceId(bytes([index]) * 32) for index in range(DEVICES))},
+            {"devices": HEADER.devices[:1]},
+            {"created_ms": 0, "expires_ms": 0},
+            {"created_ms": SAFE_INTEGER, "expires_ms": SAFE_INTEGER},
+        ],
+    )
+    def test_fields_at_their_bounds_are_written_and_read(self, change):
+        header = dataclasses.replace(HEADER, **change)
+
+        assert Header.read(header.encode())[0] == header
+
+    @pytest.mark.parametrize(
+        "change",
+        [
             {"devices": ()},
             {"devices": tuple(DeviceId(bytes([index]) * 32) for index in range(DEVICES + 1))},
             {"devices": HEADER.devices[::-1]},

@@ -122,6 +122,12 @@ class TestSigned:
         with contextlib.suppress(MalformedError):
             Signed.decode(data)
 
+    @pytest.mark.parametrize("payload_type", ["a", "ä" * (TYPE_BYTES // 2)])
+    def test_parts_at_their_bounds_survive(self, payload_type):
+        signed = Signed(payload_type, bytes(BODY_BYTES), bytes(64))
+
+        assert Signed.decode(signed.encode()) == signed
+
     @pytest.mark.parametrize(
         "payload_type, body, signature",
         [
@@ -194,6 +200,11 @@ class TestDocument:
     def test_none_too_many_or_doubled_signers_are_malformed(self, signatures):
         with pytest.raises(MalformedError):
             Document(TYPE, b"", signatures)
+
+    def test_eight_keys_may_sign(self):
+        keys = [SigningKey(bytes([index]) * 32) for index in range(SIGNATURES)]
+
+        verify_document([key.device for key in keys], sign_document(keys, TYPE, b""))
 
     @pytest.mark.parametrize("signer, value", [(bytes(31), bytes(64)), (bytes(32), bytes(65))])
     def test_a_signature_has_fixed_lengths(self, signer, value):
