@@ -21,15 +21,15 @@ def discard(state_dir: Path) -> None:
     Raises:
         ChangesetError: `discard_failed` when something could not be removed, such as a layer still mounted.
     """
-    try:
-        state_fd = open_root(os.path.realpath(state_dir))
-    except FileNotFoundError:
+    if not state_dir.exists():
         return
     disk = Disk()
     try:
-        for name in _LAYERS:
-            remove_tree(state_fd, name, disk)
+        state_fd = open_root(os.path.realpath(state_dir))
+        try:
+            for name in _LAYERS:
+                remove_tree(state_fd, name, disk)
+        finally:
+            os.close(state_fd)
     except OSError as error:
         raise ChangesetError("discard_failed", f"{state_dir} could not be cleared: {error}") from error
-    finally:
-        os.close(state_fd)
