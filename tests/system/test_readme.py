@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCALE = float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-END = "alice daemon stop; bob daemon stop; kill %1; wait"
+END = "set +e; exec >/dev/null 2>&1; alice daemon stop; bob daemon stop; kill %1; wait"
 
 
 class Screen:
