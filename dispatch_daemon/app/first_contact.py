@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
-from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.clock import Clock, wall_ms
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, trust
@@ -25,14 +25,15 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode, RefusedError
-from dispatch_protocol.first_contact import Secret, verify_acceptance, verify_confirmation, with_mac
+from dispatch_protocol.first_contact import Secret, with_mac
 from dispatch_protocol.grant import GrantDocument, GrantStatus
+from dispatch_protocol.invitation import Acceptance
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
-from dispatch_protocol.payloads import Kind, kind_of
-from dispatch_protocol.signing import Document, Signature, Signed
-from dispatch_protocol.standing import EdgeStatus
-from dispatch_protocol.unseal import Opened
+from dispatch_protocol.signing import Document, Signature
+from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected, EdgeStatus, Standing
+from dispatch_protocol.standing import FirstContact as FirstContactExpected
+from dispatch_protocol.unseal import Opened, open_first_contact
 
 log = logging.getLogger("dispatch.trust")
 
@@ -46,64 +47,96 @@ class FirstContact:
         self._clock = clock
         self._performer = performer
 
-    async def deliver(self, header: Header, signed: Signed) -> None:
-        """Take in an acceptance or a confirmation; raises RefusedError with the reason otherwise."""
+    async def deliver(self, header: Header, raw: bytes) -> None:
+        """Take in an acceptance of our invitation, or the confirmation of our acceptance.
+
+        Raises:
+            RefusedError: the step of the opening list, or of the first contact's own, that refuses it.
+        """
         record = self._journal.invitation(header.edge.hex)
         if record is None:
             raise RefusedError(RefusalCode.INVITATION_MISMATCH, "no invitation of that id is known here")
-        if kind_of(signed.payload_type) is Kind.ACCEPTANCE and record.direction is Direction.OUTGOING:
-            await self._accepted(record, signed)
-        elif kind_of(signed.payload_type) is Kind.CONFIRMATION and record.direction is Direction.INCOMING:
-            await self._confirmed(record, signed)
+        if record.direction is Direction.OUTGOING:
+            await self._accepted(record, header, raw)
         else:
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, "an answer of the wrong side")
+            await self._confirmed(record, header, raw)
 
-    async def _accepted(self, record: InvitationRecord, signed: Signed) -> None:
+    def _open(self, raw: bytes, expected: FirstContactExpected, *, seen: bool) -> Opened:
+        keys, own = self._people.keys, self._people.own
+        standing = Standing(
+            own=own.chain,
+            peer=None,
+            edge=None,
+            now_ms=wall_ms(),
+            floor_ms=self._journal.floor_ms,
+            seen=seen,
+        )
+        return open_first_contact(
+            raw, device=own.device, sealing=keys.sealing, standing=standing, expected=expected
+        )
+
+    async def _accepted(self, record: InvitationRecord, header: Header, raw: bytes) -> None:
         if record.secret is None or record.status in (InvitationStatus.REVOKED, InvitationStatus.DECLINED):
             raise RefusedError(RefusalCode.INVITATION_MISMATCH, f"this invitation is {record.status}")
-        secret, moment = Secret(record.secret), self._clock.moment()
-        found = verify_acceptance(
-            signed,
-            invitation=Document.from_json(record.document),
-            secret=secret,
-            now_ms=record.created_ms if record.acceptance == signed.digest.hex else moment.now_ms,
-        )
-        if record.acceptance not in (None, signed.digest.hex):
+        expected = AcceptanceExpected(Document.from_json(record.document), Secret(record.secret))
+        if record.acceptance == header.digest.hex:
+            await self._confirm_again(record, raw, expected)
+            return
+        opened = self._open(raw, expected, seen=False)
+        message = opened.body
+        if not isinstance(message, Acceptance):
+            raise RefusedError(RefusalCode.INVITATION_MISMATCH, "an answer of the wrong side")
+        if record.acceptance is not None:
             # Somebody else proved the secret too: the token has leaked, and people should hear of it.
             log.error("invitation %s was accepted twice: its token has leaked", record.invitation_id[:16])
             raise RefusedError(RefusalCode.INVITATION_USED, "a second acceptance of one invitation")
         confirmation, effects = trust.welcomed(
             record,
-            found.chain,
-            found.acceptance,
-            signed.digest,
+            opened.peer,
+            message,
+            opened.signed.digest,
             self._people.own,
-            moment,
-            scopes=found.grant.scopes,
-            trust=Trust.TOKEN if found.proven else Trust.UNVERIFIED,
-            known=self._journal.contact(found.chain.genesis.hex),
+            self._clock.moment(),
+            scopes=GrantDocument.decode(message.grant.body).scopes,
+            trust=Trust.UNVERIFIED if message.mac is None else Trust.TOKEN,
+            known=self._journal.contact(opened.peer.genesis.hex),
         )
-        proved = with_mac(secret, confirmation) if found.proven else confirmation
-        if record.acceptance is not None:  # a repeat: only the confirmation is owed again
-            effects = []
+        proved = confirmation if message.mac is None else with_mac(expected.secret, confirmation)
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
-        self._people.forget_cached(found.chain.genesis.hex)
-        log.info("%s accepted invitation %s", found.chain.genesis.hex[:16], record.invitation_id[:16])
+        self._people.forget_cached(opened.peer.genesis.hex)
+        log.info("%s accepted invitation %s", opened.peer.genesis.hex[:16], record.invitation_id[:16])
 
-    async def _confirmed(self, record: InvitationRecord, signed: Signed) -> None:
+    async def _confirm_again(
+        self, record: InvitationRecord, raw: bytes, expected: AcceptanceExpected
+    ) -> None:
+        """Confirm once more what was accepted before: the other side asks again because it has heard nothing."""
+        try:
+            self._open(raw, expected, seen=True)
+        except RefusedError as error:
+            if error.reason is not RefusalCode.REPLAYED:
+                raise
+        peer = self._people.peer(record.accepted_by or "")
+        confirmation = trust.confirmation(
+            self._people.own, peer, record, Digest.from_hex(record.acceptance or ""), self._clock.moment()
+        )
+        trusted = self._people.trust_of(record.accepted_by or "") != Trust.UNVERIFIED
+        proved = with_mac(expected.secret, confirmation) if trusted else confirmation
+        await self._performer.perform([send_of(proved, deliver=True, keep=False)])
+
+    async def _confirmed(self, record: InvitationRecord, header: Header, raw: bytes) -> None:
         edge = self._journal.edge(record.invitation_id)
         chain = None if edge is None else self._people.chain_of(edge.peer)
         if edge is None or chain is None or record.acceptance is None:
-            raise RefusedError(
-                RefusalCode.INVITATION_MISMATCH, "a confirmation of nothing that was accepted here"
-            )
-        verify_confirmation(
-            signed,
+            detail = "a confirmation of nothing that was accepted here"
+            raise RefusedError(RefusalCode.INVITATION_MISMATCH, detail)
+        expected = ConfirmationExpected(
             invitation=Document.from_json(record.document),
             acceptance=Digest.from_hex(record.acceptance),
             inviter=chain,
             secret=None if record.secret is None else Secret(record.secret),
         )
+        self._open(raw, expected, seen=False)
+        log.info("the edge %s is confirmed", header.edge.hex[:16])
         if edge.status is EdgeStatus.PENDING:
             await self._performer.perform(trust.confirmed(edge, record))
 

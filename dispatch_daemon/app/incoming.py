@@ -5,6 +5,7 @@ cannot be opened are dropped with a line in the log, because nobody can be told;
 contact and is refused is answered with a signed refusal.
 """
 
+import itertools
 import logging
 
 from dispatch_daemon.adapters.journal import Journal
@@ -16,6 +17,7 @@ from dispatch_daemon.core import decisions, intake, reports
 from dispatch_daemon.core.effects import Effect, SettleAbout
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
+from dispatch_protocol.answer_chain import HELD
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
@@ -29,6 +31,7 @@ from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Opened, Standing, open_envelope, unseal
 
 _DAY_MS = 86_400_000
+_OUR_MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 log = logging.getLogger("dispatch.incoming")
 
 
@@ -50,23 +53,32 @@ class Incoming:
         self._first_contact = first_contact
 
     async def deliver(self, raw: bytes) -> None:
-        """Take one envelope in; raises JournalError if it could not be kept (then it is not acknowledged)."""
+        """Take one envelope in; raises JournalError if it could not be kept (then it is not acknowledged).
+
+        Nothing else may come out of here: an envelope that is offered again and again, and fails each time, would
+        keep everything behind it away from this machine for as long as its sender likes.
+        """
         try:
             header = Envelope.decode(raw).header
         except MalformedError as error:
             log.warning("dropped %d bytes that are no envelope: %s", len(raw), error.detail)
             return
         try:
-            if header.klass is EnvelopeClass.TRUST and (signed := self._introduction(header, raw)):
-                await self._first_contact.deliver(header, signed)
-                return
-            opened = self._open(header, raw)
+            await self._take_in(header, raw)
         except RefusedError as error:
             await self._refused(header, raw, error)
         except DispatchError as error:
             log.warning("dropped envelope %s: %s", header.digest.hex[:16], error)
-        else:
-            await self._accept(opened)
+        except _OUR_MISTAKES:
+            log.exception(
+                "dropped envelope %s, which this daemon failed to understand", header.digest.hex[:16]
+            )
+
+    async def _take_in(self, header: Header, raw: bytes) -> None:
+        if header.klass is EnvelopeClass.TRUST and self._introduces(raw):
+            await self._first_contact.deliver(header, raw)
+            return
+        await self._accept(self._open(header, raw))
 
     def _open(self, header: Header, raw: bytes) -> Opened:
         keys = self._people.keys
@@ -74,12 +86,11 @@ class Incoming:
             raw, device=keys.signing.device, sealing=keys.sealing, standing=self._standing(header)
         )
 
-    def _introduction(self, header: Header, raw: bytes) -> Signed | None:
-        """Return what is inside if it is of a first contact: then the signer is not pinned yet."""
+    def _introduces(self, raw: bytes) -> bool:
+        """Say whether this is of a first contact: then its signer cannot be pinned yet."""
         keys = self._people.keys
         signed = unseal(raw, device=keys.signing.device, sealing=keys.sealing).signed
-        first = kind_of(signed.payload_type) in (Kind.ACCEPTANCE, Kind.CONFIRMATION)
-        return signed if first and signed.digest == header.digest else None
+        return kind_of(signed.payload_type) in (Kind.ACCEPTANCE, Kind.CONFIRMATION)
 
     def _standing(self, header: Header) -> Standing:
         edge = self._journal.edge(header.edge.hex)
@@ -146,7 +157,7 @@ class Incoming:
         effects = reports.receive(
             record,
             runs[-1] if runs else None,
-            self._evidence(record, report.message.head.sender.device.hex),
+            self._evidence(record, report),
             report,
             self._people.own,
             self._people.peer_of(record),
@@ -154,17 +165,30 @@ class Incoming:
         )
         await self._performer.perform(effects)
 
-    def _evidence(self, record: DispatchRecord, device: str) -> reports.Evidence:
-        """Return what is held of one device's answers to a dispatch."""
-        answers = [
-            answer
-            for answer in self._journal.answers(record.digest)
-            if answer.device == device and answer.seq
-        ]
-        return reports.Evidence(
-            taken=tuple(Digest.from_hex(answer.digest) for answer in answers if not answer.held),
-            held=tuple(reports.Report.of(Signed.decode(answer.signed)) for answer in answers if answer.held),
-        )
+    def _evidence(self, record: DispatchRecord, report: reports.Report) -> reports.Evidence:
+        """Return what is held of one device's answers to a dispatch, as far as this answer touches it.
+
+        Only those that it lets through, or contradicts, are read: whoever sends many answers too early must not make
+        each of them cost as much as all before it.
+        """
+        taken: list[Digest] = []
+        waiting: dict[int, str] = {}
+        device = report.message.head.sender.device.hex
+        for digest, seq, waits in self._journal.answer_places(record.digest, device):
+            if waits:
+                waiting[seq] = digest
+            else:
+                taken.append(Digest.from_hex(digest))
+        seq, due = report.message.seq, len(taken) + 1
+        if seq > due and seq not in waiting and len(waiting) >= HELD:
+            raise RefusedError(RefusalCode.SEQUENCE_GAP, f"answer {seq} came while {due} is missing")
+        touched = [waiting[seq]] if seq in waiting else []
+        if seq == due:
+            after = itertools.takewhile(waiting.__contains__, itertools.count(due + 1))
+            touched += [waiting[each] for each in after]
+        answers = [answer for digest in touched if (answer := self._journal.answer(digest)) is not None]
+        held = tuple(reports.Report.of(Signed.decode(answer.signed)) for answer in answers)
+        return reports.Evidence(taken=tuple(taken), held=held)
 
     async def _cancel(self, opened: Opened, cancel: Cancel) -> None:
         record = self._journal.dispatch(cancel.head.re.hex)

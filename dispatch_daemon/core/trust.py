@@ -204,20 +204,8 @@ def welcomed(
         created_ms=moment.now_ms,
         expires_ms=scopes.expires_at_ms or 0,
     )
-    confirmation = Confirmation(
-        head=head_of(
-            own,
-            Peer(acceptor.genesis, acceptor.head),
-            edge=edge.edge,
-            about=None,
-            now_ms=moment.now_ms,
-            nonce=moment.nonce(),
-        ),
-        invitation=message.invitation,
-        acceptance=digest,
-        mac=None,
-    )
-    return confirmation, [
+    said = confirmation(own, Peer(acceptor.genesis, acceptor.head), record, digest, moment)
+    return said, [
         Put(pinned(acceptor, record.address, trust, known, moment.now_ms)),
         Put(edge),
         Put(
@@ -230,6 +218,20 @@ def welcomed(
         ),
         relay_call("confirm_edge", edge.edge, moment.now_ms),
     ]
+
+
+def confirmation(
+    own: Own, peer: Peer, record: InvitationRecord, acceptance: Digest, moment: Moment
+) -> Confirmation:
+    """Return the word that this device has checked an acceptance, still without the code that proves the token."""
+    return Confirmation(
+        head=head_of(
+            own, peer, edge=record.invitation_id, about=None, now_ms=moment.now_ms, nonce=moment.nonce()
+        ),
+        invitation=Document.from_json(record.document).digest,
+        acceptance=acceptance,
+        mac=None,
+    )
 
 
 def confirmed(edge: EdgeRecord, record: InvitationRecord) -> list[Effect]:
