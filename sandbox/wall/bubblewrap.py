@@ -50,7 +50,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Descriptors:
-    """The numbers that bubblewrap inherits: one per grant in the view's order, and one per file of ours."""
+    """The numbers that bubblewrap inherits: one per grant in the view's order, and one per file of ours.
+
+    `hears` and `says` are the helper's ends of its channel; `info` and `block` are bubblewrap's own pipes.
+    """
 
     grants: tuple[int, ...]
     artifacts: int
@@ -60,12 +63,14 @@ class Descriptors:
     seccomp: int
     info: int
     block: int
+    hears: int
+    says: int
 
     def all(self) -> tuple[int, ...]:
         """List every number, for whoever passes them on."""
         etc = tuple(number for _, number in self.etc)
-        ours = (self.artifacts, self.helper, self.node_preload, self.seccomp, self.info, self.block)
-        return (*self.grants, *etc, *ours)
+        files = (self.artifacts, self.helper, self.node_preload, self.seccomp)
+        return (*self.grants, *etc, *files, self.info, self.block, self.hears, self.says)
 
 
 def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
@@ -79,16 +84,23 @@ def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[s
         *_scratch(view),
         *_ours(machine, descriptors),
         *_grants(view.grants, descriptors.grants),
-        *("--remount-ro", "/run", "--remount-ro", "/dev", "--remount-ro", "/"),
+        *_read_only("/run", "/dev", "/proc", "/"),
         *("--seccomp", str(descriptors.seccomp)),
         *("--info-fd", str(descriptors.info), "--block-fd", str(descriptors.block)),
         *("--chdir", "/"),
     )
 
 
-def command(bubblewrap: str, arguments_fd: int, machine: Machine) -> tuple[str, ...]:
-    """Write the command itself: nothing in it says what the wall is made of."""
-    return (bubblewrap, "--args", str(arguments_fd), "--", machine.python, "-I", "-S", "-B", HELPER)
+def command(
+    bubblewrap: str, arguments_fd: int, machine: Machine, descriptors: Descriptors
+) -> tuple[str, ...]:
+    """Write the command itself: nothing in it says what the wall is made of.
+
+    The helper's channel is none of the standard streams: bubblewrap's process 1 keeps those open all the time,
+    and would be a second door to them.
+    """
+    channel = (str(descriptors.hears), str(descriptors.says))
+    return (bubblewrap, "--args", str(arguments_fd), "--", machine.python, "-I", "-S", "-B", HELPER, *channel)
 
 
 def encode(words: Sequence[str]) -> bytes:
@@ -156,6 +168,15 @@ def _ours(machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
     if machine.python_prefix is not None:
         words += ["--ro-bind", machine.python_prefix, PYTHON_PREFIX]
     return (*words, "--bind-fd", str(descriptors.artifacts), ARTIFACTS)
+
+
+def _read_only(*places: str) -> tuple[str, ...]:
+    """Close what lies around the grants; a remount does not reach the mounts below it.
+
+    /proc is among them because a launcher that is root is root to /proc/sys too: its files ask for the user,
+    not for a capability, and one of them names a program the kernel starts outside.
+    """
+    return tuple(word for place in places for word in ("--remount-ro", place))
 
 
 def _grants(grants: Sequence[PathGrant], numbers: Sequence[int]) -> tuple[str, ...]:

@@ -61,13 +61,11 @@ def main() -> None:
 
 
 def _take_channel() -> tuple[BinaryIO, BinaryIO]:
-    """Move the channel away from the standard descriptors, so that nothing inherits or prints into it."""
-    incoming, outgoing = os.dup(0), os.dup(1)
-    empty = os.open(os.devnull, os.O_RDWR)
-    os.dup2(empty, 0)
-    os.dup2(2, 1)
-    os.close(empty)
-    return os.fdopen(incoming, "rb"), os.fdopen(outgoing, "wb")
+    """Take the channel by the numbers on the command line, and keep it from everything that is started later."""
+    hears, says = int(sys.argv[1]), int(sys.argv[2])
+    for descriptor in (hears, says):
+        os.set_inheritable(descriptor, False)
+    return os.fdopen(hears, "rb"), os.fdopen(says, "wb")
 
 
 def _hide() -> None:

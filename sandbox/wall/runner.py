@@ -179,15 +179,17 @@ def _start(
         seccomp=_memory_file(handed, seccomp.program(host.architecture)),
         info=info_out,
         block=block,
+        hears=hears,
+        says=says,
     )
     options = _memory_file(handed, bubblewrap.encode(bubblewrap.arguments(view, layout, numbers)))
-    command = bubblewrap.command(host.bubblewrap, options, layout)
+    command = bubblewrap.command(host.bubblewrap, options, layout, numbers)
     plan = _memory_file(handed, Plan(str(state_dir), os.getpid(), prepared.mounts, command).encode())
     try:
         process = subprocess.Popen(
             [host.python, "-I", "-S", "-B", "-c", _BOOTSTRAP, str(plan), str(bundle.ROOT)],
-            stdin=hears,
-            stdout=says,
+            stdin=subprocess.DEVNULL,
+            stdout=errs,
             stderr=errs,
             pass_fds=(plan, options, *numbers.all()),
             env={},

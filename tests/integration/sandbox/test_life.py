@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import uvloop
@@ -17,9 +16,11 @@ from sandbox.wall import bundle
 from sandbox.wall.runner import Box, open_box
 from tests.support.grounds import ROOT, Ground
 from tests.support.patience import eventually
+from tests.support.processes import alive, command, members, pipes
 
 LYING = """
-import sys
+import os, sys
+sys.stdin, sys.stdout = os.fdopen(int(sys.argv[1])), os.fdopen(int(sys.argv[2]), "w")
 sys.stdin.readline()
 print('{"ready": true, "landlock": 7}', flush=True)
 sys.stdin.readline()
@@ -179,6 +180,16 @@ asyncio.run(main())
 """
 
 
+async def test_process_1_holds_no_end_of_the_helpers_channel(own_ground: Ground) -> None:
+    """Whoever could open one would speak as the helper."""
+    async with open_box(policy(own_ground), own_ground.state, "test"):
+        walls = [pid for pid in members(os.getpid()) if command(pid)[0].endswith("bwrap")]
+        helper = next(pid for pid in members(walls[0]) if pid not in walls)
+        assert len(walls) == 2
+        assert len(pipes(helper)) == 2
+        assert not pipes(helper) & (pipes(walls[0]) | pipes(walls[1]))
+
+
 async def test_when_the_launcher_is_killed_everything_inside_dies(own_ground: Ground) -> None:
     own_ground.driven += 1
     source = LAUNCHER.format(root=str(ROOT), work=str(own_ground.work), state=str(own_ground.state))
@@ -194,29 +205,6 @@ async def test_when_the_launcher_is_killed_everything_inside_dies(own_ground: Gr
 
 def start(source: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
-
-
-def members(launcher: int) -> list[int]:
-    """List every process below the launcher, the sandbox's first process and all it started among them."""
-    parents: dict[int, int] = {}
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                stat = (process / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(process.name)] = int(stat[1])
-    found = [launcher]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found[1:]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_the_reply_used_here_is_an_honest_one() -> None:

@@ -171,3 +171,11 @@ def test_git_inside_knows_the_owners_repository(ground: Ground) -> None:
     for command in (["add", "-A"], [*identity, "commit", "-qm", "before"]):
         subprocess.run(["git", "-C", ground.work, *command], check=True, env=env, **ground.who.credentials)
     assert ground.bash("git status --porcelain && git log --format=%s") == "before\n"
+
+
+def test_the_kernels_own_files_are_read_only_whoever_runs(ground: Ground) -> None:
+    """A launcher that is root is root to /proc/sys as well; no second wall must be needed to hold it there."""
+    mounts = [line.split() for line in ground.bash("cat /proc/self/mountinfo").splitlines()]
+    options = {fields[4]: fields[5].split(",") for fields in mounts}
+    assert all("ro" in options[place] for place in ("/", "/proc", "/dev", "/run", "/usr"))
+    assert all({"nosuid", "nodev"} <= set(options[place]) for place in ("/", "/usr", str(ground.work)))

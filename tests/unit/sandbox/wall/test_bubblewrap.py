@@ -23,6 +23,8 @@ NUMBERS = Descriptors(
     seccomp=26,
     info=27,
     block=28,
+    hears=29,
+    says=30,
 )
 VIEW = View(
     grants=(PathGrant("/srv/read", "ro"), PathGrant("/srv/write", "rw")),
@@ -71,7 +73,7 @@ def test_a_read_only_view_binds_nothing_writable_but_the_artifacts() -> None:
 
 def test_what_lies_around_the_grants_is_read_only_and_made_so_last() -> None:
     given = words()
-    for place in ("/", "/dev", "/run"):
+    for place in ("/", "/dev", "/proc", "/run"):
         assert has(given, "--remount-ro", place)
     first = given.index("--remount-ro")
     assert not {"--bind-fd", "--ro-bind-fd", "--tmpfs", "--ro-bind"} & set(given[first:])
@@ -104,12 +106,24 @@ def test_the_filter_and_the_pipes_are_named() -> None:
 
 
 def test_every_descriptor_is_passed_on() -> None:
-    assert sorted(NUMBERS.all()) == list(range(20, 29))
+    assert sorted(NUMBERS.all()) == list(range(20, 31))
 
 
 def test_the_command_line_tells_nothing() -> None:
-    given = command("/usr/bin/bwrap", 30, MERGED)
-    assert given == ("/usr/bin/bwrap", "--args", "30", "--", MERGED.python, "-I", "-S", "-B", HELPER)
+    given = command("/usr/bin/bwrap", 31, MERGED, NUMBERS)
+    assert given == (
+        "/usr/bin/bwrap",
+        "--args",
+        "31",
+        "--",
+        MERGED.python,
+        "-I",
+        "-S",
+        "-B",
+        HELPER,
+        "29",
+        "30",
+    )
 
 
 def test_options_end_with_a_nul_and_hold_none() -> None:
