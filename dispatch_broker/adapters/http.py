@@ -229,7 +229,9 @@ async def landing_page(context: Context, request: web.Request) -> web.Response:
     text = (
         landing.missing_page()
         if found is None
-        else landing.page(found, broker_url=context.public_url, now_ms=context.clock())
+        else landing.page(
+            found, broker_url=context.public_url, dev=context.settings.dev, now_ms=context.clock()
+        )
     )
     headers = {"Content-Security-Policy": landing.CONTENT_SECURITY_POLICY}
     status = 404 if found is None else 200

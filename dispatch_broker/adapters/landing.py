@@ -32,12 +32,16 @@ _ENDED = {
 }
 
 
-def page(invitation: Invitation, *, broker_url: str, now_ms: int) -> str:
-    """Return the page of one invitation."""
+def page(invitation: Invitation, *, broker_url: str, dev: bool, now_ms: int) -> str:
+    """Return the page of one invitation; a development broker asks for a development login."""
     inviter, invitee = escape(invitation.inviter.address), escape(invitation.to_address)
     status = invitation.at(now_ms)
     title = f"{inviter} invites {invitee} to Dispatch"
-    body = _open(invitation, broker_url) if status is InvitationStatus.PENDING else f"<p>{_ENDED[status]}</p>"
+    body = (
+        _open(invitation, broker_url, dev=dev)
+        if status is InvitationStatus.PENDING
+        else f"<p>{_ENDED[status]}</p>"
+    )
     return _document(title, f"<h1>{title}</h1>\n{body}")
 
 
@@ -49,19 +53,21 @@ def missing_page() -> str:
     )
 
 
-def _open(invitation: Invitation, broker_url: str) -> str:
+def _open(invitation: Invitation, broker_url: str, *, dev: bool) -> str:
     """Return what somebody who may still answer should know."""
     inviter, invitee, broker = (
         escape(text) for text in (invitation.inviter.address, invitation.to_address, broker_url)
     )
+    login = f"dispatch login --broker {broker} --email {invitee}" + (" --dev" if dev else "")
     until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
     return f"""<p>Accepting lets {inviter} send tasks to your machine. Each one waits for your yes, runs in a sandbox,
 and sees only what you choose when you accept. You can end it at any time.</p>
 <ol>
 <li>Install Dispatch:<pre>pipx install dispatch-courier</pre></li>
-<li>Sign in:<pre>dispatch login --broker {broker} --email {invitee}</pre></li>
+<li>Sign in:<pre>{login}</pre></li>
 <li>Accept, with the token that {inviter} gave you. It begins with <code>dispatch1:</code> and is not on this page:
-<pre>dispatch accept-invitation TOKEN --profile read-only</pre></li>
+<pre>dispatch accept-invitation TOKEN --profile read-only</pre>
+The profile says what tasks may do here: <code>read-only</code>, <code>edit</code> or <code>full</code>.</li>
 </ol>
 <p>Or say no: <code>dispatch decline-invitation {escape(invitation.invitation_id.uuid)}</code></p>
 <p><small>Valid until {until}. Opening this page has changed nothing.</small></p>"""

@@ -217,7 +217,7 @@ class TestLandingPage:
         for expected in (
             f"{alice.address} invites {bob.address}",
             "pipx install",
-            f"dispatch login --broker {url} --email {bob.address}",
+            f"dispatch login --broker {url} --email {bob.address} --dev",
             "dispatch accept-invitation TOKEN",
             f"dispatch decline-invitation {invitation_id}",
         ):
