@@ -37,7 +37,7 @@ def _identity(fingerprint: str) -> Line:
 
 def _device(device: Document) -> Line:
     name, known = visible(text(device, "name")), visible(text(device, "id")[:16])
-    return line(f"{name}   ", Span(known, Tone.QUIET)) if device else ()
+    return line(f"{name}   " if name else "", Span(known, Tone.QUIET)) if device else ()
 
 
 def _daemon(daemon: Document, view: View) -> Line:

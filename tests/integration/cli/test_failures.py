@@ -103,7 +103,7 @@ def test_a_configuration_that_is_no_json(home: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        (b"send", b"bob", b"caf\xe9"),
+        (b"send", b"bob", b"na\xefve"),
         (b"status", b"\xff\xfe"),
         (b"decline", b"4f2a", b"--reason", b"\x80"),
         (b"approve", b"\xc3"),
@@ -127,7 +127,7 @@ def test_an_unknown_command_that_is_no_text(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
-        (("send", "bob", "-"), b"caf\xe9", "task in standard input is not UTF-8 text (byte 3)."),
+        (("send", "bob", "-"), b"na\xefve", "task in standard input is not UTF-8 text (byte 2)."),
         (("send", "bob", "-"), b"", "task is empty."),
         (("send", "bob", "-"), b"x" * 1_100_000, "longer than 1,048,576 bytes"),
         (("send", "bob", "hi", "--steps", "/nowhere"), b"", "cannot be read from /nowhere: No such file"),

@@ -109,7 +109,7 @@ def test_no_command_shows_the_help(home: Path) -> None:
     ("arguments", "said", "hint"),
     [
         (("frob",), 'There is no command "frob".', "dispatch --help"),
-        (("stauts", "x"), "Did you mean status?", "dispatch --help"),
+        (("inboxx", "x"), "Did you mean inbox?", "dispatch --help"),
         (("send", "bob"), "Missing argument 'TASK'.", "dispatch send --help"),
         (("send", "bob", "hi", "--expires", "5"), "60<=x<=86400", "dispatch send --help"),
         (("send", "bob", "hi", "--meta", "x"), "'x' is not KEY=VALUE.", "dispatch send --help"),
