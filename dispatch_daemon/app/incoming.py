@@ -24,6 +24,7 @@ from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
@@ -116,9 +117,9 @@ class Incoming:
             case Decision() | Receipt() | Result() as answer:
                 await self._answer(reports.Report(answer, opened.signed))
             case Cancel() as cancel:
-                await self._cancel(opened, cancel)
+                await self._cancel(cancel)
             case Ack() as ack:
-                await self._acknowledged(opened, ack)
+                await self._acknowledged(ack)
             case GrantDocument() as grant:
                 await self._first_contact.grant_changed(opened, grant)
             case _:
@@ -148,7 +149,7 @@ class Incoming:
         if (
             record is None
             or record.box is not Box.SENT
-            or record.peer != report.message.head.sender.identity.hex
+            or not _between(record, report.message.head)
         ):
             log.warning("an answer about %s, which was not sent there", about.hex[:16])
             return
@@ -190,9 +191,9 @@ class Incoming:
         held = tuple(reports.Report.of(Signed.decode(answer.signed)) for answer in answers)
         return reports.Evidence(taken=tuple(taken), held=held)
 
-    async def _cancel(self, opened: Opened, cancel: Cancel) -> None:
+    async def _cancel(self, cancel: Cancel) -> None:
         record = self._journal.dispatch(cancel.head.re.hex)
-        if record is None or record.box is not Box.INBOX or record.peer != opened.peer.genesis.hex:
+        if record is None or record.box is not Box.INBOX or not _between(record, cancel.head):
             log.warning("a cancel for %s, which did not come from there", cancel.head.re.hex[:16])
             return
         runs = self._journal.runs(record.digest)
@@ -208,9 +209,12 @@ class Incoming:
         )
         await self._performer.perform(effects)
 
-    async def _acknowledged(self, opened: Opened, ack: Ack) -> None:
+    async def _acknowledged(self, ack: Ack) -> None:
         record = self._journal.dispatch(ack.head.re.hex)
-        if record is None or record.peer != opened.peer.genesis.hex or ack.seq < record.answer_seq:
+        if record is None or record.box is not Box.INBOX or not _between(record, ack.head):
+            log.warning("an ack for %s, which did not come from there", ack.head.re.hex[:16])
+            return
+        if ack.device != self._people.own.device or ack.seq < record.answer_seq:
             return
         await self._performer.perform([SettleAbout(record.digest)])
 
@@ -291,6 +295,11 @@ class Incoming:
             data=intake.refusal_data(kind, self._people.own, named),
         )
         return effects[1:]  # the answer without the stand-in's own row
+
+
+def _between(record: DispatchRecord, head: Head) -> bool:
+    """Say whether a document about a dispatch comes from its other side, over its own edge."""
+    return record.peer == head.sender.identity.hex and record.edge == head.edge.hex
 
 
 def standing_of(edge: EdgeRecord, own: Genesis) -> EdgeStanding:

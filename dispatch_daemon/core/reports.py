@@ -121,6 +121,9 @@ def receive(
             "digest": followed.forked[0].digest.hex,
         }
         desk = desk.then(Note(record.digest, moment.now_ms, EventType.WARNING, data))
+        if report.place in followed.forked:
+            # Kept outside the chain (without a place in it), so that its next arrival is a repeat and no news.
+            desk = desk.then(Put(replace(report.record(now_ms=moment.now_ms, held=True), seq=0)))
     elif not followed.taken:
         desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=True)))
     for number, place in enumerate(followed.taken):
@@ -275,6 +278,7 @@ def _apply_decision(desk: Desk, decision: Decision, now_ms: int) -> Desk:
 
 
 def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
+    over = desk.record.state is DispatchState.FINISHED
     moved = _moved(
         desk,
         DispatchState.FINISHED,
@@ -284,8 +288,8 @@ def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
         summary=result.summary,
         ended_code=result.code,
     )
-    if moved.record.state is not DispatchState.FINISHED or desk.run is None:
-        return moved
+    if over or moved.record.state is not DispatchState.FINISHED or desk.run is None:
+        return moved  # what ended once is not told anew: a later result stays evidence
     run = replace(
         desk.run,
         state=run_end(result.outcome),

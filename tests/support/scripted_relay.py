@@ -115,6 +115,10 @@ class ScriptedRelay:
             frames.append(Deliver(self._seq, envelope))
         await self.say(*frames)
 
+    async def kept(self) -> None:
+        """Wait until everything delivered so far has been acknowledged; what was before a cut counts for nothing."""
+        await eventually(lambda: len(set(self.acked)) >= self._seq)
+
     async def notify(self, kind: str, data: dict[str, JSON]) -> None:
         """Send a notice."""
         await self.say(Notice(kind, data))

@@ -268,6 +268,14 @@ class Journal:
     def answers(self, about: str) -> list[AnswerRecord]:
         return self._all(rows.ANSWERS, "WHERE about = ? ORDER BY device, seq, at_ms", (about,))
 
+    def answer_places(self, about: str, device: str) -> list[tuple[str, int, bool]]:
+        """Return (digest, seq, held) of one device's answers to a dispatch in their order, without the bytes."""
+        rows = self.database.read(
+            "SELECT digest, seq, held FROM answers WHERE about = ? AND device = ? AND seq > 0 ORDER BY seq",
+            (about, device),
+        )
+        return [(digest, seq, bool(held)) for digest, seq, held in rows]
+
     def outbox(self, digest: str) -> OutboxRow | None:
         found = self.database.read(f"SELECT {_OUTBOX} FROM outbox WHERE digest = ?", (digest,))
         return OutboxRow(**dict(zip(_OUTBOX_FIELDS, found[0], strict=True))) if found else None

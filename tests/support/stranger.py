@@ -1,0 +1,417 @@
+"""Somebody who holds real keys and keeps no rules, on a relay that belongs to them, before a real daemon.
+
+The daemon is a process of its own; the relay in front of it and the contact behind that relay live in the test. So a
+test can sign, seal, deliver, repeat and withhold whatever it likes, and look at what the daemon's door then says.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.keystore import open_keystore
+from dispatch_daemon.adapters.settings import load_settings
+from dispatch_daemon.app.daemon import Daemon
+from dispatch_protocol.chain import Chain, read_links, write_links
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.envelope import Envelope, Header
+from dispatch_protocol.first_contact import Accepted, Secret, verify_acceptance, with_mac
+from dispatch_protocol.frames import Answer, Call, Deposit, Deposited, Frame
+from dispatch_protocol.grant import GrantDocument, Version
+from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument
+from dispatch_protocol.invitation_token import InvitationToken
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId
+from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
+from dispatch_protocol.messages.head import Head, Party, Recipient
+from dispatch_protocol.messages.registry import Message, decode_body, encode_body, kind_of
+from dispatch_protocol.messages.steps import Step
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.payloads import Kind, class_of, payload_type
+from dispatch_protocol.payloads import kind_of as kind_named
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.seal import seal
+from dispatch_protocol.signing import Document, Signed, edge_id, sign, sign_document
+from dispatch_protocol.unseal import unseal
+from tests.support.device import Device, now_ms
+from tests.support.door_client import DoorClient, Reply
+from tests.support.patience import eventually
+from tests.support.scripted_relay import ScriptedRelay
+
+HOUR_MS = 3_600_000
+
+
+@dataclass
+class Relayed:
+    """What the stranger's relay tells when it is asked; a test replaces an answer to lie."""
+
+    received: list[JSON] = field(default_factory=list)
+    chains: dict[str, JSON] = field(default_factory=dict)
+    lies: dict[str, Callable[[Mapping[str, JSON]], Mapping[str, JSON]]] = field(default_factory=dict)
+    swallows: bool = False  # takes deposits and never answers
+
+    def answer(self, frame: Deposit | Call) -> Iterable[Frame]:
+        """Answer one request of the daemon."""
+        if isinstance(frame, Deposit):
+            return [] if self.swallows else [Deposited(frame.ref)]
+        if frame.op in self.lies:
+            return [Answer(frame.ref, self.lies[frame.op](frame.args))]
+        match frame.op:
+            case "invitations":
+                return [Answer(frame.ref, {"sent": [], "received": list(self.received)})]
+            case "invite":
+                return [Answer(frame.ref, {"invitation_id": "", "link": "http://127.0.0.1/i/x"})]
+            case "chain":
+                return [Answer(frame.ref, {"links": self.chains.get(str(frame.args["genesis"]), [])})]
+            case "edges":
+                return [Answer(frame.ref, {"edges": []})]
+            case _:
+                return [Answer(frame.ref, {})]
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """A door that is reached over its socket; the port only stands in the Host of a request."""
+
+    socket: Path
+    port: int = 0
+
+
+class Victim:
+    """A real daemon of one person, signed in at a relay that is not on its side; it lives in the test's own loop."""
+
+    def __init__(self, directory: Path, relay: ScriptedRelay) -> None:
+        self.home = directory / "victim"
+        self.home.mkdir(mode=0o700)
+        self.address = "victim@example.org"
+        self.relay = relay
+        self.relayed = Relayed()
+        relay.answers = self.relayed.answer
+        self._daemon: Daemon | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def sign_in(self) -> None:
+        """Write a sign-in into the journal as if it had happened in an earlier life."""
+        journal = Journal(self.home / "journal.db", boot="")
+        journal.remember("account", {"email": self.address, "broker": self.relay.url})
+        await journal.database.committed()
+        journal.database.close()
+
+    async def start(self) -> None:
+        """Start the daemon and wait until its door is open and its session with the relay as well."""
+        environ = {"DISPATCH_KEY_BACKEND": "file"}
+        settings = load_settings(self.home, flags={"local_port": 0}, environ=environ)
+        self._daemon = Daemon(self.home, settings, open_keystore(self.home, settings.key_backend))
+        self._running = asyncio.create_task(self._daemon.run())
+        await eventually(lambda: self.relay.sessions == 1)
+        await eventually((self.home / "daemon.sock").exists)
+
+    async def stop(self) -> None:
+        """End the daemon in order."""
+        if self._daemon is not None and self._running is not None:
+            self._daemon.stop()
+            await self._running
+        self._daemon = None
+
+    async def ask(self, method: str, target: str, body: Any = None) -> Reply:
+        """Ask the door over its socket."""
+        door = _Reached(self.home / "daemon.sock")
+        return await DoorClient(door, None).ask(method, target, body, unix=True)
+
+    async def do(self, method: str, target: str, body: Any = None) -> Any:
+        """Ask the door for something that it must grant."""
+        reply = await self.ask(method, target, body)
+        assert reply.status < 300, f"{method} {target}: {reply.status} {reply.body!r}"
+        return reply.value
+
+    async def shows(self, dispatch_id: str, *words: str) -> dict[str, Any]:
+        """Wait until a dispatch shows one of these statuses."""
+        while True:
+            reply = await self.ask("GET", f"/v1/dispatches/{dispatch_id}")
+            if reply.status == 200 and reply.value["status"] in words:
+                value: dict[str, Any] = reply.value
+                return value
+            await asyncio.sleep(0.02)
+
+    async def question(self, dispatch_id: str) -> dict[str, Any]:
+        """Wait for the next open question of a dispatch."""
+        while True:
+            for each in (await self.do("GET", "/v1/approvals"))["approvals"]:
+                if each["dispatch_id"] == dispatch_id:
+                    asked: dict[str, Any] = each
+                    return asked
+            await asyncio.sleep(0.02)
+
+    @property
+    def chain(self) -> Chain:
+        """The victim's identity, as any relay sees it in a hello."""
+        ((text,),) = self.journal("SELECT value FROM meta WHERE key = 'chain'")
+        return Chain.verify(read_links(json.loads(text)), expect=None)
+
+    def journal(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Read the daemon's journal from beside it."""
+        uri = f"file:{self.home / 'journal.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as database:
+            return database.execute(sql, parameters).fetchall()
+
+
+class Stranger:
+    """A contact of the victim with real keys; `edge` is the one over which the last befriending went."""
+
+    def __init__(self, name: str, victim: Victim) -> None:
+        self.device = Device(name)
+        self.victim = victim
+        self.relayed = victim.relayed
+        self.relay = victim.relay
+        self.edge = EdgeId.SELF
+        self.their: Chain | None = None
+        self.version = Version(1, DeviceId(bytes(32)))
+        self._secret: Secret | None = None
+        self.acceptance: bytes = b""
+        self._answers: dict[Digest, tuple[int, Digest]] = {}
+        self.relayed.chains[self.device.genesis.hex] = write_links(self.device.chain.links)
+
+    # -- making friends --------------------------------------------------------------------------------
+
+    async def may_dispatch(self, **scopes: Any) -> EdgeId:
+        """Invite the victim, let them accept with these scopes, and confirm: this contact may send tasks then."""
+        document = self.device.invitation(self.victim.address, self.relay.url)
+        self.edge = edge_id(document.digest)
+        self._secret = Secret(secrets.token_bytes(16))
+        self.relayed.received.append(self.listing(document))
+        token = InvitationToken(self.relay.url, self.edge, self.device.genesis, self._secret).format()
+        await self.victim.do("POST", "/v1/invitations/accept", {"token": token, **scopes})
+        signed = await self.deposited(Kind.ACCEPTANCE)
+        accepted: Accepted = verify_acceptance(
+            signed, invitation=document, secret=self._secret, now_ms=now_ms()
+        )
+        self.their, self.version = accepted.chain, accepted.grant.version
+        confirmation = Confirmation(
+            head=self.head(), invitation=document.digest, acceptance=signed.digest, mac=None
+        )
+        await self.say(with_mac(self._secret, confirmation))
+        await self._in_force()
+        return self.edge
+
+    async def may_be_sent(self, **scopes: Any) -> EdgeId:
+        """Let the victim invite this contact, and accept: the victim may send tasks then."""
+        known = len(self.relay.deposits)
+        asked: list[Mapping[str, JSON]] = []
+
+        def invite(args: Mapping[str, JSON]) -> Mapping[str, JSON]:
+            asked.append(args)
+            return {"invitation_id": "", "link": "http://127.0.0.1/i/x"}
+
+        self.relayed.lies["invite"] = invite
+        shown = await self.victim.do("POST", "/v1/invitations", {"email": self.device.address})
+        token = InvitationToken.parse(shown["token"])
+        document = Document.from_json(asked[-1]["document"])
+        self.edge, self._secret = token.edge, token.secret
+        if self.their is None:
+            self.their = self.victim.chain
+        message = self.acceptance_of(document, **scopes)
+        self.acceptance = self.sealed(with_mac(token.secret, message))
+        await self.relay.deliver(self.acceptance)
+        await eventually(lambda: len(self.relay.deposits) > known)
+        await self._in_force()
+        return self.edge
+
+    def acceptance_of(self, document: Document, **scopes: Any) -> Acceptance:
+        """Return a yes to the victim's invitation."""
+        invitation = InvitationDocument.decode(document.body)
+        self.version = Version(1, self.device.id)
+        first = GrantDocument(
+            head=self.head(), version=self.version, scopes=Scopes(**({"tools": ("Read", "Bash")} | scopes))
+        )
+        return Acceptance(
+            head=self.head(),
+            invitation=document.digest,
+            from_email=invitation.to_email,
+            to_email=invitation.from_email,
+            links=self.device.chain.links,
+            grant=sign_document([self.device.signing], payload_type(Kind.GRANT), first.encode()),
+            mac=None,
+        )
+
+    def listing(self, document: Document) -> JSON:
+        """Return an invitation as a relay lists it."""
+        return {
+            "invitation_id": edge_id(document.digest).uuid,
+            "document": document.to_json(),
+            "from_email": self.device.address,
+            "to_email": self.victim.address,
+            "status": "pending",
+            "created_ms": now_ms(),
+            "expires_ms": now_ms() + HOUR_MS,
+        }
+
+    async def _in_force(self) -> None:
+        while True:
+            for each in (await self.victim.do("GET", "/v1/contacts"))["edges"]:
+                if each["edge_id"] == self.edge.uuid and each["status"] == "active":
+                    return
+            await asyncio.sleep(0.01)
+
+    # -- speaking --------------------------------------------------------------------------------------
+
+    def head(self, *, re: Digest = Digest.ZERO, expires_ms: int = 0, **changes: Any) -> Head:
+        """Return an honest head, but for what a test changes."""
+        assert self.their is not None
+        fields: dict[str, Any] = {
+            "nonce": secrets.token_bytes(16),
+            "sender": self.party,
+            "recipient": Recipient(self.their.genesis, self.their.head),
+            "edge": self.edge,
+            "re": re,
+            "created_ms": now_ms(),
+            "expires_ms": expires_ms,
+        }
+        return Head(**(fields | changes))
+
+    def task(self, words: str = "Do it", steps: Iterable[Mapping[str, Any]] = (), **changes: Any) -> Task:
+        """Return a task for the victim, but for what a test changes."""
+        assert self.their is not None
+        fields: dict[str, Any] = {
+            "head": self.head(expires_ms=now_ms() + HOUR_MS),
+            "principal": self.party,
+            "owner_device": next(iter(self.their.devices)),
+            "grant_version": self.version,
+            "task": words,
+            "steps": tuple(Step(**({"save_as": None, "allow_failure": False} | dict(step))) for step in steps),
+            "thread": uuid4(),
+        }
+        return Task(**(fields | changes))
+
+    def signed(self, message: Message) -> Signed:
+        """Sign a message as it is."""
+        return sign(self.device.signing, payload_type(kind_of(message)), encode_body(message))
+
+    def sealed(self, message: Message | Signed) -> bytes:
+        """Sign and seal a message for the victim."""
+        signed = message if isinstance(message, Signed) else self.signed(message)
+        head = None if isinstance(message, Signed) else message.head
+        return self.enveloped(signed, head)
+
+    def enveloped(self, signed: Signed, head: Head | None, **changes: Any) -> bytes:
+        """Seal signed bytes under a header that a test may change."""
+        assert self.their is not None
+        kind = kind_named(signed.payload_type)
+        fields: dict[str, Any] = {
+            "klass": class_of(kind) if kind is not None else 1,
+            "re": head.re if head else Digest.ZERO,
+            "from_device": self.device.id,
+            "to_genesis": self.their.genesis,
+            "edge": head.edge if head else self.edge,
+            "created_ms": head.created_ms if head else now_ms(),
+            "expires_ms": head.expires_ms if head else 0,
+            "recipients": self.their.recipients,
+            "content_key": secrets.token_bytes(32),
+            "ephemerals": [secrets.token_bytes(32) for _ in self.their.recipients],
+        }
+        return seal(signed, **(fields | changes))
+
+    async def say(self, message: Message) -> str:
+        """Deliver a message; returns its digest."""
+        signed = self.signed(message)
+        await self.relay.deliver(self.enveloped(signed, message.head))
+        return signed.digest.hex
+
+    # -- answering what the victim sent ----------------------------------------------------------------
+
+    def _place(self, about: Digest) -> tuple[int, Digest]:
+        seq, prev = self._answers.get(about, (0, Digest.ZERO))
+        return seq + 1, prev
+
+    def then(self, about: Digest, make: Callable[[Head, int, Digest], Message]) -> bytes:
+        """Return the next answer of this device's chain about a dispatch, sealed."""
+        seq, prev = self._place(about)
+        message = make(self.head(re=about), seq, prev)
+        signed = self.signed(message)
+        self._answers[about] = (seq, signed.digest)
+        return self.enveloped(signed, message.head)
+
+    def receipt(self, about: Digest, kind: ReceiptType, **fields: Any) -> bytes:
+        """Return the next receipt about a dispatch, sealed."""
+        return self.then(
+            about, lambda head, seq, prev: Receipt(head=head, seq=seq, prev=prev, type=kind, **fields)
+        )
+
+    def accepted(self, about: Digest, **fields: Any) -> bytes:
+        """Return a yes to a dispatch, sealed."""
+        chosen: dict[str, Any] = {"decision": Verdict.ACCEPTED, "mode": Mode.AUTO, "run_id": uuid4()} | fields
+        return self.then(about, lambda head, seq, prev: Decision(head=head, seq=seq, prev=prev, **chosen))
+
+    # -- listening -------------------------------------------------------------------------------------
+
+    def heard(self, raw: bytes) -> tuple[Header, Signed] | None:
+        """Open what was deposited for this contact; None for what is for another."""
+        header = Envelope.decode(raw).header
+        if header.to_genesis != self.device.genesis:
+            return None
+        return header, unseal(raw, device=self.device.id, sealing=[self.device.sealing]).signed
+
+    def all_heard(self, *kinds: Kind) -> list[Signed]:
+        """Return everything of these kinds that was deposited for this contact, oldest first."""
+        opened = [self.heard(raw) for raw in self.relay.deposits]
+        return [each[1] for each in opened if each and kind_named(each[1].payload_type) in kinds]
+
+    async def deposited(self, kind: Kind, about: str | None = None) -> Signed:
+        """Wait for a document of one kind."""
+        found: list[Signed] = []
+
+        def arrived() -> bool:
+            found[:] = [
+                signed
+                for signed in self.all_heard(kind)
+                if about is None or decode_body(kind, signed.body).head.re.hex == about
+            ]
+            return bool(found)
+
+        await eventually(arrived)
+        return found[-1]
+
+    async def receipts(self, about: str, *, at_least: int = 1) -> list[Receipt]:
+        """Wait for so many receipts about one of this contact's documents, and return them."""
+        found: list[Receipt] = []
+
+        def arrived() -> bool:
+            bodies = [decode_body(Kind.RECEIPT, signed.body) for signed in self.all_heard(Kind.RECEIPT)]
+            found[:] = [body for body in bodies if isinstance(body, Receipt) and body.head.re.hex == about]
+            return len(found) >= at_least
+
+        await eventually(arrived)
+        return found
+
+    @property
+    def party(self) -> Party:
+        """This contact as documents name it."""
+        return Party(self.device.genesis, self.device.id, self.device.chain.head)
+
+
+def relabelled(raw: bytes, **changes: Any) -> bytes:
+    """Return an envelope whose header says something else, as a relay could rewrite it."""
+    envelope = Envelope.decode(raw)
+    return Envelope(
+        replace(envelope.header, **changes), envelope.wraps, envelope.ciphertext
+    ).encode()
+
+
+@contextlib.asynccontextmanager
+async def besieged(directory: Path) -> AsyncIterator[Victim]:
+    """Start a real daemon, signed in at a relay that the test owns."""
+    relay = ScriptedRelay()
+    await relay.start()
+    victim = Victim(directory, relay)
+    try:
+        await victim.sign_in()
+        await victim.start()
+        yield victim
+    finally:
+        await relay.stop()
+        await victim.stop()
