@@ -105,6 +105,15 @@ class TestLoads:
         with pytest.raises(MalformedError):
             loads(b"[" * 500_000 + b"]" * 500_000, max_bytes=1 << 20)
 
+    def test_the_bound_counts_bytes_and_is_included(self):
+        assert loads('"ä"'.encode(), max_bytes=4) == "ä"
+        with pytest.raises(MalformedError, match="at most 3"):
+            loads('"ä"'.encode(), max_bytes=3)
+
+    def test_an_integer_too_long_to_be_worth_reading_is_refused(self):
+        with pytest.raises(MalformedError):
+            loads(b"1" * 10_000, max_bytes=1 << 20)
+
     def test_an_escaped_pair_of_surrogates_is_one_letter(self):
         assert loads(b'{"\\ud83d\\ude00":["\\u00e9",1]}', max_bytes=LIMIT) == {"😀": ["é", 1]}
 
@@ -128,7 +137,7 @@ class TestLoads:
 class TestBase64Url:
     @given(st.binary(max_size=80))
     def test_bytes_survive_the_round_trip(self, data):
-        assert unb64u(b64u(data), length=len(data)) == data
+        assert unb64u(b64u(data), length=len(data)) == unb64u(b64u(data)) == data
 
     @given(st.binary(min_size=1, max_size=8), st.text(alphabet="AQgw-_9=", min_size=1, max_size=12))
     def test_only_one_spelling_decodes(self, data, text):

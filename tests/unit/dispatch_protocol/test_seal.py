@@ -54,6 +54,15 @@ def test_the_order_of_recipients_does_not_matter():
     assert sealed(recipients=RECIPIENTS[::-1], ephemerals=ephemerals[::-1]) == sealed()
 
 
+def test_as_many_devices_as_an_identity_has_are_sealed_to():
+    recipients = [(DeviceId(bytes([index]) * 32), SEALING[0].public) for index in range(DEVICES)]
+    ephemerals = [bytes([index]) * 32 for index in range(DEVICES)]
+
+    envelope = Envelope.decode(sealed(recipients=recipients, ephemerals=ephemerals))
+
+    assert envelope.header.devices == tuple(device for device, _ in recipients)
+
+
 def test_each_key_is_derived_for_its_own_purpose():
     assert commitment(CONTENT_KEY) == hkdf.derive(CONTENT_KEY, salt=b"", info=b"dispatch/v1/commit")
     header = hashlib.sha256(b"header").digest()
