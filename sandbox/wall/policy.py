@@ -41,7 +41,7 @@ SYSTEM_DIRECTORIES = frozenset(
             "/mnt",
         ),
         *("/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr"),  # noqa: S108 - names, not uses
-        *("/var", "/var/lib", "/var/run", "/var/tmp"),  # noqa: S108
+        *("/var", "/var/lib", "/var/run", "/var/tmp"),  # noqa: S108 - names, not uses
     }
 )
 SYNTHETIC_DIRECTORIES = ("/proc", "/sys", "/dev", "/run/dispatch", "/run/scratch")

@@ -15,16 +15,17 @@ def seccomp_data(number: int, arch: int, arguments: Sequence[int] = ()) -> bytes
 def run(program: bytes, data: bytes) -> int:
     """Run a filter on one call and return its verdict."""
     code = [struct.unpack_from("<HBBI", program, offset) for offset in range(0, len(program), 8)]
-    accumulator, position = 0, 0
+    accumulator: int = 0
+    position = 0
     while True:
         operation, true, false, k = code[position]
         position += 1
         if operation == LOAD:
-            accumulator = struct.unpack_from("<I", data, k)[0]
+            (accumulator,) = struct.unpack_from("<I", data, k)
         elif operation == AND:
             accumulator &= k
         elif operation == RETURN:
-            return k
+            return int(k)
         else:
             position += true if _holds(operation, accumulator, k) else false
 

@@ -74,7 +74,7 @@ def on_the_host(
     script: str, names: Mapping[str, str], credentials: Mapping[str, Any] = MappingProxyType({})
 ) -> subprocess.CompletedProcess[str]:
     """Run a script unconfined, as another user if `credentials` say so."""
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(
         # A shell between, so that the parent a script attacks is a process of the same user, as it is inside.
         ["bash", "-c", 'bash -c "$1"; exit $?', "parent", fill(script, names)],
         cwd=names["WORK"],
