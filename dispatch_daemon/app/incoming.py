@@ -32,6 +32,7 @@ from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Opened, Standing, open_envelope, unseal
 
 _DAY_MS = 86_400_000
+_REFUSALS_A_DAY = 100  # of one edge
 _OUR_MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 log = logging.getLogger("dispatch.incoming")
 
@@ -52,6 +53,7 @@ class Incoming:
         self._clock = clock
         self._performer = performer
         self._first_contact = first_contact
+        self._refused_at: dict[str, list[int]] = {}  # by edge: when tasks of it were refused
 
     async def deliver(self, raw: bytes) -> None:
         """Take one envelope in; raises JournalError if it could not be kept (then it is not acknowledged).
@@ -129,7 +131,10 @@ class Incoming:
         edge = self._journal.edge(opened.header.edge.hex)
         assert edge is not None  # noqa: S101 - the opening list has checked it
         moment = self._clock.moment()
-        scopes = grant_of(edge).scopes
+        limit = grant_of(edge).scopes.max_per_day
+        arrivals = self._journal.arrivals(edge.edge, moment.now_ms - _DAY_MS)
+        if limit is not None and arrivals >= limit and not self._may_refuse(edge.edge, moment.now_ms):
+            return
         record = intake.arrived(opened.signed, task, address=edge.address, now_ms=moment.now_ms)
         effects = intake.receive(
             record,
@@ -137,8 +142,8 @@ class Incoming:
             self._people.own,
             self._people.peer_of(record),
             moment,
-            arrivals_today=self._journal.arrivals(record.edge, moment.now_ms - _DAY_MS),
-            max_per_day=scopes.max_per_day if scopes.max_per_day is not None else 2**31,
+            arrivals_today=arrivals,
+            max_per_day=limit if limit is not None else 2**31,
         )
         log.info("task %s from %s", record.dispatch_id[:8], record.peer[:16])
         await self._performer.perform(effects)
@@ -262,8 +267,11 @@ class Incoming:
             return
         moment = self._clock.moment()
         peer = self._people.peer(edge.peer)
+        if not self._may_refuse(edge.edge, moment.now_ms):
+            return
         try:
-            task = decode_body(Kind.TASK, signed.body)
+            # Bytes of another type are not read as a task, however much they look like one.
+            task = decode_body(Kind.TASK, signed.body) if kind_of(signed.payload_type) is Kind.TASK else None
         except DispatchError:
             task = None
         if isinstance(task, Task) and error.reason is not RefusalCode.ID_COLLISION:
@@ -274,6 +282,19 @@ class Incoming:
         else:
             effects = self._refuse_unreadable(header, edge, error, signed.payload_type)
         await self._performer.perform(effects)
+
+    def _may_refuse(self, edge: str, now_ms: int) -> bool:
+        """Say whether one more refusal of an edge's tasks is kept and told, and count it.
+
+        Each costs a row and a signature. An honest contact never comes near the bound, because the relay stops it
+        before; whoever floods past it talks to nobody.
+        """
+        recent = [at_ms for at_ms in self._refused_at.get(edge, ()) if at_ms > now_ms - _DAY_MS]
+        if len(recent) >= _REFUSALS_A_DAY:
+            log.warning("a flood of tasks that are refused comes over edge %s; it is dropped", edge[:16])
+            return False
+        self._refused_at[edge] = [*recent, now_ms]
+        return True
 
     def _refuse_unreadable(
         self, header: Header, edge: EdgeRecord, error: RefusedError, named: str

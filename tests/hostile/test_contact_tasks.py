@@ -16,8 +16,9 @@ from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.registry import encode_body
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Signed, dispatch_id, sign
+from tests.support.device import now_ms
 from tests.support.dispatch_command import dispatch
-from tests.support.stranger import Stranger, Victim, relabelled
+from tests.support.stranger import HOUR_MS, Stranger, Victim, relabelled
 
 TASK = payload_type(Kind.TASK)
 # What a terminal obeys, what reorders text, and what cannot be seen.
@@ -111,7 +112,7 @@ async def test_flood_of_tasks_is_cut_at_the_edges_limit_and_told(victim: Victim,
     assert [each["status"] for each in listed].count("delivered") == 5
     assert len(victim.relay.proofs) == 1
     held = sum(size for (size,) in victim.journal("SELECT length(signed) FROM dispatches"))
-    assert held < 200_000
+    assert held < 105 * 3_000
 
 
 async def test_what_is_shown_obeys_nobody(victim: Victim, mallory: Stranger, repository: Path) -> None:
@@ -155,9 +156,10 @@ async def test_task_for_another_edge_or_of_another_contact_is_no_task(
     await mallory.may_dispatch(tools=["Read"])
     own, mallory.edge = mallory.edge, granted_to_eve
     await mallory.say(mallory.task("over eve's edge"))
+    beside = mallory.head(edge=own, expires_ms=now_ms() + HOUR_MS)
     mallory.edge = EdgeId.SELF
     await victim.relay.deliver(
-        mallory.enveloped(mallory.signed(mallory.task("as myself", head=mallory.head(edge=own))), None)
+        mallory.enveloped(mallory.signed(mallory.task("as myself", head=beside)), None)
     )
     mallory.edge = own
     stolen = eve.signed(eve.task("eve's words"))
