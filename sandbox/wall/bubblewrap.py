@@ -37,15 +37,15 @@ class Machine:
     """What the machine's file system looks like, as far as the wall shows any of it.
 
     `links` are top-level names that are links on this machine (`/bin` to `usr/bin`), `directories` those
-    that are directories of their own, `etc` the public parts of /etc. `python` is the interpreter inside;
-    `python_prefix` is bound to `PYTHON_PREFIX` unless it is None, when the interpreter lies in /usr.
+    that are directories of their own, `etc` the public parts of /etc. `python` is the interpreter inside, and
+    `python_parts` are (outside, inside) what it needs besides /usr: nothing where it lies there.
     """
 
     links: tuple[tuple[str, str], ...]
     directories: tuple[str, ...]
     etc: tuple[str, ...]
     python: str
-    python_prefix: str | None
+    python_parts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ def _tmpfs(place: str, size_bytes: int, mode: str) -> tuple[str, ...]:
 def _ours(machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
     words = ["--perms", "0644", "--ro-bind-data", str(descriptors.helper), HELPER]
     words += ["--perms", "0644", "--ro-bind-data", str(descriptors.node_preload), NODE_PRELOAD]
-    if machine.python_prefix is not None:
-        words += ["--ro-bind", machine.python_prefix, PYTHON_PREFIX]
+    for outside, inside in machine.python_parts:
+        words += ["--ro-bind", outside, inside]
     return (*words, "--bind-fd", str(descriptors.artifacts), ARTIFACTS)
 
 

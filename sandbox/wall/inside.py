@@ -44,6 +44,7 @@ def main() -> None:
     """Take the brief, raise the second wall, then answer calls until the input ends."""
     incoming, outgoing = _take_channel()
     brief = Brief.decode(incoming.readline())
+    os.umask(0o022)  # not the launcher's, which may be one for secrets
     _hide()
     _limit(brief)
     ruleset = _confine(brief)

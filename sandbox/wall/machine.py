@@ -72,11 +72,23 @@ def layout() -> Machine:
     links = tuple((name, os.readlink(name)) for name in _TOP if os.path.islink(name))
     directories = tuple(name for name in _TOP if os.path.isdir(name) and not os.path.islink(name))
     java = tuple(str(each) for each in sorted(Path("/etc").glob("java-*")))
-    python, prefix = base_python(), os.path.realpath(sys.base_prefix)
+    python, parts = python_inside(base_python(), os.path.realpath(sys.base_prefix))
+    return Machine(links, directories, _ETC + java, python, parts)
+
+
+def python_inside(python: str, prefix: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Say where an interpreter stands inside, and which parts of its prefix must be bound there.
+
+    Only the program and its libraries, not the prefix: that may be a home directory.
+    """
     if prefix == "/usr" or prefix.startswith("/usr/"):
-        return Machine(links, directories, _ETC + java, python, None)
-    inside = f"{PYTHON_PREFIX}/{os.path.relpath(python, prefix)}"
-    return Machine(links, directories, _ETC + java, inside, prefix)
+        return python, ()
+    inside = f"{PYTHON_PREFIX}/bin/{os.path.basename(python)}"
+    libraries = [name for name in ("lib", "lib64") if os.path.isdir(f"{prefix}/{name}")]
+    return inside, (
+        (python, inside),
+        *((f"{prefix}/{name}", f"{PYTHON_PREFIX}/{name}") for name in libraries),
+    )
 
 
 def homes() -> tuple[str, ...]:

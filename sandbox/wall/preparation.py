@@ -52,7 +52,8 @@ def make_state(state_dir: Path) -> None:
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         for name in _NAMES:
-            (state_dir / name).mkdir(mode=0o700)
+            (state_dir / name).mkdir()
+            (state_dir / name).chmod(0o700)  # whatever the mask of the moment is
     except FileExistsError:
         raise SandboxError(
             "state_used",

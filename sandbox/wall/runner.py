@@ -120,6 +120,8 @@ async def probe(state_dir: Path | None = None) -> Probe:
 
 
 async def _open(policy: Policy, state_dir: Path, run_id: str, forbidden: Sequence[str]) -> Box:
+    if not run_id.replace("-", "").isalnum():
+        raise SandboxError("run_id_invalid", f"{run_id!r} names no run.", "Use letters, digits and dashes.")
     host, layout, loop = machine.survey_host(), machine.layout(), asyncio.get_running_loop()
     view = resolve(policy, homes=machine.homes(), forbidden=[*forbidden, str(state_dir)])
     started_s = loop.time()

@@ -68,6 +68,14 @@ async def test_a_state_directory_that_was_used(own_ground: Ground) -> None:
     assert (await refused(own_ground, grant)).code == "state_used"
 
 
+async def test_a_run_without_a_proper_name(own_ground: Ground) -> None:
+    policy = Policy((PathGrant(str(own_ground.work), "rw"),), str(own_ground.work), frozenset({"Bash"}))
+    for run_id in ("", "../x", "a/b", "a b"):
+        with pytest.raises(SandboxError, match="run_id_invalid"):
+            async with open_box(policy, own_ground.state, run_id):
+                pass
+
+
 async def test_a_refused_run_leaves_nothing(own_ground: Ground) -> None:
     await refused(own_ground, PathGrant(str(own_ground.base / "gone"), "rw"))
     assert list(own_ground.state.iterdir()) == []

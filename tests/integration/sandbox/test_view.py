@@ -179,3 +179,14 @@ def test_the_kernels_own_files_are_read_only_whoever_runs(ground: Ground) -> Non
     options = {fields[4]: fields[5].split(",") for fields in mounts}
     assert all("ro" in options[place] for place in ("/", "/proc", "/dev", "/run", "/usr"))
     assert all({"nosuid", "nodev"} <= set(options[place]) for place in ("/", "/usr", str(ground.work)))
+
+
+def test_what_is_made_inside_has_usual_modes_whatever_the_launchers_mask(own_ground: Ground) -> None:
+    before = os.umask(0o177)
+    try:
+        own_ground.bash("mkdir d && echo x > d/f")
+    finally:
+        os.umask(before)
+    made = own_ground.state / "upper" / "0" / "d"
+    assert made.stat().st_mode & 0o777 == 0o755
+    assert (made / "f").stat().st_mode & 0o777 == 0o644

@@ -12,7 +12,7 @@ MERGED = Machine(
     directories=("/lib32",),
     etc=("/etc/alternatives",),
     python="/run/dispatch/python/bin/python3.11",
-    python_prefix="/root/.local/python",
+    python_parts=(("/opt/python/lib", "/run/dispatch/python/lib"),),
 )
 NUMBERS = Descriptors(
     grants=(20, 21),
@@ -61,7 +61,7 @@ def test_grants_come_by_descriptor_and_never_by_name() -> None:
     assert has(words(), "--ro-bind-fd", "20", "/srv/read")
     assert has(words(), "--bind-fd", "21", "/srv/write")
     named = [after for before, after in pairwise(words()) if before in ("--bind", "--ro-bind", "--dev-bind")]
-    assert named == ["/usr", "/lib32", "/root/.local/python"]
+    assert named == ["/usr", "/lib32", "/opt/python/lib"]
 
 
 def test_a_read_only_view_binds_nothing_writable_but_the_artifacts() -> None:
@@ -96,8 +96,8 @@ def test_below_tmp_the_parents_of_a_grant_are_no_scratch() -> None:
 
 
 def test_an_interpreter_in_usr_needs_no_mount_of_its_own() -> None:
-    machine = dataclasses.replace(MERGED, python="/usr/bin/python3.11", python_prefix=None)
-    assert "/run/dispatch/python" not in words(machine=machine)
+    machine = dataclasses.replace(MERGED, python="/usr/bin/python3.11", python_parts=())
+    assert "/opt/python/lib" not in words(machine=machine)
 
 
 def test_the_filter_and_the_pipes_are_named() -> None:

@@ -1,5 +1,6 @@
 import os
 import subprocess
+from pathlib import Path
 
 from sandbox.wall import machine
 
@@ -32,3 +33,20 @@ def test_homes_are_canonical_and_none_is_the_root() -> None:
     found = machine.homes()
     assert os.path.realpath(os.path.expanduser("~")) in found or os.path.expanduser("~") == "/"
     assert "/" not in found
+
+
+def test_of_an_interpreter_in_a_home_only_its_program_and_libraries_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    python, parts = machine.python_inside(f"{tmp_path}/bin/python3.11", str(tmp_path))
+    assert python == "/run/dispatch/python/bin/python3.11"
+    assert parts == (
+        (f"{tmp_path}/bin/python3.11", python),
+        (f"{tmp_path}/lib", "/run/dispatch/python/lib"),
+    )
+
+
+def test_an_interpreter_in_usr_is_shown_with_it() -> None:
+    assert machine.python_inside("/usr/local/bin/python3.12", "/usr/local") == (
+        "/usr/local/bin/python3.12",
+        (),
+    )
