@@ -13,27 +13,20 @@ from dispatch_daemon.core.decisions import withdraw
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, TaskKind, Unplan
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EventRecord, RunRecord
+from dispatch_daemon.core.traces import artifact_of, change_of, confinement_of, diff_of
 from dispatch_protocol.encoding import JSON, dumps
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
 from dispatch_protocol.limits import BODY_BYTES, DIFF_BYTES
 from dispatch_protocol.messages.answers import ReceiptType, Result
-from dispatch_protocol.messages.files import Artifact
-from dispatch_protocol.messages.result import withhold
-from dispatch_protocol.messages.trace import (
-    Change,
-    ChangeOp,
-    Confinement,
-    Event,
-    EventType,
-    FileDiff,
-    Usage,
-)
+from dispatch_protocol.messages.result import EVENTS, withhold
+from dispatch_protocol.messages.trace import Event, EventType, Usage
 from dispatch_protocol.scopes import Returns
 
 HEARTBEAT_MS = 30_000
 _RETURNED_EVENTS_BYTES = 256 * 1024
 _RETURNED_CHANGES_BYTES = 256 * 1024
+_RETURNED_ARTIFACTS_BYTES = 64 * 1024
 _RETURNED_EVENT_TYPES = frozenset(
     {EventType.TOOL_CALL, EventType.TOOL_RESULT, EventType.MESSAGE, EventType.REASONING, EventType.WARNING}
 )
@@ -157,7 +150,7 @@ def ended(
                 code=ending.code,
             ),
             over,
-            events,
+            [event for event in events if event.run_id == run.run_id],
         ),
     )
     data: dict[str, JSON] = {"outcome": ending.outcome, "code": ending.code, "detail": ending.detail}
@@ -176,24 +169,20 @@ def _returned(result: Result, run: RunRecord, events: Sequence[EventRecord]) -> 
     applied = run.state is RunState.COMPLETED
     changes, cut = _within(run.changeset if applied else (), _RETURNED_CHANGES_BYTES)
     diffs, diffs_cut = _within(run.diffs if applied else (), DIFF_BYTES)
+    artifacts, _ = _within(run.artifacts if applied else (), _RETURNED_ARTIFACTS_BYTES)
     shown = replace(
         result,
         changeset=tuple(change_of(change) for change in changes),
         changeset_digest=Digest.from_hex(run.changeset_digest) if applied and run.changeset_digest else None,
         diffs=tuple(diff_of(diff) for diff in diffs),
         diff_truncated=cut or diffs_cut or any(bool(diff.get("truncated")) for diff in diffs),
-        artifacts=tuple(artifact_of(artifact) for artifact in run.artifacts[:1000]) if applied else (),
-        confinement=_confinement_of(run),
+        artifacts=tuple(artifact_of(artifact) for artifact in artifacts),
+        confinement=None if run.confinement is None else confinement_of(run.confinement),
         usage=Usage(tool_calls=sum(event.type is EventType.TOOL_CALL for event in events)),
     )
     if result.returns is not Returns.TRACE:
         return withhold(shown, result.returns)
-    told = [event for event in events if event.run_id == run.run_id and event.type in _RETURNED_EVENT_TYPES]
-    numbered = [
-        Event(seq=number, at_ms=event.at_ms, type=event.type, data=event.data)
-        for number, event in enumerate(told, start=1)
-    ]
-    return replace(shown, events=_events_within(numbered, _RETURNED_EVENTS_BYTES))
+    return replace(shown, events=_last_events(events))
 
 
 def _within(items: Sequence[dict[str, JSON]], limit: int) -> tuple[list[dict[str, JSON]], bool]:
@@ -208,70 +197,22 @@ def _within(items: Sequence[dict[str, JSON]], limit: int) -> tuple[list[dict[str
     return kept, False
 
 
-def _events_within(events: Sequence[Event], limit: int) -> tuple[Event, ...]:
-    """Return the last events that fit: the end of a trace says more than its beginning."""
+def _last_events(events: Sequence[EventRecord]) -> tuple[Event, ...]:
+    """Return the last events that fit, counted from 1: the end of a trace says more than its beginning."""
+    told = [
+        Event(seq=EVENTS, at_ms=event.at_ms, type=event.type, data=event.data)
+        for event in events
+        if event.type in _RETURNED_EVENT_TYPES
+    ]
     total = 0
-    for number, event in enumerate(reversed(events)):
-        total += len(dumps(dict(event.data)))
-        if total > limit:
-            return tuple(events[len(events) - number :])
-    return tuple(events)
+    kept: list[Event] = []
+    for event in reversed(told[-EVENTS:]):
+        total += len(dumps(event.write()))
+        if total > _RETURNED_EVENTS_BYTES:
+            break
+        kept.append(event)
+    return tuple(replace(event, seq=number) for number, event in enumerate(reversed(kept), start=1))
 
 
-def change_of(data: dict[str, JSON]) -> Change:
-    """Return the protocol's form of a change that the journal holds."""
-    sha256 = data.get("sha256")
-    return Change(
-        op=ChangeOp(str(data["op"])),
-        path=str(data["path"]),
-        kind=str(data["kind"]),
-        old_mode=_integer(data.get("old_mode")),
-        new_mode=_integer(data.get("new_mode")),
-        size_bytes=_integer(data.get("size_bytes")),
-        sha256=None if sha256 is None else Digest.from_hex(str(sha256)),
-        target=None if data.get("target") is None else str(data["target"]),
-        flags=tuple(str(flag) for flag in _list(data.get("flags"))),
-    )
-
-
-def diff_of(data: dict[str, JSON]) -> FileDiff:
-    """Return the protocol's form of a diff that the journal holds."""
-    return FileDiff(
-        path=str(data["path"]),
-        text=str(data["text"]),
-        truncated=bool(data["truncated"]),
-        binary=bool(data["binary"]),
-    )
-
-
-def artifact_of(data: dict[str, JSON]) -> Artifact:
-    """Return the protocol's form of an artifact that the journal holds."""
-    return Artifact(
-        name=str(data["name"]),
-        kind=str(data["kind"]),
-        mime_type=str(data["mime_type"]),
-        size_bytes=_integer(data["size_bytes"]) or 0,
-        sha256=Digest.from_hex(str(data["sha256"])),
-    )
-
-
-def _confinement_of(run: RunRecord) -> Confinement | None:
-    held = run.confinement
-    if held is None:
-        return None
-    return Confinement(
-        layers=tuple(str(layer) for layer in _list(held.get("layers"))),
-        limits_by=str(held.get("limits_by")),
-        warnings=tuple(str(warning) for warning in _list(held.get("warnings"))),
-    )
-
-
-def _integer(value: JSON) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _list(value: JSON) -> list[JSON]:
-    return value if isinstance(value, list) else []
-
-
-assert _RETURNED_EVENTS_BYTES + _RETURNED_CHANGES_BYTES + DIFF_BYTES < BODY_BYTES  # noqa: S101 - a fact of the constants
+_RETURNED_BYTES = _RETURNED_EVENTS_BYTES + _RETURNED_CHANGES_BYTES + _RETURNED_ARTIFACTS_BYTES + DIFF_BYTES
+assert _RETURNED_BYTES < BODY_BYTES  # noqa: S101 - a fact of the constants
