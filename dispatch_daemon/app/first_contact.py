@@ -30,6 +30,7 @@ from dispatch_protocol.grant import GrantDocument, GrantStatus
 from dispatch_protocol.invitation import Acceptance
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, Signature
 from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected, EdgeStatus, Standing
 from dispatch_protocol.standing import FirstContact as FirstContactExpected
@@ -115,6 +116,8 @@ class FirstContact:
         except RefusedError as error:
             if error.reason is not RefusalCode.REPLAYED:
                 raise
+        if self._journal.owes_over(record.invitation_id, payload_type(Kind.CONFIRMATION)):
+            return  # it is on its way, however often the relay repeats the question
         peer = self._people.peer(record.accepted_by or "")
         confirmation = trust.confirmation(
             self._people.own, peer, record, Digest.from_hex(record.acceptance or ""), self._clock.moment()

@@ -151,11 +151,7 @@ class Incoming:
     async def _answer(self, report: reports.Report) -> None:
         about = report.message.head.re
         record = self._journal.dispatch(about.hex)
-        if (
-            record is None
-            or record.box is not Box.SENT
-            or not _between(record, report.message.head)
-        ):
+        if record is None or record.box is not Box.SENT or not _between(record, report.message.head):
             log.warning("an answer about %s, which was not sent there", about.hex[:16])
             return
         moment = self._clock.moment()
@@ -246,6 +242,8 @@ class Incoming:
         about = self._journal.dispatch(answer.about) if answer else None
         if answer is None or about is None or about.box is not Box.SENT:
             return
+        if self._journal.owes_about(about.digest):
+            return  # what answers it is on its way already, however often the relay repeats the question
         report = reports.Report.of(Signed.decode(answer.signed))
         effects = reports.acknowledge_again(
             about, report, self._people.own, self._people.peer_of(about), self._clock.moment()

@@ -4,9 +4,17 @@ from collections.abc import Mapping
 
 from dispatch_daemon.adapters.relay import RelayLink, RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol import loopback
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import Genesis
+
+
+def refused_by_relay(error: RelayRejectedError) -> ServiceError:
+    """Return a relay's no in words of ours: one whose code is none that we know is a plain refusal."""
+    if error.code in loopback.CODES:
+        return ServiceError(error.code, error.detail)
+    return ServiceError("refused", f"the relay refused ({error.code}): {error.detail}")
 
 
 class Online:
@@ -26,7 +34,7 @@ class Online:
         except RelayUnreachableError as error:
             raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
         except RelayRejectedError as error:
-            raise ServiceError(error.code, error.detail) from error
+            raise refused_by_relay(error) from error
 
     async def chain(self, genesis: Genesis) -> Chain:
         """Fetch an identity's chain and verify it from its fingerprint up; the relay is not believed."""

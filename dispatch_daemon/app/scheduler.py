@@ -13,7 +13,9 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.core.effects import TaskKind
 
 _LONGEST_WAIT_S = 5.0
-_AT_ONCE = 64
+_AT_ONCE = 64  # of one lane
+# What waits for the relay has a lane of its own: one that answers nothing must not hold up this machine's own deadlines.
+_WAITING_FOR_RELAY = frozenset({TaskKind.DEPOSIT, TaskKind.RELAY_CALL})
 log = logging.getLogger("dispatch.scheduler")
 
 Handler = Callable[[Task], Awaitable[None]]
@@ -27,6 +29,8 @@ class Scheduler:
         self._clock = clock
         self._handlers = handlers
         self._wake = asyncio.Event()
+        lanes = (_WAITING_FOR_RELAY & handlers.keys(), handlers.keys() - _WAITING_FOR_RELAY)
+        self._lanes = tuple(tuple(sorted(lane)) for lane in lanes if lane)
         self._busy: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -36,14 +40,16 @@ class Scheduler:
 
     async def run(self) -> None:
         """Serve until `stop`; an error of a handler is logged and its task is tried again, never lost."""
-        kinds = tuple(self._handlers)
         while not self._stopping:
             self._wake.clear()
-            room = _AT_ONCE - len(self._busy)
-            for task in self._journal.tasks.due(kinds, self._clock.now_ms(), max(room, 0)):
-                if self._journal.tasks.take(task, self._clock.now_ms()):
-                    self._start(task)
-            await self._wait(kinds)
+            for lane in self._lanes:
+                for task in self._journal.tasks.due(lane, self._clock.now_ms(), self._room(lane)):
+                    if self._journal.tasks.take(task, self._clock.now_ms()):
+                        self._start(task)
+            await self._wait()
+
+    def _room(self, lane: Sequence[TaskKind]) -> int:
+        return max(0, _AT_ONCE - len(self._doing(lane)))
 
     def _start(self, task: Task) -> None:
         running = asyncio.create_task(self._handle(task), name=f"{task.kind} {task.key[:16]}")
@@ -61,8 +67,9 @@ class Scheduler:
             log.exception("task %s %s failed; it stays owed", task.kind, task.key[:16])
             self._journal.tasks.retry(task, self._clock.now_ms() + 10_000)
 
-    async def _wait(self, kinds: tuple[TaskKind, ...]) -> None:
-        due_ms = self._journal.tasks.next_due_ms(kinds) if len(self._busy) < _AT_ONCE else None
+    async def _wait(self) -> None:
+        kinds = tuple(kind for lane in self._lanes if self._room(lane) for kind in lane)
+        due_ms = self._journal.tasks.next_due_ms(kinds) if kinds else None
         wait_s = _LONGEST_WAIT_S
         if due_ms is not None:
             wait_s = min(wait_s, max(0.0, (due_ms - self._clock.now_ms()) / 1000))

@@ -2,22 +2,18 @@
 
 from uuid import uuid4
 
-import pytest
-
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import Receipt, ReceiptType, Result
-from dispatch_protocol.scopes import Returns
+from dispatch_protocol.messages.answers import ReceiptType, Result
 from dispatch_protocol.messages.follow_on import Ack
+from dispatch_protocol.scopes import Returns
 from tests.support.device import now_ms
 from tests.support.stranger import Stranger, Victim
 
 
 async def sent(victim: Victim, mallory: Stranger, task: str = "Help me") -> tuple[str, Digest]:
     """Let the victim send the contact a task; returns its id and its digest."""
-    answer = await victim.do(
-        "POST", "/v1/dispatches", {"recipient": mallory.device.address, "task": task}
-    )
+    answer = await victim.do("POST", "/v1/dispatches", {"recipient": mallory.device.address, "task": task})
     ((digest,),) = victim.journal(
         "SELECT digest FROM dispatches WHERE dispatch_id = ?", answer["dispatch_id"]
     )
@@ -30,7 +26,10 @@ async def test_more_answers_out_of_order_than_are_held_do_not_end_the_session(
     await mallory.may_be_sent()
     dispatch_id, about = await sent(victim, mallory)
     mallory.receipt(about, ReceiptType.DELIVERED)  # the first one is never delivered
-    flood = [mallory.receipt(about, ReceiptType.HEARTBEAT, run_id=uuid4(), data={"state": "running"}) for _ in range(300)]
+    flood = [
+        mallory.receipt(about, ReceiptType.HEARTBEAT, run_id=uuid4(), data={"state": "running"})
+        for _ in range(300)
+    ]
     sessions = len(victim.relay.proofs)
     await victim.relay.deliver(*flood)
     other, about = await sent(victim, mallory, "Another one")
@@ -118,7 +117,9 @@ async def test_answers_of_a_third_party_move_nothing(victim: Victim, mallory: St
     assert (await victim.do("GET", f"/v1/dispatches/{dispatch_id}"))["status"] == "sent"
 
 
-async def test_what_concerns_a_dispatch_counts_on_its_own_edge_only(victim: Victim, mallory: Stranger) -> None:
+async def test_what_concerns_a_dispatch_counts_on_its_own_edge_only(
+    victim: Victim, mallory: Stranger
+) -> None:
     """The same two people, two edges: the other one's dispatcher may not settle what goes this way."""
     await mallory.may_be_sent()
     dispatch_id, about = await sent(victim, mallory)

@@ -283,7 +283,9 @@ class Stranger:
             "owner_device": next(iter(self.their.devices)),
             "grant_version": self.version,
             "task": words,
-            "steps": tuple(Step(**({"save_as": None, "allow_failure": False} | dict(step))) for step in steps),
+            "steps": tuple(
+                Step(**({"save_as": None, "allow_failure": False} | dict(step))) for step in steps
+            ),
             "thread": uuid4(),
         }
         return Task(**(fields | changes))
@@ -397,9 +399,7 @@ class Stranger:
 def relabelled(raw: bytes, **changes: Any) -> bytes:
     """Return an envelope whose header says something else, as a relay could rewrite it."""
     envelope = Envelope.decode(raw)
-    return Envelope(
-        replace(envelope.header, **changes), envelope.wraps, envelope.ciphertext
-    ).encode()
+    return Envelope(replace(envelope.header, **changes), envelope.wraps, envelope.ciphertext).encode()
 
 
 @contextlib.asynccontextmanager

@@ -280,6 +280,16 @@ class Journal:
         found = self.database.read(f"SELECT {_OUTBOX} FROM outbox WHERE digest = ?", (digest,))
         return OutboxRow(**dict(zip(_OUTBOX_FIELDS, found[0], strict=True))) if found else None
 
+    def owes_about(self, about: str) -> bool:
+        """Say whether anything that concerns a dispatch still has to reach its other side."""
+        return bool(self.database.read("SELECT 1 FROM outbox WHERE about = ? LIMIT 1", (about,)))
+
+    def owes_over(self, edge: str, payload_type: str) -> bool:
+        """Say whether a document of this type still has to cross an edge (signed bytes begin with u16 and the type)."""
+        name = payload_type.encode()
+        clause = "edge = ? AND substr(signed, 3, ?) = ? LIMIT 1"
+        return bool(self.database.read(f"SELECT 1 FROM outbox WHERE {clause}", (edge, len(name), name)))
+
     def drop_outbox(self, digest: str) -> None:
         """Forget one owed document: its recipient holds it, or it can no longer matter."""
         self.tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))

@@ -18,9 +18,11 @@ from dispatch_daemon.adapters.relay import (
     login_dev,
 )
 from dispatch_daemon.adapters.settings import Settings, write_config
+from dispatch_daemon.app.online import refused_by_relay
 from dispatch_daemon.app.people import People
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol import loopback
 from dispatch_protocol.encoding import JSON, b64u
 from dispatch_protocol.invitation import is_address
 
@@ -121,7 +123,8 @@ class Account:
         shown = token or await self._login_token(url, address)
         state = await self._connect(url, shown)
         if state.phase is not LinkPhase.ONLINE:
-            raise ServiceError(state.code or "broker_unreachable", state.words, hint="dispatch doctor")
+            code = state.code if state.code in loopback.CODES else "broker_unreachable"
+            raise ServiceError(code or "broker_unreachable", state.words, hint="dispatch doctor")
         link = self._link()
         known_as = link.url if link else url
         self._journal.remember("account", {"email": address, "broker": known_as})
@@ -142,7 +145,7 @@ class Account:
         except RelayUnreachableError as error:
             raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
         except RelayRejectedError as error:
-            raise ServiceError(error.code, error.detail) from error
+            raise refused_by_relay(error) from error
 
     def _recovery_state(self) -> str:
         return "unseen" if self._people.keys.recovery is not None else "shown"

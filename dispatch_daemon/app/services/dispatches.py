@@ -19,6 +19,7 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, RunRecord
 from dispatch_daemon.core.requests import SendRequest
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol import loopback
 from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.keys import EdgeId
@@ -116,9 +117,8 @@ class Dispatches:
     def _sent(self, record: DispatchRecord) -> JsonObject:
         shown = self._view(record)
         if record.state is DispatchState.REFUSED:
-            raise ServiceError(
-                record.ended_code or "refused", record.ended_detail or "the relay refused this dispatch"
-            )
+            code = record.ended_code if record.ended_code in loopback.CODES else None
+            raise ServiceError(code or "refused", record.ended_detail or "the relay refused this dispatch")
         return {
             "dispatch_id": record.dispatch_id,
             "short_id": shown["short_id"],

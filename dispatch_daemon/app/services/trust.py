@@ -1,6 +1,7 @@
 """People at the door: invited, accepted, declined, listed, revoked."""
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -36,6 +37,8 @@ from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, edge_id, sign_document
 from dispatch_protocol.standing import EdgeStatus
+
+_LINK = re.compile(r"https?://[!-~]{1,2000}")
 
 
 class TrustDesk:
@@ -82,7 +85,7 @@ class TrustDesk:
             status=InvitationStatus.PENDING,
             created_ms=document.created_ms,
             expires_ms=document.expires_ms,
-            link=str(answer["link"]),
+            link=_landing_page(answer.get("link"), online.url, edge),
             mac_required=document.mac is MacRule.REQUIRED,
             secret=secret.reveal(),
         )
@@ -196,6 +199,10 @@ class TrustDesk:
         inviter = await online.chain(named)
         now_ms = self._clock.now_ms()
         invitation = verify_invitation(document, expect=edge, inviter=inviter, now_ms=now_ms)
+        if invitation.to_email != (self._people.own.address or "").lower():
+            raise ServiceError(
+                "invitation_mismatch", f"this invitation is for {invitation.to_email}, and you are not"
+            )
         known = Trust.TOKEN if token else Trust.UNVERIFIED
         paths = [_granted(path, mode) for path, mode in choice.paths]
         wanted = replace(choice, paths=[(path, mode) for path, mode, _ in paths])
@@ -334,6 +341,13 @@ class TrustDesk:
                 code="edge_revoked",
             )
         return effects
+
+
+def _landing_page(link: JSON, broker: str, edge: EdgeId) -> str:
+    """Return the page that the relay names for an invitation, or its usual place if what it names is no link."""
+    if isinstance(link, str) and _LINK.fullmatch(link):
+        return link
+    return f"{broker}/i/{edge.uuid}"
 
 
 def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
