@@ -5,30 +5,24 @@ predecessor; one that contradicts the chain is kept as evidence and moves nothin
 """
 
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer_type, head_of, send_of
-from dispatch_daemon.core.effects import Effect, Note, Put, Settle, SettleAbout, TaskKind, Unplan
+from dispatch_daemon.core.decisions import ENDED
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Settle, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
+from dispatch_daemon.core.traces import artifact_data, change_data
 from dispatch_protocol import payloads
 from dispatch_protocol.answer_chain import AnswerChain, Place, follow
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import Digest
-from dispatch_protocol.lifecycle import DISPATCH, DispatchState, RunState, advance, run_end
+from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance, run_end
+from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result, Verdict
 from dispatch_protocol.messages.follow_on import Ack
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed
-
-_FINAL = frozenset(
-    {
-        DispatchState.FINISHED,
-        DispatchState.REFUSED,
-        DispatchState.DECLINED,
-        DispatchState.EXPIRED,
-        DispatchState.CANCELLED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ class Report:
         return Place(self.message.seq, self.signed.digest, self.message.prev)
 
     def record(self, *, now_ms: int, held: bool) -> AnswerRecord:
-        """Return the evidence row of this answer."""
+        """Return the evidence row of this answer; `held` while it waits for its predecessor."""
         head = self.message.head
         return AnswerRecord(
             digest=self.digest,
@@ -69,6 +63,17 @@ class Report:
             seq=self.message.seq,
             at_ms=now_ms,
             held=held,
+        )
+
+    def contradiction(self, now_ms: int) -> tuple[Effect, ...]:
+        """Keep this answer as evidence outside the chain, where its next arrival is a repeat and no news."""
+        data: dict[str, JSON] = {
+            "warning": "an answer contradicts the chain of answers",
+            "digest": self.digest,
+        }
+        return (
+            Put(replace(self.record(now_ms=now_ms, held=True), seq=0)),
+            Note(self.message.head.re.hex, now_ms, EventType.WARNING, data),
         )
 
 
@@ -115,22 +120,15 @@ def receive(
     followed = follow(evidence.chain, report.place)
     known = {each.signed.digest: each for each in (*evidence.held, report)}
     desk = Desk(replace(record, last_heard_ms=moment.now_ms), run)
-    if followed.forked:
-        data: dict[str, JSON] = {
-            "warning": "an answer contradicts the chain of answers",
-            "digest": followed.forked[0].digest.hex,
-        }
-        desk = desk.then(Note(record.digest, moment.now_ms, EventType.WARNING, data))
-        if report.place in followed.forked:
-            # Kept outside the chain (without a place in it), so that its next arrival is a repeat and no news.
-            desk = desk.then(Put(replace(report.record(now_ms=moment.now_ms, held=True), seq=0)))
-    elif not followed.taken:
+    if report.place in followed.chain.held:
         desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=True)))
+    for place in followed.forked:
+        desk = desk.then(*known[place.digest].contradiction(moment.now_ms))
     for number, place in enumerate(followed.taken):
         each = known[place.digest]
         desk = desk.then(Put(each.record(now_ms=moment.now_ms, held=False)))
         desk = _apply(desk, each.message, moment.now_ms)
-        if desk.record.state in _FINAL:
+        if desk.record.state in ENDED:
             desk = _acknowledge(desk, each, own, peer, moment, number)
     return [Put(desk.record), *desk.effects]
 
@@ -152,7 +150,7 @@ def acknowledge_again(
     record: DispatchRecord, report: Report, own: Own, peer: Peer, moment: Moment
 ) -> list[Effect]:
     """Answer a repeated final answer: the recipient did not get the acknowledgement."""
-    if record.state not in _FINAL:
+    if record.state not in ENDED:
         return []
     return list(_acknowledge(Desk(record, None), report, own, peer, moment, 0).effects)
 
@@ -163,28 +161,26 @@ def _apply(desk: Desk, message: Answer, now_ms: int) -> Desk:
             return _apply_receipt(desk, message, now_ms)
         case Decision():
             return _apply_decision(desk, message, now_ms)
-        case Result():
+        case _:  # a result, the last of the answers
             return _apply_result(desk, message, now_ms)
 
 
-def _to(record: DispatchRecord, state: DispatchState) -> DispatchRecord | None:
-    """Move the record; a queued one has been sent, else nobody could answer it. None if the table forbids it."""
-    if record.state is DispatchState.QUEUED:
+def _moved(desk: Desk, state: DispatchState, now_ms: int, data: dict[str, JSON], **changes: object) -> Desk:
+    """Move the record along the table; an answer that the table does not allow is told and moves nothing."""
+    record = desk.record
+    if record.state is DispatchState.QUEUED:  # it has been sent, else nobody could answer it
         record = replace(record, state=advance(DISPATCH, record.state, DispatchState.SENT))
     if state not in DISPATCH[record.state]:
-        return None
-    return replace(record, state=advance(DISPATCH, record.state, state))
+        return _unexpected(desk, f"{state}, but this dispatch is {record.state}", now_ms)
+    moved = replace(record, state=advance(DISPATCH, record.state, state), **changes)  # type: ignore[arg-type]
+    note = Note(record.digest, now_ms, EventType.STATUS, {"status": state} | data)
+    return desk.then(note, record=moved)
 
 
-def _moved(desk: Desk, state: DispatchState, now_ms: int, data: dict[str, JSON], **changes: object) -> Desk:
-    moved = _to(desk.record, state)
-    if moved is None:
-        warning: dict[str, JSON] = {
-            "warning": f"a signed answer says {state}, but this dispatch is {desk.record.state}"
-        }
-        return desk.then(Note(desk.record.digest, now_ms, EventType.WARNING, warning))
-    note = Note(desk.record.digest, now_ms, EventType.STATUS, {"status": state} | data)
-    return desk.then(note, record=replace(moved, **changes))  # type: ignore[arg-type]
+def _unexpected(desk: Desk, said: str, now_ms: int) -> Desk:
+    """Note a signed answer that cannot be true of this dispatch; it stays evidence."""
+    data: dict[str, JSON] = {"warning": f"a signed answer says {said}"}
+    return desk.then(Note(desk.record.digest, now_ms, EventType.WARNING, data))
 
 
 def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
@@ -192,7 +188,7 @@ def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
     match receipt.type:
         case ReceiptType.DELIVERED:
             moved = _moved(desk, DispatchState.DELIVERED, now_ms, {})
-            return moved.then(Settle(desk.record.digest))
+            return moved.then(Settle(desk.record.digest), *_patience(desk.record, now_ms))
         case ReceiptType.REFUSED | ReceiptType.UNSUPPORTED | ReceiptType.STALE_CHAIN:
             code = receipt.code or str(receipt.type)
             return _moved(
@@ -204,10 +200,18 @@ def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
             return _moved(desk, DispatchState.EXPIRED, now_ms, said, ended_code="expired")
         case ReceiptType.STARTED | ReceiptType.HEARTBEAT:
             return _run_is(desk, receipt, RunState.RUNNING, now_ms)
-        case ReceiptType.WAITING:
-            return _run_is(desk, receipt, RunState.WAITING_APPROVAL, now_ms)
         case ReceiptType.CANCELLED:
             return _cancelled(desk, receipt, now_ms)
+        case _:  # waiting, the last of the types
+            return _run_is(desk, receipt, RunState.WAITING_APPROVAL, now_ms)
+
+
+def _patience(record: DispatchRecord, now_ms: int) -> tuple[Effect, ...]:
+    """Give a dispatch that was presumed expired, and lives, a new deadline for the silence that may follow."""
+    if record.state is not DispatchState.EXPIRED:
+        return ()
+    later_ms = now_ms + EXPIRY_GRACE_MS
+    return (Plan(kind=TaskKind.EXPIRE, key=record.digest, not_before_ms=later_ms, payload={}),)
 
 
 def _cancelled(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
@@ -215,17 +219,30 @@ def _cancelled(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
     ended = {"ended_code": receipt.code, "ended_detail": receipt.detail}
     if desk.record.state not in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT):
         return _moved(desk, DispatchState.CANCELLED, now_ms, said, **ended)
-    run = desk.run
-    if run is not None and RunState.CANCELLED in _reachable(run.state):
-        stopped = replace(run, state=RunState.CANCELLED, ended_ms=now_ms, code=receipt.code)
-        desk = desk.then(Put(stopped), run=stopped)
-    return _moved(desk, DispatchState.FINISHED, now_ms, said, **ended)
+    run = _run_of(desk, receipt.run_id)
+    if run is None:
+        return _unexpected(desk, "another run was cancelled", now_ms)
+    stopped = replace(
+        run,
+        state=RunState.CANCELLED,
+        ended_ms=now_ms,
+        last_heard_ms=now_ms,
+        code=receipt.code,
+        detail=receipt.detail,
+    )
+    moved = _moved(desk, DispatchState.FINISHED, now_ms, said, **ended)
+    return moved.then(Put(stopped), run=stopped)
+
+
+def _run_of(desk: Desk, run_id: UUID | None) -> RunRecord | None:
+    """Return the run that was accepted here, if an answer is about that one and no other."""
+    return desk.run if desk.run is not None and desk.run.run_id == str(run_id) else None
 
 
 def _run_is(desk: Desk, receipt: Receipt, state: RunState, now_ms: int) -> Desk:
     """Follow the recipient's run; what it did in between is not told, so only the order of the table holds."""
-    run = desk.run
-    if run is None or run.run_id != str(receipt.run_id) or state not in _reachable(run.state) | {run.state}:
+    run = _run_of(desk, receipt.run_id)
+    if run is None or state not in _reachable(run.state) | {run.state}:
         return desk
     first = run.started_ms is None and receipt.type is ReceiptType.STARTED
     followed = replace(
@@ -241,14 +258,14 @@ def _run_is(desk: Desk, receipt: Receipt, state: RunState, now_ms: int) -> Desk:
 
 
 def _reachable(state: RunState) -> frozenset[RunState]:
-    """Return every state that can follow, at once or later: the author sees only some of the steps."""
-    after = {
-        RunState.QUEUED: frozenset(RunState) - {RunState.QUEUED},
-        RunState.COMPLETED: frozenset[RunState](),
-        RunState.FAILED: frozenset[RunState](),
-        RunState.CANCELLED: frozenset[RunState](),
-    }
-    return after.get(state, frozenset(RunState) - {RunState.QUEUED, state})
+    """Return every state that can follow by the table, at once or later: the author is told of few of the steps."""
+    found: set[RunState] = set()
+    todo = [state]
+    while todo:
+        after = RUN[todo.pop()] - found
+        found |= after
+        todo += after
+    return frozenset(found)
 
 
 def _apply_decision(desk: Desk, decision: Decision, now_ms: int) -> Desk:
@@ -278,7 +295,10 @@ def _apply_decision(desk: Desk, decision: Decision, now_ms: int) -> Desk:
 
 
 def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
-    over = desk.record.state is DispatchState.FINISHED
+    run = _run_of(desk, result.run_id)
+    if run is None or DispatchState.FINISHED not in DISPATCH[desk.record.state]:
+        # What ended once is not told anew, and what was never accepted does not end: it stays evidence.
+        return _unexpected(desk, f"a run ended, but this dispatch is {desk.record.state}", now_ms)
     moved = _moved(
         desk,
         DispatchState.FINISHED,
@@ -288,10 +308,8 @@ def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
         summary=result.summary,
         ended_code=result.code,
     )
-    if over or moved.record.state is not DispatchState.FINISHED or desk.run is None:
-        return moved  # what ended once is not told anew: a later result stays evidence
-    run = replace(
-        desk.run,
+    over = replace(
+        run,
         state=run_end(result.outcome),
         outcome=result.outcome,
         code=result.code,
@@ -299,25 +317,17 @@ def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
         started_ms=result.started_ms,
         ended_ms=result.ended_ms,
         last_heard_ms=now_ms,
-        changeset=tuple(change.write() for change in result.changeset),
+        confinement=None if result.confinement is None else result.confinement.write(),
+        changeset=tuple(change_data(change) for change in result.changeset),
         changeset_digest=None if result.changeset_digest is None else result.changeset_digest.hex,
         diffs=tuple(diff.write() for diff in result.diffs),
-        artifacts=tuple(
-            {
-                "name": artifact.name,
-                "kind": artifact.kind,
-                "mime_type": artifact.mime_type,
-                "size_bytes": artifact.size_bytes,
-                "sha256": artifact.sha256.hex,
-            }
-            for artifact in result.artifacts
-        ),
+        artifacts=tuple(artifact_data(artifact) for artifact in result.artifacts),
     )
     notes = [
         Note(desk.record.digest, event.at_ms, event.type, dict(event.data), run.run_id)
         for event in result.events
     ]
-    return moved.then(*notes, Put(run), run=run)
+    return moved.then(*notes, Put(over), run=over)
 
 
 def _kind(message: Answer) -> str:
