@@ -60,6 +60,7 @@ class TestDumps:
         deepest = json.loads("[" * JSON_DEPTH + "]" * JSON_DEPTH)
 
         assert loads(dumps(deepest), max_bytes=LIMIT) == deepest
+        assert loads(dumps([[], *deepest]), max_bytes=LIMIT) == [[], *deepest]
         with pytest.raises(LocalError):
             dumps([deepest])
 
@@ -183,6 +184,7 @@ class TestFields:
                 "colour": "red",
                 "hex": "00ff",
                 "bytes": "AAE",
+                "more bytes": "AAE",
                 "inner": {},
                 "items": [1, "a"],
                 "many": [{}, {}],
@@ -203,6 +205,7 @@ class TestFields:
         assert fields.choice("colour", Colour) is Colour.RED
         assert fields.hex("hex", 2) == b"\x00\xff"
         assert fields.base64("bytes", length=2, max_bytes=2) == b"\x00\x01"
+        assert fields.base64("more bytes") == b"\x00\x01"
         fields.fields("inner").done()
         assert fields.items("items", max_items=2, min_items=2) == [1, "a"]
         assert [entry.where for entry in fields.many("many", max_items=2)] == ["note.many[0]", "note.many[1]"]
