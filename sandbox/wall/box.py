@@ -96,7 +96,11 @@ class Box:
         await self._fail(SandboxError("killed", "The run was ended."))
 
     async def close(self) -> None:
-        """End the run if it has not ended, and freeze what it left. Safe to call again."""
+        """End the run if it has not ended, and freeze what it left. Safe to call again.
+
+        Raises:
+            SandboxError: `still_running`, when even the kernel cannot end it (a dead disk, a frozen mount).
+        """
         if self._frozen is not None:
             return
         names = await self._scratch_names()
@@ -105,12 +109,16 @@ class Box:
         with contextlib.suppress(asyncio.CancelledError):
             await self._watch
         self._parts.channel.close()
+        if not self._parts.jail.ended:
+            raise SandboxError(
+                "still_running", "The kernel has not ended the run's processes; nothing of it is used."
+            )
         self._parts.jail.close()
         if self._parts.meters.census is not None:
             self._parts.meters.census.close()
         if self._parts.meters.group is not None:
             await self._parts.meters.group.remove()
-        left = await asyncio.to_thread(remains.collect, self._parts.state_dir / OUTBOX, self._artifacts)
+        left = await asyncio.to_thread(_settle, self._parts.state_dir, self._artifacts)
         self._frozen = Frozen(self._parts.layers, self._artifacts, names, left)
 
     @property
@@ -215,3 +223,10 @@ def _save(directory: Path, name: str, output: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(directory / name, flags, 0o600), "w", encoding="utf-8") as file:
         file.write(output)
+
+
+def _settle(state_dir: Path, artifacts: Path) -> tuple[tuple[str, str], ...]:
+    """Collect the artifacts, and let go of the one directory that overlayfs closes even to its owner."""
+    for work in (state_dir / "work").glob("*/work"):
+        work.chmod(0o700)
+    return remains.collect(state_dir / OUTBOX, artifacts)
