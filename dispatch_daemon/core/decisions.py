@@ -96,8 +96,9 @@ def accept(
 def decline(
     record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, reason: str | None
 ) -> list[Effect]:
-    """Decline an undecided dispatch; its author gets the human's signed no."""
+    """Decline an undecided dispatch; its author gets the human's signed no, and the reason if there is one."""
     require_undecided(record)
+    reason = reason or None
     declined = replace(
         record,
         state=advance(DISPATCH, record.state, DispatchState.DECLINED),
@@ -191,7 +192,7 @@ def cancel_sent(
     )
     return [
         Put(replace(record, cancel_requested=True)),
-        send_of(Cancel(head=head, reason=reason), deliver=True, keep=True),
+        send_of(Cancel(head=head, reason=reason or None), deliver=True, keep=True),
         Note(record.digest, moment.now_ms, EventType.CANCEL_REQUESTED, {"by": "author", "reason": reason}),
     ]
 

@@ -8,7 +8,7 @@ from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Send, TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_daemon.core.requests import SendRequest
-from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.errors import LocalError
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.lifecycle import DispatchState
@@ -27,11 +27,9 @@ from dispatch_protocol.limits import (
     REASON_CHARS,
     TASK_CHARS,
 )
-from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Origin, Task
 from dispatch_protocol.messages.trace import EventType
-from dispatch_protocol.payloads import Kind
 from dispatch_protocol.signing import dispatch_id
 
 
@@ -81,7 +79,7 @@ def check(request: SendRequest) -> None:
 
 
 def check_reason(reason: str | None) -> None:
-    """Refuse a reason that the other side would not read."""
+    """Refuse a reason that the other side would not read; one of no characters is none."""
     if reason is not None:
         _text("reason", reason, REASON_CHARS)
 
@@ -109,7 +107,7 @@ def compose(
 ) -> tuple[DispatchRecord, list[Effect]]:
     """Return the record of the new dispatch and the effects that sign, keep and owe it.
 
-    The record's `signed` is empty; the performer completes it with the signature.
+    The record's `signed` is empty; the performer completes it with the signature. A text of no characters is none.
 
     Raises:
         ServiceError: `invalid` if the body as a whole is not one that a recipient would read.
@@ -132,10 +130,10 @@ def compose(
         owner_device=to.owner_device,
         grant_version=to.grant_version,
         task=request.task,
-        background=request.background,
+        background=request.background or None,
         links=tuple(request.links),
-        deliverable=request.deliverable,
-        project=request.project,
+        deliverable=request.deliverable or None,
+        project=request.project or None,
         steps=steps,
         meta=dict(request.meta),
         timeout_s=request.timeout_s,
@@ -143,8 +141,7 @@ def compose(
     )
     try:
         send = send_of(task, deliver=not own_job, keep=False)
-        decode_body(Kind.TASK, send.body)
-    except MalformedError as error:
+    except LocalError as error:
         raise ServiceError("invalid", f"this dispatch would not be readable: {error.detail}") from error
     record = _record(send, task.thread, to, moment.now_ms, expires_ms, idempotency_key)
     effects: list[Effect] = [

@@ -23,7 +23,10 @@ def receipt(
     data: Mapping[str, JSON] | None = None,
     number: int = 0,
 ) -> tuple[DispatchRecord, list[Effect]]:
-    """Append one receipt; returns the record after it and the effects. `number` picks the moment's nonce."""
+    """Append one receipt; returns the record after it and the effects.
+
+    A detail of no characters is none. `number` picks the moment's nonce.
+    """
     return answer(
         record,
         own,
@@ -36,7 +39,7 @@ def receipt(
             prev=prev,
             type=kind,
             code=code,
-            detail=detail,
+            detail=detail or None,
             run_id=None if run is None else uuid.UUID(run.run_id),
             data=data or {},
         ),

@@ -8,9 +8,11 @@ from dispatch_daemon.core.composing import Own, Peer, answer, answer_type, head_
 from dispatch_daemon.core.effects import Put, Send
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_protocol.keys import Digest
-from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Verdict
+from dispatch_protocol.lifecycle import Outcome
+from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Result, Verdict
 from dispatch_protocol.messages.follow_on import Ack, Cancel
 from dispatch_protocol.messages.head import Head
+from dispatch_protocol.scopes import Returns
 from dispatch_protocol.signing import Signed
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, at, own_job, puts, received, sends, signed
 from tests.support.documents import ALICE, BOB, NOW_MS, RUN, fixed
@@ -99,5 +101,18 @@ def test_statement_is_named_in_one_word() -> None:
     assert answer_type(yes) == "accepted"
     assert answer_type(delivered(head, 1, Digest.ZERO)) == "delivered"
     assert answer_type(Cancel(head=head)) == "cancel"
+    over = Result(
+        head=head,
+        seq=2,
+        prev=Digest.ZERO,
+        run_id=RUN,
+        outcome=Outcome.SUCCESS,
+        summary="",
+        returns=Returns.STATUS,
+        agent="steps",
+        started_ms=NOW_MS,
+        ended_ms=NOW_MS,
+    )
+    assert answer_type(over) == "result"
     ack = send_of(Ack(head=head, device=BOB.device, seq=3), deliver=True, keep=False)
     assert ack.keep is None

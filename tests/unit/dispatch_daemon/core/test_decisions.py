@@ -124,6 +124,14 @@ def test_no_is_signed_with_its_reason() -> None:
     assert Unplan(TaskKind.EXPIRE, record.digest) in effects
 
 
+def test_empty_reason_is_no_reason() -> None:
+    (no,) = sends(decisions.decline(received(), BOB_OWN, ALICE_PEER, MOMENT, reason=""))
+    (stop,) = sends(decisions.cancel_sent(sent(), ALICE_OWN, BOB_PEER, MOMENT, reason=""))
+    assert isinstance(no, Decision)
+    assert isinstance(stop, Cancel)
+    assert (no.reason, stop.reason) == (None, None)
+
+
 @pytest.mark.parametrize("decide", [accept, decline])
 @pytest.mark.parametrize("state", UNDECIDED)
 def test_what_is_not_waiting_for_a_decision_takes_none(

@@ -32,6 +32,15 @@ def test_receipt_without_a_run_carries_none_and_several_differ() -> None:
     assert first.head.nonce != second.head.nonce
 
 
+def test_empty_detail_is_no_detail() -> None:
+    _, effects = receipt(
+        received(), BOB_OWN, ALICE_PEER, MOMENT, ReceiptType.CANCELLED, code="cancelled", detail=""
+    )
+    (said,) = sends(effects)
+    assert isinstance(said, Receipt)
+    assert said.detail is None
+
+
 def test_heartbeat_says_what_the_run_does() -> None:
     _, effects = receipt(
         received(),
