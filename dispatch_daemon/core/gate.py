@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, GrantChoice, RuleRecord
 from dispatch_protocol.encoding import JSON, dumps
-from dispatch_protocol.grant import Approval, Scopes
+from dispatch_protocol.scopes import Approval, Scopes, covers
 
 _SHOWN_ARGUMENT = {
     "Read": "file_path",
@@ -51,7 +51,7 @@ def rule_on(
     run_id: str,
 ) -> Ruling:
     """Decide one call under the grant; `asked_before` may hold yeses that were given for this whole run."""
-    if tool not in scopes.tools:
+    if not covers(scopes, tool):
         return Ruling(Verdict.REFUSE, f"{tool} is not granted on this edge")
     if scopes.approval in (Approval.AUTO, Approval.REVIEW):
         return Ruling(Verdict.ALLOW, f"approval is {scopes.approval}")

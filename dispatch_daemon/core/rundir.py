@@ -1,15 +1,15 @@
 """Where a run happens: the recipient's side decides, and never outside the paths of the edge.
 
-All paths here are absolute and already canonical (symbolic links resolved by the caller).
+All paths here are absolute and already canonical (symbolic links resolved by the caller). What a directory may see
+is the protocol's rule (`scopes.reach`); what is chosen here is only the directory.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from dispatch_daemon.core.errors import ServiceError
-
-_WRITING_TOOLS = frozenset({"Write", "Edit", "Bash"})
+from dispatch_protocol.errors import LocalError
+from dispatch_protocol.paths import mode_at
+from dispatch_protocol.scopes import Scopes, reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,34 +20,30 @@ class RunDirectory:
     paths: tuple[tuple[str, str], ...]
 
 
-def resolve(
-    granted: Sequence[tuple[str, str]], tools: Sequence[str], *, cwd: str | None, caller_cwd: str | None
-) -> RunDirectory:
+def resolve(scopes: Scopes, *, cwd: str | None, caller_cwd: str | None) -> RunDirectory:
     """Choose the run directory from what the edge grants and what the human said.
 
     Raises:
         ServiceError: `cwd_needed` if nothing decides, `outside_paths` if `cwd` is outside every grant.
     """
-    if not granted:
-        if cwd is None:
-            raise ServiceError(
-                "cwd_needed", "this edge grants no path, so the run needs a directory from you"
-            )
-        mode = "rw" if _WRITING_TOOLS.intersection(tools) else "ro"
-        return RunDirectory(cwd, ((cwd, mode),))
-    paths = tuple(granted)
-    if cwd is not None:
-        if not any(_within(cwd, path) for path, _ in paths):
-            allowed = ", ".join(path for path, _ in paths)
-            raise ServiceError("outside_paths", f"{cwd} lies outside what this edge grants: {allowed}")
-        return RunDirectory(cwd, paths)
-    if len(paths) == 1:
-        return RunDirectory(paths[0][0], paths)
-    if caller_cwd is not None and any(_within(caller_cwd, path) for path, _ in paths):
-        return RunDirectory(caller_cwd, paths)
-    choices = tuple(path for path, _ in paths)
-    raise ServiceError("cwd_needed", f"this edge grants {len(paths)} paths; say which", candidates=choices)
+    chosen = cwd if cwd is not None else _chosen(scopes, caller_cwd)
+    try:
+        seen = reach(scopes, chosen)
+    except LocalError as error:
+        allowed = ", ".join(grant.path for grant in scopes.paths) or "no directory"
+        raise ServiceError(
+            "outside_paths", f"{chosen} lies outside what this edge grants: {allowed}"
+        ) from error
+    return RunDirectory(chosen, tuple((grant.path, str(grant.mode)) for grant in seen))
 
 
-def _within(inner: str, outer: str) -> bool:
-    return PurePosixPath(inner).is_relative_to(outer)
+def _chosen(scopes: Scopes, caller_cwd: str | None) -> str:
+    """Return the only granted path, or where the human stands if that is granted; never a guess."""
+    if not scopes.paths:
+        raise ServiceError("cwd_needed", "this edge grants no path, so the run needs a directory from you")
+    if len(scopes.paths) == 1:
+        return scopes.paths[0].path
+    if caller_cwd is not None and mode_at(scopes.paths, caller_cwd) is not None:
+        return caller_cwd
+    choices = tuple(grant.path for grant in scopes.paths)
+    raise ServiceError("cwd_needed", f"this edge grants {len(choices)} paths; say which", candidates=choices)

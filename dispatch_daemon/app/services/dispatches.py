@@ -213,8 +213,7 @@ class Dispatches:
         decisions.require_undecided(record)
         self._require_edge(record)
         place = rundir.resolve(
-            [(grant.path, str(grant.mode)) for grant in scopes.paths],
-            scopes.tools,
+            scopes,
             cwd=_directory(cwd),
             caller_cwd=None if caller_cwd is None else os.path.realpath(caller_cwd),
         )

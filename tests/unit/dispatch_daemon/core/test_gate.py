@@ -30,6 +30,12 @@ def test_ungranted_tool_is_refused_in_every_mode(mode: Approval) -> None:
     assert ruling("Write", {}, scopes=replace(SCOPES, approval=mode)) is Verdict.REFUSE
 
 
+def test_tool_of_a_server_is_granted_by_its_server_alone() -> None:
+    scopes = replace(SCOPES, mcp_servers=("files",), approval=Approval.AUTO)
+    assert ruling("mcp__files__list", {}, scopes=scopes) is Verdict.ALLOW
+    assert ruling("mcp__mail__send", {}, scopes=scopes) is Verdict.REFUSE
+
+
 @pytest.mark.parametrize(
     ("mode", "verdict"),
     [(Approval.MANUAL, Verdict.ASK), (Approval.REVIEW, Verdict.ALLOW), (Approval.AUTO, Verdict.ALLOW)],
