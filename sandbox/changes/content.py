@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sandbox.changes.protected import names_filter
 
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 128 * 1024
+_MAX_ATTRIBUTES_BYTES = 1024 * 1024
 
 # ELF, Mach-O (both byte orders, 32 and 64 bit, and fat), Windows programs, WebAssembly, Java classes.
 _PROGRAMS = (
@@ -44,4 +45,6 @@ def read_content(fd: int) -> Content:
 
 def attributes_name_filter(fd: int) -> bool:
     """Say whether an open .gitattributes file assigns a filter; one too large to look through counts as such."""
-    return os.fstat(fd).st_size > _CHUNK_BYTES or names_filter(os.pread(fd, _CHUNK_BYTES, 0))
+    return os.fstat(fd).st_size > _MAX_ATTRIBUTES_BYTES or names_filter(
+        os.pread(fd, _MAX_ATTRIBUTES_BYTES, 0)
+    )

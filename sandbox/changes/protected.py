@@ -98,6 +98,8 @@ def fold(name: str) -> str:
     NFKC, removal of ignorable code points and case folding, repeated until nothing changes any more (each
     can make room for the others), then trailing dots and spaces off.
     """
+    if name.isascii() and name.isprintable():
+        return name.lower().rstrip(". ") or name.lower()
     while True:
         text = unicodedata.normalize("NFKC", name)
         text = "".join(char for char in text if not ignorable(char)).casefold()

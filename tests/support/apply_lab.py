@@ -5,6 +5,7 @@ It is a process of its own because it forks for every death, and because it may 
 Everything is imported before the user changes, since an ordinary user may not reach this Python's library.
 """
 
+import errno
 import json
 import os
 import random
@@ -13,11 +14,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from sandbox.changes.apply import ApplyOutcome, ApplyStatus, apply, recover
 from sandbox.changes.applying.disk import Disk
 from sandbox.changes.changeset import collect
+from sandbox.errors import ChangesetError
 from sandbox.job import Layer
 from tests.support.edits import check_edits, random_edits, random_tree
 from tests.support.overlay import Grant, Snapshot, clear, plant, quick_directory, run, snapshot
@@ -47,6 +50,7 @@ EDITS = {
     "two": "echo new > modified; echo b > narrowed/a; chmod 500 narrowed",
 }
 NAMES = tuple(TREES)
+CONTENTS = ("create", "fill", "symlink")
 
 
 class Scene:
@@ -197,6 +201,40 @@ def crash_everywhere(base: Path, *, rename_flags: bool, human: Human | None) -> 
     return {"points": names, "ends": ends, "wrong": wrong}
 
 
+def full_everywhere(base: Path) -> dict[str, object]:
+    """Let the disk be full from each step on, and recover when there is room again; judge each end."""
+    scene = Scene(base)
+    names = points_of(scene)
+    ends: dict[str, int] = {}
+    wrong: list[str] = []
+    for number, refused in product(range(1, len(names) + 1), (CONTENTS, (*CONTENTS, "mkdir", "write"))):
+        stage = scene.fresh()
+        try:
+            end = stage.apply(Disk(full_from(number, refused))).status.value
+        except ChangesetError as error:
+            end = error.code
+        outcome = recover(stage.journal)
+        ends[end] = ends.get(end, 0) + 1
+        expected = scene.expected if outcome and outcome.status is ApplyStatus.APPLIED else stage.before
+        if stage.trees() != expected or end not in {"apply_interrupted", outcome and outcome.status.value}:
+            wrong.append(f"{number} {names[number - 1]}: {end}, then {outcome}")
+        stage.remove()
+    return {"ends": ends, "wrong": wrong}
+
+
+def full_from(number: int, refused: tuple[str, ...]) -> Callable[[str], None]:
+    """Return what refuses, from a step on, everything that needs room: contents, or the least record too."""
+    seen = 0
+
+    def at(point: str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen >= number and point.startswith(refused):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return at
+
+
 def second_deaths(number: int) -> Iterator[int]:
     """Yield where the recovery dies too: not at all, and for every third point at a step that differs each time."""
     yield 0
@@ -250,6 +288,8 @@ def main() -> None:
     with laboratory(uid) as base:
         if experiment == "random":
             result = random_runs(base, 60)
+        elif experiment == "full":
+            result = full_everywhere(base)
         elif experiment == "points":
             result = {"points": points_of(Scene(base))}
         else:

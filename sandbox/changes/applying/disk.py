@@ -17,7 +17,7 @@ from sandbox.changes.beneath import (
     sync_file_system,
 )
 
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 128 * 1024
 _KEPT_ATTRIBUTES = ("user.", "system.posix_acl_access")
 _OVERLAY_ATTRIBUTES = "user.overlay."
 

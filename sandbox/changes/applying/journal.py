@@ -10,7 +10,6 @@ different picture before and after, until the clearing away begins.
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import astuple
 from typing import Any
 
 from sandbox.changes.applying.disk import Disk
@@ -116,28 +115,33 @@ def _encode_plan(plan: Plan) -> dict[str, object]:
     return {
         "v": _VERSION,
         "digest": plan.digest,
-        "roots": [astuple(root) for root in plan.roots],
-        "unlocks": [astuple(chmod) for chmod in plan.unlocks],
+        "roots": [[root.path, root.ino] for root in plan.roots],
+        "unlocks": [_chmod_row(chmod) for chmod in plan.unlocks],
         "steps": [
             [
                 step.root,
                 step.path,
                 step.stage,
-                [_row(one) for one in step.before],
-                [_node(one) for one in step.after],
+                [_known_row(one) for one in step.before],
+                [_node_row(one) for one in step.after],
             ]
             for step in plan.steps
         ],
-        "chmods": [astuple(chmod) for chmod in plan.chmods],
-        "locks": [astuple(chmod) for chmod in plan.locks],
+        "chmods": [_chmod_row(chmod) for chmod in plan.chmods],
+        "locks": [_chmod_row(chmod) for chmod in plan.locks],
     }
 
 
-def _row(known: Known) -> list[object]:
-    return [known.path, known.sha256, *astuple(known.stamp)]
+def _chmod_row(chmod: Chmod) -> list[object]:
+    return [chmod.root, chmod.path, chmod.ino, chmod.old_mode, chmod.new_mode]
 
 
-def _node(node: Node) -> list[object]:
+def _known_row(known: Known) -> list[object]:
+    stamp = known.stamp
+    return [known.path, known.sha256, stamp.ino, stamp.mode, stamp.size_bytes, stamp.mtime_ns, stamp.ctime_ns]
+
+
+def _node_row(node: Node) -> list[object]:
     return [node.path, node.kind, node.mode, node.sha256, node.target]
 
 

@@ -36,7 +36,7 @@ def do(ground: Ground, step: Step, staged: int | None) -> None:
         if not intact(dir_fd, name, step.before) and not equal(dir_fd, name, step.before):
             raise ground.blocked(step, Clash.MIDWAY)
         _put(ground, dir_fd, name, step)
-        if step.before and not equal(dir_fd, step.stage, step.before):
+        if step.before and not intact(dir_fd, step.stage, step.before, renamed=True):
             _take_back(ground, dir_fd, name, step)
             raise ground.blocked(step, Clash.MIDWAY)
 

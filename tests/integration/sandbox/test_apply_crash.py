@@ -62,6 +62,13 @@ def test_killed_at_every_step_of_undoing_it_is_nothing_and_the_human_stays(name:
     assert result["ends"]["conflict"] > result["ends"]["applied"]
 
 
+@pytest.mark.timeout(120)
+def test_a_disk_that_is_full_from_any_step_on_ends_whole_or_not_at_all() -> None:
+    result = experiment("full")
+    assert result["wrong"] == []
+    assert result["ends"].keys() == {"apply_interrupted", "applied", "not_applied"}
+
+
 def test_everything_staged_is_on_the_disk_before_the_intent_is() -> None:
     points = experiment("points")["points"]
     intent = points.index("write intent.json")

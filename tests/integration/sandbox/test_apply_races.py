@@ -1,6 +1,8 @@
 """Somebody else is in the tree too: what they did stays, and nothing is ever written outside."""
 
+import threading
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -262,3 +264,43 @@ def test_a_removed_tree_to_which_somebody_added_is_put_back(tmp_path: Path) -> N
     assert (grant.lower / "d/mine").read_text() == "human"
     assert (grant.lower / "d/x").read_text() == "x"
     assert unstaged(snapshot(grant.lower))
+
+
+def test_collecting_survives_an_owner_at_work(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    plant(victim, {"a": "canary", "sub/b": "canary"})
+    plant(tmp_path / "grant", {"d/a": "a", "d/sub/b": "b", "e/x": "x", "l": "-> d"})
+    grant = run(tmp_path, "echo run > d/a; echo run > d/sub/b; rm -r e; ln -sfn e l; echo run > new")
+    done = threading.Event()
+
+    def work() -> None:
+        top = grant.lower
+        while not done.is_set():
+            (top / "d").rename(top / "was-d")
+            (top / "d").symlink_to(victim)
+            (top / "e/x").unlink()
+            (top / "e").rmdir()
+            (top / "l").unlink()
+            (top / "l").mkdir()
+            (top / "l").rmdir()
+            (top / "l").symlink_to("d")
+            (top / "e").mkdir()
+            (top / "e/x").write_text("x")
+            (top / "d").unlink()
+            (top / "was-d").rename(top / "d")
+
+    owner = threading.Thread(target=work)
+    owner.start()
+    try:
+        found = [collect([grant.layer]) for _ in range(150)]
+    finally:
+        done.set()
+        owner.join()
+    canary = sha256(b"canary").hexdigest()
+    assert all(changes.drift for changes in found)
+    assert not [one for changes in found for one in changes.entries if canary in {one.sha256, one.old_sha256}]
+    assert snapshot(victim) == {
+        "a": ("file", 0o644, b"canary"),
+        "sub": ("directory", 0o755, b""),
+        "sub/b": ("file", 0o644, b"canary"),
+    }
