@@ -6,9 +6,10 @@ touches a path of a run, and the sandbox below it never hears of a dispatch.
 
 import asyncio
 import hashlib
+import logging
 import mimetypes
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -27,6 +28,7 @@ from sandbox.wall.runner import Probe, open_box, probe
 _DIFF_BYTES = 256 * 1024
 _OUTPUT_CHARS = 64 * 1024
 _ARTIFACTS = 100
+log = logging.getLogger("dispatch.executor")
 
 
 class WallError(Exception):
@@ -108,13 +110,15 @@ class Executor:
         directory = self.directory(spec.run_id)
         self._runs.mkdir(mode=0o700, exist_ok=True)
         try:
+            # What stands there is of a box that an earlier life opened, and in which nothing was run yet.
+            self.forget(spec.run_id)
             calls = parse_steps(list(spec.steps))
             async with open_box(self._policy(spec), directory, spec.run_id, forbidden=(self._home,)) as box:
                 await observer.started(_confinement(box.confinement))
                 ended = await run_steps(calls, box, _gate(observer), _emit(observer))
             return await asyncio.to_thread(self._settle, ended, box.frozen)
         except SandboxError as error:
-            raise WallError(error.code, error.detail, error.remedy) from error
+            raise _wall_error(error) from error
 
     def _policy(self, spec: RunSpec) -> Policy:
         return Policy(
@@ -163,15 +167,40 @@ class Executor:
         )
 
     async def apply(self, run_id: str, settlement: Settlement) -> ApplyOutcome:
-        """Apply an approved changeset, all of it or nothing; a crash in the middle is mended by `recover`."""
-        assert settlement.changeset is not None  # noqa: S101 - only a success is applied
-        return await asyncio.to_thread(
-            apply, settlement.changeset, settlement.frozen.layers, self._apply_journal(run_id)
-        )
+        """Apply an approved changeset, all of it or nothing; what breaks in the middle is mended by `recover`.
 
-    def recover(self, run_id: str) -> ApplyOutcome | None:
-        """Carry an interrupted apply to its end; None if it had not begun."""
-        return recover(self._apply_journal(run_id))
+        Raises:
+            WallError: it was not begun, or it broke in the middle; only `recover` knows which.
+        """
+        assert settlement.changeset is not None  # noqa: S101 - only a success is applied
+        try:
+            return await asyncio.to_thread(
+                apply, settlement.changeset, settlement.frozen.layers, self._apply_journal(run_id)
+            )
+        except SandboxError as error:
+            raise _wall_error(error) from error
+
+    async def recover(self, run_id: str) -> ApplyOutcome | None:
+        """Carry an interrupted apply to its end; None if it had not begun.
+
+        Raises:
+            WallError: it cannot be finished now, or (`journal_damaged`) ever.
+        """
+        try:
+            return await asyncio.to_thread(recover, self._apply_journal(run_id))
+        except SandboxError as error:
+            raise _wall_error(error) from error
+
+    def sweep(self, unfinished: Container[str]) -> None:
+        """Discard the copies of runs that are over: their daemon died between the end and the tidying up."""
+        if not self._runs.is_dir():
+            return
+        for directory in self._runs.iterdir():
+            if directory.name not in unfinished:
+                try:
+                    discard(directory)
+                except SandboxError as error:
+                    log.warning("%s stays: %s", directory, error.detail)
 
     def discard(self, run_id: str) -> None:
         """Remove what a run wrote in its copy; artifacts and what `undo` needs stay."""
@@ -190,6 +219,10 @@ class Executor:
 
     def _apply_journal(self, run_id: str) -> Path:
         return self.directory(run_id) / "apply"
+
+
+def _wall_error(error: SandboxError) -> WallError:
+    return WallError(error.code, error.detail, error.remedy)
 
 
 def _gate(observer: Observer) -> Gate:

@@ -6,6 +6,7 @@ so a crash at any point leaves a journal that says what has to be undone or carr
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import approvals, gate, questions, runs, views
-from dispatch_daemon.core.effects import Effect, Note, Put
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, TaskKind
 from dispatch_daemon.core.records import (
     ApprovalRecord,
     ApprovalState,
@@ -28,6 +29,8 @@ from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.scopes import Scopes
 
+_APPLY_AGAIN_MS = 10_000
+log = logging.getLogger("dispatch.runs")
 NO_AGENT = "no agent is configured on this machine, and the task carries no steps"
 
 
@@ -246,8 +249,53 @@ class Conductor:
     async def _apply(self, settlement: Settlement) -> None:
         _, effects = runs.move(self.run, RunState.APPLYING, self._clock.now_ms())
         await self._performer.perform(effects)
-        outcome = await self._executor.apply(self._run_id, settlement)
-        await self.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
+        try:
+            outcome = await self._executor.apply(self._run_id, settlement)
+        except WallError as error:
+            await self.finish_apply(because=error)
+        else:
+            await self.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
+
+    async def finish_apply(self, *, because: WallError | None = None) -> None:
+        """Carry an apply that was broken off to its end: by a crash, or by the disk (`because`).
+
+        Until that succeeds nobody can say that all of it or nothing stands, so the run is not ended: the same is
+        tried again, in this life or a later one.
+        """
+        try:
+            outcome = await self._executor.recover(self._run_id)
+        except WallError as error:
+            await self._stuck(error)
+            return
+        if outcome is not None and (outcome.conflicts or outcome.status == "applied"):
+            await self.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
+        elif because is not None:
+            detail = f"nothing was applied: {because.detail}"
+            await self._discard(
+                runs.Ending(
+                    outcome=Outcome.FAILED, summary=self._summary(detail), code=because.code, detail=detail
+                )
+            )
+        else:
+            await self.interrupted()
+
+    async def _stuck(self, error: WallError) -> None:
+        """Leave a half-done apply as it is and owe the next attempt; a journal that is lost can only be told."""
+        if error.code == "journal_damaged":
+            detail = f"some of the changes may have been applied, and some not: {error.detail}"
+            await self._discard(
+                runs.Ending(
+                    outcome=Outcome.FAILED, summary=self._summary(detail), code=error.code, detail=detail
+                )
+            )
+            return
+        log.error("run %s stays half applied for now: %s", self._run_id[:8], error)
+        now_ms, digest = self._clock.now_ms(), self.run.digest
+        data: dict[str, JSON] = {"warning": f"half applied for now, and tried again: {error.detail}"}
+        known = any(event.data == data for event in self._journal.events(digest))
+        again = Plan(kind=TaskKind.RUN, key=self._run_id, not_before_ms=now_ms + _APPLY_AGAIN_MS, payload={})
+        notes = [] if known else [Note(digest, now_ms, EventType.WARNING, data, self._run_id)]
+        await self._performer.perform([*notes, again])
 
     async def applied(self, status: str, conflicts: Sequence[str]) -> None:
         """End the run by how the apply went; also called when a later life has carried it to its end."""

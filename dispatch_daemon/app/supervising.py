@@ -45,6 +45,10 @@ class Supervisor:
     async def start(self, task: Task) -> None:
         """Take up an accepted run; its task stays owed until the run has ended."""
         run = self._journal.run(task.key)
+        if run is not None and run.state is RunState.APPLYING:
+            if task.key not in self._running:
+                await self._conductor(task.key).finish_apply()
+            return
         if run is None or run.state is not RunState.QUEUED:
             await self._performer.perform([Unplan(TaskKind.RUN, task.key)])
             return
@@ -112,18 +116,19 @@ class Supervisor:
 
     async def mend(self) -> None:
         """End what an earlier life left: runs are interrupted, applies that had begun are carried on."""
-        for run in self._journal.runs_unfinished():
+        unfinished = self._journal.runs_unfinished()
+        for run in unfinished:
             record = self._journal.dispatch(run.digest)
             if record is None or record.peer == "" or run.device != self._people.own.device.hex:
                 continue  # the author's view of somebody else's run
             if run.state is RunState.QUEUED:
                 continue
             conductor = self._conductor(run.run_id)
-            outcome = self._executor.recover(run.run_id) if run.state is RunState.APPLYING else None
-            if outcome is not None:
-                await conductor.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
+            if run.state is RunState.APPLYING:
+                await conductor.finish_apply()
             else:
                 await conductor.interrupted()
+        await asyncio.to_thread(self._executor.sweep, {run.run_id for run in unfinished})
 
     async def stop(self) -> None:
         """End every run of this life as interrupted; nothing of them reaches the files."""

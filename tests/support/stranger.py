@@ -16,9 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 from dispatch_daemon.adapters.journal import Journal
-from dispatch_daemon.adapters.keystore import open_keystore
-from dispatch_daemon.adapters.settings import load_settings
-from dispatch_daemon.app.daemon import Daemon
 from dispatch_protocol.chain import Chain, read_links, write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, Header
@@ -40,7 +37,8 @@ from dispatch_protocol.seal import seal
 from dispatch_protocol.signing import Document, Signed, edge_id, sign, sign_document
 from dispatch_protocol.unseal import unseal
 from tests.support.device import Device, now_ms
-from tests.support.door_client import DoorClient, Reply
+from tests.support.door_client import Reply
+from tests.support.lifetime import Door, Lifetime
 from tests.support.patience import eventually
 from tests.support.scripted_relay import ScriptedRelay
 
@@ -75,14 +73,6 @@ class Relayed:
                 return [Answer(frame.ref, {})]
 
 
-@dataclass(frozen=True)
-class _Reached:
-    """A door that is reached over its socket; the port only stands in the Host of a request."""
-
-    socket: Path
-    port: int = 0
-
-
 class Victim:
     """A real daemon of one person, signed in at a relay that is not on its side; it lives in the test's own loop."""
 
@@ -93,8 +83,7 @@ class Victim:
         self.relay = relay
         self.relayed = Relayed()
         relay.answers = self.relayed.answer
-        self._daemon: Daemon | None = None
-        self._running: asyncio.Task[None] | None = None
+        self._life = Lifetime(self.home)
 
     async def sign_in(self) -> None:
         """Write a sign-in into the journal as if it had happened in an earlier life."""
@@ -104,31 +93,26 @@ class Victim:
         journal.database.close()
 
     async def start(self) -> None:
-        """Start the daemon and wait until its door is open and its session with the relay as well."""
-        environ = {"DISPATCH_KEY_BACKEND": "file"}
-        settings = load_settings(self.home, flags={"local_port": 0}, environ=environ)
-        self._daemon = Daemon(self.home, settings, open_keystore(self.home, settings.key_backend))
-        self._running = asyncio.create_task(self._daemon.run())
+        """Start the daemon and wait until its session with the relay is open."""
+        await self._life.start()
         await eventually(lambda: self.relay.sessions == 1)
-        await eventually((self.home / "daemon.sock").exists)
 
     async def stop(self) -> None:
         """End the daemon in order."""
-        if self._daemon is not None and self._running is not None:
-            self._daemon.stop()
-            await self._running
-        self._daemon = None
+        await self._life.stop()
+
+    @property
+    def door(self) -> Door:
+        """The daemon's door."""
+        return self._life.door
 
     async def ask(self, method: str, target: str, body: Any = None) -> Reply:
-        """Ask the door over its socket."""
-        door = _Reached(self.home / "daemon.sock")
-        return await DoorClient(door, None).ask(method, target, body, unix=True)
+        """Ask the door and return the answer, whatever it is."""
+        return await self.door.ask(method, target, body)
 
     async def do(self, method: str, target: str, body: Any = None) -> Any:
         """Ask the door for something that it must grant."""
-        reply = await self.ask(method, target, body)
-        assert reply.status < 300, f"{method} {target}: {reply.status} {reply.body!r}"
-        return reply.value
+        return await self.door.do(method, target, body)
 
     async def shows(self, dispatch_id: str, *words: str) -> dict[str, Any]:
         """Wait until a dispatch shows one of these statuses."""

@@ -1,0 +1,109 @@
+"""A daemon that dies, as by a power cut, exactly where a test says, or whose disk refuses exactly there.
+
+`DISPATCH_TEST_DIES_AT` names the place: `accepted` (the yes is in the journal), `started` (the box stands, the journal
+does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
+renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed).
+`DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail.
+"""
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from dispatch_daemon import __main__ as program
+from dispatch_daemon.adapters import executor
+from dispatch_daemon.app import running
+from dispatch_daemon.app.services import dispatches
+from sandbox.changes.applying.disk import Disk
+from sandbox.changes.applying.journal import Journal
+
+PLACE = os.environ.get("DISPATCH_TEST_DIES_AT", "")
+
+
+def die() -> None:
+    """End this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(owner: Any, name: str) -> None:
+    """Die when this coroutine has done its work."""
+    honest = getattr(owner, name)
+
+    async def fatal(*args: Any, **how: Any) -> Any:
+        value = await honest(*args, **how)
+        die()
+        return value
+
+    setattr(owner, name, fatal)
+
+
+def before(owner: Any, name: str, act: Callable[[], None] = die) -> None:
+    """Do this before a function does anything."""
+    honest = getattr(owner, name)
+
+    def fatal(*args: Any, **how: Any) -> Any:
+        act()
+        return honest(*args, **how)
+
+    setattr(owner, name, fatal)
+
+
+def renaming(act: Callable[[int], None]) -> None:
+    """Count the renames of applies after all has been staged, and act before each."""
+    done = -1
+
+    def begin() -> None:
+        nonlocal done
+        done = 0
+
+    def count() -> None:
+        nonlocal done
+        if done >= 0:
+            act(done)
+            done += 1
+
+    before(Journal, "intend", begin)
+
+    for name in ("move", "swap", "move_to"):
+        before(Disk, name, count)
+
+
+def second(count: int) -> None:
+    """Die before the second rename."""
+    if count == 1:
+        die()
+
+
+def full(count: int) -> None:
+    """Refuse every rename but the first."""
+    if count:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def main() -> None:
+    """Plant the death and run the daemon."""
+    match PLACE:
+        case "accepted":
+            after(dispatches.Dispatches, "accept")
+        case "started":
+            before(running.runs, "started")
+        case "told":
+            after(running.Conductor, "started")
+        case "applying":
+            before(executor, "apply")
+        case "renaming":
+            renaming(second)
+        case "applied":
+            after(executor.Executor, "apply")
+        case "ended":
+            after(running.Conductor, "_end")
+    if os.environ.get("DISPATCH_TEST_DISK_FULL"):
+        renaming(full)
+    sys.exit(program.main())
+
+
+if __name__ == "__main__":
+    main()
