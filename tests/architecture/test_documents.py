@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.architecture.tree import ROOT, files, markdown
+from tests.architecture.tree import ROOT, expect_none, files, markdown
 
 EXTERNAL = re.compile(r"^(?:https?|mailto):")
 # Places of one machine: in a document they are always a slip.
@@ -67,7 +67,7 @@ def test_every_link_of_every_document_resolves() -> None:
         for line, target in links(document)
         if not EXTERNAL.match(target) and broken(document, target)
     ]
-    assert dead == []
+    expect_none(dead)
 
 
 def test_every_path_that_a_document_names_exists() -> None:
@@ -77,7 +77,7 @@ def test_every_path_that_a_document_names_exists() -> None:
         for match in NAMED_PATH.finditer((ROOT / document).read_text(encoding="utf-8"))
         if not (ROOT / match[1]).exists()
     ]
-    assert missing == []
+    expect_none(missing)
 
 
 def test_every_test_that_a_document_names_exists() -> None:
@@ -87,7 +87,7 @@ def test_every_test_that_a_document_names_exists() -> None:
         for match in NAMED_TEST.finditer((ROOT / document).read_text(encoding="utf-8"))
         if not there(Path(match[1]), match[2])
     ]
-    assert missing == []
+    expect_none(missing)
 
 
 def there(path: Path, name: str | None) -> bool:
@@ -108,12 +108,12 @@ def test_no_document_mentions_a_place_of_one_machine() -> None:
         )
         for match in MACHINE_PLACES.finditer((ROOT / path).read_text(encoding="utf-8"))
     ]
-    assert found == []
+    expect_none(found)
 
 
 def test_no_file_mentions_where_this_checkout_lies() -> None:
     here = f"{ROOT}/".encode()
-    assert [str(path) for path in files() if here in (ROOT / path).read_bytes()] == []
+    expect_none(str(path) for path in files() if here in (ROOT / path).read_bytes())
 
 
 def test_every_decision_record_is_complete_and_listed() -> None:
@@ -125,4 +125,4 @@ def test_every_decision_record_is_complete_and_listed() -> None:
             incomplete.append(path.name)
         if path.name not in index:
             incomplete.append(f"{path.name} is not listed")
-    assert incomplete == []
+    expect_none(incomplete)

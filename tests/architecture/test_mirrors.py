@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from tests.architecture.tree import ROOT, Source, files, pure
+from tests.architecture.tree import ROOT, Source, expect_none, files, pure
 
 
 def has_code(source: Source) -> bool:
@@ -27,7 +27,7 @@ def mirror(module: Path) -> Path:
 
 def test_every_pure_module_has_its_mirror_test() -> None:
     wanted = {str(source): mirror(source.path) for source in pure() if has_code(source)}
-    assert {module: str(test) for module, test in wanted.items() if not (ROOT / test).is_file()} == {}
+    expect_none(f"{module}: {test}" for module, test in wanted.items() if not (ROOT / test).is_file())
 
 
 def test_every_unit_test_mirrors_a_module() -> None:
@@ -39,4 +39,4 @@ def test_every_unit_test_mirrors_a_module() -> None:
             package = folder.name == name and (folder / "__init__.py").is_file()
             if not package and not (folder / f"{name}.py").is_file():
                 orphans.append(str(path))
-    assert orphans == []
+    expect_none(orphans)

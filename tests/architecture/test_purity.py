@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture.tree import Source, product, pure
+from tests.architecture.tree import Source, expect_none, product, pure
 
 WORLDLY_BUILTINS = frozenset(
     {"breakpoint", "compile", "eval", "exec", "input", "open", "print", "__import__"}
@@ -18,7 +18,7 @@ def test_pure_rooms_call_no_builtin_that_touches_the_world() -> None:
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WORLDLY_BUILTINS
     ]
-    assert found == []
+    expect_none(found)
 
 
 def test_pure_rooms_use_only_paths_that_cannot_do_io() -> None:
@@ -29,7 +29,7 @@ def test_pure_rooms_use_only_paths_that_cannot_do_io() -> None:
         for name in pathlib_names(node)
         if not name.split()[-1].startswith("Pure")
     ]
-    assert found == []
+    expect_none(found)
 
 
 def pathlib_names(node: ast.AST) -> list[str]:
@@ -45,7 +45,7 @@ def test_pure_rooms_define_no_coroutine() -> None:
     found = [
         f"{s}:{node.lineno}" for s in pure() for node in ast.walk(s.tree) if isinstance(node, coroutines)
     ]
-    assert found == []
+    expect_none(found)
 
 
 # Where a process may be born. The import contract `processes` guards modules; these calls need no import beyond
@@ -72,4 +72,4 @@ def births(source: Source) -> Iterator[str]:
 
 def test_processes_are_started_in_named_files_only() -> None:
     found = [birth for s in product() if str(s) not in MAY_START_PROCESSES for birth in births(s)]
-    assert found == []
+    expect_none(found)

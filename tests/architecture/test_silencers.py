@@ -5,7 +5,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from tests.architecture.tree import ROOT, Source, product, python
+from tests.architecture.tree import ROOT, Source, expect_none, product, python
 
 SILENCER = re.compile(
     r"#\s*(noqa|type:\s*ignore|pragma:\s*no\s*(?:cover|branch)|nosec|fmt:\s*off|codespell:ignore)"
@@ -31,7 +31,7 @@ def test_every_silenced_check_has_a_code_and_a_reason() -> None:
         for line, comment in comments(source)
         if SILENCER.search(comment) and not EXPLAINED.search(comment)
     ]
-    assert bare == []
+    expect_none(bare)
 
 
 def test_every_ignored_rule_in_pyproject_has_a_reason() -> None:
@@ -46,16 +46,16 @@ def test_every_ignored_rule_in_pyproject_has_a_reason() -> None:
             inside = False
         elif inside and "#" not in line and "TID251" not in line:
             bare.append(line)
-    assert bare == []
+    expect_none(bare)
 
 
 def test_no_marker_of_unfinished_work_is_left() -> None:
     left = [
         f"{s}:{line} {comment}" for s in python() for line, comment in comments(s) if MARKER.search(comment)
     ]
-    assert left == []
+    expect_none(left)
 
 
 def test_nothing_of_the_product_is_a_stub() -> None:
     stub = "NotImplemented" + "Error"
-    assert [str(source) for source in product() if stub in source.text] == []
+    expect_none(str(source) for source in product() if stub in source.text)

@@ -3,25 +3,25 @@
 import ast
 from collections.abc import Iterator
 
-from tests.architecture.tree import Source, python
+from tests.architecture.tree import Source, expect_none, python
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
-    long = {str(source): lines for source in python() if (lines := source.text.count("\n")) > MAX_FILE_LINES}
-    assert long == {}
+    long = (f"{s}: {lines}" for s in python() if (lines := s.text.count("\n")) > MAX_FILE_LINES)
+    expect_none(long)
 
 
 def test_no_function_is_longer_than_50_lines() -> None:
-    long = {
-        f"{source}:{node.lineno} {node.name}": lines
+    long = (
+        f"{source}:{node.lineno} {node.name}: {lines}"
         for source in python()
         for node in functions(source)
         if (lines := length(node)) > MAX_FUNCTION_LINES
-    }
-    assert long == {}
+    )
+    expect_none(long)
 
 
 def functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -1,7 +1,7 @@
 """The files of this repository, as the architecture tests see them."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,6 +62,12 @@ def pure() -> tuple[Source, ...]:
 def markdown() -> tuple[Path, ...]:
     """Return every Markdown document, relative to the root."""
     return tuple(path for path in files() if path.suffix == ".md")
+
+
+def expect_none(findings: Iterable[str]) -> None:
+    """Fail with every finding on a line of its own, so that one run shows all there is to mend."""
+    found = list(findings)
+    assert not found, f"{len(found)} found:\n" + "\n".join(found)
 
 
 def _is_python_program(path: Path) -> bool:
