@@ -2,8 +2,8 @@
 
 The launcher's child is the stage, which has become bubblewrap; below it stands process 1 of the run's pid
 namespace. Killing process 1 is what ends a run: the kernel then kills everything in the namespace and lets
-process 1 disappear only when nothing is left, and bubblewrap leaves after it. Both are held by pidfd, so no
-recycled number is ever signalled.
+process 1 end only when nothing is left, and bubblewrap leaves after it. Both are held by pidfd, so no recycled
+number is ever signalled, and both must have ended before anything the run wrote is looked at.
 """
 
 import asyncio
@@ -20,11 +20,15 @@ class Jail:
     """The processes of one run."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", errors: int) -> None:
-        """Take over the process and the reading end of its standard error."""
+        """Take over the process and the reading end of its standard error, in a running event loop."""
         self._process = process
         self._errors = errors
         self._outer = os.pidfd_open(process.pid)
         self._first: int | None = None
+        self._gone = asyncio.Event()
+        self._alive: set[int] = set()
+        self._loop = asyncio.get_running_loop()
+        self._await(self._outer)
 
     def found_first(self, number: int) -> None:
         """Take hold of process 1, by its number outside.
@@ -33,10 +37,12 @@ class Jail:
             ProcessLookupError: It is gone already.
         """
         self._first = os.pidfd_open(number)
+        self._await(self._first)
 
     @property
     def ended(self) -> bool:
-        return self._process.poll() is not None
+        """Whether bubblewrap and process 1, and so everything inside, are gone."""
+        return self._gone.is_set()
 
     @property
     def exit_status(self) -> int | None:
@@ -53,19 +59,25 @@ class Jail:
             await self.wait(_PATIENCE_S)
 
     async def wait(self, timeout_s: float) -> bool:
-        """Wait for bubblewrap to leave; return whether it did."""
-        loop, left = asyncio.get_running_loop(), asyncio.Event()
-        if not self.ended:
-            loop.add_reader(self._outer, left.set)
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await left.wait()
-            except TimeoutError:
-                return False
-            finally:
-                loop.remove_reader(self._outer)
+        """Wait for the end; return whether it came. Any number of tasks may wait."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._gone.wait()
+        except TimeoutError:
+            return False
         self._process.wait()
         return True
+
+    def _await(self, pidfd: int) -> None:
+        self._gone.clear()
+        self._alive.add(pidfd)
+        self._loop.add_reader(pidfd, self._notice, pidfd)
+
+    def _notice(self, pidfd: int) -> None:
+        self._loop.remove_reader(pidfd)
+        self._alive.discard(pidfd)
+        if not self._alive:
+            self._gone.set()
 
     def last_words(self) -> str:
         """Read what was written to standard error; ours and bubblewrap's words, no tool's."""
@@ -77,6 +89,8 @@ class Jail:
 
     def close(self) -> None:
         """Let go of processes that have ended."""
+        for pidfd in self._alive:
+            self._loop.remove_reader(pidfd)
         os.close(self._outer)
         os.close(self._errors)
         if self._first is not None:

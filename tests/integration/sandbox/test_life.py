@@ -84,6 +84,23 @@ async def test_a_killed_box_answers_no_more(own_ground: Ground) -> None:
             await box.call(bash("2", "true"))
 
 
+async def test_any_number_may_wait_for_the_end(own_ground: Ground) -> None:
+    async with open_box(policy(own_ground), own_ground.state, "test") as box:
+        async with asyncio.timeout(8):
+            await asyncio.gather(*(box.kill() for _ in range(5)))
+
+
+async def test_a_box_whose_bubblewrap_is_killed_ends_whole(own_ground: Ground) -> None:
+    async with open_box(policy(own_ground), own_ground.state, "test") as box:
+        inside = members(os.getpid())
+        outer = next(pid for pid in inside if command(pid)[0].endswith("bwrap"))
+        os.kill(outer, signal.SIGKILL)
+        with pytest.raises(HelperError, match="helper_died"):
+            await box.call(bash("1", "sleep 30"))
+        assert [pid for pid in members(outer) if alive(pid)] == []
+    assert not [pid for pid in inside if alive(pid)]
+
+
 async def test_a_cancelled_call_ends_the_run(own_ground: Ground) -> None:
     async with open_box(policy(own_ground), own_ground.state, "test") as box:
         call = asyncio.create_task(box.call(bash("1", "sleep 30")))
