@@ -19,15 +19,15 @@ from dispatch_daemon.core.records import (
     Trust,
 )
 from dispatch_daemon.core.requests import ScopeChoice
-from dispatch_protocol.chain import Chain
-from dispatch_protocol.encoding import JSON
+from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
 from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument, MacRule
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import INVITATION_S
 from dispatch_protocol.paths import PathGrant, PathMode
-from dispatch_protocol.scopes import PROFILES, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
+from dispatch_protocol.scopes import PROFILES, TOOLS, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
 from dispatch_protocol.signing import Document, edge_id
 from dispatch_protocol.standing import EdgeStatus
 
@@ -60,6 +60,9 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
         raise ServiceError("invalid", "choose tools or a profile, not both")
     if choice.profile is not None and choice.profile not in PROFILES:
         raise ServiceError("invalid", f"there is no profile {choice.profile!r}", candidates=sorted(PROFILES))
+    unknown = sorted(set(choice.tools or ()) - set(TOOLS))
+    if unknown:
+        raise ServiceError("invalid", f"there is no tool called {', '.join(unknown)}", candidates=TOOLS)
     base = PROFILES[choice.profile] if choice.profile is not None else Scopes(tools=())
     if choice.expires_at_ms is not None and choice.expires_at_ms <= now_ms:
         raise ServiceError("invalid", "this grant would have expired already")
@@ -75,6 +78,7 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
             max_per_day=base.max_per_day if choice.max_per_day is None else choice.max_per_day,
             expires_at_ms=choice.expires_at_ms,
         )
+        Scopes.read(Fields(scopes.write(), "scopes"))  # as strictly as the other side will
     except (ValueError, MalformedError) as error:
         raise ServiceError("invalid", f"these scopes cannot be granted: {error}") from error
     if trust is Trust.UNVERIFIED:
@@ -163,19 +167,31 @@ def accepted(
 def pinned(
     chain: Chain, address: str, trust: Trust, known: ContactRecord | None, now_ms: int
 ) -> ContactRecord:
-    """Return the record that pins an identity; one that is `known` already is never known worse afterwards."""
-    links: tuple[dict[str, JSON], ...] = tuple(link.to_json() for link in chain.links)
+    """Return the record that pins an identity; one that is `known` already is never known worse afterwards.
+
+    Raises:
+        RefusedError: `chain_forked`, the pinned chain and this one are two histories of one identity.
+    """
     if known is None:
         return ContactRecord(
-            genesis=chain.genesis.hex, address=address, trust=trust, chain=links, pinned_ms=now_ms
+            genesis=chain.genesis.hex,
+            address=address,
+            trust=trust,
+            chain=_links(chain),
+            pinned_ms=now_ms,
         )
     levels = list(Trust)
+    held = Chain.verify(read_links(known.chain), expect=chain.genesis)
     return replace(
         known,
         address=address,
         trust=max(known.trust, trust, key=levels.index),
-        chain=max(known.chain, links, key=len),
+        chain=_links(held.update(chain.links)),
     )
+
+
+def _links(chain: Chain) -> tuple[dict[str, JSON], ...]:
+    return tuple(link.to_json() for link in chain.links)
 
 
 def welcomed(

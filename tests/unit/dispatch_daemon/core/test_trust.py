@@ -1,0 +1,399 @@
+"""Trust begins with a human's choice, is pinned to a chain, and is never known worse or widened afterwards."""
+
+from typing import Any
+
+import pytest
+
+from dispatch_daemon.core import trust
+from dispatch_daemon.core.composing import Own
+from dispatch_daemon.core.effects import Effect, Plan, Send, Settle, TaskKind
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import (
+    ContactRecord,
+    Direction,
+    EdgeRecord,
+    InvitationRecord,
+    InvitationStatus,
+    Trust,
+)
+from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.chain import Chain
+from dispatch_protocol.errors import RefusedError
+from dispatch_protocol.first_contact import Secret, verify_acceptance, verify_confirmation, with_mac
+from dispatch_protocol.grant import GrantStatus, Version
+from dispatch_protocol.invitation import InvitationDocument, MacRule
+from dispatch_protocol.keys import Digest, EdgeId, SealingKey
+from dispatch_protocol.limits import INVITATION_S
+from dispatch_protocol.links import RotateSealingLink, sign_link
+from dispatch_protocol.paths import PathGrant, PathMode
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
+from dispatch_protocol.signing import Document, edge_id, sign_document
+from dispatch_protocol.standing import EdgeStatus
+from tests.support.desk import (
+    ALICE_OWN,
+    ALICE_PEER,
+    BOB_OWN,
+    MOMENT,
+    SCOPES,
+    at,
+    digest_of,
+    edge,
+    puts,
+    signed,
+)
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, fixed
+
+SECRET = Secret(fixed("secret", 16))
+INVITATION = trust.invitation(ALICE_OWN, MOMENT, to_email=BOB.email, broker="https://courier.example")
+DOCUMENT = sign_document([ALICE.sign], payload_type(Kind.INVITATION), INVITATION.encode())
+INVITED = edge_id(DOCUMENT.digest)
+
+
+def record(direction: Direction, **more: Any) -> InvitationRecord:
+    """Return the invitation as Alice has it (outgoing) or as Bob has it."""
+    fields: dict[str, Any] = {
+        "invitation_id": INVITED.hex,
+        "direction": direction,
+        "address": BOB.email if direction is Direction.OUTGOING else ALICE.email,
+        "document": DOCUMENT.to_json(),
+        "status": InvitationStatus.PENDING,
+        "created_ms": NOW_MS,
+        "expires_ms": INVITATION.expires_ms,
+        "link": "",
+        "mac_required": True,
+        "secret": SECRET.reveal(),
+    }
+    return InvitationRecord(**fields | more)
+
+
+def granted() -> Document:
+    document = trust.grant(
+        BOB_OWN, ALICE_PEER, INVITED.hex, SCOPES, MOMENT, status=GrantStatus.ACTIVE, after=None
+    )
+    return sign_document([BOB.sign], payload_type(Kind.GRANT), document.encode())
+
+
+def contact(chain: Chain, known_as: Trust = Trust.UNVERIFIED) -> ContactRecord:
+    return trust.pinned(chain, "old@example.org", known_as, None, NOW_MS)
+
+
+def chosen(known_as: Trust = Trust.TOKEN, **choice: Any) -> Scopes:
+    return trust.chosen_scopes(ScopeChoice(**choice), known_as, NOW_MS)
+
+
+# -- inviting ------------------------------------------------------------------------------------------
+
+
+def test_invitation_names_both_addresses_requires_the_token_and_lives_a_week() -> None:
+    assert InvitationDocument.decode(INVITATION.encode()) == INVITATION
+    assert (INVITATION.from_email, INVITATION.to_email, INVITATION.mac) == (
+        ALICE.email,
+        BOB.email,
+        MacRule.REQUIRED,
+    )
+    assert INVITATION.expires_ms - INVITATION.created_ms == INVITATION_S * 1000
+
+
+def test_addresses_have_one_spelling() -> None:
+    shouting = Own(ALICE.chain, ALICE.device, "ALICE@Example.org")
+    document = trust.invitation(shouting, MOMENT, to_email="BOB@example.ORG", broker="https://c.example")
+    assert (document.from_email, document.to_email) == (ALICE.email, BOB.email)
+
+
+# -- choosing ------------------------------------------------------------------------------------------
+
+
+def test_trust_has_no_default() -> None:
+    with pytest.raises(ServiceError) as raised:
+        chosen(approval="auto")
+    assert raised.value.code == "scope_choice_required"
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"tools": ["Read"], "profile": "edit"},
+        {"profile": "everything"},
+        {"tools": ["Raed"]},
+        {"tools": ["Read"], "expires_at_ms": NOW_MS},
+        {"tools": ["Read"], "paths": [("src", "rw")]},
+        {"tools": ["Read"], "paths": [("/src/../etc", "ro")]},
+        {"tools": ["Read"], "paths": [("/src", "rwx")]},
+        {"tools": ["Read"], "network": ["HTTP://Example.org"]},
+        {"tools": ["Read"], "mcp_servers": ["a b"]},
+        {"tools": ["Read"], "approval": "never"},
+        {"tools": ["Read"], "returns": "everything"},
+        {"tools": ["Read"], "max_per_day": 0},
+    ],
+)
+def test_what_is_no_scope_is_refused_in_words(choice: dict[str, Any]) -> None:
+    with pytest.raises(ServiceError) as raised:
+        chosen(**choice)
+    assert raised.value.code == "invalid"
+
+
+def test_what_is_not_named_is_the_least() -> None:
+    scopes = chosen(tools=["Read"])
+    assert (scopes.tools, scopes.mcp_servers, scopes.network, scopes.paths) == (("Read",), (), (), ())
+    assert (scopes.approval, scopes.returns, scopes.expires_at_ms) == (Approval.MANUAL, Returns.RESULT, None)
+    assert scopes.max_per_day == Scopes(tools=()).max_per_day
+
+
+def test_everything_that_is_named_is_granted() -> None:
+    scopes = chosen(
+        tools=["Read", "Bash"],
+        paths=[("/src", "rw")],
+        mcp_servers=["files"],
+        network=["example.org"],
+        approval="auto",
+        returns="trace",
+        max_per_day=7,
+        expires_at_ms=NOW_MS + 1,
+    )
+    assert scopes == Scopes(
+        tools=("Bash", "Read"),
+        paths=(PathGrant("/src", PathMode.RW),),
+        mcp_servers=("files",),
+        network=("example.org",),
+        approval=Approval.AUTO,
+        returns=Returns.TRACE,
+        max_per_day=7,
+        expires_at_ms=NOW_MS + 1,
+    )
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_profile_is_a_named_choice(profile: str) -> None:
+    assert chosen(profile=profile) == PROFILES[profile]
+    assert chosen(profile=profile, mcp_servers=[]).mcp_servers == ()
+
+
+def test_contact_that_nobody_proved_gets_no_shell_no_network_and_asks_every_time() -> None:
+    scopes = chosen(
+        Trust.UNVERIFIED,
+        tools=["Read", "Bash"],
+        network=["example.org"],
+        mcp_servers=["files"],
+        approval="auto",
+        paths=[("/src", "rw")],
+    )
+    assert (scopes.tools, scopes.network, scopes.mcp_servers) == (("Read",), (), ())
+    assert scopes.approval is Approval.MANUAL
+    assert scopes.paths == (PathGrant("/src", PathMode.RW),)
+
+
+# -- granting ------------------------------------------------------------------------------------------
+
+
+def test_version_of_a_grant_names_the_one_it_replaces() -> None:
+    first = trust.grant(BOB_OWN, ALICE_PEER, EDGE.hex, SCOPES, MOMENT, status=GrantStatus.ACTIVE, after=None)
+    assert (first.version, first.parents) == (Version(1, BOB.device), ())
+    second = trust.grant(
+        BOB_OWN, ALICE_PEER, EDGE.hex, SCOPES, MOMENT, status=GrantStatus.REVOKED, after=first.version
+    )
+    assert (second.version, second.parents, second.status) == (
+        Version(2, BOB.device),
+        (first.version,),
+        GrantStatus.REVOKED,
+    )
+
+
+# -- accepting an invitation ---------------------------------------------------------------------------
+
+
+def accept(known: ContactRecord | None = None) -> list[Effect]:
+    message = with_mac(
+        SECRET, trust.acceptance(BOB_OWN, ALICE.chain, INVITATION, DOCUMENT.digest, granted(), MOMENT)
+    )
+    return trust.accepted(
+        message,
+        ALICE.chain,
+        DOCUMENT,
+        record(Direction.INCOMING),
+        SCOPES,
+        trust=Trust.TOKEN,
+        known=known,
+        path_identities=[("/src", 1, 2)],
+        now_ms=NOW_MS,
+    )
+
+
+def test_acceptance_is_what_the_inviter_can_check() -> None:
+    message = trust.acceptance(BOB_OWN, ALICE.chain, INVITATION, DOCUMENT.digest, granted(), MOMENT)
+    found = verify_acceptance(
+        signed(with_mac(SECRET, message), BOB), invitation=DOCUMENT, secret=SECRET, now_ms=NOW_MS
+    )
+    assert (found.chain, found.grant.scopes, found.proven) == (BOB.chain, SCOPES, True)
+
+
+def test_yes_pins_the_inviter_at_once_and_its_edge_waits() -> None:
+    effects = accept()
+    (pinned,) = puts(effects, ContactRecord)
+    assert (pinned.genesis, pinned.address, pinned.trust) == (
+        ALICE.chain.genesis.hex,
+        ALICE.email,
+        Trust.TOKEN,
+    )
+    (kept,) = puts(effects, EdgeRecord)
+    assert (kept.edge, kept.direction, kept.status) == (
+        INVITED.hex,
+        Direction.INCOMING,
+        EdgeStatus.PENDING,
+    )
+    assert (kept.peer, kept.path_identities) == (ALICE.chain.genesis.hex, (("/src", 1, 2),))
+
+
+def test_yes_is_owed_and_remembered_by_its_digest() -> None:
+    effects = accept()
+    (send,) = [effect for effect in effects if isinstance(effect, Send)]
+    (invited,) = puts(effects, InvitationRecord)
+    assert (invited.status, invited.acceptance) == (InvitationStatus.ACCEPTED, send.digest)
+    assert (send.to, send.deliver) == (ALICE.chain.genesis.hex, True)
+
+
+# -- taking in a yes -----------------------------------------------------------------------------------
+
+
+def welcome(known: ContactRecord | None = None) -> tuple[Any, list[Effect]]:
+    message = trust.acceptance(BOB_OWN, ALICE.chain, INVITATION, DOCUMENT.digest, granted(), MOMENT)
+    return trust.welcomed(
+        record(Direction.OUTGOING),
+        BOB.chain,
+        message,
+        Digest.from_hex(digest_of(message)),
+        ALICE_OWN,
+        MOMENT,
+        scopes=SCOPES,
+        trust=Trust.TOKEN,
+        known=known,
+    )
+
+
+def test_checked_yes_opens_the_edge_and_tells_the_relay() -> None:
+    _, effects = welcome()
+    (opened,) = puts(effects, EdgeRecord)
+    assert (opened.direction, opened.status, opened.address) == (
+        Direction.OUTGOING,
+        EdgeStatus.ACTIVE,
+        BOB.email,
+    )
+    (invited,) = puts(effects, InvitationRecord)
+    assert (invited.status, invited.accepted_by) == (
+        InvitationStatus.CONFIRMED,
+        BOB.chain.genesis.hex,
+    )
+    (plan,) = [effect for effect in effects if isinstance(effect, Plan)]
+    assert (plan.kind, plan.key) == (TaskKind.RELAY_CALL, f"confirm_edge/{INVITED.hex}")
+    assert plan.payload == {"op": "confirm_edge", "args": {"edge_id": INVITED.uuid}}
+
+
+def test_confirmation_is_what_the_invitee_can_check() -> None:
+    said, effects = welcome()
+    (invited,) = puts(effects, InvitationRecord)
+    found = verify_confirmation(
+        signed(with_mac(SECRET, said), ALICE),
+        invitation=DOCUMENT,
+        acceptance=Digest.from_hex(invited.acceptance or ""),
+        inviter=ALICE.chain,
+        secret=SECRET,
+    )
+    assert found.head.edge == INVITED
+
+
+def test_confirmed_edge_is_in_force_and_the_yes_owed_no_longer() -> None:
+    pending = edge(status=EdgeStatus.PENDING)
+    effects = trust.confirmed(pending, record(Direction.INCOMING, acceptance="ab"))
+    assert [kept.status for kept in puts(effects, EdgeRecord)] == [EdgeStatus.ACTIVE]
+    assert [kept.status for kept in puts(effects, InvitationRecord)] == [InvitationStatus.CONFIRMED]
+    assert Settle("ab") in effects
+
+
+def test_revoked_edge_ends_here_and_at_the_relay() -> None:
+    effects = trust.revoked(edge(), NOW_MS)
+    assert [kept.status for kept in puts(effects, EdgeRecord)] == [EdgeStatus.REVOKED]
+    (plan,) = [effect for effect in effects if isinstance(effect, Plan)]
+    assert plan.payload == {"op": "revoke_edge", "args": {"edge_id": EdgeId.from_hex(EDGE.hex).uuid}}
+
+
+@pytest.mark.parametrize("expires_at_ms", [None, NOW_MS + 1])
+def test_edge_ends_with_its_grant_on_both_sides(expires_at_ms: int | None) -> None:
+    scopes = Scopes(tools=("Read",), expires_at_ms=expires_at_ms)
+    message = trust.acceptance(BOB_OWN, ALICE.chain, INVITATION, DOCUMENT.digest, granted(), MOMENT)
+    incoming = trust.accepted(
+        message,
+        ALICE.chain,
+        DOCUMENT,
+        record(Direction.INCOMING),
+        scopes,
+        trust=Trust.TOKEN,
+        known=None,
+        path_identities=(),
+        now_ms=NOW_MS,
+    )
+    _, outgoing = trust.welcomed(
+        record(Direction.OUTGOING),
+        BOB.chain,
+        message,
+        DOCUMENT.digest,
+        ALICE_OWN,
+        MOMENT,
+        scopes=scopes,
+        trust=Trust.TOKEN,
+        known=None,
+    )
+    ends = {kept.expires_ms for kept in (*puts(incoming, EdgeRecord), *puts(outgoing, EdgeRecord))}
+    assert ends == {expires_at_ms or 0}
+
+
+# -- pinning -------------------------------------------------------------------------------------------
+
+
+def rotated(chain: Chain, name: str) -> Chain:
+    link = RotateSealingLink(
+        prev=chain.head,
+        device=ALICE.device,
+        sealing=SealingKey(fixed(name)).public,
+        created_ms=NOW_MS,
+        nonce=fixed(name, 16),
+    )
+    return chain.extend([sign_link(link, [ALICE.sign])])
+
+
+GROWN = rotated(ALICE.chain, "another key")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "after"),
+    [
+        (Trust.UNVERIFIED, Trust.TOKEN, Trust.TOKEN),
+        (Trust.TOKEN, Trust.UNVERIFIED, Trust.TOKEN),
+        (Trust.COMPARED, Trust.TOKEN, Trust.COMPARED),
+    ],
+)
+def test_contact_is_never_known_worse(before: Trust, now: Trust, after: Trust) -> None:
+    known = contact(ALICE.chain, before)
+    assert trust.pinned(ALICE.chain, ALICE.email, now, known, NOW_MS).trust is after
+
+
+@pytest.mark.parametrize(("before", "now"), [(ALICE.chain, GROWN), (GROWN, ALICE.chain), (GROWN, GROWN)])
+def test_pinned_chain_only_grows(before: Chain, now: Chain) -> None:
+    known = contact(before)
+    again = trust.pinned(now, ALICE.email, Trust.TOKEN, known, at(NOW_MS + 1).now_ms)
+    assert len(again.chain) == 2
+    assert (again.address, again.pinned_ms) == (ALICE.email, NOW_MS)
+
+
+def test_second_history_of_one_identity_is_never_pinned() -> None:
+    other = rotated(rotated(ALICE.chain, "a thief's key"), "and one more")
+    with pytest.raises(RefusedError) as raised:
+        trust.pinned(other, ALICE.email, Trust.TOKEN, contact(GROWN), NOW_MS)
+    assert raised.value.code == "chain_forked"
+
+
+def test_yes_of_somebody_known_keeps_what_is_known() -> None:
+    (pinned,) = puts(accept(contact(GROWN, Trust.COMPARED)), ContactRecord)
+    assert (pinned.trust, len(pinned.chain)) == (Trust.COMPARED, 2)
+    known = contact(BOB.chain, Trust.COMPARED)
+    (welcomed,) = puts(welcome(known)[1], ContactRecord)
+    assert welcomed.trust is Trust.COMPARED
