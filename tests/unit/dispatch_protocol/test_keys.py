@@ -91,3 +91,10 @@ def test_the_public_halves_follow_rfc_8032_and_rfc_9180():
     sealing = "4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a"
     assert SigningKey(seed).device.hex == RecoveryKey(seed).public.hex == signing
     assert SealingKey(private).public.hex == sealing
+
+
+@pytest.mark.parametrize("kind", [SigningKey, RecoveryKey])
+def test_what_libsodium_signs_with_is_the_seed_and_its_public_half(kind):
+    key = kind(b"\x07" * 32)
+
+    assert key.expanded == key.reveal() + key.signer
