@@ -22,13 +22,13 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.lifecycle import DispatchState, RunState, Status, status
+from dispatch_protocol.lifecycle import DispatchState, Status, status
 from dispatch_protocol.loopback import format_time, short_id
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.scopes import Scopes
-from dispatch_protocol.signing import Signed
+from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"
@@ -71,7 +71,7 @@ def dispatch(
         "created_at": format_time(record.created_ms),
         "expires_at": time_or_none(record.expires_ms),
         "thread_id": record.thread_id,
-        "after": [digest.hex for digest in task.after],
+        "after": [str(dispatch_id(digest)) for digest in task.after],
         "attachments": [
             {"name": item.name, "size_bytes": item.size_bytes, "sha256": item.sha256.hex}
             for item in task.attachments
@@ -280,8 +280,3 @@ def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:
         "meaning": meaning,
         "created_at": format_time(rule.created_ms),
     }
-
-
-def is_running(run: RunRecord) -> bool:
-    """Return whether the run is anywhere between its start and its end."""
-    return run.state not in (RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED)

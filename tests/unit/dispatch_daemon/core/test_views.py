@@ -1,0 +1,357 @@
+"""What scripts rely on: every field is there, in its one shape, and what does not apply is null."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from dispatch_daemon.core import views
+from dispatch_daemon.core.records import (
+    AnswerRecord,
+    ApprovalKind,
+    ApprovalState,
+    Box,
+    ContactRecord,
+    Direction,
+    EventRecord,
+    InvitationRecord,
+    InvitationStatus,
+    RuleRecord,
+    RunRecord,
+    Trust,
+)
+from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status
+from dispatch_protocol.messages.files import Attachment, Blob
+from dispatch_protocol.messages.steps import Step
+from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.paths import PathGrant, PathMode
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import dispatch_id
+from dispatch_protocol.standing import EdgeStatus
+from tests.support.desk import approval, edge, own_job, received, run, sent
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, task
+
+AT = "2026-01-02T03:04:05.678Z"
+CONTACT = ContactRecord(
+    genesis=ALICE.chain.genesis.hex,
+    address=ALICE.email,
+    trust=Trust.TOKEN,
+    chain=(),
+    pinned_ms=NOW_MS,
+    alias="al",
+)
+
+
+def whole(record: Any = None, **more: Any) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "runs": (),
+        "events": (),
+        "approvals": (),
+        "answers": (),
+        "own_address": BOB.email,
+        "trust": "token",
+    }
+    return views.dispatch_whole(record or received(), **settings | more)
+
+
+# -- dispatches ----------------------------------------------------------------------------------------
+
+
+def test_dispatch_in_a_list_has_every_promised_field() -> None:
+    shown = views.dispatch(received(), (), own_address=BOB.email)
+    promised = (
+        "dispatch_id short_id from to task status outcome created_at expires_at thread_id after attachments"
+    )
+    assert set(promised.split()) <= set(shown)
+    assert (shown["from"], shown["to"], shown["task"]) == (ALICE.email, BOB.email, "Räume auf")
+    assert (shown["status"], shown["outcome"], shown["created_at"]) == (Status.DELIVERED, None, AT)
+    assert shown["dispatch_id"] == received().dispatch_id
+    assert str(shown["dispatch_id"]).replace("-", "").startswith(str(shown["short_id"]))
+    assert len(str(shown["short_id"])) == 8
+
+
+@pytest.mark.parametrize(
+    ("record", "own_address", "sender", "recipient"),
+    [
+        (received(), BOB.email, ALICE.email, BOB.email),
+        (sent(), ALICE.email, ALICE.email, BOB.email),
+        (received(), None, ALICE.email, "me"),
+        (own_job(), BOB.email, BOB.email, BOB.email),
+        (own_job(), None, "me", "me"),
+    ],
+)
+def test_dispatch_names_both_sides(record: Any, own_address: str | None, sender: str, recipient: str) -> None:
+    shown = views.dispatch(record, (), own_address=own_address)
+    assert (shown["from"], shown["to"]) == (sender, recipient)
+
+
+def test_predecessors_are_named_by_the_ids_that_people_type() -> None:
+    shown = views.dispatch(received(task=task(after=(digest("x"),))), (), own_address=None)
+    assert shown["after"] == [str(dispatch_id(digest("x")))]
+
+
+def test_attachments_are_listed_without_their_keys() -> None:
+    attachment = Attachment("a.txt", 3, digest("a"), Blob(digest("b"), fixed("k")))
+    shown = views.dispatch(received(task=task(attachments=(attachment,))), (), own_address=None)
+    assert shown["attachments"] == [{"name": "a.txt", "size_bytes": 3, "sha256": digest("a").hex}]
+
+
+@pytest.mark.parametrize(
+    ("record", "error", "heard", "expires"),
+    [
+        (received(expires_ms=0), None, None, None),
+        (
+            received(DispatchState.REFUSED, ended_code="daily_limit", last_heard_ms=NOW_MS),
+            {"code": "daily_limit", "detail": None},
+            AT,
+            "2026-01-02T04:04:05.678Z",
+        ),
+    ],
+)
+def test_what_does_not_apply_is_null(record: Any, error: Any, heard: str | None, expires: str | None) -> None:
+    shown = views.dispatch(record, (), own_address=None)
+    assert (shown["error"], shown["last_heard"], shown["expires_at"]) == (error, heard, expires)
+
+
+@pytest.mark.parametrize(
+    ("record", "runs", "status"),
+    [
+        (received(DispatchState.ACCEPTED), [run(RunState.RUNNING)], Status.RUNNING),
+        (received(DispatchState.FINISHED), [run(RunState.CANCELLED)], Status.CANCELLED),
+        (received(DispatchState.ACCEPTED, accepted_decisions=2), [run()], Status.CONFLICT),
+    ],
+)
+def test_status_is_the_protocols_one_word(record: Any, runs: list[RunRecord], status: Status) -> None:
+    assert views.status_word(record, runs) is status
+
+
+def test_whole_dispatch_shows_what_was_signed_verbatim() -> None:
+    asked = task(
+        background="why",
+        links=("https://example.org",),
+        deliverable="a report",
+        project="house",
+        meta={"k": "v"},
+        steps=(Step(tool="Bash", input={"command": "true"}),),
+        timeout_s=60,
+    )
+    shown = whole(received(task=asked))
+    assert (shown["background"], shown["links"], shown["deliverable"], shown["project"]) == (
+        "why",
+        ["https://example.org"],
+        "a report",
+        "house",
+    )
+    assert (shown["meta"], shown["timeout_s"], shown["trust"]) == ({"k": "v"}, 60, "token")
+    assert shown["steps"] == [
+        {"tool": "Bash", "input": {"command": "true"}, "save_as": None, "allow_failure": False}
+    ]
+    assert shown["author"]["identity"] == ALICE.chain.genesis.hex
+    assert shown["author"]["device"] == ALICE.device.hex
+
+
+def test_whole_dispatch_without_a_run_has_empty_lists_and_no_result() -> None:
+    shown = whole()
+    for name in ("runs", "events", "approvals", "artifacts", "changeset", "left_behind", "diffs", "receipts"):
+        assert shown[name] == []
+    assert (shown["decision"], shown["result"]) == (None, None)
+
+
+def test_whole_dispatch_shows_what_its_last_run_left() -> None:
+    artifact = {
+        "name": "a",
+        "kind": "file",
+        "mime_type": "text/plain",
+        "size_bytes": 1,
+        "sha256": "00",
+        "secret": 1,
+    }
+    last = run(
+        RunState.COMPLETED,
+        changeset=({"op": "create", "path": "/src/a", "flags": []},),
+        left_behind=({"path": "/tmp/x", "reason": "scratch"},),
+        diffs=({"path": "/src/a", "text": "+a"},),
+        artifacts=(artifact,),
+    )
+    record = received(DispatchState.FINISHED, outcome=Outcome.SUCCESS, summary="done")
+    shown = whole(record, runs=[run(RunState.FAILED), last])
+    assert shown["changeset"] == [{"op": "create", "path": "/src/a", "flags": []}]
+    assert shown["left_behind"] == list(last.left_behind)
+    assert shown["diffs"] == list(last.diffs)
+    assert shown["artifacts"] == [
+        {key: value for key, value in artifact.items() if key != "secret"} | {"download_url": None}
+    ]
+    assert shown["result"] == {"outcome": Outcome.SUCCESS, "summary": "done"}
+    assert len(shown["runs"]) == 2
+
+
+def test_only_open_questions_and_answers_in_their_order_are_shown() -> None:
+    def answer(seq: int, *, held: bool = False) -> AnswerRecord:
+        return AnswerRecord(
+            digest=f"{seq}",
+            about=received().digest,
+            kind="receipt",
+            type="delivered",
+            signed=b"",
+            device=BOB.device.hex,
+            seq=seq,
+            at_ms=NOW_MS,
+            held=held,
+        )
+
+    shown = whole(
+        approvals=[approval(), approval(request_id="b", state=ApprovalState.DENIED)],
+        answers=[answer(1), answer(3, held=True), answer(0)],
+    )
+    assert [each["request_id"] for each in shown["approvals"]] == [approval().request_id]
+    assert shown["receipts"] == [
+        {"type": "delivered", "at": AT, "device": BOB.device.hex, "digest": "1", "seq": 1}
+    ]
+
+
+def test_run_shows_where_and_how_it_went() -> None:
+    shown = views.run_view(run(RunState.FAILED, outcome=Outcome.FAILED, code="step_failed"))
+    promised = "run_id status outcome device agent cwd started_at ended_at last_heard usage"
+    assert set(promised.split()) <= set(shown)
+    assert (shown["status"], shown["outcome"], shown["code"]) == (
+        RunState.FAILED,
+        Outcome.FAILED,
+        "step_failed",
+    )
+    assert (shown["started_at"], shown["ended_at"]) == (AT, None)
+
+
+def test_event_is_one_entry_of_the_trace() -> None:
+    event = EventRecord(
+        digest="d", seq=3, at_ms=NOW_MS, type=EventType.TOOL_CALL, data={"tool": "Read"}, run_id="r"
+    )
+    assert views.event_view(event) == {
+        "seq": 3,
+        "at": AT,
+        "run_id": "r",
+        "type": "tool_call",
+        "data": {"tool": "Read"},
+    }
+
+
+# -- questions -----------------------------------------------------------------------------------------
+
+
+def test_question_about_a_call_shows_the_whole_call() -> None:
+    shown = views.approval_view(approval(flags=("shell",)), received(), own_address=BOB.email)
+    promised = (
+        "dispatch_id request_id kind from tool input title description payload device flags expires_at grants"
+    )
+    assert set(promised.split()) <= set(shown)
+    assert (shown["tool"], shown["input"], shown["from"]) == ("Bash", {"command": "true"}, ALICE.email)
+    assert (shown["flags"], shown["grants"]) == (["shell"], ["once", "always", "session"])
+    assert shown["expires_at"] == "2026-01-02T03:06:05.678Z"
+
+
+def test_closing_question_shows_the_changes_and_is_answered_once() -> None:
+    changes = [{"op": "create", "path": "/src/a"}]
+    asked = approval(kind=ApprovalKind.CHANGESET, tool=None, payload={"changes": changes})
+    shown = views.approval_view(asked, received(), own_address=None)
+    assert (shown["tool"], shown["input"], shown["grants"]) == (None, changes, ["once"])
+
+
+@pytest.mark.parametrize(("own_address", "sender"), [(BOB.email, BOB.email), (None, "me")])
+def test_question_of_ones_own_job_comes_from_oneself(own_address: str | None, sender: str) -> None:
+    assert views.approval_view(approval(), own_job(), own_address=own_address)["from"] == sender
+
+
+# -- trust ---------------------------------------------------------------------------------------------
+
+
+def edge_shown(contact: ContactRecord | None, scopes: Scopes | None, **more: Any) -> dict[str, Any]:
+    return views.edge_view(edge(**more), contact, scopes, online=None, now_ms=NOW_MS)
+
+
+def test_edge_shows_whose_it_is_and_how_the_other_side_is_known() -> None:
+    shown = edge_shown(CONTACT, Scopes(tools=("Read",)))
+    promised = "edge_id direction peer alias trust online status scopes can_edit_scopes"
+    assert set(promised.split()) <= set(shown)
+    assert (shown["edge_id"], shown["peer"], shown["alias"], shown["trust"]) == (
+        str(UUID(bytes=EDGE.raw)),
+        ALICE.email,
+        "al",
+        Trust.TOKEN,
+    )
+    assert (shown["status"], shown["can_edit_scopes"], shown["online"]) == (EdgeStatus.ACTIVE, True, None)
+
+
+def test_edge_of_nobody_known_and_of_the_other_side_shows_nulls() -> None:
+    shown = edge_shown(None, None, direction=Direction.OUTGOING)
+    assert (shown["alias"], shown["trust"], shown["scopes"], shown["can_edit_scopes"]) == (
+        None,
+        None,
+        None,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "expires_ms", "shown"),
+    [
+        (EdgeStatus.ACTIVE, 0, EdgeStatus.ACTIVE),
+        (EdgeStatus.ACTIVE, NOW_MS + 1, EdgeStatus.ACTIVE),
+        (EdgeStatus.ACTIVE, NOW_MS, EdgeStatus.EXPIRED),
+        (EdgeStatus.REVOKED, NOW_MS, EdgeStatus.REVOKED),
+        (EdgeStatus.PENDING, NOW_MS, EdgeStatus.PENDING),
+    ],
+)
+def test_active_edge_past_its_date_is_expired(status: EdgeStatus, expires_ms: int, shown: EdgeStatus) -> None:
+    assert views.edge_status(edge(status=status, expires_ms=expires_ms), NOW_MS) is shown
+
+
+def test_scopes_are_shown_whole_with_times_as_text() -> None:
+    scopes = Scopes(tools=("Read",), paths=(PathGrant("/src", PathMode.RW),), expires_at_ms=NOW_MS)
+    shown = views.scopes_view(scopes)
+    promised = "tools mcp_servers paths network approval returns max_per_day expires_at"
+    assert set(promised.split()) <= set(shown)
+    assert (shown["tools"], shown["paths"], shown["expires_at"]) == (
+        ["Read"],
+        [{"path": "/src", "mode": "rw"}],
+        AT,
+    )
+
+
+def invitation(direction: Direction) -> InvitationRecord:
+    return InvitationRecord(
+        invitation_id=EDGE.hex,
+        direction=direction,
+        address=ALICE.email,
+        document={},
+        status=InvitationStatus.PENDING,
+        created_ms=NOW_MS,
+        expires_ms=0,
+        link="https://courier.example/i/x",
+        mac_required=True,
+        secret=b"secret",
+    )
+
+
+def test_sent_invitation_shows_its_link_and_never_its_secret() -> None:
+    shown = views.invitation_view(invitation(Direction.OUTGOING), None)
+    assert set(shown) == {"invitation_id", "peer", "status", "expires_at", "created_at", "link"}
+    assert (shown["link"], shown["expires_at"]) == ("https://courier.example/i/x", None)
+
+
+def test_received_invitation_shows_what_it_is_accepted_with() -> None:
+    shown = views.invitation_view(invitation(Direction.INCOMING), "the id")
+    assert set(shown) == {"invitation_id", "peer", "status", "expires_at", "created_at", "token"}
+    assert shown["token"] == "the id"
+
+
+@pytest.mark.parametrize(
+    ("tool", "command", "meaning"),
+    [("Read", None, "Read by al"), ("Bash", "true", "exactly this command by al")],
+)
+def test_rule_says_exactly_what_it_covers(tool: str, command: str | None, meaning: str) -> None:
+    rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool=tool, command=command, created_ms=NOW_MS)
+    shown = views.rule_view(rule, "al")
+    assert (shown["meaning"], shown["command"], shown["created_at"]) == (meaning, command, AT)
+
+
+def test_lists_show_ones_own_jobs_by_their_box() -> None:
+    assert views.dispatch(own_job(), (), own_address=None)["box"] is Box.OWN
