@@ -23,6 +23,8 @@ from sandbox.changes.diff import unified
 from sandbox.errors import SandboxError
 from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event
 from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall, ToolResult
+from sandbox.wall import machine
+from sandbox.wall.grants import enrol
 from sandbox.wall.runner import Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
@@ -98,6 +100,19 @@ class Executor:
             self._probed = await probe(self._runs)
         return self._probed
 
+    def enrol(self, path: str, mode: Literal["ro", "rw"]) -> tuple[str, int, int]:
+        """Return a path that may be granted, canonical, with the device and inode that stand there now.
+
+        Raises:
+            WallError: it does not exist, or must never be opened to a run (`/`, the home, keys of this person).
+        """
+        try:
+            grant = enrol(path, mode, homes=machine.homes(), forbidden=(str(self._home),))
+        except SandboxError as error:
+            raise WallError(error.code, error.detail, error.remedy) from error
+        assert grant.identity is not None  # noqa: S101 - enrolling is finding it
+        return (grant.path, *grant.identity)
+
     def directory(self, run_id: str) -> Path:
         return self._runs / run_id
 
@@ -161,6 +176,7 @@ class Executor:
                     _left(path, "scratch", "it was written to a place that is gone")
                     for path in frozen.scratch_files
                 ),
+                *(_left(name, "artifact", f"it was not kept: {why}") for name, why in frozen.artifacts_left),
             ),
             artifacts=tuple(_artifacts(frozen.artifacts_dir)),
             flags=tuple(flags),
@@ -287,15 +303,16 @@ def change_json(change: object) -> dict[str, JSON]:
 def _artifacts(directory: Path) -> list[dict[str, JSON]]:
     found: list[dict[str, JSON]] = []
     for path in sorted(directory.iterdir())[:_ARTIFACTS]:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         mime, _ = mimetypes.guess_type(path.name)
         found.append(
             {
                 "name": path.name,
                 "kind": "file",
                 "mime_type": mime or "application/octet-stream",
-                "size_bytes": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
+                "size_bytes": path.stat().st_size,
+                "sha256": sha256,
             }
         )
     return found

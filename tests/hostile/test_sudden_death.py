@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from tests.support.lifetime import Lifetime
 from tests.support.neighbourhood import Person, changed, edit
+from tests.support.patience import eventually
 
 ENDED = ("completed", "failed", "cancelled")
 STEPS = [
@@ -72,6 +73,18 @@ class Life:
     async def status(self) -> dict[str, Any]:
         state: dict[str, Any] = await self.door.do("GET", f"/v1/dispatches/{self.dispatch_id}")
         return state
+
+    async def warned(self) -> None:
+        """Wait for a warning in the job's trace."""
+        while True:
+            if any(event["type"] == "warning" for event in (await self.status())["events"]):
+                return
+            await asyncio.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill the first daemon, and leave the burial to `again`."""
+        assert self.person.daemon.process is not None
+        self.person.daemon.process.kill()
 
     async def again(self) -> dict[str, Any]:
         """Bury the dead daemon, start an ordinary one, and return how the job ended."""
@@ -146,7 +159,7 @@ async def test_killed_with_an_open_question_about_the_changes(life: Life) -> Non
     await life.begin()
     await life.job(STEPS)
     await life.asked("changeset")
-    life.person.daemon.process.kill()  # type: ignore[union-attr] - it was started
+    life.kill()
     state = await life.again()
     assert (state["status"], state["error"]["code"]) == ("failed", "interrupted")
     assert changed(life.repository) == set()
@@ -161,9 +174,8 @@ async def test_killed_in_a_call_takes_everything_inside_along(life: Life) -> Non
     await life.job([{"tool": "Bash", "input": {"command": command}}])
     await life.asked("tool")
     await life.answer()
-    while not running_with(word):
-        await asyncio.sleep(0.02)
-    life.person.daemon.process.kill()  # type: ignore[union-attr] - it was started
+    await eventually(lambda: running_with(word))
+    life.kill()
     state = await life.again()
     assert (state["status"], state["error"]["code"]) == ("failed", "interrupted")
     assert changed(life.repository) == set()
@@ -177,11 +189,10 @@ async def test_disk_that_refuses_in_the_middle_is_not_called_nothing(life: Life)
     await life.job(STEPS)
     await life.asked("changeset")
     await life.answer()
-    while not changed(life.repository):
-        await asyncio.sleep(0.02)
-    await asyncio.sleep(0.3)
+    await eventually(lambda: changed(life.repository))
+    await life.warned()
     assert (await life.status())["status"] == "running"
-    life.person.daemon.process.kill()  # type: ignore[union-attr] - it was started
+    life.kill()
     state = await life.again()
     assert (state["status"], changed(life.repository)) == ("completed", ALL)
     assert clean(life.repository)
