@@ -55,7 +55,9 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)  # whatever still reads from it fails, and so the script's own clean-up runs
+        os.close(
+            self._descriptor
+        )  # whatever still reads from it fails, and so the script's own clean-up runs
         self._process.wait(timeout=30 * SCALE)
 
     def _read(self) -> str:
