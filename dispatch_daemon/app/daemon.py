@@ -101,7 +101,9 @@ class Daemon:
             connect=self._linking.connect,
             stop=self.stop,
         )
-        trust = TrustDesk(self._journal, self._people, self._clock, self._performer, self._linking.online)
+        trust = TrustDesk(
+            self._journal, self._people, self._clock, self._performer, self._executor, self._linking.online
+        )
         dispatches = Dispatches(
             self._home,
             self._journal,

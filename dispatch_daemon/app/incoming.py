@@ -8,7 +8,7 @@ contact and is refused is answered with a signed refusal.
 import itertools
 import logging
 
-from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.journal import Journal, JournalError
 from dispatch_daemon.app.clock import Clock, wall_ms
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
@@ -68,6 +68,8 @@ class Incoming:
             return
         try:
             await self._take_in(header, raw)
+        except JournalError:
+            raise  # not kept, so not acknowledged: it comes again
         except RefusedError as error:
             await self._refused(header, raw, error)
         except DispatchError as error:

@@ -242,3 +242,19 @@ def test_run_directory_is_never_guessed(
     bob = neighbourhood.bob
     assert bob.do("accept", dispatch_id, *arguments, code=code)["error"]["code"] == word
     assert bob.status(dispatch_id)["status"] == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "word"),
+    [("/", 3, "path_system"), ("{home}", 3, "path_private"), ("{place}/nowhere", 2, "path_missing")],
+)
+def test_what_must_never_be_granted_is_refused_before_anything_is_said(
+    neighbourhood: Neighbourhood, place: Path, path: str, code: int, word: str
+) -> None:
+    bob = neighbourhood.bob
+    token = neighbourhood.alice.do("invite", bob.address, "--link-only")["token"]
+    granted = path.format(home=bob.home, place=place)
+    refusal = bob.do("accept-invitation", token, "--profile", "edit", "--paths", f"{granted}:rw", code=code)
+    assert refusal["error"]["code"] == word
+    assert bob.do("contacts")["edges"] == []
+    assert bob.do("accept-invitation", token, "--profile", "read-only")["trust"] == "token"

@@ -1,11 +1,11 @@
 """People at the door: invited, accepted, declined, listed, revoked."""
 
-import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dispatch_daemon.adapters.executor import Executor, WallError
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.first_contact import unsent_refused, waiting_on
@@ -50,12 +50,14 @@ class TrustDesk:
         people: People,
         clock: Clock,
         performer: Performer,
+        executor: Executor,
         online: Callable[[], Online],
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._performer = performer
+        self._executor = executor
         self._online = online
 
     # -- inviting --------------------------------------------------------------------------------------
@@ -204,9 +206,10 @@ class TrustDesk:
                 "invitation_mismatch", f"this invitation is for {invitation.to_email}, and you are not"
             )
         known = Trust.TOKEN if token else Trust.UNVERIFIED
-        paths = [_granted(path, mode) for path, mode in choice.paths]
-        wanted = replace(choice, paths=[(path, mode) for path, mode, _ in paths])
-        scopes = trust.chosen_scopes(wanted, known, now_ms)
+        identities = [self._enrol(path, mode) for path, mode in choice.paths]
+        modes = [mode for _, mode in choice.paths]
+        paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
+        scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
         await online.call("accept_invitation", _edge_header(edge, scopes))
         if self._journal.invitation(edge.hex) != record:
             raise ServiceError(
@@ -223,7 +226,7 @@ class TrustDesk:
             scopes,
             trust=known,
             known=self._journal.contact(inviter.genesis.hex),
-            path_identities=[(path, *identity) for path, _, identity in paths],
+            path_identities=identities,
             now_ms=moment.now_ms,
         )
         await self._performer.perform(effects)
@@ -235,6 +238,13 @@ class TrustDesk:
             "trust": known,
             "status": EdgeStatus.PENDING,
         }
+
+    def _enrol(self, path: str, mode: str) -> tuple[str, int, int]:
+        """Note what stands at a path now, so that a later swap is noticed; refuse what must never be granted."""
+        try:
+            return self._executor.enrol(path, "rw" if mode == "rw" else "ro")
+        except WallError as error:
+            raise ServiceError(error.code, error.detail, hint=error.remedy or None) from error
 
     def _first_grant(self, peer: Peer, edge: str, scopes: Scopes) -> Document:
         """Sign the first version of an edge's grant."""
@@ -381,16 +391,6 @@ def _address(email: str) -> str:
     if not is_address(address):
         raise ServiceError("address_invalid", f"{email[:100]!r} is not an address like bob@example.org")
     return address
-
-
-def _granted(path: str, mode: str) -> tuple[str, str, tuple[int, int]]:
-    """Return a path in canonical form with what stands there now, so that a later swap is noticed."""
-    real = os.path.realpath(os.path.expanduser(path))
-    try:
-        found = os.stat(real)
-    except OSError as error:
-        raise ServiceError("cwd_missing", f"{path} cannot be granted: {error.strerror}") from error
-    return real, mode, (found.st_dev, found.st_ino)
 
 
 def _aged(record: InvitationRecord, now_ms: int) -> InvitationRecord:
