@@ -7,9 +7,10 @@ shows anything but what was, or would be, approved.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import chain
 
 from sandbox.changes.change import Change, Changeset, Kind, Op
 from sandbox.changes.edits import Edit, Effort, edits
@@ -56,47 +57,55 @@ def unified(changes: Changeset, layers: Sequence[Layer], max_bytes: int) -> tupl
     """
     found: list[FileDiff] = []
     effort = Effort(_EFFORT_STEPS)
-    left = max_bytes
+    room = _Room(max_bytes)
     with opened(layers) as sources:
         for change in changes.entries:
             if change.kind is Kind.DIRECTORY and change.op is not Op.MODE:
                 continue
-            if left <= 0:
+            if room.full:
                 found.append(FileDiff(change.path, "", truncated=True))
-                continue
-            diff = _diff(change, sources, effort, left)
-            left -= len(diff.text.encode("utf-8"))
-            # One cut diff ends the text, else small files after it would look like all there is.
-            left = 0 if diff.truncated and diff.text else left
-            found.append(diff)
+            else:
+                found.append(_diff(change, sources, effort, room))
     return tuple(found), any(diff.truncated for diff in found)
 
 
-def _diff(change: Change, sources: Sources, effort: Effort, max_bytes: int) -> FileDiff:
+class _Room:
+    """How much text there may still be.
+
+    What does not fit ends the whole text: else small diffs after a cut one would look like all there is.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self.full = False
+
+    def fill(self, path: str, lines: Iterable[str], *, binary: bool = False) -> FileDiff:
+        """Return a diff of as many lines as fit."""
+        kept: list[str] = []
+        for line in lines:
+            size_bytes = len(line.encode("utf-8"))
+            if size_bytes > self._left:
+                self.full = True
+                break
+            self._left -= size_bytes
+            kept.append(line)
+        return FileDiff(path, "".join(kept), truncated=self.full, binary=binary)
+
+
+def _diff(change: Change, sources: Sources, effort: Effort, room: _Room) -> FileDiff:
     """Return the diff of one change."""
     header = "".join(f"{line}\n" for line in _extended_header(change))
     old, new = _sides(change, sources)
     if old.content is None or new.content is None:
-        return FileDiff(change.path, header, truncated=True)
+        return replace(room.fill(change.path, [header]), truncated=True)
     if old.content == new.content:
-        return _cut(change.path, [header], max_bytes)
+        return room.fill(change.path, [header])
     if b"\0" in old.content[:_SNIFF_BYTES] or b"\0" in new.content[:_SNIFF_BYTES]:
         sizes = f"Binary files differ ({len(old.content)} bytes, {len(new.content)} bytes)\n"
-        return replace(_cut(change.path, [header, sizes], max_bytes), binary=True)
+        return room.fill(change.path, [header + sizes], binary=True)
     names = f"--- {_shown(old.name)}\n+++ {_shown(new.name)}\n"
-    lines = _hunks(_lines(old.content), _lines(new.content), effort)
-    return _cut(change.path, [header + names, *lines], max_bytes)
-
-
-def _cut(path: str, lines: Sequence[str], max_bytes: int) -> FileDiff:
-    """Return a diff of as many lines as fit."""
-    kept: list[str] = []
-    for line in lines:
-        max_bytes -= len(line.encode("utf-8"))
-        if max_bytes < 0:
-            return FileDiff(path, "".join(kept), truncated=True)
-        kept.append(line)
-    return FileDiff(path, "".join(kept))
+    hunks = _hunks(_lines(old.content), _lines(new.content), effort)
+    return room.fill(change.path, chain([header + names], hunks))
 
 
 def _extended_header(change: Change) -> Iterator[str]:
