@@ -13,22 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_daemon.adapters.journal.schema import MIGRATIONS
+from dispatch_protocol.errors import LocalError
 
 
-class JournalError(Exception):
+class JournalError(LocalError):
     """The journal cannot be read or written; nothing was changed. `code` is a stable word."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
 
 
 class Database:
     """The journal's connection, used only from the event loop's thread.
 
     Raises:
-        JournalError: `journal_newer` if a later version wrote the file, `journal_damaged` if it is not sound.
+        JournalError: `journal_newer` if a later version wrote the file, `journal_damaged` if it is not sound;
+            from everything that writes `disk_full`, and then nothing of the batch was kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,11 +33,19 @@ class Database:
         self._waiters: list[asyncio.Future[None]] = []
         self._scheduled = False
         self._depth = 0
+        self._lost: JournalError | None = None
         try:
             self._connection = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.DatabaseError as error:
+            raise _damaged(path, error) from error
+        try:
             self._prepare()
         except sqlite3.DatabaseError as error:
-            raise JournalError("journal_damaged", f"{path.name} cannot be opened: {error}") from error
+            self._connection.close()
+            raise _damaged(path, error) from error
+        except JournalError:
+            self._connection.close()
+            raise
 
     def _prepare(self) -> None:
         for pragma in (
@@ -70,23 +75,26 @@ class Database:
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run a statement inside the open transaction (opening it) and return how many rows it changed."""
         self._begin()
-        return self._connection.execute(sql, parameters).rowcount
+        return self._run(sql, parameters).rowcount
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Make the writes inside the block all happen or none, whatever else shares the commit."""
         self._begin()
         name = f"step{self._depth}"
+        self._run(f"SAVEPOINT {name}")
         self._depth += 1
-        self._connection.execute(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            self._connection.execute(f"ROLLBACK TO {name}")
+            if self._connection.in_transaction:
+                self._connection.execute(f"ROLLBACK TO {name}")
+                self._connection.execute(f"RELEASE {name}")
             raise
+        else:
+            self._run(f"RELEASE {name}")
         finally:
             self._depth -= 1
-            self._connection.execute(f"RELEASE {name}")
 
     async def committed(self) -> None:
         """Return once everything written so far is on disk."""
@@ -96,9 +104,24 @@ class Database:
         self._waiters.append(waiter)
         await waiter
 
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        """Run a statement. When the disk is full SQLite gives up the whole batch, and with it what others wrote."""
+        shared = self._connection.in_transaction
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+                raise  # the statement is wrong, not the disk
+            failure = _unwritable(error)
+            if shared and not self._connection.in_transaction:
+                self._lost = failure
+            raise failure from error
+
     def _begin(self) -> None:
+        if self._lost is not None:
+            raise self._lost  # until those who share the batch have been told
         if not self._connection.in_transaction:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._run("BEGIN IMMEDIATE")
         if not self._scheduled:
             try:
                 asyncio.get_running_loop().call_soon(self.commit)
@@ -110,24 +133,39 @@ class Database:
         """Put the open transaction on disk and release whoever waits for it."""
         self._scheduled = False
         waiters, self._waiters = self._waiters, []
+        failure, self._lost = self._lost, None  # a batch that was lost has been said to whoever wrote last
+        if failure is None and self._connection.in_transaction:
+            failure = self._commit()
+            if failure is not None and not waiters:
+                raise failure
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if failure is not None:
+                waiter.set_exception(failure)
+            else:
+                waiter.set_result(None)
+
+    def _commit(self) -> JournalError | None:
         try:
-            if self._connection.in_transaction:
-                self._connection.execute("COMMIT")
+            self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            failure = JournalError("disk_full", f"the journal could not be written: {error}")
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_exception(failure)
-            if not waiters:
-                raise failure from error
-            return
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            return _unwritable(error)
+        return None
 
     def close(self) -> None:
         """Commit what is open and close the file."""
-        self.commit()
-        self._connection.close()
+        try:
+            self.commit()
+        finally:
+            self._connection.close()
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError("journal_damaged", f"{path.name} cannot be opened: {error}")
+
+
+def _unwritable(error: sqlite3.Error) -> JournalError:
+    return JournalError("disk_full", f"the journal could not be written: {error}")
