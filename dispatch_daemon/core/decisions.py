@@ -6,6 +6,7 @@ the protocol's table is refused in words before anything is written.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Resolve, Settle, StopRun, TaskKind, Unplan
@@ -50,17 +51,7 @@ def accept(
     require_undecided(record)
     if is_expired(record, moment.now_ms):
         raise ServiceError("expired", "this dispatch expired before it was decided")
-    run_id = moment.uuid()
-    run = RunRecord(
-        run_id=str(run_id),
-        digest=record.digest,
-        state=RunState.QUEUED,
-        created_ms=moment.now_ms,
-        cwd=place.cwd,
-        device=own.device.hex,
-        agent=agent,
-        scopes=with_run_paths(scopes, place.paths),
-    )
+    run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent)
     accepted = replace(
         record,
         state=advance(DISPATCH, record.state, DispatchState.ACCEPTED),
@@ -79,7 +70,7 @@ def accept(
             prev=prev,
             decision=Verdict.ACCEPTED,
             mode=Mode(scopes.approval),
-            run_id=run_id,
+            run_id=UUID(run.run_id),
         ),
     )
     return run, [
@@ -91,6 +82,22 @@ def accept(
         Unplan(TaskKind.EXPIRE, record.digest),
         Plan(kind=TaskKind.RUN, key=run.run_id, not_before_ms=moment.now_ms, payload={}),
     ]
+
+
+def _queued(
+    record: DispatchRecord, own: Own, moment: Moment, *, scopes: Scopes, place: RunDirectory, agent: str
+) -> RunRecord:
+    """Return the run of a dispatch that is being accepted; the scopes of now decide to its end."""
+    return RunRecord(
+        run_id=str(moment.uuid()),
+        digest=record.digest,
+        state=RunState.QUEUED,
+        created_ms=moment.now_ms,
+        cwd=place.cwd,
+        device=own.device.hex,
+        agent=agent,
+        scopes=with_run_paths(scopes, place.paths),
+    )
 
 
 def decline(

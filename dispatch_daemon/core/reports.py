@@ -172,7 +172,7 @@ def _moved(desk: Desk, state: DispatchState, now_ms: int, data: dict[str, JSON],
         record = replace(record, state=advance(DISPATCH, record.state, DispatchState.SENT))
     if state not in DISPATCH[record.state]:
         return _unexpected(desk, f"{state}, but this dispatch is {record.state}", now_ms)
-    moved = replace(record, state=advance(DISPATCH, record.state, state), **changes)  # type: ignore[arg-type]
+    moved = replace(record, state=advance(DISPATCH, record.state, state), **changes)  # type: ignore[arg-type]  # any of its fields
     note = Note(record.digest, now_ms, EventType.STATUS, {"status": state} | data)
     return desk.then(note, record=moved)
 

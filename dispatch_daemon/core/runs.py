@@ -19,6 +19,7 @@ from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
 from dispatch_protocol.limits import BODY_BYTES, DIFF_BYTES
 from dispatch_protocol.messages.answers import ReceiptType, Result
+from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.result import EVENTS, withhold
 from dispatch_protocol.messages.trace import Event, EventType, Usage
 from dispatch_protocol.scopes import Returns
@@ -95,7 +96,7 @@ def heartbeat(record: DispatchRecord, run: RunRecord, own: Own, peer: Peer, mome
 
 def move(run: RunRecord, to: RunState, now_ms: int, **changes: object) -> tuple[RunRecord, list[Effect]]:
     """Take a run one step along the table; `changes` are further fields of the record."""
-    moved = replace(run, state=advance(RUN, run.state, to), last_heard_ms=now_ms, **changes)  # type: ignore[arg-type]
+    moved = replace(run, state=advance(RUN, run.state, to), last_heard_ms=now_ms, **changes)  # type: ignore[arg-type]  # any of its fields
     return moved, [Put(moved), Note(run.digest, now_ms, EventType.RUN_STATE, {"state": to}, run.run_id)]
 
 
@@ -129,6 +130,7 @@ def ended(
         ended_code=ending.code,
         ended_detail=ending.detail,
     )
+    told = [event for event in events if event.run_id == run.run_id]
     _, effects = answer(
         finished,
         own,
@@ -136,21 +138,7 @@ def ended(
         now_ms=moment.now_ms,
         nonce=moment.nonce(),
         make=lambda head, seq, prev: _returned(
-            Result(
-                head=head,
-                seq=seq,
-                prev=prev,
-                run_id=uuid.UUID(run.run_id),
-                outcome=ending.outcome,
-                summary=ending.summary,
-                returns=returns,
-                agent=run.agent or "none",
-                started_ms=run.started_ms or moment.now_ms,
-                ended_ms=moment.now_ms,
-                code=ending.code,
-            ),
-            over,
-            [event for event in events if event.run_id == run.run_id],
+            _result(head, seq, prev, run, ending, returns, moment.now_ms), over, told
         ),
     )
     data: dict[str, JSON] = {"outcome": ending.outcome, "code": ending.code, "detail": ending.detail}
@@ -162,6 +150,25 @@ def ended(
         Unplan(TaskKind.RUN, run.run_id),
         Unplan(TaskKind.HEARTBEAT, run.run_id),
     ]
+
+
+def _result(
+    head: Head, seq: int, prev: Digest, run: RunRecord, ending: Ending, returns: Returns, now_ms: int
+) -> Result:
+    """Return the result with what every author may see: how the run ended, and when."""
+    return Result(
+        head=head,
+        seq=seq,
+        prev=prev,
+        run_id=uuid.UUID(run.run_id),
+        outcome=ending.outcome,
+        summary=ending.summary,
+        returns=returns,
+        agent=run.agent or "none",
+        started_ms=run.started_ms or now_ms,
+        ended_ms=now_ms,
+        code=ending.code,
+    )
 
 
 def _returned(result: Result, run: RunRecord, events: Sequence[EventRecord]) -> Result:

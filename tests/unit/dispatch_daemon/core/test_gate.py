@@ -18,7 +18,7 @@ CALL: dict[str, JSON] = {"command": "true"}
 def ruling(tool: str, arguments: dict[str, JSON], **more: object) -> Verdict:
     settings: dict[str, object] = {"rules": (), "asked_before": (), "run_id": run().run_id, "scopes": SCOPES}
     settings |= more
-    return gate.rule_on(tool, arguments, **settings).verdict  # type: ignore[arg-type]
+    return gate.rule_on(tool, arguments, **settings).verdict
 
 
 def rule(tool: str, command: str | None) -> RuleRecord:

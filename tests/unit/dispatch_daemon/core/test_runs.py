@@ -61,7 +61,7 @@ def settled(**more: object) -> RunRecord:
 
 def event(seq: int, kind: EventType = EventType.TOOL_CALL, **more: object) -> EventRecord:
     fields: dict[str, object] = {"data": {"call_id": str(seq)}, "run_id": RUN_ID} | more
-    return EventRecord(digest=ACCEPTED.digest, seq=seq, at_ms=NOW_MS, type=kind, **fields)  # type: ignore[arg-type]
+    return EventRecord(digest=ACCEPTED.digest, seq=seq, at_ms=NOW_MS, type=kind, **fields)
 
 
 def end(

@@ -12,7 +12,7 @@ READING = frozenset({"Read", "Glob", "Grep"})
 
 
 def view(*paths: tuple[str, str], tools: frozenset[str] = ALL, cwd: str | None = None) -> View:
-    grants = tuple(PathGrant(path, mode) for path, mode in paths)  # type: ignore[arg-type]
+    grants = tuple(PathGrant(path, mode) for path, mode in paths)
     policy = Policy(grants, cwd or paths[0][0], tools)
     return resolve(policy, homes=[HOME], forbidden=["/srv/dispatch-home"])
 
