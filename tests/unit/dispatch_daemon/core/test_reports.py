@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -11,13 +10,11 @@ from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect, Note, Plan, Settle, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_daemon.core.reports import Evidence, Report
-from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, RunState
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
-from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
+from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.files import Artifact
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.trace import (
     Change,
     ChangeOp,
@@ -26,57 +23,21 @@ from dispatch_protocol.messages.trace import (
     EventType,
     FileDiff,
 )
-from dispatch_protocol.scopes import Returns
-from tests.support.desk import ALICE_OWN, BOB_PEER, at, puts, report, sends, sent, signed
-from tests.support.documents import ALICE, BOB, HOUR_MS, NOW_MS, digest, head
+from tests.support.answers import (
+    HEAD,
+    OTHER_RUN,
+    RECORD,
+    RUN_ID,
+    accepted,
+    declined,
+    ended,
+    known_run,
+    receipt,
+)
+from tests.support.desk import ALICE_OWN, BOB_PEER, at, puts, sends, sent, signed
+from tests.support.documents import ALICE, BOB, HOUR_MS, NOW_MS, digest
 
-RUN_ID = UUID("00000000-0000-4000-8000-000000000009")
-OTHER_RUN = UUID("00000000-0000-4000-8000-00000000000f")
-RECORD = sent()
-HEAD = head(BOB, ALICE, re=Digest.from_hex(RECORD.digest), created_ms=NOW_MS + 5)
 S, R = DispatchState, ReceiptType
-
-
-def place(seq: int, after: Report | None = None) -> dict[str, Any]:
-    return {"head": HEAD, "seq": seq, "prev": Digest.ZERO if after is None else after.signed.digest}
-
-
-def receipt(kind: ReceiptType, seq: int = 1, after: Report | None = None, **more: Any) -> Report:
-    if kind in (R.REFUSED, R.CANCELLED):
-        more = {"code": "edge_revoked", "detail": "gone"} | more
-    if kind in (R.STARTED, R.HEARTBEAT, R.WAITING):
-        said = {"agent": "steps"} if kind is R.STARTED else {"state": "running"}
-        more = {"run_id": RUN_ID, "data": said} | more
-    if kind is R.UNSUPPORTED:
-        more = {"data": {"payload_type": "x"}} | more
-    if kind is R.STALE_CHAIN:
-        more = {"data": {"links": [link.to_json() for link in BOB.chain.links]}} | more
-    return report(Receipt(**place(seq, after), type=kind, **more))
-
-
-def accepted(seq: int = 1, after: Report | None = None, run_id: UUID = RUN_ID) -> Report:
-    return report(Decision(**place(seq, after), decision=Verdict.ACCEPTED, mode=Mode.MANUAL, run_id=run_id))
-
-
-def declined(seq: int = 1, after: Report | None = None) -> Report:
-    return report(Decision(**place(seq, after), decision=Verdict.DECLINED, reason="no"))
-
-
-def ended(seq: int = 1, after: Report | None = None, **more: Any) -> Report:
-    fields: dict[str, Any] = {
-        "run_id": RUN_ID,
-        "outcome": Outcome.SUCCESS,
-        "summary": "done",
-        "returns": Returns.TRACE,
-        "agent": "steps",
-        "started_ms": NOW_MS + 10,
-        "ended_ms": NOW_MS + 20,
-    }
-    return report(Result(**place(seq, after), **(fields | more)))
-
-
-def known_run(state: RunState = RunState.QUEUED) -> RunRecord:
-    return RunRecord(run_id=str(RUN_ID), digest=RECORD.digest, state=state, created_ms=NOW_MS)
 
 
 def receive(
