@@ -251,3 +251,21 @@ async def test_thousand_steps_of_tools_nobody_knows_end_at_the_first(
     await victim.do("POST", f"/v1/dispatches/{name}/accept", {})
     state = await victim.shows(name, "failed")
     assert state["outcome"] in ("blocked", "failed")
+
+
+async def test_task_that_finds_no_room_is_not_acknowledged_and_comes_again(
+    victim: Victim, mallory: Stranger
+) -> None:
+    """A contact fills the disk: what could not be kept is the relay's to offer again, and never lost."""
+    await mallory.may_dispatch(tools=["Read"])
+    task = mallory.task("x" * 90_000)
+    raw = mallory.sealed(task)
+    acked = len(victim.relay.acked)
+    with victim.life.full_disk():
+        await victim.relay.deliver(raw)
+        await victim.relay.proven(2)
+        assert len(victim.relay.acked) == acked
+    await victim.relay.deliver(raw)
+    while len(await inbox(victim)) != 1:  # noqa: ASYNC110 - the door says when
+        await asyncio.sleep(0.02)
+    assert (await inbox(victim))[0]["task"] == "x" * 90_000

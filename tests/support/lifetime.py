@@ -1,6 +1,8 @@
 """One life of a real daemon in the test's own loop, and its door: no process has to be waited for."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,15 @@ class Lifetime:
         if daemon is not None and self._running is not None:
             daemon.stop()
             await self._running
+
+    @contextlib.contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let the journal grow no further for the length of a block."""
+        assert self._daemon is not None
+        database = self._daemon._journal.database
+        ((pages,),) = database.read("PRAGMA page_count")
+        database.read(f"PRAGMA max_page_count = {pages}")
+        try:
+            yield
+        finally:
+            database.read("PRAGMA max_page_count = 1073741823")

@@ -83,7 +83,7 @@ class Victim:
         self.relay = relay
         self.relayed = Relayed()
         relay.answers = self.relayed.answer
-        self._life = Lifetime(self.home)
+        self.life = Lifetime(self.home)
 
     async def sign_in(self) -> None:
         """Write a sign-in into the journal as if it had happened in an earlier life."""
@@ -94,17 +94,17 @@ class Victim:
 
     async def start(self) -> None:
         """Start the daemon and wait until its session with the relay is open."""
-        await self._life.start()
+        await self.life.start()
         await eventually(lambda: self.relay.sessions == 1)
 
     async def stop(self) -> None:
         """End the daemon in order."""
-        await self._life.stop()
+        await self.life.stop()
 
     @property
     def door(self) -> Door:
         """The daemon's door."""
-        return self._life.door
+        return self.life.door
 
     async def ask(self, method: str, target: str, body: Any = None) -> Reply:
         """Ask the door and return the answer, whatever it is."""
@@ -310,13 +310,10 @@ class Stranger:
 
     # -- answering what the victim sent ----------------------------------------------------------------
 
-    def _place(self, about: Digest) -> tuple[int, Digest]:
-        seq, prev = self._answers.get(about, (0, Digest.ZERO))
-        return seq + 1, prev
-
     def then(self, about: Digest, make: Callable[[Head, int, Digest], Message]) -> bytes:
         """Return the next answer of this device's chain about a dispatch, sealed."""
-        seq, prev = self._place(about)
+        last, prev = self._answers.get(about, (0, Digest.ZERO))
+        seq = last + 1
         message = make(self.head(re=about), seq, prev)
         signed = self.signed(message)
         self._answers[about] = (seq, signed.digest)
