@@ -271,7 +271,7 @@ def test_collecting_survives_an_owner_at_work(tmp_path: Path) -> None:
     plant(victim, {"a": "canary", "sub/b": "canary"})
     plant(tmp_path / "grant", {"d/a": "a", "d/sub/b": "b", "e/x": "x", "l": "-> d"})
     grant = run(tmp_path, "echo run > d/a; echo run > d/sub/b; rm -r e; ln -sfn e l; echo run > new")
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     def work() -> None:
         top = grant.lower
@@ -288,9 +288,11 @@ def test_collecting_survives_an_owner_at_work(tmp_path: Path) -> None:
             (top / "e/x").write_text("x")
             (top / "d").unlink()
             (top / "was-d").rename(top / "d")
+            begun.set()
 
     owner = threading.Thread(target=work)
     owner.start()
+    begun.wait()
     try:
         found = [collect([grant.layer]) for _ in range(150)]
     finally:
