@@ -193,13 +193,6 @@ class Journal:
         )
         return int(count)
 
-    def departures(self, edge: str, since_ms: int) -> int:
-        ((count,),) = self.database.read(
-            "SELECT count(*) FROM dispatches WHERE edge = ? AND box = 'sent' AND arrived_ms > ?",
-            (edge, since_ms),
-        )
-        return int(count)
-
     # -- runs, events, approvals, rules ----------------------------------------------------------------
 
     def run(self, run_id: str) -> RunRecord | None:
