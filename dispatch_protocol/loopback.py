@@ -126,7 +126,7 @@ CODES = {
     "signup_closed": (403, REFUSED, "Ask the broker's operator to add your address."),
     "dev_only_direct": (403, REFUSED, "Run `dispatch login --dev` on the broker's own machine."),
     "address_mismatch": (409, REFUSED, "dispatch whoami"),
-    "pair_needed": (409, REFUSED, "Add this device from one that is signed in, or use another address."),
+    "pair_needed": (409, REFUSED, "Use the home that is signed in there, or another address."),
     "token_needed": (403, REFUSED, "dispatch accept-invitation TOKEN"),
     "mac_bad": (403, REFUSED, "Ask for the token once more; accept only what the inviter gave you."),
     "invitation_mismatch": (403, REFUSED, _INVITATIONS),

@@ -21,7 +21,7 @@ def devices() -> None:
 def recovery_key(invocation: Invocation) -> None:
     """Show the recovery key, then erase it from this machine. Only on a terminal.
 
-    It can replace every device of this identity: write it down and keep it away from this machine.
+    It is the only other signer of this identity: write it down and keep it away from this machine.
     """
     import sys
 
@@ -34,7 +34,7 @@ def recovery_key(invocation: Invocation) -> None:
     invocation.err.show(
         [
             line("The recovery key is shown once and then erased from this machine."),
-            line("Whoever has it can replace every device of this identity. Have pen and paper ready."),
+            line("It is the only other signer of this identity. Have pen and paper ready."),
         ]
     )
     invocation.err.raw("Show it now? [y/N] ")

@@ -131,7 +131,7 @@ class Daemon:
         await self._door.start()
         account = self._people.account
         if account is not None:
-            self._linking.start(account["broker"])
+            self._linking.resume(account["broker"])
         print(f"listening on {self._door.url}", flush=True)  # noqa: T201 - the one line that starters wait for
         try:
             await self._stopping.wait()

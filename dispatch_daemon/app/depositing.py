@@ -28,6 +28,9 @@ from dispatch_protocol.signing import Signed
 
 # Nobody acknowledges these; a repeat of what they answer brings forth a new one.
 _UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT})
+# What is owed about a task that was taken in is not dropped because a relay has forgotten the edge: it may have
+# been restored from a backup. Only a document that no relay could ever take is given up.
+_NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_long"})
 _RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
 
 
@@ -142,7 +145,8 @@ class Depositor:
         return effects
 
     async def _rejected(self, task: Task, row: OutboxRow, error: RelayRejectedError) -> None:
-        if error.code in _RETRY_CODES:
+        kind = kind_of(Signed.decode(row.signed).payload_type)
+        if error.code in _RETRY_CODES or (kind is not Kind.TASK and error.code not in _NEVER_CODES):
             self._again(task)
             return
         record = self.journal.dispatch(row.digest)

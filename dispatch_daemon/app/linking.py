@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink
@@ -25,6 +26,9 @@ from dispatch_protocol.session import SessionProof
 _CONNECT_S = 10.0
 _COUNTER = "session_counter"
 _EPOCH = "relay_epoch"
+_COPIED = "home_copied"
+_COPY_CODE = "counter_reused"
+_COPY_WORDS = "this home is a copy of one that is in use, or was set back; run only one of them"
 log = logging.getLogger("dispatch.link")
 
 
@@ -87,9 +91,28 @@ class Linking:
         assert self.link is not None  # noqa: S101 - started above
         return self.link.state
 
+    def resume(self, url: str) -> None:
+        """Keep up the session of an earlier life, unless the relay has shown this home to be a copy.
+
+        A copy that only waited for its counter to pass the other's would take turns with it for ever, and each
+        would answer what the other was asked. Signing in again is a human's word that this is the one to keep.
+        """
+        if self._journal.meta(_COPIED) is not True:
+            self.start(url)
+            return
+        self.link = self._link(url)
+        self.link.state = replace(
+            self.link.state, phase=LinkPhase.REFUSED, words=_COPY_WORDS, code=_COPY_CODE
+        )
+
     def start(self, url: str) -> None:
         """Begin to keep a session with this broker."""
-        self.link = RelayLink(
+        self._journal.remember(_COPIED, value=False)
+        self.link = self._link(url)
+        self._running = asyncio.create_task(self.link.run(), name="relay-link")
+
+    def _link(self, url: str) -> RelayLink:
+        return RelayLink(
             url,
             prove=self._prove,
             on_deliver=self._incoming.deliver,
@@ -97,7 +120,6 @@ class Linking:
             on_state=self._state_changed,
             ca_bundle=self._ca_bundle,
         )
-        self._running = asyncio.create_task(self.link.run(), name="relay-link")
 
     async def stop(self) -> None:
         """Acknowledge what has been kept and hang up."""
@@ -129,6 +151,8 @@ class Linking:
     def _state_changed(self, state: LinkState) -> None:
         self._changed.set()
         self._watchers.publish(None, {"type": "broker", "state": state.phase, "detail": state.words})
+        if state.code == _COPY_CODE:
+            self._journal.remember(_COPIED, value=True)
         if state.phase is not LinkPhase.ONLINE:
             return
         self._token = None

@@ -88,7 +88,7 @@ class Conductor:
         except WallError as error:
             await self._end(
                 runs.Ending(
-                    outcome=Outcome.FAILED,
+                    outcome=Outcome.NEED_INPUT if error.code == "changeset_too_large" else Outcome.FAILED,
                     summary=self._summary(error.detail),
                     code=error.code,
                     detail=f"{error.detail} {error.remedy}".strip(),

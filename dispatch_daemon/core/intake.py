@@ -75,13 +75,14 @@ def refuse(
     detail: str | None = None,
 ) -> list[Effect]:
     """Refuse a dispatch for good: its author gets the code, signed; this machine keeps the record."""
+    kind = refusal_type(code) if isinstance(code, RefusalCode) else ReceiptType.REFUSED
+    over = DispatchState.EXPIRED if kind is ReceiptType.EXPIRED else DispatchState.REFUSED
     refused = replace(
         record,
-        state=advance(DISPATCH, record.state, DispatchState.REFUSED),
+        state=advance(DISPATCH, record.state, over),
         ended_code=str(code),
         ended_detail=detail,
     )
-    kind = refusal_type(code) if isinstance(code, RefusalCode) else ReceiptType.REFUSED
     _, effects = receipt(
         refused,
         own,
@@ -92,7 +93,7 @@ def refuse(
         detail=detail,
         data=refusal_data(kind, own, payload_type(Kind.TASK)),
     )
-    note = Note(record.digest, moment.now_ms, EventType.STATUS, {"status": "refused", "code": str(code)})
+    note = Note(record.digest, moment.now_ms, EventType.STATUS, {"status": str(over), "code": str(code)})
     return [*effects, note]
 
 
@@ -139,4 +140,6 @@ def refusal_type(code: RefusalCode) -> ReceiptType:
         return ReceiptType.UNSUPPORTED
     if code is RefusalCode.STALE_CHAIN:
         return ReceiptType.STALE_CHAIN
+    if code is RefusalCode.EXPIRED:
+        return ReceiptType.EXPIRED
     return ReceiptType.REFUSED

@@ -15,7 +15,7 @@ from sandbox.job import ToolCall, ToolResult
 from sandbox.names import is_plain_name
 from sandbox.tools import inputs
 
-MAX_STEPS = 200
+MAX_STEPS = 1000
 _FIELDS = {"tool", "input", "save_as", "allow_failure"}
 
 

@@ -225,18 +225,21 @@ def test_own_task_runs_without_any_broker(place: Path, repository: Path) -> None
     [
         ((), (), 2, "cwd_needed"),
         (("{repository}:rw",), ("--cwd", "/usr"), 3, "outside_paths"),
-        (("{repository}:rw", "{repository}/src:ro"), (), 2, "cwd_needed"),
+        (("{repository}:rw", "{place}/other:ro"), (), 2, "cwd_needed"),
     ],
 )
 def test_run_directory_is_never_guessed(
     neighbourhood: Neighbourhood,
+    place: Path,
     repository: Path,
     grants: tuple[str, ...],
     arguments: tuple[str, ...],
     code: int,
     word: str,
 ) -> None:
-    paths = [part for grant in grants for part in ("--paths", grant.format(repository=repository))]
+    (place / "other").mkdir()
+    named = [grant.format(repository=repository, place=place) for grant in grants]
+    paths = [part for grant in named for part in ("--paths", grant)]
     neighbourhood.befriend(*TOOLS, *paths)
     dispatch_id = neighbourhood.send("Where?", [bash("true")])
     bob = neighbourhood.bob
@@ -246,14 +249,19 @@ def test_run_directory_is_never_guessed(
 
 @pytest.mark.parametrize(
     ("path", "code", "word"),
-    [("/", 3, "path_system"), ("{home}", 3, "path_private"), ("{place}/nowhere", 2, "path_missing")],
+    [
+        ("/", 3, "path_system"),
+        ("{home}", 3, "path_private"),
+        ("{place}/nowhere", 2, "path_missing"),
+        ("{repository}:ro,{repository}/src", 2, "grants_nested"),
+    ],
 )
 def test_what_must_never_be_granted_is_refused_before_anything_is_said(
-    neighbourhood: Neighbourhood, place: Path, path: str, code: int, word: str
+    neighbourhood: Neighbourhood, place: Path, repository: Path, path: str, code: int, word: str
 ) -> None:
     bob = neighbourhood.bob
     token = neighbourhood.alice.do("invite", bob.address, "--link-only")["token"]
-    granted = path.format(home=bob.home, place=place)
+    granted = path.format(home=bob.home, place=place, repository=repository)
     refusal = bob.do("accept-invitation", token, "--profile", "edit", "--paths", f"{granted}:rw", code=code)
     assert refusal["error"]["code"] == word
     assert bob.do("contacts")["edges"] == []

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor, WallError
@@ -33,6 +33,7 @@ from dispatch_protocol.invitation import InvitationDocument, MacRule, is_address
 from dispatch_protocol.invitation_token import PREFIX, InvitationToken
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.paths import contains
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, edge_id, sign_document
@@ -209,6 +210,7 @@ class TrustDesk:
         identities = [self._enrol(path, mode) for path, mode in choice.paths]
         modes = [mode for _, mode in choice.paths]
         paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
+        _refuse_nested(paths)
         scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
         await online.call("accept_invitation", _edge_header(edge, scopes))
         if self._journal.invitation(edge.hex) != record:
@@ -368,6 +370,17 @@ def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
         "max_per_day": scopes.max_per_day,
         "expires_ms": scopes.expires_at_ms or 0,
     }
+
+
+def _refuse_nested(paths: Sequence[tuple[str, str]]) -> None:
+    """Refuse a path below another one with another mode: no wall here can hold both yet."""
+    for outer, outer_mode in paths:
+        for inner, inner_mode in paths:
+            if outer_mode != inner_mode and outer != inner and contains(outer, inner):
+                raise ServiceError(
+                    "grants_nested",
+                    f"{inner} ({inner_mode}) lies in {outer} ({outer_mode}); grant one mode for both",
+                )
 
 
 def _read_token(text: str) -> tuple[EdgeId, InvitationToken | None]:

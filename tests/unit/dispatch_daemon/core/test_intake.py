@@ -81,6 +81,14 @@ def test_unsupported_is_answered_with_the_type() -> None:
     assert receipt.data == {"payload_type": "application/vnd.dispatch.task.v1+json"}
 
 
+def test_late_task_is_expired_not_refused() -> None:
+    body = task()
+    record = intake.arrived(signed(body), body, address=ALICE.email, now_ms=NOW_MS)
+    effects = intake.refuse(record, BOB_OWN, ALICE_PEER, MOMENT, code=RefusalCode.EXPIRED, detail="late")
+    (kept,) = puts(effects, DispatchRecord)
+    assert (kept.state, said(effects).type) == (DispatchState.EXPIRED, ReceiptType.EXPIRED)
+
+
 def test_unreadable_document_has_a_stand_in() -> None:
     record = intake.unreadable(header(), peer="p", address="a", now_ms=NOW_MS)
     assert Digest.from_hex(record.digest) == header().digest
