@@ -118,8 +118,7 @@ def _question(approval: Document) -> Line:
 def _result_lines(dispatch: Document, view: View) -> list[Line]:
     result = inner(dispatch, "result")
     if not result:
-        decision = inner(dispatch, "decision")
-        said = text(decision, "reason")
+        said = text(inner(dispatch, "decision"), "reason") or text(inner(dispatch, "error"), "detail")
         return _section("Reason", quote(said, view)) if said else []
     outcome = visible(text(result, "outcome").replace("_", " "))
     summary = text(result, "summary")

@@ -91,6 +91,14 @@ def test_one_dispatch_is_shown_whole(door: Script, home: Path) -> None:
         assert words in shown
 
 
+def test_a_refused_one_says_why(door: Script, home: Path) -> None:
+    refused = documents.whole(
+        status="refused", error={"code": "daily_limit", "detail": "3 dispatches a day are allowed"}
+    )
+    door.answer("GET", f"/v1/dispatches/{ID}", refused)
+    assert "Reason\n  │ 3 dispatches a day are allowed\n" in dispatch(home, "status", ID).out
+
+
 def test_a_result_is_shown_with_its_diff_and_saved(door: Script, home: Path, tmp_path: Path) -> None:
     bundle, report = tmp_path / "bundles" / "4f2a.json", tmp_path / "runs" / "report.txt"
     for path in (bundle, report):

@@ -166,8 +166,11 @@ class Receipt(Answer):
 class Decision(Answer):
     """What the recipient decided."""
 
+    model_config = ConfigDict(populate_by_name=True)
+
     mode: str | None
     target: str | None
+    asynchronous: bool = Field(alias="async")
     reason: str | None
 
 
