@@ -183,7 +183,7 @@ def _report(invocation: Invocation, error: BaseException, *, wants_json: bool) -
     elif isinstance(error, CliError):
         failure = error
     elif isinstance(error, click.ClickException):
-        failure = _usage(error)
+        failure = _usage(error, wants_json=wants_json)
     elif isinstance(error, Exception):
         failure = _unforeseen(error)
     else:
@@ -205,10 +205,13 @@ def _lead(invocation: Invocation, failure: CliError) -> str:
     return entry.failed if entry and failure.code != "usage" else ""
 
 
-def _usage(error: click.ClickException) -> CliError:
+def _usage(error: click.ClickException, *, wants_json: bool) -> CliError:
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if isinstance(ctx, click.Context) else "dispatch"
-    return CliError("usage", error.format_message(), hint=f"{path} --help")
+    said = error.format_message()
+    if wants_json and isinstance(error, click.exceptions.NoArgsIsHelpError):
+        said = "Missing command."  # its message is the whole help, which is for people
+    return CliError("usage", said, hint=f"{path} --help")
 
 
 def _unforeseen(error: Exception) -> CliError:

@@ -82,6 +82,12 @@ def _home(home: Home) -> Document:
         return _check(
             "home", detail=f"{home.path} is open to others ({mode:04o})", remedy=f"chmod 700 {home.path}"
         )
+    if not os.access(home.path, os.W_OK):
+        return _check(
+            "home",
+            detail=f"{home.path} cannot be written",
+            remedy="choose another home with DISPATCH_HOME",
+        )
     return _check("home", detail=str(home.path), ok=True)
 
 
@@ -99,6 +105,6 @@ def _sandbox(home: Home) -> Document:
 
     from sandbox.wall.runner import probe
 
-    found = asyncio.run(probe(home.path if home.path.is_dir() else None))
+    found = asyncio.run(probe(home.path if os.access(home.path, os.W_OK) else None))
     detail = "tasks can run, confined" if found.can_run else found.reason
     return _check("sandbox", detail=detail, ok=found.can_run, remedy=found.remedy)

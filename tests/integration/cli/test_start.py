@@ -152,6 +152,7 @@ def test_what_stands_behind_two_dashes_is_no_option(home: Path, door: Script) ->
 def test_help_with_json_is_one_document_too(home: Path) -> None:
     assert "Usage: dispatch send" in dispatch(home, "send", "--help", "--json").json["help"]
     assert dispatch(home, "--json").json["error"]["code"] == "usage"
+    assert dispatch(home, "--json", "rules").json["error"]["message"] == "Missing command."
 
 
 def test_the_version_is_said_without_a_daemon(home: Path) -> None:

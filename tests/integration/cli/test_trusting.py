@@ -1,12 +1,13 @@
 """Invitations, contacts, signing in and settings: what widens trust is chosen by a human, in so many words."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support import door_documents as documents
-from tests.support.dispatch_command import Terminal, dispatch
+from tests.support.dispatch_command import Terminal, command, dispatch, environment
 from tests.support.door_documents import ALICE, BOB, ID
 from tests.support.scripted_daemon import Script
 
@@ -243,6 +244,19 @@ def test_the_doctor_works_without_a_daemon_and_asks_one_that_is_there(home: Path
     home.chmod(0o755)
     named = {check["name"]: check for check in dispatch(home, "doctor", "--json").json["checks"]}
     assert (named["home"]["ok"], named["home"]["remedy"]) == (False, f"chmod 700 {home}")
+
+
+def test_the_doctor_examines_a_home_that_cannot_be_written(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    inside = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(home), str(home)]
+    done = subprocess.run(
+        [*inside, *command("doctor", "--json")], env=environment(home), capture_output=True, check=False
+    )
+    report = json.loads(done.stdout)
+    named = {check["name"]: check for check in report["checks"]}
+    assert (done.returncode, named["home"]["ok"]) == (1, False)
+    assert named["home"]["detail"] == f"{home} cannot be written"
+    assert "sandbox" in named
 
 
 def test_the_doctor_tries_the_wall_itself_where_no_daemon_runs(home: Path) -> None:
