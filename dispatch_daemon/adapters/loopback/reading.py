@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from dispatch_daemon.adapters.loopback.models import MODELS
 from dispatch_daemon.ports import ServiceError
@@ -66,11 +67,23 @@ def query_arguments(model: str, query: str) -> dict[str, Any]:
 
 def _complaint(error: ValidationError) -> ServiceError:
     """Turn the first complaint of a model into one sentence, which never quotes what was sent: it may be a secret."""
-    complaints = error.errors(include_url=False, include_context=False, include_input=False)
+    complaints = error.errors(include_url=False, include_input=False)
     first = complaints[0]
     place = ".".join(str(part)[:64] for part in first["loc"]) or "body"
-    words = first["msg"].removeprefix("Value error, ")
+    words = _length(first) or first["msg"].removeprefix("Value error, ")
     more = f" ({len(complaints) - 1} more)" if len(complaints) > 1 else ""
     return ServiceError(
         _CODES.get((place, first["type"]), _CODES.get(first["type"], "invalid")), f"{place}: {words}{more}."
     )
+
+
+def _length(complaint: ErrorDetails) -> str | None:
+    """Say a length and its limit in words of ours; pydantic counts the characters of a checked text as items."""
+    found = complaint.get("ctx", {})
+    given, limit = found.get("actual_length"), found.get("max_length")
+    if complaint["type"] != "too_long" or limit is None:
+        return None
+    what = "characters" if found.get("field_type") == "Value" else "entries"
+    if given is None:  # of a dictionary nobody counts on
+        return f"It has more {what} than the limit of {limit:,}"
+    return f"It has {given:,} {what}; the limit is {limit:,}"

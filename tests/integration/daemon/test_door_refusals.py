@@ -148,6 +148,22 @@ async def test_a_moment_that_is_none_is_refused(client: DoorClient, moment: str)
     assert "expires_at" in reply.value["detail"]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("task", "ü" * (TASK_CHARS + 1), "task: It has 100,001 characters; the limit is 100,000."),
+        ("project", "p" * 201, "project: It has 201 characters; the limit is 200."),
+        ("link", ["x"] * 11, "link: It has 11 entries; the limit is 10."),
+        ("meta", {str(n): "" for n in range(21)}, "meta: It has more entries than the limit of 20."),
+    ],
+)
+async def test_a_limit_is_named_with_what_was_given(
+    client: DoorClient, field: str, value: object, said: str
+) -> None:
+    reply = await client.ask("POST", "/v1/dispatches", {"recipient": "bob", "task": "a", field: value})
+    assert (reply.code, reply.value["detail"]) == ("too_long", said)
+
+
 async def test_the_longest_task_is_taken(client: DoorClient) -> None:
     reply = await client.ask("POST", "/v1/dispatches", {"recipient": "bob", "task": "ü" * TASK_CHARS})
     assert reply.status == 201
