@@ -67,6 +67,14 @@ class Home:
             raise _config_error(self.config_path, "it should hold a JSON object")
         return value
 
+    def recorded(self) -> dict[str, Any]:
+        """Return who the last daemon of this home was; nothing before the first one, or if it cannot be read."""
+        try:
+            value = json.loads((self.path / loopback.WHOAMI_NAME).read_bytes()[:_CONFIG_BYTES])
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
     def socket_path(self) -> str:
         """Return the daemon's socket: the recorded one, else where the rule puts it."""
         recorded = self.config().get("socket")

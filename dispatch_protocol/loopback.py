@@ -12,6 +12,7 @@ __all__ = [
     "ENDED",
     "SOCKET_NAME",
     "STATUSES",
+    "WHOAMI_NAME",
     "code_of_status",
     "exit_code",
     "format_time",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 SOCKET_NAME = "daemon.sock"
+WHOAMI_NAME = "whoami.json"  # what the daemon of a home last was, for those who ask while it does not run
 SOCKET_PATH_BYTES = 103  # macOS keeps 104 with the closing zero, Linux 108
 SHORT_ID_CHARS = 8
 PREFIX_CHARS = 4  # the shortest prefix of an id that names anything

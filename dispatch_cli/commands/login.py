@@ -9,7 +9,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.reading import read_text
-from dispatch_cli.render.fields import Document, text
+from dispatch_cli.render.fields import Document, inner, text
 from dispatch_cli.render.lines import Line, View, following, line
 from dispatch_cli.render.machine import whoami_lines
 from dispatch_cli.render.text import visible
@@ -76,18 +76,15 @@ def whoami(invocation: Invocation) -> None:
 
 
 def _from_home(invocation: Invocation) -> Document:
-    """Return what the home says without its daemon: the device and the broker, never a key."""
+    """Return what the home says without its daemon: who its last daemon was, never a key."""
     home = invocation.home
-    try:
-        device = (home.path / "device").read_bytes()[:256].decode("ascii").strip() or None
-    except (OSError, ValueError):
-        device = None
-    name = find("device_name", home, {}).value
+    recorded = home.recorded()
+    user, identity = text(recorded, "user"), text(recorded, "identity")
     return {
-        "user": None,
-        "identity": None,
-        "device": None if device is None else {"id": device, "name": name},
-        "broker": find("broker", home, {}).value,
+        "user": user or None,
+        "identity": identity or None,
+        "device": inner(recorded, "device") or None,
+        "broker": text(recorded, "broker") or find("broker", home, {}).value,
         "daemon": {
             "running": False,
             "version": None,

@@ -22,9 +22,10 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Scheduler
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
+from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
-from dispatch_daemon.app.services.trust import TrustDesk
+from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import decisions
@@ -89,7 +90,7 @@ class Daemon:
         )
 
     def _service(self, keystore: Keystore) -> Service:
-        account = Account(
+        self._account = account = Account(
             self._home,
             self._settings,
             self._journal,
@@ -101,9 +102,11 @@ class Daemon:
             connect=self._linking.connect,
             stop=self.stop,
         )
-        trust = TrustDesk(
-            self._journal, self._people, self._clock, self._performer, self._executor, self._linking.online
+        online = self._linking.online
+        invitations = Invitations(
+            self._journal, self._people, self._clock, self._performer, self._executor, online
         )
+        contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
         dispatches = Dispatches(
             self._home,
             self._journal,
@@ -114,7 +117,7 @@ class Daemon:
             self._depositor.settled,
         )
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
-        return Service(self._journal, self._watchers, account, trust, dispatches, approvals)
+        return Service(self._journal, self._watchers, account, invitations, contacts, dispatches, approvals)
 
     def _door_token(self) -> str:
         """Make the token of this life for callers over TCP; it is new at every start."""
@@ -129,6 +132,7 @@ class Daemon:
         await self._supervisor.mend()
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
+        self._account.record()
         account = self._people.account
         if account is not None:
             self._linking.resume(account["broker"])

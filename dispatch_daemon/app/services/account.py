@@ -1,5 +1,6 @@
 """This machine at the door: who it is, whether it is well, where it is signed in."""
 
+import json
 import os
 import platform
 from collections.abc import Awaitable, Callable
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.relay import (
@@ -58,14 +60,10 @@ class Account:
         self._stop = stop
 
     async def whoami(self) -> JsonObject:
-        own, account = self._people.own, self._people.account
         url, socket = self._door()
         capability = await self._executor.probe()
         return {
-            "user": own.address,
-            "identity": own.genesis,
-            "device": {"id": own.device.hex, "name": self._settings.device_name},
-            "broker": account["broker"] if account else self._settings.broker,
+            **self._who(),
             "daemon": {
                 "running": True,
                 "version": version("dispatch-courier"),
@@ -74,6 +72,20 @@ class Account:
                 "door": url,
             },
         }
+
+    def _who(self) -> JsonObject:
+        own, account = self._people.own, self._people.account
+        return {
+            "user": own.address,
+            "identity": own.genesis,
+            "device": {"id": own.device.hex, "name": self._settings.device_name},
+            "broker": account["broker"] if account else self._settings.broker,
+        }
+
+    def record(self) -> None:
+        """Leave in the home who this is, for those who ask while no daemon runs; none of it is a secret."""
+        text = json.dumps(self._who(), indent=2, sort_keys=True, ensure_ascii=False)
+        write_private(self._home / loopback.WHOAMI_NAME, f"{text}\n".encode())
 
     async def daemon_status(self) -> JsonObject:
         url, socket = self._door()
@@ -130,10 +142,12 @@ class Account:
         self._journal.remember("account", {"email": address, "broker": known_as})
         await self._journal.database.committed()
         write_config(self._home, {"broker": known_as})
+        self.record()
         return {
             **await self.whoami(),
             "keys": self._keystore.describe(),
             "recovery_key": self._recovery_state(),
+            "recovery_hint": self._recovery_hint(),
         }
 
     async def _login_token(self, url: str, address: str) -> str:
@@ -149,6 +163,14 @@ class Account:
 
     def _recovery_state(self) -> str:
         return "unseen" if self._people.keys.recovery is not None else "shown"
+
+    def _recovery_hint(self) -> str | None:
+        """Say what to do about the recovery key as long as nobody has seen it."""
+        if self._people.keys.recovery is None:
+            return None
+        return (
+            "Your recovery key has not been written down yet: dispatch devices recovery-key shows it, once."
+        )
 
     async def recovery_key(self) -> JsonObject:
         """Show the recovery key once, and forget it: from then on only paper holds it."""
@@ -170,7 +192,10 @@ class Account:
         """Look at everything that has to be right on this machine, and say what to do about what is not."""
         checks = [
             _check(
-                "home", (self._home.stat().st_mode & 0o077) == 0, f"{self._home} is yours alone", "chmod 700"
+                "home",
+                (self._home.stat().st_mode & 0o077) == 0,
+                f"{self._home} is yours alone",
+                f"chmod 700 {self._home}",
             ),
             _check("keys", True, self._keystore.describe(), None),
             await self._check_wall(),

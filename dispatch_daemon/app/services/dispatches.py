@@ -23,7 +23,8 @@ from dispatch_protocol import loopback
 from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, is_final
+from dispatch_protocol.lifecycle import DispatchState, Outcome
+from dispatch_protocol.limits import EXPIRY_DEFAULT_S, SAFE_INTEGER
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.standing import EdgeStatus
 
@@ -57,11 +58,11 @@ class Dispatches:
     async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
         """Sign, keep and owe a dispatch; says within two seconds whether the relay refused it."""
         outgoing.check(request)
+        steps = _steps(request)
         if idempotency_key is not None:
             earlier = self._journal.dispatch_for_key(idempotency_key)
             if earlier is not None:
-                return self._sent(self._same(earlier, request))
-        steps = _steps(request)
+                return self._sent(self._same(earlier, request, steps))
         record, effects = outgoing.compose(
             request,
             steps,
@@ -107,12 +108,23 @@ class Dispatches:
             grant_version=grant_of(edge).version,
         )
 
-    def _same(self, earlier: DispatchRecord, request: SendRequest) -> DispatchRecord:
-        """Return the earlier dispatch of an idempotency key, if it asked for the same."""
-        task = views.task_of(earlier)
-        if task.task != request.task or len(task.steps) != len(request.steps or ()):
+    def _same(self, earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...]) -> DispatchRecord:
+        """Return the earlier dispatch of an idempotency key, if it asked the same of the same person."""
+        if not self._is_for(earlier, request.recipient) or not _asks_the_same(earlier, request, steps):
             raise ServiceError("idempotency_conflict", "this idempotency key was used for another dispatch")
         return earlier
+
+    def _is_for(self, record: DispatchRecord, recipient: str) -> bool:
+        """Say whether a recipient, as typed, is whom a dispatch went to; its edge may be over since."""
+        if self._people.is_me(recipient):
+            return record.box is Box.OWN
+        if record.box is not Box.SENT:
+            return False
+        try:
+            edge, _ = self._people.edge_to(recipient, Direction.OUTGOING)
+        except ServiceError:
+            return False
+        return edge.peer == record.peer
 
     def _sent(self, record: DispatchRecord) -> JsonObject:
         shown = self._view(record)
@@ -169,9 +181,7 @@ class Dispatches:
         """Return what came back and where its bundle of evidence lies."""
         record = self.find(dispatch_id)
         shown = self.whole(record)
-        if record.state in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT) or not is_final(
-            DISPATCH, record.state
-        ):
+        if record.state not in decisions.ENDED:
             raise ServiceError(
                 "not_finished",
                 f"this dispatch is {shown['status']}",
@@ -302,6 +312,36 @@ class Dispatches:
         return acted
 
 
+def _asks_the_same(earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...]) -> bool:
+    """Say whether a request, sent again, would say what a dispatch says; the time it left to decide included."""
+    task = views.task_of(earlier)
+    lives_s = request.expires_s
+    if lives_s is None:
+        lives_s = 0 if earlier.box is Box.OWN else EXPIRY_DEFAULT_S
+    expires_ms = earlier.created_ms + lives_s * 1000 if lives_s else 0
+    return (
+        earlier.expires_ms,
+        task.task,
+        task.background,
+        task.links,
+        task.deliverable,
+        task.project,
+        task.steps,
+        dict(task.meta),
+        task.timeout_s,
+    ) == (
+        expires_ms,
+        request.task,
+        request.background or None,
+        tuple(request.links),
+        request.deliverable or None,
+        request.project or None,
+        steps,
+        dict(request.meta),
+        request.timeout_s,
+    )
+
+
 def _steps(request: SendRequest) -> tuple[Step, ...]:
     """Read the steps of a request as strictly as the recipient will."""
     if not request.steps:
@@ -336,6 +376,8 @@ def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
         moment, _, digest = (
             base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(".")
         )
-        return int(moment), digest
+        if 0 <= int(moment) <= SAFE_INTEGER:
+            return int(moment), digest
     except ValueError:
-        raise ServiceError("bad_request", "this cursor is not one that a listing gave") from None
+        pass
+    raise ServiceError("bad_request", "this cursor is not one that a listing gave")

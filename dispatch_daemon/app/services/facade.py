@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
+from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
-from dispatch_daemon.app.services.trust import TrustDesk
+from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject, Update
@@ -20,7 +21,8 @@ class Service:
         journal: Journal,
         watchers: Watchers,
         account: Account,
-        trust: TrustDesk,
+        invitations: Invitations,
+        contacts: Contacts,
         dispatches: Dispatches,
         approvals: Approvals,
     ) -> None:
@@ -34,12 +36,12 @@ class Service:
         self.stop = account.stop
         self.login = account.login
         self.recovery_key = account.recovery_key
-        self.contacts = trust.contacts
-        self.invitations = trust.invitations
-        self.invite = trust.invite
-        self.accept_invitation = trust.accept_invitation
-        self.decline_invitation = trust.decline_invitation
-        self.revoke = trust.revoke
+        self.contacts = contacts.contacts
+        self.invitations = invitations.invitations
+        self.invite = invitations.invite
+        self.accept_invitation = invitations.accept_invitation
+        self.decline_invitation = invitations.decline_invitation
+        self.revoke = contacts.revoke
         self.send = dispatches.send
         self.dispatches = dispatches.dispatches
         self.dispatch = dispatches.dispatch

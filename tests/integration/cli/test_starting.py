@@ -1,5 +1,6 @@
 """A daemon for commands that need one: started once, said in one line, found again, stopped; or said to be missing."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_protocol.loopback import WHOAMI_NAME
 from tests.support.dispatch_command import Ended, Terminal, command, dispatch, environment
 
 _PROGRAM = "from tests.support.scripted_daemon import main\n\nmain()\n"
@@ -150,12 +152,18 @@ def test_these_commands_start_nothing(home: Path) -> None:
 
 def test_whoami_reads_the_home_where_no_daemon_is(home: Path) -> None:
     home.mkdir(mode=0o700)
-    (home / "device").write_text("d1" * 32 + "\n")
-    (home / "config.json").write_text('{"broker": "http://127.0.0.1:8000", "device_name": "laptop"}')
+    (home / "config.json").write_text('{"broker": "http://127.0.0.1:8000"}')
     who = dispatch(home, "whoami", "--no-start", "--json").json
-    assert who["device"] == {"id": "d1" * 32, "name": "laptop"}
+    assert (who["user"], who["identity"], who["device"]) == (None, None, None)
     assert who["broker"] == "http://127.0.0.1:8000"
+    device = {"id": "d1" * 32, "name": "laptop"}
+    last = {"user": "bob@example.org", "identity": "e2" * 32, "device": device, "broker": "https://b"}
+    (home / WHOAMI_NAME).write_text(json.dumps(last))
+    who = dispatch(home, "whoami", "--no-start", "--json").json
+    assert {name: who[name] for name in last} == last
     assert who["daemon"]["running"] is False
+    (home / WHOAMI_NAME).write_text("[]")
+    assert dispatch(home, "whoami", "--no-start", "--json").json["user"] is None
     assert "not running" in dispatch(home, "whoami", "--no-start").out
 
 

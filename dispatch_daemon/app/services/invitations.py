@@ -1,5 +1,6 @@
-"""People at the door: invited, accepted, declined, listed, revoked."""
+"""Invitations at the door: made, listed, accepted, declined."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -8,17 +9,16 @@ from dataclasses import replace
 from dispatch_daemon.adapters.executor import Executor, WallError
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.first_contact import unsent_refused, waiting_on
 from dispatch_daemon.app.online import Online
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import decisions, intake, trust, views
-from dispatch_daemon.core.composing import Peer, send_of
+from dispatch_daemon.app.services.finding import find
+from dispatch_daemon.core import trust, views
+from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     Direction,
-    EdgeRecord,
     InvitationRecord,
     InvitationStatus,
     Trust,
@@ -32,18 +32,18 @@ from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.invitation import InvitationDocument, MacRule, is_address
 from dispatch_protocol.invitation_token import PREFIX, InvitationToken
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.paths import contains
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, edge_id, sign_document
 from dispatch_protocol.standing import EdgeStatus
 
+LOOK_S = 1.0  # how long a list waits for the relay: it is worth a look, and no more
 _LINK = re.compile(r"https?://[!-~]{1,2000}")
 
 
-class TrustDesk:
-    """Invitations, contacts and edges of this home."""
+class Invitations:
+    """Invitations of this home, in both directions."""
 
     def __init__(
         self,
@@ -107,7 +107,11 @@ class TrustDesk:
 
     async def invitations(self) -> JsonObject:
         """List what was sent (by this journal) and received (as the relay tells, beside what was accepted)."""
-        await self._refresh_received()
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await self._refresh_received()
+        except (ServiceError, TimeoutError):
+            pass  # no word from the relay: what is known is shown
         now_ms = self._clock.now_ms()
         shown = [_aged(record, now_ms) for record in self._journal.invitations()]
         return {
@@ -125,47 +129,21 @@ class TrustDesk:
 
     async def _refresh_received(self) -> None:
         """Note invitations that the relay holds for this address; they decide nothing until a human accepts."""
-        try:
-            listing = await self._online().call("invitations", {})
-        except ServiceError:
-            return  # offline: what is known is shown
+        listing = await self._online().call("invitations", {})
         effects: list[Effect] = []
         received = listing.get("received")
         for entry in received if isinstance(received, list) else []:
-            record = self._received(entry)
+            record = _listed(entry)
             if record is not None and self._journal.invitation(record.invitation_id) is None:
                 effects.append(Put(record))
         await self._performer.perform(effects)
-
-    def _received(self, entry: JSON) -> InvitationRecord | None:
-        """Read one invitation as the relay tells it; a listing that cannot be read is left out."""
-        try:
-            assert isinstance(entry, Mapping)  # noqa: S101 - caught below
-            document = Document.from_json(entry["document"])
-            invitation = InvitationDocument.decode(document.body)
-            status = InvitationStatus(str(entry["status"]))
-        except (AssertionError, KeyError, ValueError, DispatchError):
-            return None
-        if status is not InvitationStatus.PENDING:
-            return None
-        return InvitationRecord(
-            invitation_id=edge_id(document.digest).hex,
-            direction=Direction.INCOMING,
-            address=invitation.from_email,
-            document=document.to_json(),
-            status=status,
-            created_ms=invitation.created_ms,
-            expires_ms=invitation.expires_ms,
-            link="",
-            mac_required=invitation.mac is MacRule.REQUIRED,
-        )
 
     # -- accepting -------------------------------------------------------------------------------------
 
     async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
         """Let the inviter send tasks here, within the scopes that the human chose."""
         trust.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
-        edge, parsed = _read_token(token)
+        typed, parsed = _read_token(token)
         online = self._online()
         if parsed is not None and parsed.broker_url != online.url:
             raise ServiceError(
@@ -173,30 +151,23 @@ class TrustDesk:
                 f"this invitation is at {parsed.broker_url}, and you are signed in at {online.url}",
                 hint=f"dispatch login --broker {parsed.broker_url}",
             )
-        await self._refresh_received()
-        record = self._journal.invitation(edge.hex)
-        if record is None or record.direction is not Direction.INCOMING:
-            raise ServiceError(
-                "not_found", "no such invitation is waiting for your address", hint="dispatch invitations"
-            )
-        if record.status is not InvitationStatus.PENDING:
-            raise ServiceError("not_pending", f"this invitation is {record.status}", hint="dispatch contacts")
+        record = await self._received(typed)
         if parsed is None and record.mac_required:
             raise ServiceError(
                 "token_needed",
                 "this invitation is accepted with its whole token, which the inviter passes on",
                 hint="ask the inviter for the line that begins with dispatch1:",
             )
-        return await self._accept(online, record, edge, parsed, choice)
+        return await self._accept(online, record, parsed, choice)
 
     async def _accept(
         self,
         online: Online,
         record: InvitationRecord,
-        edge: EdgeId,
         token: InvitationToken | None,
         choice: ScopeChoice,
     ) -> JsonObject:
+        edge = EdgeId.from_hex(record.invitation_id)
         document = Document.from_json(record.document)
         named = token.genesis if token else InvitationDocument.decode(document.body).sender.identity
         inviter = await online.chain(named)
@@ -207,11 +178,7 @@ class TrustDesk:
                 "invitation_mismatch", f"this invitation is for {invitation.to_email}, and you are not"
             )
         known = Trust.TOKEN if token else Trust.UNVERIFIED
-        identities = [self._enrol(path, mode) for path, mode in choice.paths]
-        modes = [mode for _, mode in choice.paths]
-        paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
-        _refuse_nested(paths)
-        scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
+        scopes, identities = self._granted(choice, known, now_ms)
         await online.call("accept_invitation", _edge_header(edge, scopes))
         if self._journal.invitation(edge.hex) != record:
             raise ServiceError(
@@ -241,6 +208,23 @@ class TrustDesk:
             "status": EdgeStatus.PENDING,
         }
 
+    def _granted(
+        self, choice: ScopeChoice, known: Trust, now_ms: int
+    ) -> tuple[Scopes, list[tuple[str, int, int]]]:
+        """Return what is granted, and what stands at each of its paths; refuse what no run here could be given."""
+        identities = [self._enrol(path, mode) for path, mode in choice.paths]
+        modes = [mode for _, mode in choice.paths]
+        paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
+        _refuse_nested(paths)
+        scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
+        if scopes.network:
+            raise ServiceError(
+                "network_unavailable",
+                "the wall of this version has no way out, so no task could run under a grant that names hosts",
+                hint="leave --network out",
+            )
+        return scopes, identities
+
     def _enrol(self, path: str, mode: str) -> tuple[str, int, int]:
         """Note what stands at a path now, so that a later swap is noticed; refuse what must never be granted."""
         try:
@@ -263,96 +247,58 @@ class TrustDesk:
 
     async def decline_invitation(self, *, token: str) -> JsonObject:
         """Turn an invitation down; the inviter sees that it was."""
-        edge, _ = _read_token(token)
+        typed, _ = _read_token(token)
         online = self._online()
-        await self._refresh_received()
-        record = self._journal.invitation(edge.hex)
-        if record is None or record.direction is not Direction.INCOMING:
-            raise ServiceError(
-                "not_found", "no such invitation is waiting for you", hint="dispatch invitations"
-            )
-        if record.status is not InvitationStatus.PENDING:
-            raise ServiceError(
-                "not_pending", f"this invitation is {record.status}", hint="dispatch invitations"
-            )
+        record = await self._received(typed)
+        edge = EdgeId.from_hex(record.invitation_id)
         await online.call("decline_invitation", {"invitation_id": edge.uuid})
         await self._performer.perform([Put(replace(record, status=InvitationStatus.DECLINED))])
         return {"invitation_id": edge.uuid, "peer": record.address, "status": InvitationStatus.DECLINED}
 
-    # -- contacts --------------------------------------------------------------------------------------
+    async def _received(self, typed: str) -> InvitationRecord:
+        """Return the invitation to this address that an id or a prefix of one names, and that can be answered."""
+        if not self._received_like(typed.lower()):
+            await self._refresh_received()
+        record = find(typed, "invitation", self._received_like, _uuid, hint="dispatch invitations")
+        if record.status is not InvitationStatus.PENDING:
+            raise ServiceError("not_pending", f"this invitation is {record.status}", hint="dispatch contacts")
+        return record
 
-    async def contacts(self) -> JsonObject:
-        """List every edge with what it allows and how the other side is known."""
-        try:
-            present = await self._online().presence()
-        except ServiceError:
-            present = {}
-        now_ms = self._clock.now_ms()
-        return {
-            "edges": [
-                views.edge_view(
-                    edge,
-                    self._journal.contact(edge.peer),
-                    grant_of(edge).scopes,
-                    online=present.get(EdgeId.from_hex(edge.edge).uuid),
-                    now_ms=now_ms,
-                )
-                for edge in self._journal.edges()
-            ]
-        }
+    def _received_like(self, prefix: str) -> list[InvitationRecord]:
+        return [
+            record
+            for record in self._journal.invitations()
+            if record.direction is Direction.INCOMING and _uuid(record).startswith(prefix)
+        ]
 
-    async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
-        """End the incoming edge from a peer, with everything of theirs that has not ended; or give up one's own."""
-        direction = Direction.OUTGOING if outgoing else Direction.INCOMING
-        edge, _ = self._people.edge_to(peer, direction)
-        if edge.status is EdgeStatus.REVOKED:
-            raise ServiceError("not_pending", f"the edge with {edge.address} is revoked already")
-        now_ms = self._clock.now_ms()
-        effects = trust.revoked(edge, now_ms)
-        if outgoing:
-            effects += unsent_refused(self._journal, edge, now_ms)
-        else:
-            effects += self._end_received(edge)
-            effects.append(self._revocation(edge))
-        await self._performer.perform(effects)
-        return {
-            "edge_id": EdgeId.from_hex(edge.edge).uuid,
-            "peer": edge.address,
-            "status": EdgeStatus.REVOKED,
-        }
 
-    def _revocation(self, edge: EdgeRecord) -> Effect:
-        """Tell the other side, signed, that the edge is over."""
-        grant = trust.grant(
-            self._people.own,
-            self._people.peer(edge.peer),
-            edge.edge,
-            grant_of(edge).scopes,
-            self._clock.moment(),
-            status=GrantStatus.REVOKED,
-            after=grant_of(edge).version,
-        )
-        return send_of(grant, deliver=True, keep=False)
+def _uuid(record: InvitationRecord) -> str:
+    """Return an invitation's id as people see it."""
+    return EdgeId.from_hex(record.invitation_id).uuid
 
-    def _end_received(self, edge: EdgeRecord) -> list[Effect]:
-        effects: list[Effect] = []
-        for record in waiting_on(self._journal, edge.edge):
-            peer, moment = self._people.peer_of(record), self._clock.moment()
-            if record.state is DispatchState.DELIVERED:
-                effects += intake.refuse(record, self._people.own, peer, moment, code="edge_revoked")
-                continue
-            runs = self._journal.runs(record.digest)
-            effects += decisions.cancel_received(
-                record,
-                runs[-1] if runs else None,
-                self._journal.approvals_of(record.digest),
-                self._people.own,
-                peer,
-                moment,
-                by="edge",
-                code="edge_revoked",
-            )
-        return effects
+
+def _listed(entry: JSON) -> InvitationRecord | None:
+    """Read one invitation as the relay tells it; a listing that cannot be read is left out."""
+    try:
+        assert isinstance(entry, Mapping)  # noqa: S101 - caught below
+        document = Document.from_json(entry["document"])
+        invitation = InvitationDocument.decode(document.body)
+        status = InvitationStatus(str(entry["status"]))
+    except (AssertionError, KeyError, ValueError, DispatchError):
+        return None
+    if status is not InvitationStatus.PENDING:
+        return None
+    return InvitationRecord(
+        invitation_id=edge_id(document.digest).hex,
+        direction=Direction.INCOMING,
+        address=invitation.from_email,
+        document=document.to_json(),
+        status=status,
+        created_ms=invitation.created_ms,
+        expires_ms=invitation.expires_ms,
+        link="",
+        mac_required=invitation.mac is MacRule.REQUIRED,
+    )
 
 
 def _landing_page(link: JSON, broker: str, edge: EdgeId) -> str:
@@ -383,20 +329,18 @@ def _refuse_nested(paths: Sequence[tuple[str, str]]) -> None:
                 )
 
 
-def _read_token(text: str) -> tuple[EdgeId, InvitationToken | None]:
-    """Return the invitation that a token or an id names, with the token's proof if it has one."""
+def _read_token(text: str) -> tuple[str, InvitationToken | None]:
+    """Return the id that was typed, or that a token names; a token comes with it, because it proves something."""
     typed = text.strip()
+    if not typed.startswith(PREFIX):
+        return typed, None
     try:
-        if typed.startswith(PREFIX):
-            token = InvitationToken.parse(typed)
-            return token.edge, token
-        return EdgeId.from_uuid(typed.lower()), None
+        token = InvitationToken.parse(typed)
     except MalformedError as error:
         raise ServiceError(
-            "invalid",
-            f"this is neither a token nor an invitation id: {error.detail}",
-            hint="dispatch invitations",
+            "invalid", f"this is no invitation token: {error.detail}", hint="dispatch invitations"
         ) from None
+    return token.edge.uuid, token
 
 
 def _address(email: str) -> str:

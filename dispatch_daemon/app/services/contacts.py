@@ -1,0 +1,121 @@
+"""Contacts at the door: who may send to whom, and the end of that."""
+
+import asyncio
+from collections.abc import Callable
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.first_contact import unsent_refused, waiting_on
+from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.core import decisions, intake, trust, views
+from dispatch_daemon.core.composing import send_of
+from dispatch_daemon.core.effects import Effect
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import Direction, EdgeRecord
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.grant import GrantStatus
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.standing import EdgeStatus
+
+LOOK_S = 1.0  # how long a list waits for the relay's word on who is connected
+
+
+class Contacts:
+    """Contacts and edges of this home."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        online: Callable[[], Online],
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self._online = online
+
+    async def contacts(self) -> JsonObject:
+        """List every edge with what it allows and how the other side is known."""
+        present = await self._present()
+        now_ms = self._clock.now_ms()
+        return {
+            "edges": [
+                views.edge_view(
+                    edge,
+                    self._journal.contact(edge.peer),
+                    grant_of(edge).scopes,
+                    online=present.get(EdgeId.from_hex(edge.edge).uuid),
+                    now_ms=now_ms,
+                )
+                for edge in self._journal.edges()
+            ]
+        }
+
+    async def _present(self) -> dict[str, bool]:
+        """Return who is connected, as the relay tells; one that says nothing holds up no list."""
+        try:
+            async with asyncio.timeout(LOOK_S):
+                return await self._online().presence()
+        except (ServiceError, TimeoutError):
+            return {}
+
+    async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
+        """End the incoming edge from a peer, with everything of theirs that has not ended; or give up one's own."""
+        direction = Direction.OUTGOING if outgoing else Direction.INCOMING
+        edge, _ = self._people.edge_to(peer, direction)
+        if edge.status is EdgeStatus.REVOKED:
+            raise ServiceError(
+                "not_pending", f"the edge with {edge.address} is revoked already", hint="dispatch contacts"
+            )
+        now_ms = self._clock.now_ms()
+        effects = trust.revoked(edge, now_ms)
+        if outgoing:
+            effects += unsent_refused(self._journal, edge, now_ms)
+        else:
+            effects += self._end_received(edge)
+            effects.append(self._revocation(edge))
+        await self._performer.perform(effects)
+        return {
+            "edge_id": EdgeId.from_hex(edge.edge).uuid,
+            "peer": edge.address,
+            "status": EdgeStatus.REVOKED,
+        }
+
+    def _revocation(self, edge: EdgeRecord) -> Effect:
+        """Tell the other side, signed, that the edge is over."""
+        grant = trust.grant(
+            self._people.own,
+            self._people.peer(edge.peer),
+            edge.edge,
+            grant_of(edge).scopes,
+            self._clock.moment(),
+            status=GrantStatus.REVOKED,
+            after=grant_of(edge).version,
+        )
+        return send_of(grant, deliver=True, keep=False)
+
+    def _end_received(self, edge: EdgeRecord) -> list[Effect]:
+        effects: list[Effect] = []
+        for record in waiting_on(self._journal, edge.edge):
+            peer, moment = self._people.peer_of(record), self._clock.moment()
+            if record.state is DispatchState.DELIVERED:
+                effects += intake.refuse(record, self._people.own, peer, moment, code="edge_revoked")
+                continue
+            runs = self._journal.runs(record.digest)
+            effects += decisions.cancel_received(
+                record,
+                runs[-1] if runs else None,
+                self._journal.approvals_of(record.digest),
+                self._people.own,
+                peer,
+                moment,
+                by="edge",
+                code="edge_revoked",
+            )
+        return effects

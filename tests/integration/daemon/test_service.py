@@ -1,0 +1,194 @@
+"""What the daemon's services answer to requests that are wrong, repeated, or asked while nobody else answers."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from dispatch_protocol.loopback import WHOAMI_NAME
+from dispatch_protocol.payloads import Kind
+from dispatch_protocol.signing import edge_id
+from tests.support.device import now_ms
+from tests.support.dispatch_command import dispatch
+from tests.support.door_client import DoorClient, Reply
+from tests.support.lifetime import Lifetime
+from tests.support.stranger import Stranger, Victim, besieged
+
+_HOUR_MS = 3_600_000
+_READ = {"tool": "Read", "input": {"file_path": "a"}}
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A short directory of this test's own: the path of a Unix socket has little room."""
+    directory = Path(tempfile.mkdtemp(prefix="dsp-"))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest_asyncio.fixture
+async def signed_in(place: Path) -> AsyncIterator[Victim]:
+    """A daemon that is signed in at a relay of the test's own."""
+    async with besieged(place) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def carol(signed_in: Victim) -> Stranger:
+    """Somebody at the same relay."""
+    return Stranger("carol", signed_in)
+
+
+async def keyed(daemon: Victim, key: str, **fields: Any) -> Reply:
+    """Send a dispatch under an idempotency key."""
+    client = DoorClient(daemon.door, None)  # type: ignore[arg-type] - it needs no more of a door than this
+    return await client.ask("POST", "/v1/dispatches", fields, unix=True, Idempotency_Key=key)
+
+
+async def test_repeated_request_is_one_dispatch_however_its_recipient_is_spelled(
+    signed_in: Victim, carol: Stranger
+) -> None:
+    await carol.may_be_sent()
+    asked = {"task": "Once", "steps": [_READ], "links": ["https://a"], "meta": {"k": "v"}, "expires": 90}
+    first = await keyed(signed_in, "k", recipient="carol@example.org", **asked)
+    again = await keyed(signed_in, "k", recipient="Carol", **asked)
+    assert (first.status, again.status) == (201, 201)
+    assert again.value["dispatch_id"] == first.value["dispatch_id"]
+    assert len((await signed_in.do("GET", "/v1/dispatches?box=sent"))["dispatches"]) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipient": "carol@example.org"},
+        {"recipient": "nobody@example.org"},
+        {"task": "Twice"},
+        {"steps": [_READ, _READ]},
+        {"steps": [_READ | {"allow_failure": True}]},
+        {"background": "b"},
+        {"links": ["https://a"]},
+        {"deliverable": "d"},
+        {"project": "p"},
+        {"meta": {"k": "v"}},
+        {"expires": 90},
+        {"timeout": 9},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+async def test_key_of_another_request_is_refused(
+    signed_in: Victim, carol: Stranger, other: dict[str, Any]
+) -> None:
+    await carol.may_be_sent()
+    asked = {"recipient": "me", "task": "Once", "steps": [_READ]}
+    assert (await keyed(signed_in, "k", **asked)).status == 201
+    reply = await keyed(signed_in, "k", **(asked | other))
+    assert (reply.status, reply.code) == (409, "idempotency_conflict")
+    assert len((await signed_in.do("GET", "/v1/dispatches?box=sent"))["dispatches"]) == 1
+
+
+async def test_key_for_a_contact_does_not_fetch_ones_own_job(signed_in: Victim, carol: Stranger) -> None:
+    await carol.may_be_sent()
+    assert (await keyed(signed_in, "k", recipient="carol", task="Once")).status == 201
+    assert (await keyed(signed_in, "k", recipient="me", task="Once")).code == "idempotency_conflict"
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "9" * 40 + ".ab", "-1.ab", ".", str(2**63) + ".ab"])
+async def test_cursor_that_no_listing_gave_is_refused(signed_in: Victim, cursor: str) -> None:
+    typed = base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+    reply = await signed_in.ask("GET", f"/v1/dispatches?cursor={typed}")
+    assert (reply.status, reply.code) == (400, "bad_request")
+
+
+async def shows_expired(life: Lifetime, where: str) -> None:
+    """Wait until the daemon has noticed that a dispatch's time is over."""
+    while True:
+        if (await life.door.do("GET", where))["status"] == "expired":
+            return
+        await asyncio.sleep(0.02)
+
+
+async def test_expired_dispatch_has_a_result(place: Path) -> None:
+    """The journal's latest time passes for the present: the daemon was off until after the end."""
+    life = Lifetime(place)
+    await life.start()
+    sent = await life.door.do("POST", "/v1/dispatches", {"recipient": "me", "task": "Soon", "expires": 60})
+    where = f"/v1/dispatches/{sent['dispatch_id']}"
+    assert (await life.door.ask("GET", f"{where}/result")).code == "not_finished"
+    await life.stop()
+    with contextlib.closing(sqlite3.connect(place / "journal.db")) as journal:
+        journal.execute("UPDATE meta SET value = ? WHERE key = 'floor_ms'", (str(now_ms() + _HOUR_MS),))
+        journal.commit()
+    await life.start()
+    try:
+        await shows_expired(life, where)
+        result = await life.door.do("GET", f"{where}/result")
+        assert (result["status"], result["outcome"], result["files"]) == ("expired", None, [])
+        ended = dispatch(place, "verify", result["bundle"], "--json")
+        assert (ended.code, ended.json["ok"]) == (0, True)
+    finally:
+        await life.stop()
+
+
+async def test_invitation_is_answered_by_the_id_that_the_list_shows(
+    signed_in: Victim, carol: Stranger
+) -> None:
+    document = carol.device.invitation(signed_in.address, signed_in.relay.url)
+    signed_in.relayed.received.append(carol.listing(document))
+    known = edge_id(document.digest).uuid
+    (listed,) = (await signed_in.do("GET", "/v1/invitations"))["received"]
+    assert listed["invitation_id"] == known
+    accept = {"token": known[:8], "tools": ["Read"]}
+    assert (await signed_in.ask("POST", "/v1/invitations/accept", accept)).code == "token_needed"
+    decline = "/v1/invitations/decline"
+    assert (await signed_in.ask("POST", decline, {"token": known[:3]})).code == "not_found"
+    assert (await signed_in.ask("POST", decline, {"token": "ffff" + known})).code == "not_found"
+    assert (await signed_in.ask("POST", decline, {"token": "dispatch1:x"})).code == "invalid"
+    done = await signed_in.do("POST", decline, {"token": known[:8]})
+    assert (done["invitation_id"], done["status"]) == (known, "declined")
+    assert (await signed_in.ask("POST", decline, {"token": known})).code == "not_pending"
+
+
+async def test_invitation_is_answered_before_it_was_ever_listed(signed_in: Victim, carol: Stranger) -> None:
+    document = carol.device.invitation(signed_in.address, signed_in.relay.url)
+    signed_in.relayed.received.append(carol.listing(document))
+    typed = edge_id(document.digest).uuid.upper()
+    assert (await signed_in.do("POST", "/v1/invitations/decline", {"token": typed}))["status"] == "declined"
+
+
+async def test_relay_that_answers_nothing_holds_up_no_list(signed_in: Victim, carol: Stranger) -> None:
+    await carol.may_dispatch(tools=["Read"])
+    signed_in.relay.answers = lambda frame: []
+    async with asyncio.timeout(10):
+        (edge,) = (await signed_in.do("GET", "/v1/contacts"))["edges"]
+        assert (edge["status"], edge["online"]) == ("active", None)
+        assert len((await signed_in.do("GET", "/v1/invitations"))["received"]) == 1
+
+
+async def test_hosts_are_not_granted_while_no_wall_can_reach_them(signed_in: Victim, carol: Stranger) -> None:
+    with pytest.raises(AssertionError, match=r"409.*network_unavailable"):
+        await carol.may_dispatch(tools=["Bash"], network=["example.org"])
+    assert carol.all_heard(Kind.ACCEPTANCE) == []
+    assert (await signed_in.do("GET", "/v1/contacts"))["edges"] == []
+
+
+async def test_home_says_who_it_is_while_no_daemon_runs(signed_in: Victim) -> None:
+    who = await signed_in.do("GET", "/v1/whoami")
+    await signed_in.stop()
+    ended = dispatch(signed_in.home, "whoami", "--no-start", "--json")
+    assert ended.code == 0
+    told = ended.json
+    assert {name: told[name] for name in ("user", "identity", "device")} == {
+        name: who[name] for name in ("user", "identity", "device")
+    }
+    assert (told["user"], told["daemon"]["running"]) == ("victim@example.org", False)
+    recorded = json.loads((signed_in.home / WHOAMI_NAME).read_text())
+    assert set(recorded) == {"user", "identity", "device", "broker"}
