@@ -28,8 +28,8 @@ from dispatch_protocol.signing import Signed
 
 # Nobody acknowledges these; a repeat of what they answer brings forth a new one.
 _UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT})
-# What is owed about a task that was taken in is not dropped because a relay has forgotten the edge: it may have
-# been restored from a backup. Only a document that no relay could ever take is given up.
+# What was sent once, or is owed about a task that was taken in, is not dropped because a relay has forgotten the edge:
+# it may have been restored from a backup. Only a document that no relay could ever take is given up.
 _NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_long"})
 _RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
 
@@ -145,13 +145,13 @@ class Depositor:
         return effects
 
     async def _rejected(self, task: Task, row: OutboxRow, error: RelayRejectedError) -> None:
-        kind = kind_of(Signed.decode(row.signed).payload_type)
-        if error.code in _RETRY_CODES or (kind is not Kind.TASK and error.code not in _NEVER_CODES):
+        record = self.journal.dispatch(row.digest)
+        unsent = record is not None and record.box is Box.SENT and record.state is DispatchState.QUEUED
+        if error.code in _RETRY_CODES or (not unsent and error.code not in _NEVER_CODES):
             self._again(task)
             return
-        record = self.journal.dispatch(row.digest)
         effects: list[Effect] = [Settle(row.digest)]
-        if record is not None and record.box is Box.SENT and record.state is DispatchState.QUEUED:
+        if record is not None and unsent:
             effects = decisions.refuse_unsent(
                 record, self.clock.now_ms(), code=error.code, detail=error.detail
             )

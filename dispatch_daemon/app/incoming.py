@@ -247,8 +247,10 @@ class Incoming:
         if self._journal.owes_about(about.digest):
             return  # what answers it is on its way already, however often the relay repeats the question
         report = reports.Report.of(Signed.decode(answer.signed))
+        places = self._journal.answer_places(about.digest, answer.device)
+        taken = sum(not waits for _, _, waits in places)
         effects = reports.acknowledge_again(
-            about, report, self._people.own, self._people.peer_of(about), self._clock.moment()
+            about, report, taken, self._people.own, self._people.peer_of(about), self._clock.moment()
         )
         await self._performer.perform(effects)
 

@@ -79,7 +79,7 @@ class DispatchRecord:
 
     `signed` is the task as its author's device signed it; `digest` its identity. `answer_seq` and
     `answer_head` are the last link of the recipient's chain of answers: ours when we are the recipient,
-    the verified one when we are the author. `held` counts answers that came before their predecessors.
+    the verified one when we are the author, where 0 says that nobody has answered yet.
     """
 
     digest: str
@@ -232,7 +232,11 @@ class InvitationRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerRecord:
-    """One signed statement about a dispatch, ours or the peer's, exactly as signed."""
+    """One signed statement about a dispatch, ours or the peer's, exactly as signed.
+
+    `seq` is its place in its device's chain of answers, 0 for what has none: a cancel, or an answer that contradicts
+    the chain. `held` says that it waits for its predecessor.
+    """
 
     digest: str
     about: str

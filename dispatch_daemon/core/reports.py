@@ -4,11 +4,12 @@ Answers of one device form a chain by `seq` and `prev`. One that comes too early
 predecessor; one that contradicts the chain is kept as evidence and moves nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer_type, head_of, send_of
-from dispatch_daemon.core.decisions import ENDED
+from dispatch_daemon.core.decisions import ENDED, may_expire
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Settle, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_daemon.core.traces import artifact_data, change_data
@@ -19,7 +20,8 @@ from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance, run_end
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result, Verdict
-from dispatch_protocol.messages.follow_on import Ack
+from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed
@@ -124,35 +126,77 @@ def receive(
         desk = desk.then(Put(report.record(now_ms=moment.now_ms, held=True)))
     for place in followed.forked:
         desk = desk.then(*known[place.digest].contradiction(moment.now_ms))
-    for number, place in enumerate(followed.taken):
+    for place in followed.taken:
         each = known[place.digest]
-        desk = desk.then(Put(each.record(now_ms=moment.now_ms, held=False)))
+        desk = desk.then(Put(each.record(now_ms=moment.now_ms, held=False)), record=_heard(desk.record, each))
         desk = _apply(desk, each.message, moment.now_ms)
-        if desk.record.state in ENDED:
-            desk = _acknowledge(desk, each, own, peer, moment, number)
+    if followed.taken:
+        head = _head(desk.record, own, peer, moment)
+        taken = [known[place.digest].message for place in followed.taken]
+        desk = desk.then(*_follow_on(record, desk.record, taken, head, moment.now_ms))
     return [Put(desk.record), *desk.effects]
 
 
-def _acknowledge(desk: Desk, report: Report, own: Own, peer: Peer, moment: Moment, number: int) -> Desk:
-    record = desk.record
-    head = head_of(
-        own, peer, edge=record.edge, about=record.digest, now_ms=moment.now_ms, nonce=moment.nonce(number)
-    )
-    ack = Ack(head=head, device=report.message.head.sender.device, seq=report.message.seq)
-    return desk.then(
+def _heard(record: DispatchRecord, report: Report) -> DispatchRecord:
+    """Return the record with one answer more in its chain.
+
+    Whoever answers has the task, so it had left: an end that only this machine believed in is taken back, and a
+    cancel of what seemed never to have left becomes a request.
+    """
+    if record.state is DispatchState.QUEUED:
+        record = replace(record, state=advance(DISPATCH, record.state, DispatchState.SENT))
+    elif not record.answer_seq and record.state in (DispatchState.REFUSED, DispatchState.CANCELLED):
+        asked = record.cancel_requested or record.state is DispatchState.CANCELLED
+        record = replace(
+            record, state=DispatchState.SENT, ended_code=None, ended_detail=None, cancel_requested=asked
+        )
+    return replace(record, answer_seq=report.message.seq, answer_head=report.digest)
+
+
+def _follow_on(
+    before: DispatchRecord, record: DispatchRecord, taken: Sequence[Answer], head: Head, now_ms: int
+) -> list[Effect]:
+    """Return what is said or owed once these answers were taken in."""
+    if record.state in ENDED:
+        return _acknowledgement(record, taken[-1], taken[-1].seq, head)
+    effects: list[Effect] = []
+    delivered = any(isinstance(each, Receipt) and each.type is ReceiptType.DELIVERED for each in taken)
+    if record.cancel_requested and delivered:
+        # What was asked before may have overtaken the task, and then nobody knew what it was about.
+        effects.append(send_of(Cancel(head=head), deliver=True, keep=True))
+    if before.state in ENDED and may_expire(record):
+        # It was over, or thought to be, and lives: the silence that may follow has a deadline too.
+        latest_ms = max(record.expires_ms + 1, now_ms) + EXPIRY_GRACE_MS
+        effects.append(Plan(kind=TaskKind.EXPIRE, key=record.digest, not_before_ms=latest_ms, payload={}))
+    return effects
+
+
+def _acknowledgement(record: DispatchRecord, answer: Answer, seq: int, head: Head) -> list[Effect]:
+    ack = Ack(head=head, device=answer.head.sender.device, seq=seq)
+    return [
         SettleAbout(record.digest),
         Unplan(TaskKind.EXPIRE, record.digest),
         send_of(ack, deliver=True, keep=False),
+    ]
+
+
+def _head(record: DispatchRecord, own: Own, peer: Peer, moment: Moment) -> Head:
+    """Return the head of what the author says next about its dispatch."""
+    return head_of(
+        own, peer, edge=record.edge, about=record.digest, now_ms=moment.now_ms, nonce=moment.nonce()
     )
 
 
 def acknowledge_again(
-    record: DispatchRecord, report: Report, own: Own, peer: Peer, moment: Moment
+    record: DispatchRecord, report: Report, taken: int, own: Own, peer: Peer, moment: Moment
 ) -> list[Effect]:
-    """Answer a repeated final answer: the recipient did not get the acknowledgement."""
-    if record.state not in ENDED:
+    """Answer a repeated answer of what is over: the recipient did not get the acknowledgement.
+
+    `taken` counts the answers of that device that are held in order: all of them are acknowledged.
+    """
+    if record.state not in ENDED or not taken:
         return []
-    return list(_acknowledge(Desk(record, None), report, own, peer, moment, 0).effects)
+    return _acknowledgement(record, report.message, taken, _head(record, own, peer, moment))
 
 
 def _apply(desk: Desk, message: Answer, now_ms: int) -> Desk:
@@ -168,8 +212,6 @@ def _apply(desk: Desk, message: Answer, now_ms: int) -> Desk:
 def _moved(desk: Desk, state: DispatchState, now_ms: int, data: dict[str, JSON], **changes: object) -> Desk:
     """Move the record along the table; an answer that the table does not allow is told and moves nothing."""
     record = desk.record
-    if record.state is DispatchState.QUEUED:  # it has been sent, else nobody could answer it
-        record = replace(record, state=advance(DISPATCH, record.state, DispatchState.SENT))
     if state not in DISPATCH[record.state]:
         return _unexpected(desk, f"{state}, but this dispatch is {record.state}", now_ms)
     moved = replace(record, state=advance(DISPATCH, record.state, state), **changes)  # type: ignore[arg-type]  # any of its fields
@@ -188,7 +230,7 @@ def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
     match receipt.type:
         case ReceiptType.DELIVERED:
             moved = _moved(desk, DispatchState.DELIVERED, now_ms, {})
-            return moved.then(Settle(desk.record.digest), *_patience(desk.record, now_ms))
+            return moved.then(Settle(desk.record.digest))
         case ReceiptType.REFUSED | ReceiptType.UNSUPPORTED | ReceiptType.STALE_CHAIN:
             code = receipt.code or str(receipt.type)
             return _moved(
@@ -204,14 +246,6 @@ def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
             return _cancelled(desk, receipt, now_ms)
         case _:  # waiting, the last of the types
             return _run_is(desk, receipt, RunState.WAITING_APPROVAL, now_ms)
-
-
-def _patience(record: DispatchRecord, now_ms: int) -> tuple[Effect, ...]:
-    """Give a dispatch that was presumed expired, and lives, a new deadline for the silence that may follow."""
-    if record.state is not DispatchState.EXPIRED:
-        return ()
-    later_ms = now_ms + EXPIRY_GRACE_MS
-    return (Plan(kind=TaskKind.EXPIRE, key=record.digest, not_before_ms=later_ms, payload={}),)
 
 
 def _cancelled(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:

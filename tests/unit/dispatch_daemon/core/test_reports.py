@@ -1,12 +1,12 @@
 """Only the recipient's signed answers move a sent dispatch: in their order, along the table, each once."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dispatch_daemon.core import reports
-from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect, Note, Plan, Settle, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_daemon.core.reports import Evidence, Report
@@ -121,13 +121,22 @@ def test_signed_answer_moves_the_dispatch(
     assert warnings(effects) == 0
 
 
-@pytest.mark.parametrize("answer", [declined(), receipt(R.DELIVERED), receipt(R.REFUSED), accepted()])
+@pytest.mark.parametrize("answer", [declined, accepted])
 @pytest.mark.parametrize("state", [state for state in S if not DISPATCH[state]])
-def test_what_is_over_is_moved_by_nothing(answer: Report, state: DispatchState) -> None:
-    effects = receive(answer, sent(state))
+def test_what_a_signed_answer_has_ended_is_moved_by_nothing(
+    answer: Callable[[int, Report], Report], state: DispatchState
+) -> None:
+    first = receipt(R.DELIVERED)
+    record = sent(state, answer_seq=1, answer_head=first.digest)
+    effects = receive(answer(2, first), record, taken=(first,))
     assert record_after(effects).state is state
     assert warnings(effects) == 1
     assert puts(effects, RunRecord) == []
+
+
+def test_author_remembers_the_last_answer_in_its_chain() -> None:
+    after = record_after(receive(FIRST, held=(SECOND,)))
+    assert (after.answer_seq, after.answer_head) == (2, SECOND.digest)
 
 
 def test_delivered_task_is_owed_no_longer() -> None:
@@ -178,11 +187,60 @@ def test_signed_expiry_confirms_the_presumed_one() -> None:
     assert SettleAbout(RECORD.digest) in effects
 
 
-def test_silence_after_a_late_sign_of_life_has_a_deadline_too() -> None:
-    late = sent(S.EXPIRED, expires_ms=NOW_MS - HOUR_MS)
-    (plan,) = [effect for effect in receive(receipt(R.DELIVERED), late) if isinstance(effect, Plan)]
-    assert (plan.kind, plan.key) == (TaskKind.EXPIRE, RECORD.digest)
-    assert plan.not_before_ms == NOW_MS + 100 + EXPIRY_GRACE_MS
+@pytest.mark.parametrize("state", [S.EXPIRED, S.REFUSED, S.CANCELLED])
+@pytest.mark.parametrize(
+    ("expires_ms", "latest_ms"),
+    [
+        (NOW_MS - HOUR_MS, NOW_MS + 100 + EXPIRY_GRACE_MS),
+        (NOW_MS + HOUR_MS, NOW_MS + HOUR_MS + 1 + EXPIRY_GRACE_MS),
+    ],
+)
+def test_silence_after_an_unexpected_sign_of_life_has_a_deadline(
+    state: DispatchState, expires_ms: int, latest_ms: int
+) -> None:
+    effects = receive(receipt(R.DELIVERED), sent(state, expires_ms=expires_ms))
+    (plan,) = [effect for effect in effects if isinstance(effect, Plan)]
+    assert (plan.kind, plan.key, plan.not_before_ms) == (TaskKind.EXPIRE, RECORD.digest, latest_ms)
+
+
+# -- an end that nobody has signed ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (receipt(R.DELIVERED), S.DELIVERED),
+        (receipt(R.REFUSED), S.REFUSED),
+        (receipt(R.CANCELLED), S.CANCELLED),
+        (declined(), S.DECLINED),
+        (accepted(), S.ACCEPTED),
+    ],
+)
+@pytest.mark.parametrize("before", [S.REFUSED, S.CANCELLED])
+def test_answer_proves_that_it_had_left_and_is_followed(
+    answer: Report, state: DispatchState, before: DispatchState
+) -> None:
+    effects = receive(answer, sent(before, ended_code="daily_limit", ended_detail="50 a day"))
+    after = record_after(effects)
+    assert after.state is state
+    assert after.ended_code in (None, "edge_revoked")
+    assert warnings(effects) == 0
+
+
+def test_cancel_of_what_seemed_never_to_have_left_becomes_a_request() -> None:
+    effects = receive(receipt(R.DELIVERED), sent(S.CANCELLED))
+    after = record_after(effects)
+    assert (after.state, after.cancel_requested) == (S.DELIVERED, True)
+    (said,) = sends(effects)
+    assert isinstance(said, Cancel)
+    assert said.head.re.hex == RECORD.digest
+
+
+def test_cancel_that_may_have_overtaken_its_task_is_said_again_when_the_task_has_arrived() -> None:
+    (said,) = sends(receive(receipt(R.DELIVERED), sent(cancel_requested=True)))
+    assert isinstance(said, Cancel)
+    assert sends(receive(accepted(), sent(cancel_requested=True))) == []
+    assert sends(receive(declined(2, FIRST), sent(cancel_requested=True), held=(), taken=(FIRST,)))[0] != said
 
 
 # -- the run -------------------------------------------------------------------------------------------
@@ -377,22 +435,26 @@ def test_answer_on_the_way_is_not_acknowledged() -> None:
     assert sends(receive(accepted())) == []
 
 
-def test_each_acknowledgement_is_a_document_of_its_own() -> None:
-    last = ended(2, FIRST)
-    more = receipt(R.HEARTBEAT, 3, last)
-    effects = receive(FIRST, sent(S.CANCELLED), held=(last, more))
-    acks = sends(effects)
-    assert [ack.seq for ack in acks if isinstance(ack, Ack)] == [1, 2, 3]
-    assert len({send_of(ack, deliver=True, keep=False).digest for ack in acks}) == 3
-
-
-def test_repeated_final_answer_is_acknowledged_again() -> None:
-    effects = reports.acknowledge_again(sent(S.DECLINED), declined(), ALICE_OWN, BOB_PEER, at(NOW_MS + 100))
+def test_one_acknowledgement_is_for_all_that_came_together() -> None:
+    effects = receive(FIRST, sent(S.DELIVERED), held=(declined(2, FIRST),))
     (ack,) = sends(effects)
     assert isinstance(ack, Ack)
-    assert ack.seq == 1
-    assert puts(effects, DispatchRecord) == []
+    assert ack.seq == 2
 
 
-def test_repeated_answer_on_the_way_needs_nothing() -> None:
-    assert reports.acknowledge_again(sent(S.ACCEPTED), accepted(), ALICE_OWN, BOB_PEER, at(NOW_MS)) == []
+def again(state: DispatchState, taken: int) -> list[Effect]:
+    return reports.acknowledge_again(sent(state), FIRST, taken, ALICE_OWN, BOB_PEER, at(NOW_MS + 100))
+
+
+def test_repeated_answer_of_what_is_over_has_everything_acknowledged_again() -> None:
+    (ack,) = sends(again(S.DECLINED, 2))
+    assert isinstance(ack, Ack)
+    assert (ack.device, ack.seq) == (BOB.device, 2)
+    assert puts(again(S.DECLINED, 2), DispatchRecord) == []
+
+
+@pytest.mark.parametrize(("state", "taken"), [(S.ACCEPTED, 2), (S.DECLINED, 0)])
+def test_repeated_answer_on_the_way_or_outside_the_chain_needs_nothing(
+    state: DispatchState, taken: int
+) -> None:
+    assert again(state, taken) == []
