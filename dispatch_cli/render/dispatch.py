@@ -22,8 +22,8 @@ def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]
         *_section("Asks", [_question(approval) for approval in items(dispatch, "approvals")]),
         *_result_lines(dispatch, view),
         *_section("Changes", changeset_lines(items(dispatch, "changeset"), view)),
-        *_section("Artifacts", [_artifact(artifact) for artifact in items(dispatch, "artifacts")]),
-        *_section("Signed receipts", _receipt_lines(items(dispatch, "receipts"), view)),
+        *_section("Artifacts", [artifact_line(artifact) for artifact in items(dispatch, "artifacts")]),
+        *_section("Signed receipts", receipt_lines(items(dispatch, "receipts"), view)),
         *_next_lines(dispatch),
     ]
 
@@ -125,14 +125,15 @@ def _result_lines(dispatch: Document, view: View) -> list[Line]:
     return _section(f"Result: {outcome}", quote(summary, view) if summary else [line("  no text")])
 
 
-def _artifact(artifact: Document) -> Line:
+def artifact_line(artifact: Document) -> Line:
+    """Return the name and the size of a file that a run produced."""
     size = number(artifact, "size_bytes")
     return line(
         f"  {visible(text(artifact, 'name'))}   ", Span("" if size is None else times.size(size), Tone.QUIET)
     )
 
 
-def _receipt_lines(receipts: list[Document], view: View) -> list[Line]:
+def receipt_lines(receipts: list[Document], view: View) -> list[Line]:
     """Return every receipt that says something new; signs of life are counted."""
     told = [receipt for receipt in receipts if text(receipt, "type") not in _SIGNS_OF_LIFE]
     lines = [_receipt(receipt, view) for receipt in told]

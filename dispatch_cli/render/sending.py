@@ -2,6 +2,7 @@
 
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines, diff_lines
+from dispatch_cli.render.dispatch import artifact_line, receipt_lines
 from dispatch_cli.render.fields import Document, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
 from dispatch_cli.render.people import ME, People, short
@@ -79,7 +80,7 @@ def _took(dispatch: Document) -> Line:
 
 
 def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]:
-    """Return what came back: outcome, text, changes with their diff, files, and where the proof lies."""
+    """Return what came back: outcome, text, changes with their diff, files, receipts, and where the proof lies."""
     lines = outcome_lines(
         {**dispatch, "result": None, "changeset": [], "decision": None, "receipts": []}, view
     )[:1]
@@ -89,7 +90,13 @@ def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]
     if changes:
         lines += [line(Span("Changes", Tone.STRONG)), *changeset_lines(changes, view)]
     lines += diff_lines(items(result, "diffs") or items(dispatch, "diffs"), view)
+    artifacts = items(result, "artifacts")
+    if artifacts:
+        lines += [line(Span("Artifacts", Tone.STRONG)), *(artifact_line(artifact) for artifact in artifacts)]
     lines += [line(f"  {visible(home_relative(path, view.user_home))}") for path in words(result, "files")]
+    receipts = items(result, "receipts")
+    if receipts:
+        lines += [line(Span("Signed receipts", Tone.STRONG)), *receipt_lines(receipts, view)]
     bundle = text(result, "bundle")
     if bundle:
         lines.append(

@@ -107,6 +107,7 @@ def test_a_result_is_shown_with_its_diff_and_saved(door: Script, home: Path, tmp
     found = {
         "dispatch_id": ID, "outcome": "success", "summary": "Two tests are flaky.", "files": [str(report)],
         "bundle": str(bundle), "changeset": documents.CHANGES, "diffs": documents.DIFFS,
+        "artifacts": [{"name": "state.txt", "size_bytes": 2048}], "receipts": documents.receipts(),
     }  # fmt: skip
     door.answer("GET", f"/v1/dispatches/{ID}/result", found)
     door.answer("GET", f"/v1/dispatches/{ID}", documents.finished())
@@ -114,6 +115,9 @@ def test_a_result_is_shown_with_its_diff_and_saved(door: Script, home: Path, tmp
     assert shown.code == 0
     assert "Done. It took 48 s.\n  │ Two tests are flaky.\nChanges\n  + /srv/api/flaky.md" in shown.out
     assert "  │ +test_login_retry" in shown.out
+    assert "Artifacts\n  state.txt   2.0 KiB\n" in shown.out
+    kinds = [row.split()[0] for row in shown.out.partition("Signed receipts\n")[2].splitlines()]
+    assert kinds[:4] == ["delivered", "accepted", "started", "result"]
     assert f"dispatch verify {bundle}" in shown.out
     for expected in ("4f2a.json", "4f2a-2.json"):
         saved = dispatch(home, "result", ID, "--save", "out", "--json", cwd=tmp_path).json["saved"]
