@@ -93,8 +93,8 @@ def _quoted(word: str) -> str:
 
 
 @contextlib.contextmanager
-def broker(directory: Path, *, keep: bool) -> Iterator[str]:
-    """Run a broker in development mode on a free port; yields its address."""
+def broker(directory: Path, *, keep: bool) -> Iterator[tuple[str, int]]:
+    """Run a broker in development mode on a free port; yields its address and its process id."""
     log = (directory / "broker.log").open("w")
     process = subprocess.Popen(
         [
@@ -117,7 +117,7 @@ def broker(directory: Path, *, keep: bool) -> Iterator[str]:
         line = process.stdout.readline().strip()
         if not line.startswith("listening on "):
             raise DemoError(f"the broker did not start; see {log.name}")
-        yield line.removeprefix("listening on ")
+        yield line.removeprefix("listening on "), process.pid
     finally:
         if not keep:
             process.send_signal(signal.SIGTERM)
@@ -340,7 +340,7 @@ def run(options: argparse.Namespace, directory: Path) -> None:
     before = changed_files(repository)
     alice = Person("Alice", ALICE, directory / "alice")
     bob = Person("Bob", BOB, directory / "bob")
-    with broker(directory, keep=options.keep) as url:
+    with broker(directory, keep=options.keep) as (url, pid):
         try:
             meet(alice, bob, url, repository)
             dispatch_id = send(alice, directory, *choose_file(repository))
@@ -355,7 +355,7 @@ def run(options: argparse.Namespace, directory: Path) -> None:
         for person in (alice, bob):
             say(f"  DISPATCH_HOME={person.home} DISPATCH_KEY_BACKEND=file {BIN / 'dispatch'} inbox")
         say(f"  broker {url}, repository {repository}")
-        say(f"  end it with `dispatch daemon stop` in both homes, then remove {directory}")
+        say(f"  end it with `dispatch daemon stop` in both homes and `kill {pid}`, then remove {directory}")
 
 
 def main() -> int:
@@ -384,6 +384,9 @@ def main() -> int:
         for log in sorted(directory.glob("*/daemon.log")):
             say(f"\n{log.parent.name}'s daemon said last:\n" + "\n".join(log.read_text().splitlines()[-8:]))
         return 1
+    except KeyboardInterrupt:
+        say("\nInterrupted.")
+        return 130
     finally:
         if not options.keep:
             shutil.rmtree(directory, ignore_errors=True)

@@ -2,14 +2,19 @@
 
 import importlib.util
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.dispatch_command import dispatch
 from tests.support.neighbourhood import changed, git
+from tests.support.patience import poll
+from tests.support.processes import alive
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +34,7 @@ def third_party(place: Path, package: str) -> Path:
     return repository
 
 
-def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def demo(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """Run the demonstration's own program; the installation before it is not ours to repeat here."""
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "demo.py"), *arguments],
@@ -37,7 +42,7 @@ def demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
         timeout=300,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | environ,
     )
 
 
@@ -60,3 +65,19 @@ def test_what_is_no_repository_is_said_and_left_alone(place: Path) -> None:
     done = demo("--repo", str(place))
     assert done.returncode == 1
     assert "is not a Git repository" in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_what_is_kept_can_be_used_and_ends_as_it_is_said(place: Path) -> None:
+    done = demo("--repo", str(third_party(place, "click")), "--keep", TMPDIR=str(place))
+    homes = [Path(home) for home in re.findall(r"DISPATCH_HOME=(\S+)", done.stdout)]
+    (pid,) = re.findall(r"`kill (\d+)`", done.stdout)
+    try:
+        assert done.returncode == 0, done.stdout + done.stderr
+        boxes = [dispatch(home, "inbox", "--no-start", "--json").json["dispatches"] for home in homes]
+        assert [len(box) for box in boxes] == [0, 1]
+    finally:
+        os.kill(int(pid), signal.SIGTERM)
+        stopped = [dispatch(home, "daemon", "stop").out for home in homes]
+    assert stopped == ["Stopped.\n"] * 2
+    poll(lambda: not alive(int(pid)), "the broker ends")
