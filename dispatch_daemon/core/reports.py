@@ -306,7 +306,7 @@ def _apply_decision(desk: Desk, decision: Decision, now_ms: int) -> Desk:
     shown: dict[str, JSON] = {
         "mode": None if decision.mode is None else str(decision.mode),
         "target": None,
-        "async": True,
+        "async": decision.decision is Verdict.ACCEPTED,
         "reason": decision.reason,
     }
     if decision.decision is Verdict.DECLINED:

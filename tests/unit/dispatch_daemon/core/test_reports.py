@@ -155,6 +155,12 @@ def test_yes_begins_the_run_as_the_author_knows_it() -> None:
     }
 
 
+def test_no_is_shown_as_its_recipient_shows_it() -> None:
+    shown = record_after(receive(declined())).decision
+    assert shown is not None
+    assert (shown["mode"], shown["async"]) == (None, False)
+
+
 def test_second_yes_is_counted_and_moves_nothing() -> None:
     first = accepted()
     record = sent(S.ACCEPTED, accepted_decisions=1)
