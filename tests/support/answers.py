@@ -3,14 +3,17 @@
 from typing import Any
 from uuid import UUID
 
-from dispatch_daemon.core.records import RunRecord
-from dispatch_daemon.core.reports import Report
+from dispatch_daemon.core import reports
+from dispatch_daemon.core.effects import Effect, Note
+from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.reports import Evidence, Report
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.result import Result
+from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.scopes import Returns
-from tests.support.desk import report, sent
+from tests.support.desk import ALICE_OWN, BOB_PEER, at, puts, report, sent
 from tests.support.documents import ALICE, BOB, NOW_MS, head
 
 RUN_ID = UUID("00000000-0000-4000-8000-000000000009")
@@ -66,3 +69,27 @@ def ended(seq: int = 1, after: Report | None = None, **more: Any) -> Report:
 def known_run(state: RunState = RunState.QUEUED) -> RunRecord:
     """Return the run as the author knows it."""
     return RunRecord(run_id=str(RUN_ID), digest=RECORD.digest, state=state, created_ms=NOW_MS)
+
+
+def receive(
+    answer: Report,
+    record: DispatchRecord = RECORD,
+    its_run: RunRecord | None = None,
+    *,
+    taken: tuple[Report, ...] = (),
+    held: tuple[Report, ...] = (),
+) -> list[Effect]:
+    """Take an answer in at Alice\'s, with what her journal holds already."""
+    evidence = Evidence(tuple(each.signed.digest for each in taken), held)
+    return reports.receive(record, its_run, evidence, answer, ALICE_OWN, BOB_PEER, at(NOW_MS + 100))
+
+
+def record_after(effects: list[Effect]) -> DispatchRecord:
+    """Return the dispatch as the effects leave it."""
+    (record,) = puts(effects, DispatchRecord)
+    return record
+
+
+def warnings(effects: list[Effect]) -> int:
+    """Count the warnings among the effects."""
+    return sum(isinstance(effect, Note) and effect.type is EventType.WARNING for effect in effects)

@@ -3,11 +3,11 @@
 Loaded with the models when the first request arrives that says something; see `routes`.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from dispatch_daemon.adapters.loopback.models import MODELS
 from dispatch_daemon.ports import ServiceError
@@ -77,7 +77,7 @@ def _complaint(error: ValidationError) -> ServiceError:
     )
 
 
-def _length(complaint: ErrorDetails) -> str | None:
+def _length(complaint: Mapping[str, Any]) -> str | None:
     """Say a length and its limit in words of ours; pydantic counts the characters of a checked text as items."""
     found = complaint.get("ctx", {})
     given, limit = found.get("actual_length"), found.get("max_length")

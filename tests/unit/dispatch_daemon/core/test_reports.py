@@ -1,64 +1,32 @@
 """Only the recipient's signed answers move a sent dispatch: in their order, along the table, each once."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dispatch_daemon.core import reports
-from dispatch_daemon.core.effects import Effect, Note, Plan, Settle, SettleAbout, TaskKind, Unplan
+from dispatch_daemon.core.effects import Effect, Plan, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
-from dispatch_daemon.core.reports import Evidence, Report
-from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, RunState
+from dispatch_daemon.core.reports import Report
+from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import ReceiptType
-from dispatch_protocol.messages.files import Artifact
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.trace import (
-    Change,
-    ChangeOp,
-    Confinement,
-    Event,
-    EventType,
-    FileDiff,
-)
 from tests.support.answers import (
     HEAD,
-    OTHER_RUN,
     RECORD,
-    RUN_ID,
     accepted,
     declined,
-    ended,
-    known_run,
     receipt,
+    receive,
+    record_after,
+    warnings,
 )
 from tests.support.desk import ALICE_OWN, BOB_PEER, at, puts, sends, sent, signed
-from tests.support.documents import ALICE, BOB, HOUR_MS, NOW_MS, digest
+from tests.support.documents import ALICE, BOB, HOUR_MS, NOW_MS
 
 S, R = DispatchState, ReceiptType
-
-
-def receive(
-    answer: Report,
-    record: DispatchRecord = RECORD,
-    its_run: RunRecord | None = None,
-    *,
-    taken: tuple[Report, ...] = (),
-    held: tuple[Report, ...] = (),
-) -> list[Effect]:
-    evidence = Evidence(tuple(each.signed.digest for each in taken), held)
-    return reports.receive(record, its_run, evidence, answer, ALICE_OWN, BOB_PEER, at(NOW_MS + 100))
-
-
-def record_after(effects: list[Effect]) -> DispatchRecord:
-    (record,) = puts(effects, DispatchRecord)
-    return record
-
-
-def warnings(effects: list[Effect]) -> int:
-    return sum(isinstance(effect, Note) and effect.type is EventType.WARNING for effect in effects)
 
 
 # -- what an answer is ---------------------------------------------------------------------------------
@@ -93,80 +61,6 @@ def test_answer_is_kept_as_signed_with_its_place_and_its_word() -> None:
         1,
         False,
     )
-
-
-# -- what each answer moves ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("answer", "state", "code"),
-    [
-        (receipt(R.DELIVERED), S.DELIVERED, None),
-        (receipt(R.REFUSED), S.REFUSED, "edge_revoked"),
-        (receipt(R.UNSUPPORTED), S.REFUSED, "unsupported"),
-        (receipt(R.STALE_CHAIN, code="stale_chain"), S.REFUSED, "stale_chain"),
-        (receipt(R.EXPIRED), S.EXPIRED, "expired"),
-        (receipt(R.CANCELLED), S.CANCELLED, "edge_revoked"),
-        (declined(), S.DECLINED, None),
-        (accepted(), S.ACCEPTED, None),
-    ],
-)
-@pytest.mark.parametrize("before", [S.QUEUED, S.SENT])
-def test_signed_answer_moves_the_dispatch(
-    answer: Report, state: DispatchState, code: str | None, before: DispatchState
-) -> None:
-    effects = receive(answer, sent(before))
-    after = record_after(effects)
-    assert (after.state, after.ended_code, after.last_heard_ms) == (state, code, NOW_MS + 100)
-    assert warnings(effects) == 0
-
-
-@pytest.mark.parametrize("answer", [declined, accepted])
-@pytest.mark.parametrize("state", [state for state in S if not DISPATCH[state]])
-def test_what_a_signed_answer_has_ended_is_moved_by_nothing(
-    answer: Callable[[int, Report], Report], state: DispatchState
-) -> None:
-    first = receipt(R.DELIVERED)
-    record = sent(state, answer_seq=1, answer_head=first.digest)
-    effects = receive(answer(2, first), record, taken=(first,))
-    assert record_after(effects).state is state
-    assert warnings(effects) == 1
-    assert puts(effects, RunRecord) == []
-
-
-def test_author_remembers_the_last_answer_in_its_chain() -> None:
-    after = record_after(receive(FIRST, held=(SECOND,)))
-    assert (after.answer_seq, after.answer_head) == (2, SECOND.digest)
-
-
-def test_delivered_task_is_owed_no_longer() -> None:
-    assert Settle(RECORD.digest) in receive(receipt(R.DELIVERED))
-
-
-def test_yes_begins_the_run_as_the_author_knows_it() -> None:
-    effects = receive(accepted())
-    (run,) = puts(effects, RunRecord)
-    assert (run.run_id, run.state, run.device) == (str(RUN_ID), RunState.QUEUED, BOB.device.hex)
-    assert record_after(effects).decision == {
-        "mode": "manual",
-        "target": None,
-        "async": True,
-        "reason": None,
-    }
-
-
-def test_no_is_shown_as_its_recipient_shows_it() -> None:
-    shown = record_after(receive(declined())).decision
-    assert shown is not None
-    assert (shown["mode"], shown["async"]) == (None, False)
-
-
-def test_second_yes_is_counted_and_moves_nothing() -> None:
-    first = accepted()
-    record = sent(S.ACCEPTED, accepted_decisions=1)
-    effects = receive(accepted(2, first, OTHER_RUN), record, known_run(), taken=(first,))
-    assert (record_after(effects).state, record_after(effects).accepted_decisions) == (S.ACCEPTED, 2)
-    assert puts(effects, RunRecord) == []
 
 
 # -- presumed expiry -----------------------------------------------------------------------------------
@@ -249,124 +143,6 @@ def test_cancel_that_may_have_overtaken_its_task_is_said_again_when_the_task_has
     assert sends(receive(declined(2, FIRST), sent(cancel_requested=True), held=(), taken=(FIRST,)))[0] != said
 
 
-# -- the run -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("kind", "before", "after"),
-    [
-        (R.STARTED, RunState.QUEUED, RunState.RUNNING),
-        (R.HEARTBEAT, RunState.RUNNING, RunState.RUNNING),
-        (R.WAITING, RunState.RUNNING, RunState.WAITING_APPROVAL),
-        (R.HEARTBEAT, RunState.WAITING_APPROVAL, RunState.RUNNING),
-        (R.WAITING, RunState.QUEUED, RunState.WAITING_APPROVAL),
-    ],
-)
-def test_author_follows_the_run_by_what_it_is_told(
-    kind: ReceiptType, before: RunState, after: RunState
-) -> None:
-    effects = receive(receipt(kind), sent(S.ACCEPTED), known_run(before))
-    (run,) = puts(effects, RunRecord)
-    assert (run.state, run.last_heard_ms) == (after, NOW_MS + 100)
-    moved = [effect for effect in effects if isinstance(effect, Note) and effect.type is EventType.RUN_STATE]
-    assert bool(moved) is (before is not after)
-
-
-def test_run_started_when_the_recipient_says_so() -> None:
-    (run,) = puts(receive(receipt(R.STARTED), sent(S.ACCEPTED), known_run()), RunRecord)
-    assert run.started_ms == HEAD.created_ms
-    (later,) = puts(receive(receipt(R.HEARTBEAT), sent(S.ACCEPTED), known_run()), RunRecord)
-    assert later.started_ms is None
-
-
-@pytest.mark.parametrize(
-    "its_run",
-    [None, known_run(RunState.COMPLETED), known_run(RunState.APPLYING), replace(known_run(), run_id="x")],
-)
-def test_run_that_is_over_or_another_is_not_moved(its_run: RunRecord | None) -> None:
-    effects = receive(receipt(R.HEARTBEAT), sent(S.ACCEPTED), its_run)
-    assert puts(effects, RunRecord) == []
-
-
-def test_cancelled_run_finishes_the_dispatch() -> None:
-    effects = receive(
-        receipt(R.CANCELLED, run_id=RUN_ID), sent(S.ACCEPTED), known_run(RunState.WAITING_APPROVAL)
-    )
-    (run,) = puts(effects, RunRecord)
-    assert (run.state, run.code, run.detail) == (RunState.CANCELLED, "edge_revoked", "gone")
-    assert record_after(effects).state is S.FINISHED
-
-
-def test_cancelling_of_another_run_moves_nothing() -> None:
-    effects = receive(receipt(R.CANCELLED, run_id=OTHER_RUN), sent(S.ACCEPTED), known_run())
-    assert record_after(effects).state is S.ACCEPTED
-    assert warnings(effects) == 1
-
-
-# -- the result ----------------------------------------------------------------------------------------
-
-
-def test_result_finishes_the_dispatch_with_its_outcome() -> None:
-    effects = receive(ended(), sent(S.ACCEPTED), known_run(RunState.RUNNING))
-    after = record_after(effects)
-    assert (after.state, after.outcome, after.summary, after.ended_code) == (
-        S.FINISHED,
-        Outcome.SUCCESS,
-        "done",
-        None,
-    )
-    (run,) = puts(effects, RunRecord)
-    assert (run.state, run.started_ms, run.ended_ms) == (RunState.COMPLETED, NOW_MS + 10, NOW_MS + 20)
-
-
-def test_result_that_failed_says_why() -> None:
-    effects = receive(ended(outcome=Outcome.FAILED, code="step_failed"), sent(S.ACCEPTED), known_run())
-    assert record_after(effects).ended_code == "step_failed"
-    assert puts(effects, RunRecord)[0].state is RunState.FAILED
-
-
-def test_author_keeps_all_that_the_result_tells() -> None:
-    change = Change(op=ChangeOp.CREATE, path="/a", kind="file", size_bytes=3, sha256=digest("a"))
-    artifact = Artifact(name="r.txt", kind="file", mime_type="text/plain", size_bytes=3, sha256=digest("a"))
-    confinement = Confinement(layers=("bwrap",), limits_by="cgroup")
-    told = ended(
-        changeset=(change,),
-        changeset_digest=digest("changes"),
-        diffs=(FileDiff(path="/a", text="+a\n"),),
-        artifacts=(artifact,),
-        confinement=confinement,
-        events=(Event(seq=1, at_ms=NOW_MS + 15, type=EventType.TOOL_CALL, data={"tool": "Edit"}),),
-    )
-    effects = receive(told, sent(S.ACCEPTED), known_run())
-    (run,) = puts(effects, RunRecord)
-    assert (run.changeset[0]["path"], run.changeset[0]["size_bytes"]) == ("/a", 3)
-    assert run.changeset_digest == digest("changes").hex
-    assert run.diffs[0]["text"] == "+a\n"
-    assert run.artifacts[0]["name"] == "r.txt"
-    assert run.confinement == confinement.write()
-    called = [e for e in effects if isinstance(e, Note) and e.type is EventType.TOOL_CALL]
-    assert [(note.at_ms, note.data, note.run_id) for note in called] == [
-        (NOW_MS + 15, {"tool": "Edit"}, str(RUN_ID))
-    ]
-
-
-@pytest.mark.parametrize(
-    ("state", "its_run", "answer"),
-    [
-        (S.FINISHED, known_run(RunState.CANCELLED), ended()),
-        (S.DELIVERED, None, ended()),
-        (S.ACCEPTED, known_run(), ended(run_id=OTHER_RUN)),
-    ],
-)
-def test_result_of_what_is_over_or_was_never_accepted_rewrites_nothing(
-    state: DispatchState, its_run: RunRecord | None, answer: Report
-) -> None:
-    effects = receive(answer, sent(state), its_run)
-    assert record_after(effects).state is state
-    assert puts(effects, RunRecord) == []
-    assert warnings(effects) == 1
-
-
 # -- order ---------------------------------------------------------------------------------------------
 
 FIRST = receipt(R.DELIVERED)
@@ -425,6 +201,11 @@ def test_waiting_answer_of_another_history_gives_its_place_back() -> None:
     assert record_after(effects).state is S.DELIVERED
 
 
+def test_author_remembers_the_last_answer_in_its_chain() -> None:
+    after = record_after(receive(FIRST, held=(SECOND,)))
+    assert (after.answer_seq, after.answer_head) == (2, SECOND.digest)
+
+
 # -- acknowledging -------------------------------------------------------------------------------------
 
 
@@ -464,3 +245,7 @@ def test_repeated_answer_on_the_way_or_outside_the_chain_needs_nothing(
     state: DispatchState, taken: int
 ) -> None:
     assert again(state, taken) == []
+
+
+def test_answer_to_a_task_that_seems_still_queued_shows_that_it_was_sent() -> None:
+    assert record_after(receive(receipt(R.DELIVERED), sent(S.QUEUED))).state is S.DELIVERED
