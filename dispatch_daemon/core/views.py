@@ -97,6 +97,7 @@ def dispatch_whole(
     """Return everything this machine knows about one dispatch."""
     task = task_of(record)
     last = runs[-1] if runs else None
+    devices = {run.run_id: run.device for run in runs}
     finished = record.state is DispatchState.FINISHED
     return {
         **dispatch(record, runs, own_address=own_address),
@@ -116,7 +117,9 @@ def dispatch_whole(
         "runs": [run_view(run) for run in runs],
         "events": [event_view(event) for event in events],
         "approvals": [
-            approval_view(item, record, own_address=own_address) for item in approvals if item.state == "open"
+            approval_view(item, record, device=devices.get(item.run_id), own_address=own_address)
+            for item in approvals
+            if item.state == "open"
         ],
         "artifacts": [_artifact(item) for item in (last.artifacts if last else ())],
         "changeset": list(last.changeset) if last else [],
@@ -160,9 +163,9 @@ def event_view(event: EventRecord) -> dict[str, JSON]:
 
 
 def approval_view(
-    approval: ApprovalRecord, record: DispatchRecord, *, own_address: str | None
+    approval: ApprovalRecord, record: DispatchRecord, *, device: str | None, own_address: str | None
 ) -> dict[str, JSON]:
-    """Return a question exactly as the human has to see it before answering."""
+    """Return a question exactly as the human has to see it before answering; `device` is where the run is."""
     is_call = approval.kind is ApprovalKind.TOOL
     shown: JSON = call_input(approval) if is_call else approval.payload.get("changes")
     return {
@@ -177,7 +180,7 @@ def approval_view(
         "description": str(approval.payload.get("description", "")),
         "payload": approval.payload,
         "subject_digest": approval.subject,
-        "device": None,
+        "device": device,
         "flags": list(approval.flags),
         "state": approval.state,
         "asked_at": format_time(approval.asked_ms),

@@ -29,9 +29,10 @@ class Approvals:
         """Return every open question as the human has to see it."""
         own = self._people.own.address
         return [
-            views.approval_view(approval, record, own_address=own)
+            views.approval_view(approval, record, device=run.device, own_address=own)
             for approval in self._journal.approvals_open()
             if (record := self._journal.dispatch(approval.digest)) is not None
+            and (run := self._journal.run(approval.run_id)) is not None
         ]
 
     async def decide(

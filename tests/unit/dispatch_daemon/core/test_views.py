@@ -32,6 +32,7 @@ from tests.support.desk import approval, edge, own_job, received, run, sent
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, task
 
 AT = "2026-01-02T03:04:05.678Z"
+DEVICE = BOB.device.hex
 CONTACT = ContactRecord(
     genesis=ALICE.chain.genesis.hex,
     address=ALICE.email,
@@ -200,10 +201,12 @@ def test_only_open_questions_and_answers_in_their_order_are_shown() -> None:
         )
 
     shown = whole(
+        runs=[run()],
         approvals=[approval(), approval(request_id="b", state=ApprovalState.DENIED)],
         answers=[answer(1), answer(3, held=True), answer(0)],
     )
-    assert [each["request_id"] for each in shown["approvals"]] == [approval().request_id]
+    (asked,) = shown["approvals"]
+    assert (asked["request_id"], asked["device"]) == (approval().request_id, run().device)
     assert shown["receipts"] == [
         {"type": "delivered", "at": AT, "device": BOB.device.hex, "digest": "1", "seq": 1}
     ]
@@ -238,7 +241,7 @@ def test_event_is_one_entry_of_the_trace() -> None:
 
 
 def test_question_about_a_call_shows_the_whole_call() -> None:
-    shown = views.approval_view(approval(flags=("shell",)), received(), own_address=BOB.email)
+    shown = views.approval_view(approval(flags=("shell",)), received(), device=DEVICE, own_address=BOB.email)
     promised = (
         "dispatch_id request_id kind from tool input title description payload device flags expires_at grants"
     )
@@ -251,13 +254,14 @@ def test_question_about_a_call_shows_the_whole_call() -> None:
 def test_closing_question_shows_the_changes_and_is_answered_once() -> None:
     changes = [{"op": "create", "path": "/src/a"}]
     asked = approval(kind=ApprovalKind.CHANGESET, tool=None, payload={"changes": changes})
-    shown = views.approval_view(asked, received(), own_address=None)
+    shown = views.approval_view(asked, received(), device=None, own_address=None)
     assert (shown["tool"], shown["input"], shown["grants"]) == (None, changes, ["once"])
 
 
 @pytest.mark.parametrize(("own_address", "sender"), [(BOB.email, BOB.email), (None, "me")])
 def test_question_of_ones_own_job_comes_from_oneself(own_address: str | None, sender: str) -> None:
-    assert views.approval_view(approval(), own_job(), own_address=own_address)["from"] == sender
+    shown = views.approval_view(approval(), own_job(), device=DEVICE, own_address=own_address)
+    assert (shown["from"], shown["device"]) == (sender, DEVICE)
 
 
 # -- trust ---------------------------------------------------------------------------------------------
