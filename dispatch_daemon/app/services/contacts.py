@@ -68,7 +68,7 @@ class Contacts:
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
         """End the incoming edge from a peer, with everything of theirs that has not ended; or give up one's own."""
         direction = Direction.OUTGOING if outgoing else Direction.INCOMING
-        edge, _ = self._people.edge_to(peer, direction)
+        edge = self._edge(peer, direction)
         if edge.status is EdgeStatus.REVOKED:
             raise ServiceError(
                 "not_pending", f"the edge with {edge.address} is revoked already", hint="dispatch contacts"
@@ -86,6 +86,16 @@ class Contacts:
             "peer": edge.address,
             "status": EdgeStatus.REVOKED,
         }
+
+    def _edge(self, peer: str, direction: Direction) -> EdgeRecord:
+        """Return the edge that is meant; nobody is refused anything here, so none is one that is not there."""
+        try:
+            return self._people.edge_to(peer, direction)[0]
+        except ServiceError as error:
+            if error.code != "no_edge":
+                raise
+            way = "to" if direction is Direction.OUTGOING else "from"
+            raise ServiceError("peer_unknown", f"there is no edge {way} {peer}") from None
 
     def _revocation(self, edge: EdgeRecord) -> Effect:
         """Tell the other side, signed, that the edge is over."""

@@ -358,7 +358,10 @@ def _steps(request: SendRequest) -> tuple[Step, ...]:
 def _directory(cwd: str | None) -> str | None:
     if cwd is None:
         return None
-    real = os.path.realpath(os.path.expanduser(cwd))
+    wanted = os.path.expanduser(cwd)
+    if not os.path.isabs(wanted):  # relative to what? whoever asks knows, and the daemon does not
+        raise ServiceError("path_invalid", f"{cwd} is not written in full")
+    real = os.path.realpath(wanted)
     if not os.path.isdir(real):
         raise ServiceError("cwd_missing", f"{cwd} is not a directory on this machine")
     return real

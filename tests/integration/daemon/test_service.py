@@ -192,3 +192,26 @@ async def test_home_says_who_it_is_while_no_daemon_runs(signed_in: Victim) -> No
     assert (told["user"], told["daemon"]["running"]) == ("victim@example.org", False)
     recorded = json.loads((signed_in.home / WHOAMI_NAME).read_text())
     assert set(recorded) == {"user", "identity", "device", "broker"}
+
+
+async def test_edge_that_is_not_there_cannot_be_ended(signed_in: Victim, carol: Stranger) -> None:
+    await carol.may_be_sent()
+    for asked in ({"peer": "carol"}, {"peer": "nobody", "outgoing": True}):
+        reply = await signed_in.ask("POST", "/v1/contacts/revoke", asked)
+        assert (reply.status, reply.code) == (404, "peer_unknown")
+    ended = {"peer": "carol", "outgoing": True}
+    assert (await signed_in.do("POST", "/v1/contacts/revoke", ended))["status"] == "revoked"
+    assert (await signed_in.ask("POST", "/v1/contacts/revoke", ended)).code == "not_pending"
+
+
+@pytest.mark.parametrize(
+    ("directory", "code"), [("project", "path_invalid"), (".", "path_invalid"), ("/nowhere", "cwd_missing")]
+)
+async def test_run_directory_is_named_in_full_and_exists(
+    signed_in: Victim, directory: str, code: str
+) -> None:
+    sent = await signed_in.do("POST", "/v1/dispatches", {"recipient": "me", "task": "Where?"})
+    where = f"/v1/dispatches/{sent['dispatch_id']}"
+    reply = await signed_in.ask("POST", f"{where}/accept", {"cwd": directory})
+    assert (reply.status, reply.code) == (422, code)
+    assert (await signed_in.do("GET", where))["status"] == "delivered"
