@@ -26,6 +26,7 @@ from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
+from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import decisions
@@ -107,17 +108,14 @@ class Daemon:
             self._journal, self._people, self._clock, self._performer, self._executor, online
         )
         contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
+        sending = Sending(self._journal, self._people, self._clock, self._performer, self._depositor.settled)
         dispatches = Dispatches(
-            self._home,
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            self._executor,
-            self._depositor.settled,
+            self._home, self._journal, self._people, self._clock, self._performer, self._executor
         )
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
-        return Service(self._journal, self._watchers, account, invitations, contacts, dispatches, approvals)
+        return Service(
+            self._journal, self._watchers, account, invitations, contacts, sending, dispatches, approvals
+        )
 
     def _door_token(self) -> str:
         """Make the token of this life for callers over TCP; it is new at every start."""

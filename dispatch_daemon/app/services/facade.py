@@ -8,6 +8,7 @@ from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
+from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject, Update
@@ -23,6 +24,7 @@ class Service:
         account: Account,
         invitations: Invitations,
         contacts: Contacts,
+        sending: Sending,
         dispatches: Dispatches,
         approvals: Approvals,
     ) -> None:
@@ -42,7 +44,7 @@ class Service:
         self.accept_invitation = invitations.accept_invitation
         self.decline_invitation = invitations.decline_invitation
         self.revoke = contacts.revoke
-        self.send = dispatches.send
+        self.send = sending.send
         self.dispatches = dispatches.dispatches
         self.dispatch = dispatches.dispatch
         self.accept = dispatches.accept

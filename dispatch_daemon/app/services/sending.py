@@ -1,0 +1,177 @@
+"""Sending at the door: composed, signed and owed once, however often it is asked under one key."""
+
+import asyncio
+from collections.abc import Callable
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.core import outgoing, views
+from dispatch_daemon.core.composing import Peer
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord
+from dispatch_daemon.core.requests import SendRequest
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol import loopback
+from dispatch_protocol.encoding import Fields
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.limits import EXPIRY_DEFAULT_S
+from dispatch_protocol.messages.steps import Step
+from dispatch_protocol.standing import EdgeStatus
+
+_SETTLE_S = 2.0  # how long a sender waits for the relay's word
+_STEP: JsonObject = {"input": {}, "save_as": None, "allow_failure": False}
+
+
+class Sending:
+    """What this home sends. `settled` returns what is done once the relay has said a word on a new dispatch."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        settled: Callable[[str], "asyncio.Future[None]"],
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self._settled = settled
+
+    async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
+        """Sign, keep and owe a dispatch; says within two seconds whether the relay refused it."""
+        outgoing.check(request)
+        steps = _steps(request)
+        if idempotency_key is not None:
+            earlier = self._journal.dispatch_for_key(idempotency_key)
+            if earlier is not None:
+                return self._sent(self._same(earlier, request, steps))
+        record, effects = outgoing.compose(
+            request,
+            steps,
+            self._addressee(request.recipient),
+            self._people.own,
+            self._clock.moment(),
+            surface="cli",
+            idempotency_key=idempotency_key,
+        )
+        settled = self._settled(record.digest) if record.box is Box.SENT else None
+        await self._performer.perform(effects)
+        if settled is not None:
+            await asyncio.wait([settled], timeout=_SETTLE_S)
+        kept = self._journal.dispatch(record.digest)
+        assert kept is not None  # noqa: S101 - it was put a moment ago
+        return self._sent(kept)
+
+    def _addressee(self, recipient: str) -> outgoing.Addressee:
+        own = self._people.own
+        if self._people.is_me(recipient):
+            return outgoing.Addressee(
+                peer=self._people.own_contact(),
+                address=own.address or views.ME,
+                edge=EdgeId.SELF.hex,
+                box=Box.OWN,
+                owner_device=own.device,
+                grant_version=None,
+            )
+        edge, contact = self._people.edge_to(recipient, Direction.OUTGOING)
+        status = views.edge_status(edge, self._clock.now_ms())
+        if status is not EdgeStatus.ACTIVE:
+            raise ServiceError(
+                f"edge_{status}",
+                f"the edge to {edge.address} is {status}",
+                hint=f"dispatch invite {edge.address}",
+            )
+        chain = self._people.chain_of(contact.genesis)
+        assert chain is not None  # noqa: S101 - the contact is in the journal
+        return outgoing.Addressee(
+            peer=Peer(chain.genesis, chain.head),
+            address=edge.address,
+            edge=edge.edge,
+            box=Box.SENT,
+            owner_device=min(chain.devices),
+            grant_version=grant_of(edge).version,
+        )
+
+    def _same(self, earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...]) -> DispatchRecord:
+        """Return the earlier dispatch of an idempotency key, if it asked the same of the same person."""
+        if not self._is_for(earlier, request.recipient) or not _asks_the_same(earlier, request, steps):
+            raise ServiceError("idempotency_conflict", "this idempotency key was used for another dispatch")
+        return earlier
+
+    def _is_for(self, record: DispatchRecord, recipient: str) -> bool:
+        """Say whether a recipient, as typed, is whom a dispatch went to; its edge may be over since."""
+        if self._people.is_me(recipient):
+            return record.box is Box.OWN
+        if record.box is not Box.SENT:
+            return False
+        try:
+            edge, _ = self._people.edge_to(recipient, Direction.OUTGOING)
+        except ServiceError:
+            return False
+        return edge.peer == record.peer
+
+    def _sent(self, record: DispatchRecord) -> JsonObject:
+        shown = views.dispatch(
+            record, self._journal.runs(record.digest), own_address=self._people.own.address
+        )
+        if record.state is DispatchState.REFUSED:
+            code = record.ended_code if record.ended_code in loopback.CODES else None
+            raise ServiceError(code or "refused", record.ended_detail or "the relay refused this dispatch")
+        return {
+            "dispatch_id": record.dispatch_id,
+            "short_id": shown["short_id"],
+            "status": shown["status"],
+            "thread_id": record.thread_id,
+            "expires_at": shown["expires_at"],
+            "to": shown["to"],
+            "trust": self._people.trust_of(record.peer),
+        }
+
+
+def _asks_the_same(earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...]) -> bool:
+    """Say whether a request, sent again, would say what a dispatch says; the time it left to decide included."""
+    task = views.task_of(earlier)
+    lives_s = request.expires_s
+    if lives_s is None:
+        lives_s = 0 if earlier.box is Box.OWN else EXPIRY_DEFAULT_S
+    expires_ms = earlier.created_ms + lives_s * 1000 if lives_s else 0
+    return (
+        earlier.expires_ms,
+        task.task,
+        task.background,
+        task.links,
+        task.deliverable,
+        task.project,
+        task.steps,
+        dict(task.meta),
+        task.timeout_s,
+    ) == (
+        expires_ms,
+        request.task,
+        request.background or None,
+        tuple(request.links),
+        request.deliverable or None,
+        request.project or None,
+        steps,
+        dict(request.meta),
+        request.timeout_s,
+    )
+
+
+def _steps(request: SendRequest) -> tuple[Step, ...]:
+    """Read the steps of a request as strictly as the recipient will."""
+    if not request.steps:
+        return ()
+    try:
+        return tuple(
+            Step.read(Fields({**_STEP, **step}, f"step {number}"))
+            for number, step in enumerate(request.steps, 1)
+        )
+    except MalformedError as error:
+        raise ServiceError("steps_invalid", error.detail, hint="dispatch send --help") from error
