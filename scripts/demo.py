@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,37 +92,25 @@ def _quoted(word: str) -> str:
     return word if word and all(char.isalnum() or char in "-_./:,@#=" for char in word) else "'" + word + "'"
 
 
-@contextlib.contextmanager
-def broker(directory: Path, *, keep: bool) -> Iterator[tuple[str, int]]:
-    """Run a broker in development mode on a free port; yields its address and its process id."""
-    log = (directory / "broker.log").open("w")
+def start_broker(directory: Path, *, keep: bool, end: contextlib.ExitStack) -> tuple[str, int]:
+    """Start a broker in development mode on a free port, ended by `end`; returns its address and its process id."""
+    log = directory / "broker.log"
+    serve = [str(BIN / "dispatch-broker"), "serve", "--listen", "127.0.0.1:0", "--dev"]
     process = subprocess.Popen(
-        [
-            BIN / "dispatch-broker",
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--data",
-            str(directory / "broker"),
-            "--dev",
-        ],
+        [*serve, "--data", str(directory / "broker")],
         stdout=subprocess.PIPE,
-        stderr=log,
+        stderr=log.open("w"),
         text=True,
         env=environment(),
-        start_new_session=keep,
+        start_new_session=keep,  # Ctrl-C on this terminal is not meant for one that stays
     )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline().strip()
-        if not line.startswith("listening on "):
-            raise DemoError(f"the broker did not start; see {log.name}")
-        yield line.removeprefix("listening on "), process.pid
-    finally:
-        if not keep:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
-        log.close()
+    end.callback(process.wait, timeout=20)
+    end.callback(process.send_signal, signal.SIGTERM)
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    if not line.startswith("listening on "):
+        raise DemoError(f"the broker did not start; it said: {log.read_text()[-500:]}")
+    return line.removeprefix("listening on "), process.pid
 
 
 # -- the repository --------------------------------------------------------------------------------------
@@ -335,27 +323,27 @@ def _ended(person: Person, dispatch_id: str) -> Any:
 
 
 def run(options: argparse.Namespace, directory: Path) -> None:
-    """Tell the whole story once."""
+    """Tell the whole story once; only one that ended well is left running, if that was asked for."""
     repository = prepare(options.repo or ROOT, directory, in_place=options.in_place)
     before = changed_files(repository)
     alice = Person("Alice", ALICE, directory / "alice")
     bob = Person("Bob", BOB, directory / "bob")
-    with broker(directory, keep=options.keep) as (url, pid):
-        try:
-            meet(alice, bob, url, repository)
-            dispatch_id = send(alice, directory, *choose_file(repository))
-            answer(bob, dispatch_id, options.answer)
-            conclude(alice, bob, dispatch_id, repository, options.answer, before)
-        finally:
-            if not options.keep:
-                for person in (alice, bob):
-                    person.dispatch("daemon", "stop", ok=(0, 1, 5), quiet=True)
-    if options.keep:
-        heading("Everything is still running. Use it as either of the two:")
+    with contextlib.ExitStack() as end:
+        url, pid = start_broker(directory, keep=options.keep, end=end)
         for person in (alice, bob):
-            say(f"  DISPATCH_HOME={person.home} DISPATCH_KEY_BACKEND=file {BIN / 'dispatch'} inbox")
-        say(f"  broker {url}, repository {repository}")
-        say(f"  end it with `dispatch daemon stop` in both homes and `kill {pid}`, then remove {directory}")
+            end.callback(person.dispatch, "daemon", "stop", ok=(0, 1, 5), quiet=True)
+        meet(alice, bob, url, repository)
+        dispatch_id = send(alice, directory, *choose_file(repository))
+        answer(bob, dispatch_id, options.answer)
+        conclude(alice, bob, dispatch_id, repository, options.answer, before)
+        if not options.keep:
+            return
+        end.pop_all()
+    heading("Everything is still running. Use it as either of the two:")
+    for person in (alice, bob):
+        say(f"  DISPATCH_HOME={person.home} DISPATCH_KEY_BACKEND=file {BIN / 'dispatch'} inbox")
+    say(f"  broker {url}, repository {repository}")
+    say(f"  end it with `dispatch daemon stop` in both homes and `kill {pid}`, then remove {directory}")
 
 
 def main() -> int:
@@ -377,8 +365,10 @@ def main() -> int:
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="dispatch-demo-"))
     started = time.monotonic()
+    kept = False
     try:
         run(options, directory)
+        kept = options.keep
     except (DemoError, subprocess.TimeoutExpired) as error:
         say(f"\nThe demonstration failed: {error}")
         for log in sorted(directory.glob("*/daemon.log")):
@@ -388,7 +378,7 @@ def main() -> int:
         say("\nInterrupted.")
         return 130
     finally:
-        if not options.keep:
+        if not kept:
             shutil.rmtree(directory, ignore_errors=True)
     say(
         f"\nDone in {time.monotonic() - started:.1f} s: signed, sealed, confined, approved, applied once, verified."

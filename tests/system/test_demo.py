@@ -70,10 +70,10 @@ def test_what_is_no_repository_is_said_and_left_alone(place: Path) -> None:
 @pytest.mark.timeout(300)
 def test_what_is_kept_can_be_used_and_ends_as_it_is_said(place: Path) -> None:
     done = demo("--repo", str(third_party(place, "click")), "--keep", TMPDIR=str(place))
+    assert done.returncode == 0, done.stdout + done.stderr
     homes = [Path(home) for home in re.findall(r"DISPATCH_HOME=(\S+)", done.stdout)]
     (pid,) = re.findall(r"`kill (\d+)`", done.stdout)
     try:
-        assert done.returncode == 0, done.stdout + done.stderr
         boxes = [dispatch(home, "inbox", "--no-start", "--json").json["dispatches"] for home in homes]
         assert [len(box) for box in boxes] == [0, 1]
     finally:
@@ -81,3 +81,14 @@ def test_what_is_kept_can_be_used_and_ends_as_it_is_said(place: Path) -> None:
         stopped = [dispatch(home, "daemon", "stop").out for home in homes]
     assert stopped == ["Stopped.\n"] * 2
     poll(lambda: not alive(int(pid)), "the broker ends")
+
+
+@pytest.mark.timeout(300)
+def test_what_failed_is_not_kept(place: Path) -> None:
+    repository = third_party(place, "click")
+    (repository / "unborn").mkdir()
+    git(repository / "unborn", "init", "--quiet")
+    done = demo("--repo", str(repository / "unborn"), "--in-place", "--keep", TMPDIR=str(place))
+    assert done.returncode == 1
+    assert "The demonstration failed" in done.stdout
+    assert list(place.glob("dispatch-demo-*")) == []
