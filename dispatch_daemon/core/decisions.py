@@ -9,7 +9,18 @@ from dataclasses import replace
 from uuid import UUID
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer, head_of, send_of
-from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Resolve, Settle, StopRun, TaskKind, Unplan
+from dispatch_daemon.core.effects import (
+    Effect,
+    Note,
+    Plan,
+    Put,
+    Resolve,
+    Settle,
+    SettleAbout,
+    StopRun,
+    TaskKind,
+    Unplan,
+)
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.receipts import receipt
@@ -150,7 +161,7 @@ def expire_sent(record: DispatchRecord, now_ms: int) -> list[Effect]:
         return []
     expired = replace(record, state=advance(DISPATCH, record.state, DispatchState.EXPIRED))
     note = Note(record.digest, now_ms, EventType.STATUS, {"status": "expired", "presumed": not unsent})
-    return [Put(expired), Settle(record.digest), note]
+    return [Put(expired), SettleAbout(record.digest), note]  # the task, and the cancel that may follow it
 
 
 def may_expire(record: DispatchRecord) -> bool:

@@ -5,7 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from dispatch_daemon.core import decisions
-from dispatch_daemon.core.effects import Effect, Note, Plan, Resolve, Send, Settle, StopRun, TaskKind, Unplan
+from dispatch_daemon.core.effects import (
+    Effect,
+    Note,
+    Plan,
+    Resolve,
+    Send,
+    Settle,
+    SettleAbout,
+    StopRun,
+    TaskKind,
+    Unplan,
+)
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.questions import run_paths, scopes_of
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, DispatchRecord, RunRecord
@@ -179,7 +190,7 @@ def test_dispatch_in_time_or_decided_does_not_expire(state: DispatchState, now_m
 def test_author_takes_silence_for_expiry(state: DispatchState, now_ms: int, presumed: bool) -> None:
     effects = decisions.expire_sent(sent(state), now_ms)
     assert state_after(effects) is DispatchState.EXPIRED
-    assert Settle(sent().digest) in effects
+    assert SettleAbout(sent().digest) in effects
     (note,) = [effect for effect in effects if isinstance(effect, Note)]
     assert note.data == {"status": "expired", "presumed": presumed}
 
