@@ -1,45 +1,14 @@
 """Named stories between daemons and a relay that does its worst: each is one promise."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Box, Direction
-from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
-from dispatch_protocol.messages.trace import EventType
-from dispatch_protocol.standing import EdgeStatus
-from tests.support.documents import ALICE, BOB, person
+from dispatch_daemon.core.records import Box
+from dispatch_protocol.lifecycle import Outcome, RunState
+from tests.support.documents import ALICE
 from tests.support.world import Member, Mood, World
 
-CAROL = person("carol")
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """Alice may dispatch to Bob; nobody knows Carol yet."""
-    world = World(tmp_path, [ALICE, BOB, CAROL])
-    alice, bob, _ = world.members
-    await world.befriend(alice, bob)
-    yield world
-    world.close()
-
-
-@pytest.fixture
-def alice(world: World) -> Member:
-    return world.members[0]
-
-
-@pytest.fixture
-def bob(world: World) -> Member:
-    return world.members[1]
-
-
-@pytest.fixture
-def carol(world: World) -> Member:
-    return world.members[2]
 
 
 async def run_to_its_end(member: Member, digest: str) -> None:
@@ -307,126 +276,3 @@ async def test_task_that_comes_too_late_is_not_done_and_its_author_hears_so(
     await world.settle()
     assert alice.status(sent.digest) == bob.status(sent.digest) == "expired"
     assert bob.journal.runs(sent.digest) == []
-
-
-# -- what a revoked edge brings in ---------------------------------------------------------------------
-
-
-async def test_revoked_edge_ends_what_has_come_and_lets_nothing_more_in(
-    world: World, alice: Member, bob: Member
-) -> None:
-    came = await alice.send(bob, "before")
-    await world.settle()
-    coming = await alice.send(bob, "on its way")
-    await alice.work()
-    await bob.revoke(alice)
-    assert bob.status(came.digest) == "refused"
-    await world.settle()
-    assert alice.status(coming.digest) == bob.status(coming.digest) == "refused"
-    assert alice.dispatch(coming.digest).ended_code == "edge_revoked"
-    with pytest.raises(ServiceError) as raised:
-        await alice.send(bob, "after")
-    assert raised.value.code == "edge_revoked"
-
-
-async def test_revoking_kills_what_runs_and_both_sides_hear_why(
-    world: World, alice: Member, bob: Member
-) -> None:
-    sent = await alice.send(bob, "tidy up")
-    await world.settle()
-    await bob.accept(sent.digest)
-    (run,) = bob.journal.runs(sent.digest)
-    await bob.begin(run)
-    await bob.revoke(alice)
-    await world.settle()
-    assert alice.status(sent.digest) == bob.status(sent.digest) == "cancelled"
-    assert alice.dispatch(sent.digest).ended_code == "edge_revoked"
-    discarded = [event for event in bob.journal.events(sent.digest) if event.type is EventType.DISCARDED]
-    assert len(discarded) == 1
-
-
-async def test_apply_that_has_begun_is_finished_although_the_edge_is_gone(
-    world: World, alice: Member, bob: Member
-) -> None:
-    sent = await alice.send(bob, "tidy up")
-    await world.settle()
-    await bob.accept(sent.digest)
-    (run,) = bob.journal.runs(sent.digest)
-    await bob.begin(run)
-    for state in (RunState.SETTLING, RunState.APPLYING):
-        await bob.go_on(bob.journal.runs(sent.digest)[0], state)
-    await bob.revoke(alice)
-    await bob.finish(bob.journal.runs(sent.digest)[0], Outcome.SUCCESS)
-    await world.settle()
-    assert alice.status(sent.digest) == bob.status(sent.digest) == "completed"
-
-
-async def test_relay_cannot_revive_a_revoked_edge(world: World, alice: Member, bob: Member) -> None:
-    first_contact = list(world.post.archive)
-    await bob.revoke(alice)
-    await world.settle()
-    for parcel in first_contact:
-        await world.post.deliver(parcel)
-    for member in (alice, bob):
-        (edge,) = member.journal.edges()
-        assert edge.status is EdgeStatus.REVOKED
-
-
-# -- first contact -------------------------------------------------------------------------------------
-
-
-async def test_edge_carries_nothing_before_its_confirmation_and_everything_after(
-    world: World, bob: Member, carol: Member
-) -> None:
-    await world.befriend(bob, carol)
-    (edge,) = carol.journal.edges(Direction.INCOMING)
-    assert edge.status is EdgeStatus.ACTIVE
-    sent = await bob.send(carol, "hello")
-    await world.settle()
-    assert carol.status(sent.digest) == "delivered"
-    assert bob.people.trust_of(carol.genesis) == "token"
-
-
-async def test_lost_confirmation_is_given_again(world: World, bob: Member, carol: Member) -> None:
-    world.post.mood = Mood.HONEST
-    await world.introduce(bob, carol)
-    await carol.work()
-    await world.post.deliver(world.post.waiting[0])
-    await bob.work()
-    world.post.waiting.clear()
-    (edge,) = carol.journal.edges(Direction.INCOMING)
-    assert edge.status is EdgeStatus.PENDING
-    world.post.forget()
-    await world.settle()
-    (edge,) = carol.journal.edges(Direction.INCOMING)
-    assert edge.status is EdgeStatus.ACTIVE
-    assert (bob.owes(), carol.owes()) == (0, 0)
-
-
-async def test_task_before_the_confirmation_is_refused_and_said_so(
-    world: World, bob: Member, carol: Member
-) -> None:
-    await world.introduce(bob, carol)
-    await carol.work()
-    await world.post.deliver(world.post.waiting[0])
-    sent = await bob.send(carol, "hello")
-    await bob.work()
-    await world.post.deliver(world.post.waiting[-1])
-    assert carol.dispatch(sent.digest).state is DispatchState.REFUSED
-    await world.settle()
-    assert bob.dispatch(sent.digest).ended_code == "edge_pending"
-
-
-# -- strangers -----------------------------------------------------------------------------------------
-
-
-async def test_envelope_for_another_opens_nowhere_else(
-    world: World, alice: Member, bob: Member, carol: Member
-) -> None:
-    sent = await alice.send(bob, "tidy up")
-    await world.settle()
-    for parcel in list(world.post.archive):
-        await carol.incoming.deliver(parcel.raw)
-        await (alice if parcel.to == bob.genesis else bob).incoming.deliver(parcel.raw)
-    assert carol.all(Box.INBOX) == carol.journal.edges() == carol.journal.contacts() == []
-    assert alice.status(sent.digest) == bob.status(sent.digest) == "delivered"
