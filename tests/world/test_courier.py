@@ -81,6 +81,19 @@ async def test_task_survives_a_relay_that_does_not_answer(
     assert [record.digest for record in bob.all(Box.INBOX)] == [sent.digest]
 
 
+@pytest.mark.parametrize("mood", [Mood.AWAY, Mood.SILENT])
+async def test_task_survives_a_daemon_that_dies_while_it_hands_it_over(
+    world: World, alice: Member, bob: Member, mood: Mood
+) -> None:
+    sent = await alice.send(bob, "tidy up")
+    world.post.mood = mood
+    await alice.die_depositing()
+    assert alice.status(sent.digest) == "queued"
+    await world.settle()
+    assert alice.status(sent.digest) == bob.status(sent.digest) == "delivered"
+    assert [record.digest for record in bob.all(Box.INBOX)] == [sent.digest]
+
+
 async def test_relay_that_lost_everything_is_given_everything_again(
     world: World, alice: Member, bob: Member
 ) -> None:

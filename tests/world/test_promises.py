@@ -182,7 +182,7 @@ class Courier(RuleBasedStateMachine):
         if when == "at rest":
             member.die()
         elif when == "depositing":
-            self.world.post.mood = Mood.SILENT
+            self.world.post.mood = chosen((Mood.SILENT, Mood.AWAY), pick // 3)
             self.do(member.die_depositing())
         else:
             self.world.post.forget()
