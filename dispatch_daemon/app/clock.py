@@ -23,11 +23,19 @@ class Clock:
 
     def now_ms(self) -> int:
         """Return the present time in milliseconds since 1970, never before the journal's latest."""
-        return max(wall_ms(), self._journal.floor_ms)
+        return max(self.wall_ms(), self._journal.floor_ms)
+
+    def wall_ms(self) -> int:
+        """Return the machine's clock in milliseconds since 1970, whatever the journal has seen."""
+        return wall_ms()
+
+    def random(self, size_bytes: int) -> bytes:
+        """Draw bytes that nobody can guess."""
+        return secrets.token_bytes(size_bytes)
 
     def moment(self) -> Moment:
         """Draw the time and the randomness of one decision."""
-        return Moment(now_ms=self.now_ms(), seed=secrets.token_bytes(32))
+        return Moment(now_ms=self.now_ms(), seed=self.random(32))
 
 
 def wall_ms() -> int:

@@ -29,10 +29,8 @@ from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.watchers import Watchers
-from dispatch_daemon.core import decisions
-from dispatch_daemon.core.effects import Effect, TaskKind, Unplan
-from dispatch_daemon.core.intake import expiry_plan
-from dispatch_daemon.core.records import Box
+from dispatch_daemon.core import expiry
+from dispatch_daemon.core.effects import TaskKind, Unplan
 
 _DRAIN_S = 3.0  # how long a stopping daemon still tells others what it has to tell
 TOKEN_NAME = "local.token"
@@ -162,14 +160,8 @@ class Daemon:
     async def _expire(self, task: Task) -> None:
         """End a dispatch whose time is over, as whichever side of it we are; else look again later."""
         record = self._journal.dispatch(task.key)
-        moment = self._clock.moment()
-        effects: list[Effect] = []
-        if record is not None and record.box is Box.SENT:
-            effects = decisions.expire_sent(record, moment.now_ms)
-        elif record is not None:
-            peer = self._people.peer_of(record)
-            effects = decisions.expire_received(record, self._people.own, peer, moment)
-        if not effects and record is not None and decisions.may_expire(record):
-            await self._performer.perform([expiry_plan(record)])
+        if record is None:
+            await self._performer.perform([Unplan(TaskKind.EXPIRE, task.key)])
             return
-        await self._performer.perform([*effects, Unplan(TaskKind.EXPIRE, task.key)])
+        peer = self._people.peer_of(record)
+        await self._performer.perform(expiry.look(record, self._people.own, peer, self._clock.moment()))

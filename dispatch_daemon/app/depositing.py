@@ -5,7 +5,6 @@ relay is final for that document and is told to whoever waits for it; silence is
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -128,8 +127,8 @@ class Depositor:
             created_ms=row.created_ms,
             expires_ms=row.expires_ms,
             recipients=chain.recipients,
-            content_key=secrets.token_bytes(32),
-            ephemerals=[secrets.token_bytes(32) for _ in chain.recipients],
+            content_key=self.clock.random(32),
+            ephemerals=[self.clock.random(32) for _ in chain.recipients],
         )
 
     def _deposited(self, row: OutboxRow) -> list[Effect]:
@@ -158,5 +157,5 @@ class Depositor:
         await self.performer.perform(effects)
 
     def _again(self, task: Task) -> None:
-        jitter = secrets.randbelow(65_536)
+        jitter = int.from_bytes(self.clock.random(2))
         self.journal.tasks.retry(task, retry.next_attempt_ms(self.clock.now_ms(), task.attempts, jitter))

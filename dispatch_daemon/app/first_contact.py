@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
-from dispatch_daemon.app.clock import Clock, wall_ms
+from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, trust
@@ -68,7 +68,7 @@ class FirstContact:
             own=own.chain,
             peer=None,
             edge=None,
-            now_ms=wall_ms(),
+            now_ms=self._clock.wall_ms(),
             floor_ms=self._journal.floor_ms,
             seen=seen,
         )

@@ -9,7 +9,7 @@ import itertools
 import logging
 
 from dispatch_daemon.adapters.journal import Journal, JournalError
-from dispatch_daemon.app.clock import Clock, wall_ms
+from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
@@ -106,7 +106,7 @@ class Incoming:
             own=own.chain,
             peer=self._people.chain_of(edge.peer) if edge else None,
             edge=standing_of(edge, own.chain.genesis) if edge else None,
-            now_ms=wall_ms(),
+            now_ms=self._clock.wall_ms(),
             floor_ms=self._journal.floor_ms,
             seen=self._journal.dispatch(digest) is not None or self._journal.answer(digest) is not None,
             id_taken=named is not None and named.digest != digest,

@@ -1,4 +1,4 @@
-"""The human's decisions about a dispatch, and the ends that need no human: accept, decline, cancel, expire.
+"""The human's decisions about a dispatch, and the ends that need no recipient: accept, decline, cancel, refuse.
 
 Every function takes the record as the journal has it and returns effects; a pair of states that is not in
 the protocol's table is refused in words before anything is written.
@@ -16,19 +16,18 @@ from dispatch_daemon.core.effects import (
     Put,
     Resolve,
     Settle,
-    SettleAbout,
     StopRun,
     TaskKind,
     Unplan,
 )
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.expiry import is_expired
 from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_protocol.grant import Scopes
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
-from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.trace import EventType
@@ -141,35 +140,6 @@ def decline(
     ]
 
 
-def expire_received(record: DispatchRecord, own: Own, peer: Peer, moment: Moment) -> list[Effect]:
-    """End an undecided dispatch whose time is up, by this machine's clock, and say so to its author."""
-    if record.state not in _UNDECIDED or not is_expired(record, moment.now_ms):
-        return []
-    expired = replace(record, state=advance(DISPATCH, record.state, DispatchState.EXPIRED))
-    return receipt(expired, own, peer, moment, ReceiptType.EXPIRED, code="expired")[1] + [
-        Note(record.digest, moment.now_ms, EventType.STATUS, {"status": "expired"})
-    ]
-
-
-def expire_sent(record: DispatchRecord, now_ms: int) -> list[Effect]:
-    """Presume at the author that a dispatch without a decision has expired; an answer may still correct it."""
-    if not record.expires_ms:
-        return []
-    unsent = record.state in _UNSENT and now_ms >= record.expires_ms
-    unheard = record.state in (DispatchState.SENT, DispatchState.DELIVERED) and is_expired(record, now_ms)
-    if not unsent and not unheard:
-        return []
-    expired = replace(record, state=advance(DISPATCH, record.state, DispatchState.EXPIRED))
-    note = Note(record.digest, now_ms, EventType.STATUS, {"status": "expired", "presumed": not unsent})
-    return [Put(expired), SettleAbout(record.digest), note]  # the task, and the cancel that may follow it
-
-
-def may_expire(record: DispatchRecord) -> bool:
-    """Return whether silence can still end this dispatch."""
-    waiting = (DispatchState.QUEUED, DispatchState.SENT, DispatchState.DELIVERED)
-    return bool(record.expires_ms) and record.state in waiting
-
-
 def refuse_unsent(
     record: DispatchRecord, now_ms: int, *, code: str, detail: str | None = None
 ) -> list[Effect]:
@@ -186,11 +156,6 @@ def refuse_unsent(
         Unplan(TaskKind.EXPIRE, record.digest),
         Note(record.digest, now_ms, EventType.STATUS, {"status": "refused", "code": code}),
     ]
-
-
-def is_expired(record: DispatchRecord, now_ms: int) -> bool:
-    """Return whether the time to a decision is over, with the grace that clocks are owed."""
-    return bool(record.expires_ms) and now_ms > record.expires_ms + EXPIRY_GRACE_MS
 
 
 def cancel_sent(

@@ -7,7 +7,8 @@ this edge has brought today, and what this daemon cannot do.
 from dataclasses import replace
 
 from dispatch_daemon.core.composing import Moment, Own, Peer
-from dispatch_daemon.core.effects import Effect, Note, Plan, TaskKind
+from dispatch_daemon.core.effects import Effect, Note
+from dispatch_daemon.core.expiry import expiry_plan
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.chain import write_links
@@ -15,7 +16,6 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
-from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
@@ -95,16 +95,6 @@ def refuse(
     )
     note = Note(record.digest, moment.now_ms, EventType.STATUS, {"status": str(over), "code": str(code)})
     return [*effects, note]
-
-
-def expiry_plan(record: DispatchRecord) -> Plan:
-    """Owe the look at the clock after this dispatch's time to a decision."""
-    return Plan(
-        kind=TaskKind.EXPIRE,
-        key=record.digest,
-        not_before_ms=record.expires_ms + EXPIRY_GRACE_MS + 1,
-        payload={},
-    )
 
 
 def unreadable(header: Header, *, peer: str, address: str, now_ms: int) -> DispatchRecord:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer_type, head_of, send_of
-from dispatch_daemon.core.decisions import ENDED, may_expire
+from dispatch_daemon.core.decisions import ENDED
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, SettleAbout, TaskKind, Unplan
+from dispatch_daemon.core.expiry import may_expire
 from dispatch_daemon.core.following import Desk, take_in
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_protocol import payloads

@@ -173,14 +173,19 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 @contextmanager
-def scripted_daemon(home: Path, script: Script | None = None, *, locked: bool = True) -> Iterator[Script]:
-    """Open the door of `home` and hold its lock, as a daemon does, until the test is over."""
+def scripted_daemon(
+    home: Path, script: Script | None = None, *, locked: bool = True, held: int | None = None
+) -> Iterator[Script]:
+    """Open the door of `home` and hold its lock, as a daemon does, until the test is over.
+
+    `held` is a descriptor that has the lock already.
+    """
     script = script or Script()
     home.mkdir(mode=0o700, exist_ok=True)
     server = _Server(loopback.socket_path(str(home)), script)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    lock = os.open(home / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    lock = held if held is not None else os.open(home / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
     if locked:
         fcntl.flock(lock, fcntl.LOCK_EX)
         (home / "daemon.pid").write_text(f"{os.getpid()}\n")
@@ -194,6 +199,24 @@ def scripted_daemon(home: Path, script: Script | None = None, *, locked: bool = 
         server.server_close()
         os.close(lock)
         Path(loopback.socket_path(str(home))).unlink(missing_ok=True)
+
+
+def _only_daemon(home: Path) -> int:
+    """Return the lock of the home, held to the end of this process; end it where another daemon serves the home.
+
+    The lock is never given back in between: a second daemon would take the first one's socket away.
+    """
+    lock = os.open(home / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + 1.0
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:  # a client that looks holds the lock for an instant only
+                sys.stderr.write("another daemon serves this home\n")
+                sys.exit(1)
+        else:
+            return lock
 
 
 def main() -> None:
@@ -211,13 +234,7 @@ def main() -> None:
         sys.stdout.write("hello there\n")
         sys.stdout.flush()
         sys.exit(0)
-    lock = os.open(home / "daemon.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        sys.stderr.write("another daemon serves this home\n")
-        sys.exit(1)
-    os.close(lock)
+    lock = _only_daemon(home)
     Path(loopback.socket_path(str(home))).unlink(missing_ok=True)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -233,7 +250,7 @@ def main() -> None:
         "socket": "s",
     }
     script.answer("GET", "/v1/daemon", running)
-    with scripted_daemon(home, script):
+    with scripted_daemon(home, script, held=lock):
         script.on("POST", "/v1/daemon/stop", lambda _: (stop.set(), (200, running | {"running": False}))[1])
         sys.stdout.write("listening on http://127.0.0.1:1\n")
         sys.stdout.flush()

@@ -2,11 +2,12 @@
 
 The relay obeys the test: it holds, drops, repeats, reorders and mixes up what it is given, and it answers deposits
 truthfully, falsely or not at all. Nothing happens by itself: a test says who works off what is owed, which envelope
-comes next, and how much time passes.
+comes next, and how much time passes. Time and dice are the test's too, so a story told again is the same story.
 """
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -29,8 +30,8 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.watchers import Watchers
-from dispatch_daemon.core import decisions, runs, views
-from dispatch_daemon.core.effects import Effect, TaskKind, Unplan
+from dispatch_daemon.core import decisions, expiry, runs, views
+from dispatch_daemon.core.effects import Effect, TaskKind
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.requests import ScopeChoice, SendRequest
 from dispatch_daemon.core.rundir import RunDirectory
@@ -39,7 +40,7 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.scopes import Returns
-from tests.support.documents import Person
+from tests.support.documents import NOW_MS, Person
 
 SOON_MS = 3_600_000  # farther away than any pause between two attempts
 _OWED = (TaskKind.DEPOSIT, TaskKind.RELAY_CALL)
@@ -106,6 +107,39 @@ class Post:
             member.journal.owe_again(member.clock.now_ms())
 
 
+class Fate:
+    """Time and dice of one world: the same draws for everybody who begins with the same word."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word.encode()
+        self._draws = 0
+        self._now_ms = NOW_MS
+
+    def random(self, size_bytes: int) -> bytes:
+        """Return the next bytes."""
+        self._draws += 1
+        return hashlib.shake_256(self._word + self._draws.to_bytes(8)).digest(size_bytes)
+
+    def now_ms(self) -> int:
+        """Return the present time, a little later at every look."""
+        self._now_ms += 1
+        return self._now_ms
+
+
+class FatedClock(Clock):
+    """The clock of one daemon in a world whose time and dice are decided."""
+
+    def __init__(self, journal: Journal, fate: Fate) -> None:
+        super().__init__(journal)
+        self._fate = fate
+
+    def wall_ms(self) -> int:
+        return self._fate.now_ms()
+
+    def random(self, size_bytes: int) -> bytes:
+        return self._fate.random(size_bytes)
+
+
 @dataclass(frozen=True)
 class Line:
     """One daemon's link to the relay (`app.depositing.Relay`, and what `app.online.Online` needs)."""
@@ -136,7 +170,8 @@ class Line:
 class Member:
     """One person's daemon without its door, its scheduler and its sandbox: the test decides when each would act."""
 
-    def __init__(self, person: Person, post: Post, home: Path) -> None:
+    def __init__(self, person: Person, post: Post, home: Path, fate: Fate) -> None:
+        self.fate = fate
         self.person = person
         self.post = post
         self.home = home
@@ -167,7 +202,7 @@ class Member:
             genesis=self.person.chain.genesis,
         )
         self.people = People(self.journal, keys, self.person.chain)
-        self.clock = Clock(self.journal)
+        self.clock = FatedClock(self.journal, self.fate)
         self.performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
         first_contact = FirstContact(self.journal, self.people, self.clock, self.performer)
         self.incoming = Incoming(self.journal, self.people, self.clock, self.performer, first_contact)
@@ -216,11 +251,8 @@ class Member:
         for task in self.journal.tasks.due([TaskKind.EXPIRE], self.clock.now_ms()):
             record = self.journal.dispatch(task.key)
             assert record is not None
-            if record.box is Box.SENT:
-                effects = decisions.expire_sent(record, self.clock.now_ms())
-            else:
-                effects = decisions.expire_received(record, *self._parties(record), self.clock.moment())
-            await self.performer.perform([*effects, Unplan(TaskKind.EXPIRE, task.key)])
+            effects = expiry.look(record, *self._parties(record), self.clock.moment())
+            await self.performer.perform(effects)
 
     # -- what a person does ----------------------------------------------------------------------------
 
@@ -324,9 +356,10 @@ def _done() -> "asyncio.Future[None]":
 class World:
     """People, the relay between them, and the edges that they made by real first contacts."""
 
-    def __init__(self, directory: Path, people: Sequence[Person]) -> None:
+    def __init__(self, directory: Path, people: Sequence[Person], word: str = "once upon a time") -> None:
         self.post = Post()
-        self.members = [Member(person, self.post, directory / person.name) for person in people]
+        fate = Fate(word)
+        self.members = [Member(person, self.post, directory / person.name, fate) for person in people]
 
     async def introduce(self, author: Member, recipient: Member) -> None:
         """Let `author` invite `recipient`, who accepts with the token; nothing is confirmed yet."""

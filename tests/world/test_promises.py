@@ -52,7 +52,7 @@ class Courier(RuleBasedStateMachine):
         shutil.copytree(befriended, directory)
         self.directory = directory
         self.runner = asyncio.Runner()
-        self.world = World(directory, PEOPLE)
+        self.world = World(directory, PEOPLE, word="and then")
         alice, bob, carol = self.world.members
         self.pairs = [(alice, bob), (bob, carol)]
         self.sent: list[tuple[Member, Member, str]] = []

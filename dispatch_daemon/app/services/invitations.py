@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -76,7 +75,7 @@ class Invitations:
         document = trust.invitation(self._people.own, moment, to_email=address, broker=online.url)
         signed = sign_document([self._people.keys.signing], payload_type(Kind.INVITATION), document.encode())
         edge = edge_id(signed.digest)
-        secret = Secret(secrets.token_bytes(16))
+        secret = Secret(self._clock.random(16))
         answer = await online.call(
             "invite", {"document": signed.to_json(), "to_email": address, "emailed": False}
         )

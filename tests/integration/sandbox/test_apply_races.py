@@ -299,7 +299,16 @@ def test_collecting_survives_an_owner_at_work(tmp_path: Path) -> None:
         done.set()
         owner.join()
     canary = sha256(b"canary").hexdigest()
-    assert all(changes.drift for changes in found)
+    # Everything that stood at these paths is the owner's new one; what was just gone comes out as created.
+    renewed = [str(grant.lower / name) for name in ("e", "e/x", "l")]
+    seen = [
+        (one.path, one.path in changes.drift)
+        for changes in found
+        for one in changes.entries
+        if one.path in renewed and one.before is not None
+    ]
+    assert {path for path, _ in seen} >= {renewed[-1]}
+    assert [path for path, noticed in seen if not noticed] == []
     assert not [one for changes in found for one in changes.entries if canary in {one.sha256, one.old_sha256}]
     assert snapshot(victim) == {
         "a": ("file", 0o644, b"canary"),

@@ -12,7 +12,6 @@ from dispatch_daemon.core.effects import (
     Resolve,
     Send,
     Settle,
-    SettleAbout,
     StopRun,
     TaskKind,
     Unplan,
@@ -159,63 +158,6 @@ def test_author_never_decides(decide: Callable[[DispatchRecord], object], state:
     with pytest.raises(ServiceError) as raised:
         decide(sent(state))
     assert code_of(raised) == "wrong_party"
-
-
-# -- expiry --------------------------------------------------------------------------------------------
-
-
-def test_undecided_dispatch_ends_with_a_signed_word_when_its_time_is_up() -> None:
-    effects = decisions.expire_received(received(), BOB_OWN, ALICE_PEER, at(LAST_MS + 1))
-    (said,) = sends(effects)
-    assert isinstance(said, Receipt)
-    assert (said.type, said.code) == (ReceiptType.EXPIRED, "expired")
-    assert state_after(effects) is DispatchState.EXPIRED
-
-
-@pytest.mark.parametrize(
-    ("state", "now_ms"), [(DispatchState.DELIVERED, LAST_MS), (DispatchState.ACCEPTED, LAST_MS + 1)]
-)
-def test_dispatch_in_time_or_decided_does_not_expire(state: DispatchState, now_ms: int) -> None:
-    assert decisions.expire_received(received(state), BOB_OWN, ALICE_PEER, at(now_ms)) == []
-
-
-@pytest.mark.parametrize(
-    ("state", "now_ms", "presumed"),
-    [
-        (DispatchState.QUEUED, NOW_MS + HOUR_MS, False),
-        (DispatchState.SENT, LAST_MS + 1, True),
-        (DispatchState.DELIVERED, LAST_MS + 1, True),
-    ],
-)
-def test_author_takes_silence_for_expiry(state: DispatchState, now_ms: int, presumed: bool) -> None:
-    effects = decisions.expire_sent(sent(state), now_ms)
-    assert state_after(effects) is DispatchState.EXPIRED
-    assert SettleAbout(sent().digest) in effects
-    (note,) = [effect for effect in effects if isinstance(effect, Note)]
-    assert note.data == {"status": "expired", "presumed": presumed}
-
-
-@pytest.mark.parametrize(
-    ("state", "now_ms", "expires_ms"),
-    [
-        (DispatchState.QUEUED, NOW_MS + HOUR_MS - 1, None),
-        (DispatchState.SENT, LAST_MS, None),
-        (DispatchState.DELIVERED, LAST_MS, None),
-        (DispatchState.ACCEPTED, LAST_MS + 1, None),
-        (DispatchState.SENT, LAST_MS + 1, 0),
-    ],
-)
-def test_author_waits_as_long_as_an_answer_may_come(
-    state: DispatchState, now_ms: int, expires_ms: int | None
-) -> None:
-    record = sent(state) if expires_ms is None else sent(state, expires_ms=expires_ms)
-    assert decisions.expire_sent(record, now_ms) == []
-
-
-def test_only_what_waits_and_has_an_end_may_expire() -> None:
-    waiting = {DispatchState.QUEUED, DispatchState.SENT, DispatchState.DELIVERED}
-    assert {state for state in DispatchState if decisions.may_expire(sent(state))} == waiting
-    assert not decisions.may_expire(sent(expires_ms=0))
 
 
 # -- ending what never left ----------------------------------------------------------------------------
