@@ -7,7 +7,6 @@ comes next, and how much time passes. Time and dice are the test's too, so a sto
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -18,7 +17,6 @@ from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
-from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.incoming import Incoming
@@ -40,7 +38,8 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.scopes import Returns
-from tests.support.documents import NOW_MS, Person
+from tests.support.documents import Person
+from tests.support.fate import Fate, FatedClock
 
 SOON_MS = 3_600_000  # farther away than any pause between two attempts
 _OWED = (TaskKind.DEPOSIT, TaskKind.RELAY_CALL)
@@ -105,39 +104,6 @@ class Post:
         self.waiting.clear()
         for member in self.members.values():
             member.journal.owe_again(member.clock.now_ms())
-
-
-class Fate:
-    """Time and dice of one world: the same draws for everybody who begins with the same word."""
-
-    def __init__(self, word: str) -> None:
-        self._word = word.encode()
-        self._draws = 0
-        self._now_ms = NOW_MS
-
-    def random(self, size_bytes: int) -> bytes:
-        """Return the next bytes."""
-        self._draws += 1
-        return hashlib.shake_256(self._word + self._draws.to_bytes(8)).digest(size_bytes)
-
-    def now_ms(self) -> int:
-        """Return the present time, a little later at every look."""
-        self._now_ms += 1
-        return self._now_ms
-
-
-class FatedClock(Clock):
-    """The clock of one daemon in a world whose time and dice are decided."""
-
-    def __init__(self, journal: Journal, fate: Fate) -> None:
-        super().__init__(journal)
-        self._fate = fate
-
-    def wall_ms(self) -> int:
-        return self._fate.now_ms()
-
-    def random(self, size_bytes: int) -> bytes:
-        return self._fate.random(size_bytes)
 
 
 @dataclass(frozen=True)
