@@ -1,6 +1,8 @@
 """What holds for every test: no test sees this machine's own Dispatch, and slow machines may ask for time."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         marker = item.get_closest_marker("timeout")
         limit_s = float(marker.args[0]) if marker and marker.args else default_s
         item.add_marker(pytest.mark.timeout(limit_s * TIME_SCALE), append=False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left_open() -> Iterator[None]:
+    """Collect what each file of tests leaves behind, so that what was never closed is told where it was opened."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

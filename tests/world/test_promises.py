@@ -8,11 +8,13 @@ story.
 
 import asyncio
 import itertools
+import os
 import shutil
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -323,6 +325,7 @@ def chosen(things: Sequence[T], pick: int) -> T:
     return things[pick % len(things)]
 
 
+@pytest.mark.timeout(max(60, int(os.environ.get("DISPATCH_TEST_STORIES", "0"))))
 def test_every_promise_holds_whatever_happens(tmp_path: Path) -> None:
     befriended = tmp_path / "befriended"
     world = World(befriended, PEOPLE)
@@ -334,8 +337,19 @@ def test_every_promise_holds_whatever_happens(tmp_path: Path) -> None:
     asyncio.run(befriend())
     world.close()
     names = (tmp_path / f"world {number}" for number in itertools.count())
-    # Not shrunk: a failing story is told as it was found, within the test's own time limit.
-    brief = settings(
-        max_examples=25, stateful_step_count=40, phases=(Phase.explicit, Phase.reuse, Phase.generate)
+    run_state_machine_as_test(lambda: Courier(befriended, next(names)), settings=stories())
+
+
+def stories() -> settings:
+    """Tell the same 40 stories each time, or as many new ones as DISPATCH_TEST_STORIES asks for.
+
+    Not shrunk: a failing story is told as it was found, within the test's own time limit.
+    """
+    asked = os.environ.get("DISPATCH_TEST_STORIES")
+    return settings(
+        max_examples=int(asked or 40),
+        stateful_step_count=40,
+        derandomize=asked is None,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
     )
-    run_state_machine_as_test(lambda: Courier(befriended, next(names)), settings=brief)
