@@ -1,7 +1,7 @@
 """What comes out of a sandboxed run, in the order it happens.
 
-A run is `Started`, then a `CallProposed` for every call that reaches the gate, a `CallFinished` for every
-call that ran, and exactly one `Ended`. The daemon turns these into its own trace; the sandbox keeps none.
+A run is `Started`, then what the agent `Said` and `Thought`, a `CallProposed` for every call that reaches the gate,
+a `CallFinished` for every call that ran, and exactly one `Ended`. The daemon turns these into its own trace; the sandbox keeps none.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,20 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """The agent spoke; whatever it says is its own and proves nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """The agent showed its reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallProposed:
     """A call was put to the gate; nothing has run yet."""
 
@@ -55,4 +69,4 @@ class Ended:
     detail: str = ""
 
 
-Event = Started | CallProposed | CallFinished | Ended
+Event = Started | Said | Thought | CallProposed | CallFinished | Ended

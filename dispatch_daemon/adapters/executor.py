@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from dispatch_protocol.encoding import JSON
-from sandbox.agents.steps import Gate, Verdict, parse_steps, run_steps
+from sandbox.agents.agent import Gate, Verdict
+from sandbox.agents.steps import parse_steps, run_steps
 from sandbox.changes.apply import ApplyOutcome, apply, discard, recover
 from sandbox.changes.change import Changeset, explain
 from sandbox.changes.changeset import collect

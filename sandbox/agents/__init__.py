@@ -1,1 +1,1 @@
-"""Who decides the calls of a run. Today one agent exists: `steps`, which follows a signed list."""
+"""Who decides the calls of a run: `steps` follows a signed list, `model` asks a model what comes next."""

@@ -5,42 +5,17 @@ call to the gate and then into the box, and stops at the first one that is denie
 here, which is the point: what the sender signed and the person read is what runs.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
+from sandbox.agents.agent import Emit, Gate, Tools
 from sandbox.errors import SandboxError, StepsError
-from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event, Started
-from sandbox.job import ToolCall, ToolResult
+from sandbox.events import CallFinished, CallProposed, Ended, Started
+from sandbox.job import ToolCall
 from sandbox.names import is_plain_name
 from sandbox.tools import inputs
 
 MAX_STEPS = 1000
 _FIELDS = {"tool", "input", "save_as", "allow_failure"}
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the gate says to one call; `reason` is a stable word or a person's words when it is denied."""
-
-    allow: bool
-    reason: str = ""
-
-
-Gate = Callable[[ToolCall], Awaitable[Verdict]]
-Emit = Callable[[Event], Awaitable[None]]
-
-
-class Tools(Protocol):
-    """What an agent needs of a box."""
-
-    @property
-    def confinement(self) -> Confinement: ...
-
-    @property
-    def tools(self) -> frozenset[str]: ...
-
-    async def call(self, call: ToolCall) -> ToolResult: ...
 
 
 def parse_steps(value: object) -> tuple[ToolCall, ...]:

@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.agents.steps import MAX_STEPS, Verdict, parse_steps, run_steps
+from sandbox.agents.agent import Verdict
+from sandbox.agents.steps import MAX_STEPS, parse_steps, run_steps
 from sandbox.errors import LimitExceededError, StepsError
 from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event, Started
 from sandbox.job import ToolCall, ToolResult

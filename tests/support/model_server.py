@@ -1,0 +1,153 @@
+"""A model's endpoint that plays what the prompt asks for: Anthropic's and OpenAI's protocols over real HTTP.
+
+The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
+text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
+`{"refuse": true}` or `{"cut": true}` how it stops. Which turn comes next follows from how many replies the request
+already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An answer that is no reply: a status with headers, a stream that breaks off, or a hang until the client goes."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass
+class ModelServer:
+    """What was asked, and what goes wrong before anything is answered."""
+
+    url: str = ""
+    trouble: list[Trouble] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        if self.trouble:
+            trouble = self.trouble.pop(0)
+            return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
+        is_anthropic = request.path == "/v1/messages"
+        turn = script(body)[len([each for each in body["messages"] if each["role"] == "assistant"])]
+        written = anthropic(turn) if is_anthropic else openai(turn)
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        for event in written:
+            await response.write(event)
+        return response
+
+
+def script(body: Mapping[str, Any]) -> list[list[Any]]:
+    """Return the turns that the first user message asks for."""
+    (first, *_) = [message for message in body["messages"] if message["role"] == "user"]
+    text = first["content"] if isinstance(first["content"], str) else first["content"][0]["text"]
+    (line,) = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
+    turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
+    return turns
+
+
+def scripted(*turns: list[Any], words: str = "Do it.") -> str:
+    """Return a prompt that makes the server play these turns."""
+    return f"{words}\nSCRIPT: {json.dumps(turns)}"
+
+
+def _sse(data: Mapping[str, Any], name: str | None = None) -> bytes:
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {json.dumps(data)}\n\n".encode()
+
+
+def _halves(text: str) -> tuple[str, str]:
+    return text[: len(text) // 2], text[len(text) // 2 :]
+
+
+def anthropic(turn: list[Any]) -> Iterator[bytes]:
+    """Write one turn as Anthropic streams it."""
+    yield _sse({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}})
+    stop = "end_turn"
+    for index, part in enumerate(turn):
+        if isinstance(part, str):
+            block, deltas = (
+                {"type": "text", "text": ""},
+                [{"type": "text_delta", "text": t} for t in _halves(part)],
+            )
+        elif "tool" in part:
+            stop = "tool_use"
+            block = {"type": "tool_use", "id": f"toolu_{index}", "name": part["tool"], "input": {}}
+            written = part["raw"] if "raw" in part else json.dumps(part["input"])
+            deltas = [{"type": "input_json_delta", "partial_json": t} for t in _halves(written)]
+        elif "think" in part:
+            block = {"type": "thinking", "thinking": "", "signature": ""}
+            deltas = [
+                {"type": "thinking_delta", "thinking": part["think"]},
+                {"type": "signature_delta", "signature": "signed"},
+            ]
+        else:
+            stop = "refusal" if "refuse" in part else "max_tokens"
+            continue
+        yield _sse({"type": "content_block_start", "index": index, "content_block": block})
+        for delta in deltas:
+            yield _sse({"type": "content_block_delta", "index": index, "delta": delta})
+        yield _sse({"type": "content_block_stop", "index": index})
+    yield _sse({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
+    yield _sse({"type": "message_stop"})
+
+
+def openai(turn: list[Any]) -> Iterator[bytes]:
+    """Write one turn as OpenAI streams it."""
+    stop, calls = "stop", 0
+    for part in turn:
+        if isinstance(part, str):
+            deltas: list[dict[str, Any]] = [{"content": text} for text in _halves(part)]
+        elif "tool" in part:
+            stop = "tool_calls"
+            first, second = _halves(part["raw"] if "raw" in part else json.dumps(part["input"]))
+            begun = {
+                "index": calls,
+                "id": f"call_{calls}",
+                "function": {"name": part["tool"], "arguments": first},
+            }
+            deltas = [
+                {"tool_calls": [begun]},
+                {"tool_calls": [{"index": calls, "function": {"arguments": second}}]},
+            ]
+            calls += 1
+        elif "think" in part:
+            deltas = [{"reasoning_content": part["think"]}]
+        else:
+            stop = "content_filter" if "refuse" in part else "length"
+            continue
+        for delta in deltas:
+            yield _sse({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    yield _sse({"choices": [{"index": 0, "delta": {}, "finish_reason": stop}]})
+    yield _sse({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 6}})
+    yield b"data: [DONE]\n\n"
+
+
+@asynccontextmanager
+async def model_server():
+    """Serve on a free port of this machine until the test is over."""
+    playing = ModelServer()
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_post("/v1/messages", playing.answer)
+    app.router.add_post("/v1/chat/completions", playing.answer)
+    server = TestServer(app)
+    await server.start_server()
+    try:
+        playing.url = str(server.make_url("")).rstrip("/")
+        yield playing
+    finally:
+        await server.close()
