@@ -66,6 +66,29 @@ def _broker(value: str) -> str:
         raise ValueError("it should look like https://broker.example.org") from error
 
 
+def _url(value: str) -> str:
+    try:
+        return _broker(value)
+    except ValueError as error:
+        raise ValueError("it should look like https://models.example.org") from error
+
+
+def _agent(value: str) -> str:
+    import re
+
+    if re.fullmatch(r"(?:anthropic|openai):[!-~]{1,128}", value) is None:
+        raise ValueError("it should look like anthropic:MODEL or openai:MODEL")
+    return value
+
+
+def _key_reference(value: str) -> str:
+    import re
+
+    if re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[ -~]{1,1000}", value) is None:
+        raise ValueError("it should be env:NAME or file:/PATH, never the key itself")
+    return value
+
+
 def _text(value: str) -> str:
     if not value or not value.isprintable():
         raise ValueError("it should be one line of text")
@@ -85,6 +108,9 @@ SETTINGS: Mapping[str, Setting] = {
     "approval_ui": Setting(_one_of("picker", "form", "local"), "picker", "how an agent's session asks"),
     "device_name": Setting(_name, None, "what this machine is called (its host name by default)"),
     "ca_bundle": Setting(_text, None, "certificates of a private authority, as a file"),
+    "agent": Setting(_agent, None, "who decides the calls of a task without steps"),
+    "agent_url": Setting(_url, None, "where the agent's model is asked, if not at its vendor"),
+    "agent_key": Setting(_key_reference, None, "where its key lies: env:NAME or file:/PATH"),
 }
 
 
@@ -132,17 +158,17 @@ def _parsed(key: str, setting: Setting, value: str, source: str) -> Any:
         ) from error
 
 
-def change(key: str, value: str | None, home: Home) -> Any:
-    """Store a value (None forgets it) in `config.json`, and return it.
+def change(values: Mapping[str, str | None], home: Home) -> dict[str, Any]:
+    """Store values (None forgets one) in `config.json`, all or none, and return them.
 
     The file is replaced in one step and readable by its owner alone; other keys are kept.
     """
-    setting = known(key)
-    stored = None if value is None else _parsed(key, setting, value, "the command line")
+    stored = {
+        key: None if value is None else _parsed(key, known(key), value, "the command line")
+        for key, value in values.items()
+    }
     home.create()
-    config = {name: kept for name, kept in home.config().items() if name != key}
-    if stored is not None:
-        config[key] = stored
+    config = {name: kept for name, kept in (home.config() | stored).items() if kept is not None}
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     try:
         descriptor, beside = tempfile.mkstemp(prefix=".config.json.", dir=home.path)

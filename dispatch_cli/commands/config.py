@@ -39,7 +39,7 @@ def get_setting(invocation: Invocation, key: str | None, show_origin: bool) -> N
 @click.pass_obj
 def set_setting(invocation: Invocation, key: str, value: str) -> None:
     """Store a setting in config.json; an empty VALUE forgets it."""
-    stored = change(key, value or None, invocation.home)
+    stored = change({key: value or None}, invocation.home)[key]
     found = find(key, invocation.home, {})
     rows = [
         line(f"{key} is {_value(found)}." if stored is not None else f"{key} is forgotten: {_value(found)}.")

@@ -44,6 +44,11 @@ def is_changeset(approval: Document) -> bool:
 
 def choices(approval: Document) -> list[Choice]:
     """Return what may be answered, the refusal last."""
+    if is_changeset(approval) and not _changes(approval):
+        return [
+            Choice("y", "Return it", "y return", "approve"),
+            Choice("n", "discard", "N discard", "deny"),
+        ]
     if is_changeset(approval):
         return [
             Choice("y", "Apply", "y apply", "approve"),
@@ -124,10 +129,8 @@ def diffs_of(approval: Document) -> list[Document]:
 def _changeset_lines(approval: Document, view: View) -> list[Line]:
     payload = inner(approval, "payload")
     changes = _changes(approval)
-    lines = [
-        line(Span(f"{count(len(changes), 'file')} would change:", Tone.STRONG)),
-        *changeset_lines(changes, view),
-    ]
+    head = f"{count(len(changes), 'file')} would change:" if changes else "No file would change."
+    lines = [line(Span(head, Tone.STRONG)), *changeset_lines(changes, view)]
     lines += [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
     left_behind = items(payload, "left_behind")
     if left_behind:

@@ -4,7 +4,7 @@ The first source that names a value wins, and the origin is kept, because "why d
 more often than any other question. An unknown key is an error with a sentence: a misspelt setting that is silently
 ignored is a setting that somebody believes in. Secrets are no settings; they live in the keystore.
 
-Checked by hand and not by pydantic: eight values are read once, at a start that somebody waits for, in a process that
+Checked by hand and not by pydantic: eleven values are read once, at a start that somebody waits for, in a process that
 then idles for days.
 """
 
@@ -12,6 +12,7 @@ import difflib
 import json
 import os
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,6 +29,8 @@ CONFIG_NAME: Final = "config.json"
 CONFIG_MAX_BYTES: Final = 64 * 1024
 DEFAULT_LOCAL_PORT: Final = 8001
 NAME_CHARS: Final = 64
+AGENT_NAME: Final = re.compile(r"(?:anthropic|openai):[!-~]{1,128}")
+KEY_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[ -~]{1,1000}")
 
 # Written by the daemon for others to find its door; a person does not set them by flag or environment.
 RECORDED: Final = frozenset({"socket", "door"})
@@ -69,6 +72,9 @@ class Settings:
     approval_ui: ApprovalUi = "picker"
     device_name: str = field(default_factory=_own_name)
     ca_bundle: str | None = None
+    agent: str | None = None
+    agent_url: str | None = None
+    agent_key: str | None = None
     socket: str | None = None
     door: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -178,6 +184,28 @@ def _broker(value: object) -> str:
         raise ValueError(f"is no address: {error.detail}") from error
 
 
+def _url(value: object) -> str:
+    """Accept a model endpoint's base address as people type it."""
+    try:
+        return repair(_text(value))
+    except LocalError as error:
+        raise ValueError("should look like https://models.example.org") from error
+
+
+def _agent(value: object) -> str:
+    text = _text(value)
+    if AGENT_NAME.fullmatch(text) is None:
+        raise ValueError("should look like anthropic:MODEL or openai:MODEL")
+    return text
+
+
+def _key_reference(value: object) -> str:
+    text = _text(value)
+    if KEY_REFERENCE.fullmatch(text) is None:
+        raise ValueError("should be env:NAME or file:/PATH, never the key itself")
+    return text
+
+
 def _port(value: object) -> int:
     if type(value) is not int or not 0 <= value <= 65_535:
         raise ValueError("should be a number from 0 to 65535")
@@ -216,6 +244,9 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "approval_ui": _one_of(get_args(ApprovalUi)),
         "device_name": _short,
         "ca_bundle": _text,
+        "agent": _agent,
+        "agent_url": _url,
+        "agent_key": _key_reference,
         "socket": _text,
         "door": _text,
     }

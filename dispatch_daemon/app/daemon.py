@@ -5,6 +5,7 @@ import logging
 import secrets
 from pathlib import Path
 
+from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
@@ -22,6 +23,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Scheduler
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
+from dispatch_daemon.app.services.choosing import Choosing
 from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
@@ -53,8 +55,9 @@ class Daemon:
         self._watchers = Watchers()
         self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
         self._executor = Executor(home)
+        self._agents = Agents(home)
         self._supervisor = Supervisor(
-            self._journal, self._people, self._clock, self._performer, self._executor
+            self._journal, self._people, self._clock, self._performer, self._executor, self._agents
         )
         first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
         incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
@@ -108,11 +111,26 @@ class Daemon:
         contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
         sending = Sending(self._journal, self._people, self._clock, self._performer, self._depositor.settled)
         dispatches = Dispatches(
-            self._home, self._journal, self._people, self._clock, self._performer, self._executor
+            self._home,
+            self._journal,
+            self._people,
+            self._clock,
+            self._performer,
+            self._executor,
+            self._agents,
         )
+        choosing = Choosing(self._agents)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
-            self._journal, self._watchers, account, invitations, contacts, sending, dispatches, approvals
+            self._journal,
+            self._watchers,
+            account,
+            invitations,
+            contacts,
+            sending,
+            dispatches,
+            approvals,
+            choosing,
         )
 
     def _door_token(self) -> str:

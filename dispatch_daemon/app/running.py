@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dispatch_daemon.adapters.executor import Executor, RunSpec, Settlement, WallError
+from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.executor import Executor, Settlement, WallError
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.preparing import order_of, spec_of
 from dispatch_daemon.core import approvals, gate, questions, runs, views
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, TaskKind
 from dispatch_daemon.core.records import (
@@ -25,13 +27,11 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome, RunState
-from dispatch_protocol.messages.task import Task
-from dispatch_protocol.messages.trace import EventType
-from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.messages.trace import EventType, Usage
+from dispatch_protocol.scopes import Approval, Returns, Scopes
 
 _APPLY_AGAIN_MS = 10_000
 log = logging.getLogger("dispatch.runs")
-NO_AGENT = "no agent is configured on this machine, and the task carries no steps"
 
 
 class Conductor:
@@ -45,6 +45,7 @@ class Conductor:
         clock: Clock,
         performer: Performer,
         executor: Executor,
+        agents: Agents,
         answered: Callable[[str], "asyncio.Future[None]"],
     ) -> None:
         self._run_id = run_id
@@ -53,8 +54,12 @@ class Conductor:
         self._clock = clock
         self._performer = performer
         self._executor = executor
+        self._agents = agents
         self._answered = answered
         self._steps: list[str] = []
+        self._words = ""  # an agent's last ones, which become the summary
+        self._usage = Usage()
+        self._unread = False  # whether anything of a model's would leave that no human has read
 
     # -- what the journal says now ---------------------------------------------------------------------
 
@@ -79,12 +84,20 @@ class Conductor:
 
     async def conduct(self) -> None:
         """Run to the end and say how it went; whatever happens inside becomes an outcome."""
-        task = views.task_of(self.record)
-        if not task.steps:
-            await self._end(runs.Ending(outcome=Outcome.NEED_INPUT, summary=NO_AGENT, code="no_agent"))
-            return
+        record = self.record
+        task = views.task_of(record)
         try:
-            settlement = await self._executor.execute(self._spec(task), self)
+            order = None if task.steps else order_of(task, record.address, self.scopes, self._agents)
+        except AgentError as error:
+            detail = f"{error.detail} {error.remedy}"
+            await self._end(
+                runs.Ending(outcome=Outcome.NEED_INPUT, summary=error.detail, code=error.code, detail=detail)
+            )
+            return
+        self._unread = order is not None and self.scopes.approval is not Approval.AUTO
+        try:
+            edge = self._journal.edge(record.edge)
+            settlement = await self._executor.execute(spec_of(task, self.run, edge, order), self)
         except WallError as error:
             await self._end(
                 runs.Ending(
@@ -97,22 +110,6 @@ class Conductor:
             self._executor.forget(self._run_id)
             return
         await self._settle(settlement)
-
-    def _spec(self, task: Task) -> RunSpec:
-        run, scopes = self.run, self.scopes
-        bounds = [bound for bound in (scopes.max_runtime_s, task.timeout_s) if bound is not None]
-        edge = self._journal.edge(self.record.edge)
-        identities = {path: (device, inode) for path, device, inode in (edge.path_identities if edge else ())}
-        return RunSpec(
-            run_id=run.run_id,
-            cwd=run.cwd or "",
-            paths=questions.run_paths(run),
-            identities=identities,
-            tools=frozenset(scopes.tools),
-            network=scopes.network,
-            steps=[step.write() for step in task.steps],
-            wall_s=float(min(bounds, default=3600)),
-        )
 
     # -- what the sandbox tells and asks (the executor's Observer) -------------------------------------
 
@@ -136,6 +133,12 @@ class Conductor:
 
     async def finished(self, result: dict[str, JSON]) -> None:
         await self._note(EventType.TOOL_RESULT, result)
+
+    async def said(self, text: str) -> None:
+        await self._note(EventType.MESSAGE, {"text": text})
+
+    async def thought(self, text: str) -> None:
+        await self._note(EventType.REASONING, {"text": text})
 
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]:
         """Pass one call through the gate; a question waits for the human of this machine."""
@@ -188,6 +191,11 @@ class Conductor:
     # -- after the last call ---------------------------------------------------------------------------
 
     async def _settle(self, settlement: Settlement) -> None:
+        spent = settlement.spent
+        if spent.turns:
+            self._usage = Usage(
+                turns=spent.turns, input_tokens=spent.tokens.input, output_tokens=spent.tokens.output
+            )
         if settlement.outcome != "success":
             ending = runs.Ending(
                 outcome=Outcome(settlement.outcome),
@@ -197,6 +205,7 @@ class Conductor:
             )
             await self._discard(ending)
             return
+        self._words = settlement.detail
         settling, effects = runs.move(
             self.run,
             RunState.SETTLING,
@@ -218,12 +227,17 @@ class Conductor:
                 Note(settling.digest, self._clock.now_ms(), EventType.CHANGESET, data, settling.run_id),
             ]
         )
-        if not settlement.changes:
+        must_ask = (
+            questions.must_ask(self.scopes, settlement.flags)
+            if settlement.changes
+            else questions.must_show(self.scopes, self._words)
+        )
+        if must_ask and not await self._approved(settlement):
+            return
+        if settlement.changes:
+            await self._apply(settlement)
+        else:
             await self._succeed()
-            return
-        if questions.must_ask(self.scopes, settlement.flags) and not await self._approved(settlement):
-            return
-        await self._apply(settlement)
 
     async def _approved(self, settlement: Settlement) -> bool:
         moment = self._clock.moment()
@@ -237,6 +251,7 @@ class Conductor:
         )
         answer = await self._ask(approval)
         if answer.state is ApprovalState.APPROVED:
+            self._unread = False
             return True
         detail = answer.reason or "the changes were not approved"
         await self._discard(
@@ -345,7 +360,8 @@ class Conductor:
                 self._people.peer_of(record),
                 self._clock.moment(),
                 ending=ending,
-                returns=self.scopes.returns,
+                returns=Returns.STATUS if self._unread else self.scopes.returns,
+                usage=self._usage,
                 events=self._journal.events(record.digest),
                 approvals=self._journal.approvals_of(record.digest),
             )
@@ -360,5 +376,6 @@ class Conductor:
         await self._performer.perform(effects)
 
     def _summary(self, ending: str) -> str:
-        lines = [f"{number}. {title}" for number, title in enumerate(self._steps, start=1)]
+        steps = [f"{number}. {title}" for number, title in enumerate(self._steps, start=1)]
+        lines = [self._words] if self._words else steps
         return "\n".join([*lines, ending]).strip()[:8000]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
@@ -26,6 +27,7 @@ class Supervisor:
         clock: Clock,
         performer: Performer,
         executor: Executor,
+        agents: Agents,
         *,
         at_once: int = 4,
     ) -> None:
@@ -34,6 +36,7 @@ class Supervisor:
         self._clock = clock
         self._performer = performer
         self._executor = executor
+        self._agents = agents
         self._room = asyncio.Semaphore(at_once)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._questions: dict[str, asyncio.Future[None]] = {}
@@ -109,7 +112,14 @@ class Supervisor:
 
     def _conductor(self, run_id: str) -> Conductor:
         return Conductor(
-            run_id, self._journal, self._people, self._clock, self._performer, self._executor, self.answered
+            run_id,
+            self._journal,
+            self._people,
+            self._clock,
+            self._performer,
+            self._executor,
+            self._agents,
+            self.answered,
         )
 
     # -- from one life to the next ---------------------------------------------------------------------

@@ -184,6 +184,7 @@ def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
         changeset_digest=None if result.changeset_digest is None else result.changeset_digest.hex,
         diffs=tuple(diff.write() for diff in result.diffs),
         artifacts=tuple(artifact_data(artifact) for artifact in result.artifacts),
+        usage=None if result.usage is None else result.usage.write(),
     )
     notes = [
         Note(desk.record.digest, event.at_ms, event.type, dict(event.data), run.run_id)

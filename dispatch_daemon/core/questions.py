@@ -6,7 +6,7 @@ from typing import Literal
 from dispatch_daemon.core import gate
 from dispatch_daemon.core.records import ApprovalKind, ApprovalRecord, DispatchRecord, RunRecord
 from dispatch_protocol.encoding import JSON, Fields
-from dispatch_protocol.scopes import Approval, Scopes
+from dispatch_protocol.scopes import Approval, Returns, Scopes
 
 CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
 _RUN_PATHS = "run_paths"
@@ -37,6 +37,11 @@ def with_run_paths(scopes: Scopes, paths: Sequence[tuple[str, str]]) -> dict[str
 def must_ask(scopes: Scopes, flags: Sequence[str]) -> bool:
     """Return whether a changeset needs a human: always, but for an `auto` edge with nothing flagged."""
     return scopes.approval is not Approval.AUTO or bool(flags)
+
+
+def must_show(scopes: Scopes, words: str) -> bool:
+    """Return whether a human reads an agent's words before they leave: what it read may stand in them."""
+    return bool(words) and scopes.approval is not Approval.AUTO and scopes.returns is not Returns.STATUS
 
 
 def about_call(
@@ -92,7 +97,8 @@ def about_changes(
 ) -> ApprovalRecord:
     """Return the closing question of a run: every change, its diff, and the text that would be returned."""
     count = len(run.changeset)
-    title = f"Apply {count} change{'' if count == 1 else 's'}"
+    title = f"Apply {count} change{'' if count == 1 else 's'}" if count else "Return the result"
+    writes = f"writes these changes to {run.cwd} and returns the result"
     return ApprovalRecord(
         request_id=request_id,
         digest=record.digest,
@@ -105,7 +111,7 @@ def about_changes(
             "diffs": list(run.diffs),
             "left_behind": list(run.left_behind),
             "result": summary,
-            "description": f"writes these changes to {run.cwd} and returns the result",
+            "description": writes if count else "returns the result; no file changes",
         },
         asked_ms=now_ms,
         deadline_ms=now_ms + CHANGESET_WAIT_MS,

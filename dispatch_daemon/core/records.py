@@ -131,6 +131,7 @@ class RunRecord:
     left_behind: tuple[dict[str, JSON], ...] = ()
     diffs: tuple[dict[str, JSON], ...] = ()
     artifacts: tuple[dict[str, JSON], ...] = ()
+    usage: dict[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,10 +109,16 @@ def ended(
     *,
     ending: Ending,
     returns: Returns,
+    usage: Usage,
     events: Sequence[EventRecord],
     approvals: Sequence[ApprovalRecord],
 ) -> list[Effect]:
-    """End the run and the dispatch with one outcome, and owe the author the signed result."""
+    """End the run and the dispatch with one outcome, and owe the author the signed result.
+
+    `usage` is what the agent used, its tool calls aside: these are counted from `events`.
+    """
+    told = [event for event in events if event.run_id == run.run_id]
+    used = _used(usage, told)
     over = replace(
         run,
         state=advance(RUN, run.state, run_end(ending.outcome)),
@@ -121,6 +127,7 @@ def ended(
         detail=ending.detail,
         ended_ms=moment.now_ms,
         last_heard_ms=moment.now_ms,
+        usage=used.write(),
     )
     finished = replace(
         record,
@@ -130,7 +137,6 @@ def ended(
         ended_code=ending.code,
         ended_detail=ending.detail,
     )
-    told = [event for event in events if event.run_id == run.run_id]
     _, effects = answer(
         finished,
         own,
@@ -138,7 +144,7 @@ def ended(
         now_ms=moment.now_ms,
         nonce=moment.nonce(),
         make=lambda head, seq, prev: _returned(
-            _result(head, seq, prev, run, ending, returns, moment.now_ms), over, told
+            _result(head, seq, prev, run, ending, returns, moment.now_ms), over, used, told
         ),
     )
     data: dict[str, JSON] = {"outcome": ending.outcome, "code": ending.code, "detail": ending.detail}
@@ -150,6 +156,11 @@ def ended(
         Unplan(TaskKind.RUN, run.run_id),
         Unplan(TaskKind.HEARTBEAT, run.run_id),
     ]
+
+
+def _used(usage: Usage, events: Sequence[EventRecord]) -> Usage:
+    """Count the tool calls of a run; what else it used is known from its agent."""
+    return replace(usage, tool_calls=sum(event.type is EventType.TOOL_CALL for event in events))
 
 
 def _result(
@@ -171,7 +182,7 @@ def _result(
     )
 
 
-def _returned(result: Result, run: RunRecord, events: Sequence[EventRecord]) -> Result:
+def _returned(result: Result, run: RunRecord, usage: Usage, events: Sequence[EventRecord]) -> Result:
     """Fill in what the grant's `returns` lets the author see, within the size of one body."""
     applied = run.state is RunState.COMPLETED
     changes, cut = _within(run.changeset if applied else (), _RETURNED_CHANGES_BYTES)
@@ -185,7 +196,7 @@ def _returned(result: Result, run: RunRecord, events: Sequence[EventRecord]) -> 
         diff_truncated=cut or diffs_cut or any(bool(diff.get("truncated")) for diff in diffs),
         artifacts=tuple(artifact_of(artifact) for artifact in artifacts),
         confinement=None if run.confinement is None else confinement_of(run.confinement),
-        usage=Usage(tool_calls=sum(event.type is EventType.TOOL_CALL for event in events)),
+        usage=usage,
     )
     if result.returns is not Returns.TRACE:
         return withhold(shown, result.returns)

@@ -145,7 +145,7 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
         "started_at": time_or_none(run.started_ms),
         "ended_at": time_or_none(run.ended_ms),
         "last_heard": time_or_none(run.last_heard_ms),
-        "usage": None,
+        "usage": run.usage,
         "confinement": run.confinement,
         "scopes": run.scopes,
     }

@@ -6,9 +6,12 @@ text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw":
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
 """
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import asynccontextmanager
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,8 +140,29 @@ def openai(turn: list[Any]) -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
+@contextmanager
+def model_server_beside() -> Iterator[ModelServer]:
+    """Serve from a thread of its own, for tests that wait for other programs."""
+    ready: queue.Queue[ModelServer] = queue.Queue()
+    loop, over = asyncio.new_event_loop(), asyncio.Event()
+
+    async def serve() -> None:
+        async with model_server() as playing:
+            ready.put(playing)
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        yield ready.get(timeout=30)
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
 @asynccontextmanager
-async def model_server():
+async def model_server() -> AsyncIterator[ModelServer]:
     """Serve on a free port of this machine until the test is over."""
     playing = ModelServer()
     app = web.Application(client_max_size=64 * 1024 * 1024)

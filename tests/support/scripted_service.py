@@ -161,6 +161,21 @@ class ScriptedService:
         await self._asked("recovery_key")
         return {"recovery_key": "AAAA-BBBB"}
 
+    async def agents(self) -> JsonObject:
+        await self._asked("agents")
+        steps: JsonObject = {
+            "name": "steps",
+            "chosen": True,
+            "ready": True,
+            "detail": "signed",
+            "remedy": None,
+        }
+        return {"agents": [steps]}
+
+    async def test_agent(self) -> JsonObject:
+        await self._asked("test_agent")
+        return {"ok": True, "checks": [{"name": "answers", "ok": True, "detail": "it does", "remedy": None}]}
+
     async def contacts(self) -> JsonObject:
         await self._asked("contacts")
         edge: JsonObject = {

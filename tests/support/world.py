@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
@@ -37,6 +38,7 @@ from dispatch_protocol.chain import write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.lifecycle import Outcome, RunState
+from dispatch_protocol.messages.trace import Usage
 from dispatch_protocol.scopes import Returns
 from tests.support.documents import Person
 from tests.support.fate import Fate, FatedClock
@@ -174,12 +176,12 @@ class Member:
         self.incoming = Incoming(self.journal, self.people, self.clock, self.performer, first_contact)
         line = Line(self.post)
         self.depositor = Depositor(self.journal, self.people, self.clock, self.performer, lambda: line)
-        executor = Executor(self.home)
+        executor, agents = Executor(self.home), Agents(self.home, {})
         desk = (self.journal, self.people, self.clock, self.performer)
         self.invitations = Invitations(*desk, executor, lambda: Online(line))
         self.contacts = Contacts(*desk, lambda: Online(line))
         self.sending = Sending(*desk, lambda _: _done())
-        self.dispatches = Dispatches(self.home, *desk, executor)
+        self.dispatches = Dispatches(self.home, *desk, executor, agents)
         for orphan in self.journal.tasks.adopt_orphans():
             self.journal.tasks.release(orphan)
 
@@ -279,6 +281,7 @@ class Member:
             self.clock.moment(),
             ending=runs.Ending(outcome=outcome, summary="what was done", code=code),
             returns=Returns.TRACE,
+            usage=Usage(),
             events=self.journal.events(record.digest),
             approvals=(),
         )

@@ -83,4 +83,6 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_due ON tasks (state, not_before_ms);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_USAGE = "ALTER TABLE runs ADD COLUMN usage TEXT;"  # what a run used: tool calls, turns, tokens
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _USAGE)

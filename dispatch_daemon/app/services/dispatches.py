@@ -4,6 +4,7 @@ import base64
 import os
 from pathlib import Path
 
+from dispatch_daemon.adapters.agents import MODEL, Agents
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.bundling import write_bundle
@@ -33,6 +34,7 @@ class Dispatches:
         clock: Clock,
         performer: Performer,
         executor: Executor,
+        agents: Agents,
     ) -> None:
         self._home = home
         self._journal = journal
@@ -40,6 +42,7 @@ class Dispatches:
         self._clock = clock
         self._performer = performer
         self._executor = executor
+        self._agents = agents
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -148,7 +151,7 @@ class Dispatches:
             raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
 
     def _agent(self, record: DispatchRecord) -> str:
-        return "steps" if views.task_of(record).steps else "none"
+        return "steps" if views.task_of(record).steps else MODEL if self._agents.chosen() else "none"
 
     async def decline(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
         record = self.find(dispatch_id)

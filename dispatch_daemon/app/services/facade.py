@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
+from dispatch_daemon.app.services.choosing import Choosing
 from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
@@ -27,6 +28,7 @@ class Service:
         sending: Sending,
         dispatches: Dispatches,
         approvals: Approvals,
+        choosing: Choosing,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -38,6 +40,8 @@ class Service:
         self.stop = account.stop
         self.login = account.login
         self.recovery_key = account.recovery_key
+        self.agents = choosing.agents
+        self.test_agent = choosing.test_agent
         self.contacts = contacts.contacts
         self.invitations = invitations.invitations
         self.invite = invitations.invite

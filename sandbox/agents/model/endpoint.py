@@ -5,14 +5,12 @@ stays one. Redirects are not followed: they would carry the task, and the key, t
 """
 
 import asyncio
-import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import ModuleType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sandbox.agents.model import anthropic, openai
 from sandbox.agents.model.conversation import Conversation, ModelError, Reply
@@ -46,7 +44,8 @@ class Protocol(StrEnum):
 class Endpoint:
     """Where a model is asked; a `sandbox.agents.model.loop.Model`.
 
-    `url` is the base address without `/v1`, None for the vendor's own. `key` is never logged or shown.
+    `url` is the base address without `/v1`, None for the vendor's own. `key` is never logged or shown. `proxied`
+    says whether the environment's proxy is used; for an endpoint on this machine it never is.
     """
 
     protocol: Protocol
@@ -54,6 +53,7 @@ class Endpoint:
     url: str | None = None
     key: str | None = field(default=None, repr=False)
     trust: ssl.SSLContext | bool = True
+    proxied: bool = True
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
@@ -86,7 +86,7 @@ class Endpoint:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=not _is_loopback(self.address)) as client,
+                aiohttp.ClientSession(timeout=timeout, trust_env=self.proxied) as client,
                 client.post(
                     self.address,
                     json=body,
@@ -122,12 +122,3 @@ class Endpoint:
             again=response.status in _AGAIN,
             after_s=float(after) if after.isascii() and after.isdigit() else None,
         )
-
-
-def _is_loopback(address: str) -> bool:
-    """Return whether an address is on this machine: such a one is never asked through a proxy."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

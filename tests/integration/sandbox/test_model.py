@@ -67,7 +67,7 @@ class Run:
 
 
 def endpoint(server: ModelServer, protocol: Protocol = Protocol.ANTHROPIC) -> Endpoint:
-    return Endpoint(protocol, "a-model", server.url, KEY, pause=_at_once)
+    return Endpoint(protocol, "a-model", server.url, KEY, pause=_at_once, proxied=False)
 
 
 async def _at_once(_: float) -> None:
@@ -281,7 +281,7 @@ async def test_an_error_in_the_stream_is_said(server: ModelServer, protocol: Pro
 
 
 async def test_an_endpoint_that_is_not_there_is_said() -> None:
-    nowhere = Endpoint(Protocol.OPENAI, "m", "http://127.0.0.1:9", pause=_at_once)
+    nowhere = Endpoint(Protocol.OPENAI, "m", "http://127.0.0.1:9", pause=_at_once, proxied=False)
     ended = await Run(nowhere).through(scripted(["done"]))
     assert (ended.outcome, ended.reason_code) == ("failed", "model_unreachable")
     assert "127.0.0.1:9" in ended.detail

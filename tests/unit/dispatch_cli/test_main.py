@@ -11,6 +11,7 @@ from dispatch_cli.options import Command, Group
 ISSUED = {
     "login",
     "whoami",
+    "agent",
     "doctor",
     "invite",
     "invitations",

@@ -28,6 +28,16 @@ VALUES = {
     "approval_ui": ["picker", "form", "local", "page"],
     "device_name": ["laptop", "x" * 64, "x" * 65],
     "ca_bundle": ["/etc/ssl/x.pem"],
+    "agent": [
+        "anthropic:claude",
+        "openai:llama3.1:8b",
+        "openai:",
+        "steps",
+        "openai:a b",
+        "openai:" + "x" * 129,
+    ],
+    "agent_url": ["http://127.0.0.1:11434", "HTTPS://Models.example.org/v1/", "models", "ftp://x"],
+    "agent_key": ["env:ANTHROPIC_API_KEY", "file:/etc/key", "file:key", "sk-secret", "env:", "env:A-B"],
 }
 
 
@@ -46,7 +56,7 @@ def test_both_say_the_same_of_a_value(tmp_path: Path, key: str, value: str) -> N
     home = tmp_path / "home"
     verdicts: list[Any] = []
     try:
-        verdicts.append(change(key, value, Home(home)))
+        verdicts.append(change({key: value}, Home(home))[key])
     except CliError:
         verdicts.append(None)
     try:
@@ -60,10 +70,10 @@ def test_both_say_the_same_of_a_value(tmp_path: Path, key: str, value: str) -> N
 
 def test_a_change_keeps_the_other_keys_and_leaves_no_second_file(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    change("broker", "http://x/", home)
-    change("local_port", "1", home)
+    change({"broker": "http://x/"}, home)
+    change({"local_port": "1"}, home)
     assert home.config() == {"broker": "http://x", "local_port": 1}
-    change("broker", None, home)
+    change({"broker": None}, home)
     assert home.config() == {"local_port": 1}
     assert [path.name for path in home.path.iterdir()] == ["config.json"]
 
@@ -72,7 +82,7 @@ def test_the_first_source_that_names_a_value_wins(tmp_path: Path, monkeypatch: p
     home = Home(tmp_path / "home")
     monkeypatch.delenv("DISPATCH_BROKER", raising=False)
     assert find("broker", home, {}).origin == "default"
-    change("broker", "http://config", home)
+    change({"broker": "http://config"}, home)
     assert find("broker", home, {}).origin == "config.json"
     monkeypatch.setenv("DISPATCH_BROKER", "http://env")
     assert find("broker", home, {}).value == "http://env"

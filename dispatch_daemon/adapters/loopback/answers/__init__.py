@@ -24,6 +24,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.Whoami,
             machine.Doctor,
             machine.DaemonStatus,
+            machine.Agents,
             machine.Stopping,
             machine.RecoveryKeyShown,
             trust.Contacts,

@@ -58,6 +58,22 @@ class Doctor(Answer):
     checks: list[Check]
 
 
+class AgentListed(Answer):
+    """One agent: `chosen` decides the calls of runs here, `remedy` is what to type about it."""
+
+    name: str
+    chosen: bool
+    ready: bool
+    detail: str
+    remedy: str | None
+
+
+class Agents(Answer):
+    """The agents of this machine, the chosen ones first."""
+
+    agents: list[AgentListed]
+
+
 class DaemonStatus(Answer):
     """The daemon's process and places."""
 

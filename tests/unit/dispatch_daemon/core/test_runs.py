@@ -21,7 +21,7 @@ from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.limits import BODY_BYTES
 from dispatch_protocol.messages.answers import Receipt, ReceiptType, Result
 from dispatch_protocol.messages.result import EVENTS
-from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.messages.trace import EventType, Usage
 from dispatch_protocol.scopes import Returns
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, approval, puts, received, run, sends
 from tests.support.documents import NOW_MS, digest
@@ -81,6 +81,7 @@ def end(
         MOMENT,
         ending=Ending(outcome=outcome, summary="1. Edit a", code=code, detail=code),
         returns=returns,
+        usage=Usage(turns=2),
         events=events,
         approvals=approvals,
     )
@@ -236,8 +237,7 @@ def test_trace_is_what_the_agent_did_in_this_run_and_not_what_the_human_was_aske
         (1, EventType.TOOL_CALL),
         (2, EventType.TOOL_RESULT),
     ]
-    assert result.usage is not None
-    assert result.usage.tool_calls == 1
+    assert result.usage == Usage(tool_calls=1, turns=2)
 
 
 def test_long_trace_keeps_its_end_and_counts_from_one() -> None:

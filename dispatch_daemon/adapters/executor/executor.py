@@ -5,32 +5,39 @@ touches a path of a run, and the sandbox below it never hears of a dispatch.
 """
 
 import asyncio
-import hashlib
 import logging
-import mimetypes
 import shutil
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from dispatch_daemon.adapters.executor.asking import Order, work
+from dispatch_daemon.adapters.executor.shown import (
+    OUTPUT_CHARS,
+    artifacts_json,
+    change_json,
+    confinement_json,
+    left_json,
+    plain,
+    result_json,
+)
 from dispatch_protocol.encoding import JSON
 from sandbox.agents.agent import Gate, Verdict
+from sandbox.agents.model.loop import Spent
 from sandbox.agents.steps import parse_steps, run_steps
 from sandbox.changes.apply import ApplyOutcome, apply, discard, recover
 from sandbox.changes.change import Changeset, explain
 from sandbox.changes.changeset import collect
 from sandbox.changes.diff import unified
 from sandbox.errors import SandboxError
-from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event
-from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall, ToolResult
+from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Thought
+from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall
 from sandbox.wall import machine
 from sandbox.wall.grants import enrol
 from sandbox.wall.runner import Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
-_OUTPUT_CHARS = 64 * 1024
-_ARTIFACTS = 100
 log = logging.getLogger("dispatch.executor")
 
 
@@ -46,7 +53,10 @@ class WallError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """What one run may see and do; `identities` are (path, device, inode) as the owner granted them."""
+    """What one run may see and do; `identities` are (path, device, inode) as the owner granted them.
+
+    With `steps` these are followed; without, a model works on `order`.
+    """
 
     run_id: str
     cwd: str
@@ -56,6 +66,7 @@ class RunSpec:
     network: Sequence[str]
     steps: Sequence[Mapping[str, JSON]]
     wall_s: float
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +83,7 @@ class Settlement:
     left_behind: tuple[dict[str, JSON], ...] = ()
     artifacts: tuple[dict[str, JSON], ...] = ()
     flags: tuple[str, ...] = field(default=())
+    spent: Spent = field(default_factory=Spent)
 
 
 class Observer(Protocol):
@@ -84,6 +96,10 @@ class Observer(Protocol):
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]: ...
 
     async def finished(self, result: dict[str, JSON]) -> None: ...
+
+    async def said(self, text: str) -> None: ...
+
+    async def thought(self, text: str) -> None: ...
 
 
 class Executor:
@@ -128,11 +144,17 @@ class Executor:
         try:
             # What stands there is of a box that an earlier life opened, and in which nothing was run yet.
             self.forget(spec.run_id)
-            calls = parse_steps(list(spec.steps))
+            calls = parse_steps(list(spec.steps)) if spec.steps else ()
+            spent = Spent()
             async with open_box(self._policy(spec), directory, spec.run_id, forbidden=(self._home,)) as box:
-                await observer.started(_confinement(box.confinement))
-                ended = await run_steps(calls, box, _gate(observer), _emit(observer))
-            return await asyncio.to_thread(self._settle, ended, box.frozen)
+                await observer.started(confinement_json(box.confinement))
+                if calls:
+                    ended = await run_steps(calls, box, _gate(observer), _emit(observer))
+                else:
+                    assert spec.order is not None  # noqa: S101 - a run without steps has an order
+                    gate, emit = _gate(observer), _emit(observer)
+                    ended = await work(spec.order, spec.cwd, box, gate, emit, spent)
+            return replace(await asyncio.to_thread(self._settle, ended, box.frozen), spent=spent)
         except SandboxError as error:
             raise _wall_error(error) from error
 
@@ -172,14 +194,17 @@ class Executor:
             changes=tuple(change_json(change) for change in changeset.entries),
             diffs=tuple(shown),
             left_behind=(
-                *(_left(path, str(reason), explain(reason)) for path, reason in changeset.left_behind),
+                *(left_json(path, str(reason), explain(reason)) for path, reason in changeset.left_behind),
                 *(
-                    _left(path, "scratch", "it was written to a place that is gone")
+                    left_json(path, "scratch", "it was written to a place that is gone")
                     for path in frozen.scratch_files
                 ),
-                *(_left(name, "artifact", f"it was not kept: {why}") for name, why in frozen.artifacts_left),
+                *(
+                    left_json(name, "artifact", f"it was not kept: {why}")
+                    for name, why in frozen.artifacts_left
+                ),
             ),
-            artifacts=tuple(_artifacts(frozen.artifacts_dir)),
+            artifacts=tuple(artifacts_json(frozen.artifacts_dir)),
             flags=tuple(flags),
         )
 
@@ -244,7 +269,7 @@ def _wall_error(error: SandboxError) -> WallError:
 
 def _gate(observer: Observer) -> Gate:
     async def ask(call: ToolCall) -> Verdict:
-        allow, reason = await observer.allowed(call.call_id, call.tool, _plain(call.input))
+        allow, reason = await observer.allowed(call.call_id, call.tool, plain(call.input))
         return Verdict(allow=allow, reason=reason)
 
     return ask
@@ -254,66 +279,14 @@ def _emit(observer: Observer) -> Callable[[Event], Awaitable[None]]:
     async def emit(event: Event) -> None:
         match event:
             case CallProposed(call):
-                await observer.proposed(call.call_id, call.tool, _plain(call.input))
+                await observer.proposed(call.call_id, call.tool, plain(call.input))
             case CallFinished(result):
-                await observer.finished(_result(result))
+                await observer.finished(result_json(result))
+            case Said(text):
+                await observer.said(text[:OUTPUT_CHARS])
+            case Thought(text):
+                await observer.thought(text[:OUTPUT_CHARS])
             case _:
                 pass  # the start is told with the confinement, the end by the settlement
 
     return emit
-
-
-def _plain(value: Mapping[str, object]) -> dict[str, JSON]:
-    """Return a call's input as JSON; it came from signed JSON and nothing else gets in."""
-    return dict(value)  # type: ignore[arg-type]  # the sandbox says object, the steps were JSON
-
-
-def _result(result: ToolResult) -> dict[str, JSON]:
-    cut = result.truncated or len(result.output) > _OUTPUT_CHARS
-    return {
-        "call_id": result.call_id,
-        "ok": result.ok,
-        "output": result.output[:_OUTPUT_CHARS],
-        "truncated": cut,
-        "exit_code": result.exit_code,
-        "error": result.error,
-    }
-
-
-def _confinement(confinement: Confinement) -> dict[str, JSON]:
-    return {
-        "layers": list(confinement.layers),
-        "limits_by": confinement.limits_by,
-        "warnings": list(confinement.warnings),
-    }
-
-
-def _left(path: str, reason: str, words: str) -> dict[str, JSON]:
-    """Return a path whose change stays behind, with the reason as a word and in words."""
-    return {"path": path, "reason": reason, "detail": words}
-
-
-def change_json(change: object) -> dict[str, JSON]:
-    """Return one change as the outside sees it."""
-    names = ("op", "path", "kind", "old_mode", "new_mode", "size_bytes", "sha256", "target")
-    shown: dict[str, JSON] = {name: getattr(change, name) for name in names}
-    shown["flags"] = list(getattr(change, "flags"))  # noqa: B009 - same words as above
-    return shown
-
-
-def _artifacts(directory: Path) -> list[dict[str, JSON]]:
-    found: list[dict[str, JSON]] = []
-    for path in sorted(directory.iterdir())[:_ARTIFACTS]:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        mime, _ = mimetypes.guess_type(path.name)
-        found.append(
-            {
-                "name": path.name,
-                "kind": "file",
-                "mime_type": mime or "application/octet-stream",
-                "size_bytes": path.stat().st_size,
-                "sha256": sha256,
-            }
-        )
-    return found

@@ -1,0 +1,107 @@
+"""`agent`: who decides the calls of a task without steps, on this machine."""
+
+import os
+
+import click
+
+from dispatch_cli.errors import CliError
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Group
+from dispatch_cli.render.fields import Document, items, text, truth
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
+from dispatch_cli.render.machine import checks_lines
+from dispatch_cli.render.table import Column, Cut, table
+from dispatch_cli.render.text import visible
+from dispatch_cli.settings import change, find
+
+_TEST_S = 330.0  # a local model may load for minutes before its first word
+NOBODY = "none"
+
+
+@click.group(cls=Group)
+def agent() -> None:
+    """List, choose or try who decides the calls of a run here. The sender never chooses."""
+
+
+@agent.command("list")
+@click.pass_obj
+def list_agents(invocation: Invocation) -> None:
+    """List the agents of this machine: the chosen ones, and what was found to choose from."""
+    found = invocation.door.get("/v1/agents")
+    invocation.show(found, lambda view: _lines(found, view))
+
+
+@agent.command("use")
+@click.argument("name")
+@click.option("--url", metavar="URL", help="Where the model is asked, if not at its vendor.")
+@click.option(
+    "--key-env", metavar="NAME", help="The variable of the daemon's environment that holds the key."
+)
+@click.option("--key-file", metavar="FILE", help="A file that holds the key, readable by you alone.")
+@click.pass_obj
+def use_agent(
+    invocation: Invocation, name: str, url: str | None, key_env: str | None, key_file: str | None
+) -> None:
+    """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, or none.
+
+    openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama.
+    """
+    if key_env is not None and key_file is not None:
+        raise CliError("usage", "Give --key-env or --key-file, not both.", hint="dispatch agent use --help")
+    if name == NOBODY and (url or key_env or key_file):
+        raise CliError("usage", "none takes no endpoint and no key.", hint="dispatch agent use none")
+    key = f"env:{key_env}" if key_env else f"file:{os.path.abspath(key_file)}" if key_file else None
+    chosen = None if name == NOBODY else name
+    change({"agent": chosen, "agent_url": url, "agent_key": key}, invocation.home)
+    document: Document = {
+        "agent": find("agent", invocation.home, {}).value,
+        "url": find("agent_url", invocation.home, {}).value,
+        "key": find("agent_key", invocation.home, {}).value,
+    }
+    invocation.show(document, lambda _: _chosen(document, chosen))
+
+
+@agent.command("test")
+@click.pass_obj
+def test_agent(invocation: Invocation) -> int:
+    """Ask the chosen model for one harmless call that is never made; exit 1 if it cannot work."""
+    report = invocation.door.post("/v1/agents/test", {}, timeout_s=_TEST_S)
+    invocation.show(report, lambda view: checks_lines(items(report, "checks"), view))
+    return 0 if truth(report, "ok") else 1
+
+
+def _chosen(document: Document, chosen: str | None) -> list[Line]:
+    holds = text(document, "agent")
+    if holds != (chosen or ""):
+        return [line(f"Stored, but DISPATCH_AGENT is set and wins over it: {visible(holds)}.")]
+    if chosen is None:
+        return [line("No agent: only tasks with signed steps run here.")]
+    where = visible(text(document, "url")) or "its vendor"
+    return [
+        line(f"{visible(chosen)} at {where} decides the calls of tasks without steps."),
+        following("try it with", "dispatch agent test"),
+    ]
+
+
+def _lines(found: Document, view: View) -> list[Line]:
+    listed = items(found, "agents")
+    columns = [Column("AGENT", Cut.MIDDLE, 12), Column("STATE"), Column("WHAT", Cut.END, 12)]
+    rows = [
+        [line(visible(text(row, "name"))), _state(row), line(visible(text(row, "detail")))] for row in listed
+    ]
+    lines = table(columns, rows, view)
+    mend = next((row for row in listed if truth(row, "chosen") and not truth(row, "ready")), None)
+    offer = next((row for row in listed if not truth(row, "chosen")), None)
+    if mend is not None:
+        lines.append(following("mend it with", visible(text(mend, "remedy"))))
+    elif offer is not None:
+        lines.append(following("choose one with", visible(text(offer, "remedy"))))
+    elif len(listed) == 1:
+        lines.append(following("choose one with", "dispatch agent use openai:MODEL --url URL"))
+    return lines
+
+
+def _state(row: Document) -> Line:
+    if not truth(row, "chosen"):
+        return line(Span("found", Tone.QUIET))
+    return line(Span("ready", Tone.DONE)) if truth(row, "ready") else line(Span("not ready", Tone.FAILED))

@@ -1,0 +1,173 @@
+"""Which agent the owner of this machine chose, where its key lies, and what else was found to choose from.
+
+The recipient chooses, never the sender. The choice is read anew for every run, so `dispatch agent use` needs no
+restart. A key is named in the configuration and never stands there: it is in the daemon's environment (`env:NAME`)
+or in a file that only its owner can read (`file:PATH`).
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from dispatch_daemon.adapters.broker_address import repair
+from dispatch_daemon.adapters.home import HomeError, read_private
+from dispatch_daemon.adapters.settings import Settings, load_settings
+from dispatch_protocol.broker_url import is_loopback
+from dispatch_protocol.errors import LocalError
+
+MODEL: Final = "model"  # the word for it in runs, receipts and results; which one it is stays here
+KEY_BYTES: Final = 4096
+KEY_VARIABLES: Final = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+_OLLAMA: Final = "127.0.0.1:11434"
+_PROBE_S: Final = 0.5
+
+
+class AgentError(Exception):
+    """The chosen agent cannot be used as it is; `code` is stable, `remedy` is the next command or act."""
+
+    def __init__(self, code: str, detail: str, remedy: str) -> None:
+        """Say what is wrong and what to do about it."""
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A model at an endpoint. `url` None is the vendor's own; `key` is never shown."""
+
+    protocol: str
+    model: str
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name as people choose it."""
+        return f"{self.protocol}:{self.model}"
+
+
+class Agents:
+    """The choice in `config.json` and the environment of this daemon."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
+        self._home = home
+        self._environ = os.environ if environ is None else environ
+
+    def chosen(self) -> str | None:
+        """Return the name of the chosen agent, or None; a configuration that cannot be read chooses nothing."""
+        try:
+            return self._settings().agent
+        except AgentError:
+            return None
+
+    def open(self) -> Agent | None:
+        """Return the chosen agent with its key, ready to be asked, or None if none was chosen.
+
+        Raises:
+            AgentError: `config_invalid`, or `agent_key_missing` where its key is not to be had or must not be sent.
+        """
+        settings = self._settings()
+        if settings.agent is None:
+            return None
+        protocol, _, model = settings.agent.partition(":")
+        key = self._key(settings.agent_key)
+        if settings.agent_url is None and key is None:
+            raise AgentError(
+                "agent_key_missing",
+                f"{settings.agent} is asked at its vendor, which needs a key, and none is named.",
+                f"dispatch agent use {settings.agent} --key-env {KEY_VARIABLES[protocol]}",
+            )
+        if key is not None and settings.agent_url is not None and _is_exposed(settings.agent_url):
+            raise AgentError(
+                "agent_key_missing",
+                f"{settings.agent_url} is plain HTTP to another machine; no key is sent there.",
+                f"dispatch agent use {settings.agent} --url https://…",
+            )
+        return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle)
+
+    def _settings(self) -> Settings:
+        try:
+            return load_settings(self._home, flags={}, environ=self._environ)
+        except HomeError as error:
+            raise AgentError("config_invalid", error.detail, error.hint or "dispatch config path") from error
+
+    def _key(self, reference: str | None) -> str | None:
+        if reference is None:
+            return None
+        kind, _, place = reference.partition(":")
+        if kind == "env":
+            key = self._environ.get(place, "")
+            if not key:
+                raise AgentError(
+                    "agent_key_missing",
+                    f"The daemon's environment has no {place}: it has the environment of whoever started it.",
+                    f"export {place}=…; dispatch daemon stop; dispatch daemon start",
+                )
+            return _checked(key, place)
+        try:
+            data = read_private(Path(place), max_bytes=KEY_BYTES)
+        except HomeError as error:
+            raise AgentError("agent_key_missing", error.detail, f"chmod 600 {place}") from error
+        if not data:
+            raise AgentError(
+                "agent_key_missing", f"{place} holds no key.", f"put the key into {place}, one line"
+            )
+        return _checked(data.decode("utf-8", "replace").strip(), place)
+
+    # -- what else there is ----------------------------------------------------------------------------
+
+    async def found(self) -> list[tuple[str, str, str]]:
+        """Return (name, where, the command that would choose it) of what this machine offers besides."""
+        offers = [
+            (f"{protocol}:MODEL", variable, f"dispatch agent use {protocol}:MODEL --key-env {variable}")
+            for protocol, variable in KEY_VARIABLES.items()
+            if self._environ.get(variable)
+        ]
+        url, models = await self._ollama()
+        return offers + [
+            (f"openai:{model}", f"Ollama at {url}", f"dispatch agent use openai:{model} --url {url}")
+            for model in models
+        ]
+
+    async def _ollama(self) -> tuple[str, list[str]]:
+        """Ask an Ollama on this machine for its models; one elsewhere is not looked for."""
+        import aiohttp  # the client half costs nothing until somebody lists agents
+
+        named = self._environ.get("OLLAMA_HOST") or _OLLAMA
+        try:
+            url = repair(named if "://" in named else f"http://{named}")
+        except LocalError:
+            return named, []
+        if not is_loopback(url):
+            return url, []
+        timeout = aiohttp.ClientTimeout(total=_PROBE_S)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as client,
+                client.get(f"{url}/api/tags", allow_redirects=False) as response,
+            ):
+                listed = await response.json(content_type=None) if response.status == 200 else None
+        except (aiohttp.ClientError, ValueError, TimeoutError, asyncio.IncompleteReadError):
+            return url, []
+        models = listed.get("models") if isinstance(listed, dict) else None
+        named_models = [model.get("name") for model in models or [] if isinstance(model, dict)]
+        return url, [name for name in named_models if isinstance(name, str) and name.isprintable()][:50]
+
+
+def _checked(key: str, place: str) -> str:
+    """Refuse what could not stand in a header: a key has no blanks and no line ends."""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise AgentError(
+            "agent_key_missing", f"What {place} holds is no key.", f"put the key alone into {place}"
+        )
+    return key
+
+
+def _is_exposed(url: str) -> bool:
+    return url.startswith("http:") and not is_loopback(url)

@@ -1,0 +1,72 @@
+"""The sandbox's words as plain JSON: what the journal keeps and people are shown."""
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+
+from dispatch_protocol.encoding import JSON
+from sandbox.events import Confinement
+from sandbox.job import ToolResult
+
+OUTPUT_CHARS = 64 * 1024
+_ARTIFACTS = 100
+
+
+def plain(value: Mapping[str, object]) -> dict[str, JSON]:
+    """Return a call's input as JSON; it came from signed JSON and nothing else gets in."""
+    return dict(value)  # type: ignore[arg-type]  # the sandbox says object, the steps were JSON
+
+
+def result_json(result: ToolResult) -> dict[str, JSON]:
+    """Return what came of a call, its output cut where a trace would grow too long."""
+    cut = result.truncated or len(result.output) > OUTPUT_CHARS
+    return {
+        "call_id": result.call_id,
+        "ok": result.ok,
+        "output": result.output[:OUTPUT_CHARS],
+        "truncated": cut,
+        "exit_code": result.exit_code,
+        "error": result.error,
+    }
+
+
+def confinement_json(confinement: Confinement) -> dict[str, JSON]:
+    """Return the walls as they were found."""
+    return {
+        "layers": list(confinement.layers),
+        "limits_by": confinement.limits_by,
+        "warnings": list(confinement.warnings),
+    }
+
+
+def left_json(path: str, reason: str, words: str) -> dict[str, JSON]:
+    """Return a path whose change stays behind, with the reason as a word and in words."""
+    return {"path": path, "reason": reason, "detail": words}
+
+
+def change_json(change: object) -> dict[str, JSON]:
+    """Return one change as the outside sees it."""
+    names = ("op", "path", "kind", "old_mode", "new_mode", "size_bytes", "sha256", "target")
+    shown: dict[str, JSON] = {name: getattr(change, name) for name in names}
+    shown["flags"] = list(getattr(change, "flags"))  # noqa: B009 - same words as above
+    return shown
+
+
+def artifacts_json(directory: Path) -> list[dict[str, JSON]]:
+    """Return what lies in a run's directory of artifacts, with digests."""
+    found: list[dict[str, JSON]] = []
+    for path in sorted(directory.iterdir())[:_ARTIFACTS]:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        mime, _ = mimetypes.guess_type(path.name)
+        found.append(
+            {
+                "name": path.name,
+                "kind": "file",
+                "mime_type": mime or "application/octet-stream",
+                "size_bytes": path.stat().st_size,
+                "sha256": sha256,
+            }
+        )
+    return found

@@ -1,0 +1,44 @@
+"""What a run begins with: its policy from the grant that was in force, and what its agent is asked to do."""
+
+from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.executor import Order, RunSpec
+from dispatch_daemon.core import briefing, questions
+from dispatch_daemon.core.records import EdgeRecord, RunRecord
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.scopes import Scopes
+
+NO_AGENT = "no agent is configured on this machine, and the task carries no steps"
+NO_PRICES = "a limit in money was set, and what this model costs is not known here"
+_WALL_S = 3600
+
+
+def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
+    """Return what the chosen agent is asked to do, within the lower of the author's and the trustor's budget.
+
+    Raises:
+        AgentError: there is none (`no_agent`), or it cannot be used as it is.
+    """
+    agent = agents.open()
+    if agent is None:
+        raise AgentError("no_agent", NO_AGENT, "dispatch agent list")
+    budget = briefing.budget(task, scopes)
+    if budget.cost_microusd is not None:
+        raise AgentError("no_agent", NO_PRICES, "limit tokens or turns instead")
+    return Order(agent, briefing.prompt(task, sender), budget.turns, budget.tokens)
+
+
+def spec_of(task: Task, run: RunRecord, edge: EdgeRecord | None, order: Order | None) -> RunSpec:
+    """Return what the run may see and do: the scopes at its start, on the paths as their owner granted them."""
+    scopes = questions.scopes_of(run)
+    bounds = [bound for bound in (scopes.max_runtime_s, task.timeout_s) if bound is not None]
+    return RunSpec(
+        run_id=run.run_id,
+        cwd=run.cwd or "",
+        paths=questions.run_paths(run),
+        identities={path: (device, inode) for path, device, inode in (edge.path_identities if edge else ())},
+        tools=frozenset(scopes.tools),
+        network=scopes.network,
+        steps=[step.write() for step in task.steps],
+        wall_s=float(min(bounds, default=_WALL_S)),
+        order=order,
+    )

@@ -1,0 +1,57 @@
+"""Agents at the door: which one decides the calls of a task without steps, what else there is, and whether it works."""
+
+from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.executor import try_agent
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.encoding import JSON
+
+_STEPS = "follows the steps that were signed with a task; needs no model and no key"
+
+
+class Choosing:
+    """The agents of this machine."""
+
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+
+    async def agents(self) -> JsonObject:
+        """List the agent of signed steps, the chosen one, and what was found to choose from."""
+        listed = [_agent("steps", chosen=True, ready=True, detail=_STEPS)]
+        chosen = self._agents.chosen()
+        if chosen is not None:
+            listed.append(self._chosen(chosen))
+        listed += [
+            _agent(name, chosen=False, ready=False, detail=where, remedy=how)
+            for name, where, how in await self._agents.found()
+            if name != chosen
+        ]
+        return {"agents": listed}
+
+    def _chosen(self, name: str) -> dict[str, JSON]:
+        try:
+            agent = self._agents.open()
+        except AgentError as error:
+            return _agent(name, chosen=True, ready=False, detail=error.detail, remedy=error.remedy)
+        where = "at its vendor" if agent is None or agent.url is None else f"at {agent.url}"
+        return _agent(name, chosen=True, ready=True, detail=where, remedy="dispatch agent test")
+
+    async def test_agent(self) -> JsonObject:
+        """Ask the chosen model for one harmless call, which is never made."""
+        try:
+            agent = self._agents.open()
+        except AgentError as error:
+            raise ServiceError(error.code, error.detail, hint=error.remedy) from error
+        if agent is None:
+            raise ServiceError("no_agent", "no agent was chosen on this machine", hint="dispatch agent list")
+        checks: list[JSON] = [
+            {"name": name, "ok": ok, "detail": detail, "remedy": None if ok else "dispatch agent list"}
+            for name, ok, detail in await try_agent(agent)
+        ]
+        return {"ok": all(isinstance(check, dict) and check["ok"] for check in checks), "checks": checks}
+
+
+def _agent(
+    name: str, *, chosen: bool, ready: bool, detail: str, remedy: str | None = None
+) -> dict[str, JSON]:
+    return {"name": name, "chosen": chosen, "ready": ready, "detail": detail, "remedy": remedy}

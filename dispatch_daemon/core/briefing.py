@@ -1,0 +1,33 @@
+"""What an agent is told: the task with everything its author wrote beside it, as data and whole.
+
+Nothing is expanded: `@file`, links and slash commands stay words. Each part stands between tags that its own text
+cannot close, so a background that imitates the end of the task remains background.
+"""
+
+from dispatch_protocol.messages.budget import Budget
+from dispatch_protocol.messages.task import Task
+from dispatch_protocol.scopes import Scopes
+
+
+def prompt(task: Task, sender: str) -> str:
+    """Return the first words to the agent; `sender` is the address that the author is known by."""
+    parts = [
+        ("background", task.background),
+        ("deliverable", task.deliverable),
+        ("project", task.project),
+        ("links", "\n".join(task.links) or None),
+    ]
+    told = [f"{sender} asks:", _tagged("task", task.task)]
+    told += [_tagged(name, text) for name, text in parts if text]
+    return "\n\n".join(told)
+
+
+def _tagged(name: str, text: str) -> str:
+    """Return a text between tags; a closing tag of this name inside it is broken by a blank."""
+    whole = text.replace(f"</{name}", f"< /{name}")
+    return f"<{name}>\n{whole}\n</{name}>"
+
+
+def budget(task: Task, scopes: Scopes) -> Budget:
+    """Return what the run may spend: the lower of the author's wish and the trustor's limit."""
+    return scopes.budget.meet(task.budget)

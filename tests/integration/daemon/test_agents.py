@@ -1,0 +1,137 @@
+"""The owner's choice of an agent: read anew each time, with a key that lies elsewhere and is never sent in the clear."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from dispatch_daemon.adapters.agents import Agent, AgentError, Agents
+from dispatch_daemon.adapters.executor import try_agent
+from dispatch_daemon.adapters.settings import write_config
+from tests.support.model_server import Trouble, model_server
+
+CLAUDE = "anthropic:claude"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o700)
+    return tmp_path
+
+
+def agents(home: Path, environ: Mapping[str, str] | None = None, **config: str) -> Agents:
+    write_config(home, dict(config))
+    return Agents(home, environ or {})
+
+
+def test_without_a_choice_there_is_no_agent(home: Path) -> None:
+    assert agents(home).open() is None
+    assert agents(home).chosen() is None
+
+
+def test_a_choice_counts_at_once(home: Path) -> None:
+    known = agents(home, {"KEY": "sk-1"})
+    write_config(home, {"agent": CLAUDE, "agent_key": "env:KEY"})
+    assert known.chosen() == CLAUDE
+    assert known.open() == Agent("anthropic", "claude", None, "sk-1")
+    assert "sk-1" not in repr(known.open())
+
+
+def test_a_key_file_is_its_owners_alone(home: Path) -> None:
+    place = home / "key"
+    known = agents(home, agent=CLAUDE, agent_key=f"file:{place}")
+    place.write_text("sk-2\n")
+    place.chmod(0o644)
+    with pytest.raises(AgentError) as raised:
+        known.open()
+    assert (raised.value.code, raised.value.remedy) == ("agent_key_missing", f"chmod 600 {place}")
+    place.chmod(0o600)
+    opened = known.open()
+    assert opened is not None
+    assert opened.key == "sk-2"
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "words"),
+    [
+        ({}, {}, "none is named"),
+        ({"agent_key": "env:KEY"}, {}, "has no KEY"),
+        ({"agent_key": "env:KEY"}, {"KEY": "two words"}, "is no key"),
+        ({"agent_key": "env:KEY"}, {"KEY": "a\r\nX-Evil: 1"}, "is no key"),
+        ({"agent_key": "file:/nowhere/key"}, {}, "holds no key"),
+        ({"agent_key": "env:KEY", "agent_url": "http://10.0.0.9"}, {"KEY": "sk"}, "no key is sent there"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_key_that_is_not_to_be_had_or_not_to_be_sent_is_said(
+    home: Path, config: dict[str, str], environ: dict[str, str], words: str
+) -> None:
+    with pytest.raises(AgentError) as raised:
+        agents(home, environ, agent=CLAUDE, **config).open()
+    assert raised.value.code == "agent_key_missing"
+    assert words in raised.value.detail
+    assert raised.value.remedy
+
+
+def test_an_endpoint_of_ones_own_needs_no_key(home: Path) -> None:
+    opened = agents(home, agent="openai:llama", agent_url="http://10.0.0.9:8000").open()
+    assert opened == Agent("openai", "llama", "http://10.0.0.9:8000")
+
+
+def test_a_configuration_that_cannot_be_read_is_said(home: Path) -> None:
+    (home / "config.json").write_text(json.dumps({"agent": "hal"}))
+    (home / "config.json").chmod(0o600)
+    with pytest.raises(AgentError) as raised:
+        Agents(home, {}).open()
+    assert raised.value.code == "config_invalid"
+    assert Agents(home, {}).chosen() is None
+
+
+async def test_keys_and_local_models_are_found(home: Path) -> None:
+    async def tags(_: web.Request) -> web.Response:
+        return web.json_response({"models": [{"name": "llama3.1:8b"}, {"name": 7}, "odd"]})
+
+    app = web.Application()
+    app.router.add_get("/api/tags", tags)
+    async with TestServer(app) as server:
+        url = str(server.make_url("")).rstrip("/")
+        found = await Agents(home, {"OLLAMA_HOST": url, "OPENAI_API_KEY": "sk"}).found()
+    assert [(name, how) for name, _, how in found] == [
+        ("openai:MODEL", "dispatch agent use openai:MODEL --key-env OPENAI_API_KEY"),
+        ("openai:llama3.1:8b", f"dispatch agent use openai:llama3.1:8b --url {url}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "place", ["http://127.0.0.1:9", "http://10.0.0.9:11434", "nonsense://", "127.0.0.1:9"]
+)
+async def test_no_local_models_is_no_error_and_another_machine_is_not_asked(home: Path, place: str) -> None:
+    assert await Agents(home, {"OLLAMA_HOST": place}).found() == []
+
+
+async def test_trying_says_whether_it_answers_and_calls_tools() -> None:
+    async with model_server() as server:
+        agent = Agent("openai", "m", server.url)
+        event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n'
+        stream = {"content-type": "text/event-stream"}
+        call = b'{"tool_calls": [{"function": {"name": "Read", "arguments": "{\\"file_path\\": \\"a\\"}"}}]}'
+        server.trouble = [
+            Trouble(200, stream, event % call),
+            Trouble(200, stream, event % b'{"content": "I cannot."}'),
+            Trouble(401, body=b"who are you"),
+        ]
+        assert [(name, ok) for name, ok, _ in await try_agent(agent)] == [
+            ("answers", True),
+            ("calls tools", True),
+        ]
+        assert (await try_agent(agent))[1] == (
+            "calls tools",
+            False,
+            "it answered in words instead: I cannot.",
+        )
+        ((name, ok, detail),) = await try_agent(agent)
+    assert (name, ok) == ("answers", False)
+    assert "who are you (model_key_refused)" in detail

@@ -1,0 +1,150 @@
+"""A task without steps, decided by a model at an endpoint on this machine, with the real programs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.model_server import ModelServer, model_server_beside, scripted
+from tests.support.neighbourhood import Neighbourhood, changed
+
+TOOLS = ("--tools", "Read,Edit,Bash")
+READ = {"tool": "Read", "input": {"file_path": "notes.md"}}
+EDIT = {
+    "tool": "Edit",
+    "input": {"file_path": "notes.md", "old_string": "first line", "new_string": "second line"},
+}
+KEY = "key-of-bob-alone"
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    with model_server_beside() as playing:
+        yield playing
+
+
+def send(neighbourhood: Neighbourhood, task: str) -> str:
+    sent = neighbourhood.alice.do("send", neighbourhood.bob.address, task)
+    dispatch_id: str = sent["dispatch_id"]
+    neighbourhood.bob.receives(dispatch_id)
+    return dispatch_id
+
+
+def choose(neighbourhood: Neighbourhood, model: ModelServer) -> None:
+    key = neighbourhood.bob.home / "model.key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    chosen = neighbourhood.bob.do(
+        "agent", "use", "anthropic:a-model", "--url", model.url, "--key-file", str(key)
+    )
+    assert chosen == {"agent": "anthropic:a-model", "url": model.url, "key": f"file:{key}"}
+
+
+def test_a_model_works_as_far_as_its_person_allows(
+    neighbourhood: Neighbourhood, repository: Path, model: ModelServer
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw", "--returns", "trace")
+    choose(neighbourhood, model)
+    env = {"tool": "Bash", "input": {"command": "env; cat /proc/*/environ; ls /"}}
+    task = scripted([{"think": "hm"}, "I look first.", READ], [EDIT, env], ["The greeting is right now."])
+    dispatch_id = send(neighbourhood, task)
+    bob.do("accept", dispatch_id)
+    state = bob.approve_all(dispatch_id)
+    assert (state["status"], state["outcome"]) == ("completed", "success")
+    assert state["runs"][0]["agent"] == "model"
+    told = alice.until(dispatch_id, "completed")
+    assert told["result"]["summary"] == "The greeting is right now."
+    assert changed(repository) == {"notes.md"}
+    assert [
+        event["type"] for event in told["events"] if event["type"] in ("message", "reasoning", "tool_call")
+    ] == [
+        "reasoning",
+        "message",
+        "tool_call",
+        "tool_call",
+        "tool_call",
+        "message",
+    ]
+    assert told["runs"][0]["usage"] == {
+        "tool_calls": 3,
+        "turns": 3,
+        "input_tokens": 30,
+        "output_tokens": 18,
+        "cost_microusd": None,
+    }
+    assert alice.do("verify", alice.do("result", dispatch_id)["bundle"])["ok"]
+    assert {headers["x-api-key"] for headers in model.headers} == {KEY}
+    everything = str(state) + str(told) + str(model.requests) + neighbourhood.bob.daemon.log.read_text()
+    assert KEY not in everything
+
+
+def test_words_alone_are_read_by_a_person_before_they_leave(
+    neighbourhood: Neighbourhood, repository: Path, model: ModelServer
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:ro", "--approval", "review")
+    choose(neighbourhood, model)
+    dispatch_id = send(neighbourhood, scripted([READ], ["It says: first line."]))
+    bob.do("accept", dispatch_id)
+    question = bob.question(dispatch_id)
+    assert (question["kind"], question["title"], question["input"]) == ("changeset", "Return the result", [])
+    assert question["payload"]["result"] == "It says: first line."
+    assert alice.status(dispatch_id)["result"] is None
+    bob.do("deny", question["request_id"])
+    told = alice.until(dispatch_id, "failed")
+    assert (told["outcome"], told["runs"][0]["code"]) == ("blocked", "changeset_denied")
+    assert told["result"]["summary"] == ""
+    assert "first line" in str(bob.status(dispatch_id)["events"])
+    assert "first line" not in str(told | {"task": ""})
+
+
+def test_of_a_run_that_failed_nothing_leaves_that_nobody_read(
+    neighbourhood: Neighbourhood, repository: Path, model: ModelServer
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend(
+        *TOOLS, "--paths", f"{repository}:ro", "--approval", "review", "--returns", "trace"
+    )
+    choose(neighbourhood, model)
+    dispatch_id = send(neighbourhood, scripted([READ], ["I saw: first line.", {"refuse": True}]))
+    bob.do("accept", dispatch_id)
+    told = alice.until(dispatch_id, "failed")
+    assert (told["outcome"], told["runs"][0]["code"]) == ("failed", "model_declined")
+    assert "first line" in str(bob.status(dispatch_id)["events"])
+    assert "first line" not in str(told | {"task": ""})
+
+
+def test_without_an_agent_or_its_key_input_is_needed_and_the_way_is_said(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    bob = neighbourhood.bob
+    neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:ro")
+    first = send(neighbourhood, "Look around")
+    bob.do("accept", first)
+    assert neighbourhood.alice.until(first, "failed")["outcome"] == "need_input"
+    bob.do("agent", "use", "anthropic:a-model")
+    (_, chosen, *_) = bob.do("agent", "list")["agents"]
+    assert (chosen["ready"], chosen["remedy"]) == (
+        False,
+        "dispatch agent use anthropic:a-model --key-env ANTHROPIC_API_KEY",
+    )
+    assert bob.do("agent", "test", code=3)["error"]["code"] == "agent_key_missing"
+    second = send(neighbourhood, "Look around again")
+    bob.do("accept", second)
+    state = bob.until(second, "failed")
+    assert (state["outcome"], state["runs"][0]["code"]) == ("need_input", "agent_key_missing")
+
+
+def test_an_endpoint_that_breaks_fails_the_run_and_changes_nothing(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    bob = neighbourhood.bob
+    neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw", "--approval", "auto")
+    bob.do("agent", "use", "openai:m", "--url", "http://127.0.0.1:9")
+    assert bob.do("agent", "test", code=1)["ok"] is False
+    dispatch_id = send(neighbourhood, "Change something")
+    bob.do("accept", dispatch_id)
+    state = neighbourhood.alice.until(dispatch_id, "failed")
+    assert (state["outcome"], state["runs"][0]["code"]) == ("failed", "model_unreachable")
+    assert changed(repository) == set()
