@@ -119,16 +119,7 @@ def ended(
     """
     told = [event for event in events if event.run_id == run.run_id]
     used = _used(usage, told)
-    over = replace(
-        run,
-        state=advance(RUN, run.state, run_end(ending.outcome)),
-        outcome=ending.outcome,
-        code=ending.code,
-        detail=ending.detail,
-        ended_ms=moment.now_ms,
-        last_heard_ms=moment.now_ms,
-        usage=used.write(),
-    )
+    over = _over(run, ending, used, moment.now_ms)
     finished = replace(
         record,
         state=advance(DISPATCH, record.state, DispatchState.FINISHED),
@@ -156,6 +147,19 @@ def ended(
         Unplan(TaskKind.RUN, run.run_id),
         Unplan(TaskKind.HEARTBEAT, run.run_id),
     ]
+
+
+def _over(run: RunRecord, ending: Ending, used: Usage, now_ms: int) -> RunRecord:
+    return replace(
+        run,
+        state=advance(RUN, run.state, run_end(ending.outcome)),
+        outcome=ending.outcome,
+        code=ending.code,
+        detail=ending.detail,
+        ended_ms=now_ms,
+        last_heard_ms=now_ms,
+        usage=used.write(),
+    )
 
 
 def _used(usage: Usage, events: Sequence[EventRecord]) -> Usage:

@@ -6,7 +6,7 @@ import pytest
 
 from dispatch_daemon.core import questions
 from dispatch_daemon.core.records import ApprovalKind
-from dispatch_protocol.scopes import Approval
+from dispatch_protocol.scopes import Approval, Returns
 from tests.support.desk import SCOPES, received, run
 from tests.support.documents import NOW_MS
 
@@ -32,6 +32,22 @@ def test_only_unflagged_changes_on_an_auto_edge_need_no_human(
     mode: Approval, flags: tuple[str, ...], asks: bool
 ) -> None:
     assert questions.must_ask(replace(SCOPES, approval=mode), flags) is asks
+
+
+@pytest.mark.parametrize(
+    ("mode", "returns", "words", "shows"),
+    [
+        (Approval.MANUAL, Returns.RESULT, "It says: x", True),
+        (Approval.REVIEW, Returns.TRACE, "It says: x", True),
+        (Approval.REVIEW, Returns.STATUS, "It says: x", False),
+        (Approval.AUTO, Returns.TRACE, "It says: x", False),
+        (Approval.MANUAL, Returns.RESULT, "", False),
+    ],
+)
+def test_words_that_would_leave_are_read_first(
+    mode: Approval, returns: Returns, words: str, shows: bool
+) -> None:
+    assert questions.must_show(replace(SCOPES, approval=mode, returns=returns), words) is shows
 
 
 @pytest.mark.parametrize(
