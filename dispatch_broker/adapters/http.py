@@ -125,7 +125,10 @@ async def _answer(context: Context, request: web.Request, handler: Handler) -> w
         return await handler(request)
     except web.HTTPException as error:
         detail = f"HTTP {error.status}: {error.reason}"
-        return problem(_BY_STATUS.get(error.status, Refusal(BrokerCode.MALFORMED, detail)))
+        response = problem(_BY_STATUS.get(error.status, Refusal(BrokerCode.MALFORMED, detail)))
+        if "Allow" in error.headers:  # which methods there are, beside a 405 (RFC 9110, section 15.5.6)
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception:  # noqa: BLE001 - logged with its incident; nothing a caller sends may show a traceback
