@@ -21,10 +21,10 @@ from dispatch_protocol.answer_chain import HELD
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of

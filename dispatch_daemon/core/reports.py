@@ -16,12 +16,12 @@ from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_protocol import payloads
 from dispatch_protocol.answer_chain import AnswerChain, Place, follow
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed

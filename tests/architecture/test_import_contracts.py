@@ -61,7 +61,10 @@ PLANTED = {
         ("dispatch_protocol/loopback.py", "import pydantic"),
     ],
     "light-loopback": [("dispatch_protocol/loopback.py", "import dispatch_protocol.signing")],
-    "no-circles": [("sandbox/job.py", "import sandbox.events")],
+    "no-circles": [
+        ("sandbox/job.py", "import sandbox.events"),
+        ("dispatch_protocol/head.py", "import dispatch_protocol.messages.task"),  # messages stand on the head
+    ],
 }
 
 

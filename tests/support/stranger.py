@@ -22,11 +22,11 @@ from dispatch_protocol.envelope import Envelope, Header
 from dispatch_protocol.first_contact import Accepted, Secret, verify_acceptance, with_mac
 from dispatch_protocol.frames import Answer, Call, Deposit, Deposited, Frame
 from dispatch_protocol.grant import GrantDocument, Version
+from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
-from dispatch_protocol.messages.head import Head, Party, Recipient
 from dispatch_protocol.messages.registry import Message, decode_body, encode_body, kind_of
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Task
