@@ -34,6 +34,16 @@ def command(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
+def naming(word: str) -> list[int]:
+    """List the processes whose command line has a word in it."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and word in (process / "cmdline").read_text():
+                found.append(int(process.name))
+    return found
+
+
 def pipes(pid: int) -> set[str]:
     """Name the pipes a process holds; both ends of one have the same name."""
     folder, targets = f"/proc/{pid}/fd", set()
