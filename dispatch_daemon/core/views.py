@@ -6,6 +6,7 @@ Fields may be added here and never renamed; what does not apply is null, never a
 from collections.abc import Mapping, Sequence
 
 from dispatch_daemon.core.gate import call_input
+from dispatch_daemon.core.questions import scopes_of
 from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
@@ -147,7 +148,7 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
         "last_heard": time_or_none(run.last_heard_ms),
         "usage": None,
         "confinement": run.confinement,
-        "scopes": run.scopes,
+        "scopes": None if run.scopes is None else scopes_view(scopes_of(run)),
     }
 
 

@@ -28,7 +28,7 @@ from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import dispatch_id
 from dispatch_protocol.standing import EdgeStatus
-from tests.support.desk import approval, edge, own_job, received, run, sent
+from tests.support.desk import SCOPES, approval, edge, own_job, received, run, sent
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, task
 
 AT = "2026-01-02T03:04:05.678Z"
@@ -222,6 +222,8 @@ def test_run_shows_where_and_how_it_went() -> None:
         "step_failed",
     )
     assert (shown["started_at"], shown["ended_at"]) == (AT, None)
+    assert shown["scopes"] == views.scopes_view(SCOPES)  # as the grant shows them, not as they are signed
+    assert views.run_view(run(scopes=None))["scopes"] is None  # at the author's side
 
 
 def test_event_is_one_entry_of_the_trace() -> None:
