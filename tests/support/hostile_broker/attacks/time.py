@@ -1,0 +1,5 @@
+"""X."""
+
+from tests.support.hostile_broker.attacks.table import Attack
+
+CHAPTER: list[Attack] = []
