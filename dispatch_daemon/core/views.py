@@ -23,7 +23,7 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.lifecycle import DispatchState, Status, status
+from dispatch_protocol.lifecycle import TAKEN_BACK, DispatchState, Status, status
 from dispatch_protocol.loopback import format_time, short_id
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
@@ -82,7 +82,17 @@ def dispatch(
         if record.ended_code is None
         else {"code": record.ended_code, "detail": record.ended_detail},
         "last_heard": time_or_none(record.last_heard_ms),
+        "presumed": is_presumed(record),
     }
+
+
+def is_presumed(record: DispatchRecord) -> bool:
+    """Say whether a sent dispatch is over only as far as this machine believes: no signed answer says so."""
+    if record.box is not Box.SENT:
+        return False
+    if record.state in TAKEN_BACK:
+        return not record.answer_seq
+    return record.state is DispatchState.EXPIRED and record.ended_code is None
 
 
 def dispatch_whole(

@@ -102,7 +102,7 @@ def typed(village: Village, words: str) -> Ended:
     does="tells Alice that it refused a task, and carries it to Bob",
     outcome=Outcome.DETECTED,
     seen="Alice reads that the broker refused and that nothing signed says so; Bob's first signed answer takes it back, "
-    "with a warning that names the broker",
+    "with a warning",
 )
 def lying(village: Village) -> None:
     alice, bob, broker = village.alice, village.bob, village.broker
@@ -116,16 +116,15 @@ def lying(village: Village) -> None:
         assert "revoked" in ended.err
         sent = alice.box("sent")[0]
         assert (sent["status"], sent["presumed"]) == ("refused", True)
-        assert "nothing that Bob" in alice.reads("status", sent["dispatch_id"]) or "signed" in alice.reads(
-            "status", sent["dispatch_id"]
-        )
+        assert "the relay refused it" in ended.err
+        assert "Nothing that they signed says so" in alice.reads("status", sent["dispatch_id"])
         bob.receives(sent["dispatch_id"])
         held.holds(1)
         held.release()
     state = alice.shows(sent["dispatch_id"], "delivered")
     assert (state["error"], state["presumed"]) == (None, False)
     warnings = [each["data"]["warning"] for each in state["events"] if each["type"] == "warning"]
-    assert any("broker" in each for each in warnings), state["events"]
+    assert warnings == ["taken for refused here, and delivered all the same"]
 
 
 @attack(

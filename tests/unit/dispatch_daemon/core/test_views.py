@@ -115,6 +115,23 @@ def test_what_does_not_apply_is_null(record: Any, error: Any, heard: str | None,
 
 
 @pytest.mark.parametrize(
+    ("record", "presumed"),
+    [
+        (sent(DispatchState.REFUSED), True),
+        (sent(DispatchState.CANCELLED), True),
+        (sent(DispatchState.EXPIRED), True),
+        (sent(DispatchState.REFUSED, answer_seq=1), False),
+        (sent(DispatchState.EXPIRED, answer_seq=1), True),
+        (sent(DispatchState.EXPIRED, answer_seq=2, ended_code="expired"), False),
+        (sent(DispatchState.SENT), False),
+        (received(DispatchState.REFUSED), False),
+    ],
+)
+def test_end_that_nobody_signed_is_presumed(record: Any, presumed: bool) -> None:
+    assert views.dispatch(record, (), own_address=None)["presumed"] is presumed
+
+
+@pytest.mark.parametrize(
     ("record", "runs", "status"),
     [
         (received(DispatchState.ACCEPTED), [run(RunState.RUNNING)], Status.RUNNING),
