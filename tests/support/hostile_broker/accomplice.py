@@ -95,6 +95,12 @@ class Accomplice(Speaker):
 
     def may_dispatch(self) -> EdgeId:
         """Invite the person, let them accept, and confirm: she may send them tasks then."""
+        self.almost()
+        self.village.in_force(self.person, self.edge.uuid)
+        return self.edge
+
+    def almost(self) -> EdgeId:
+        """Invite the person, let them accept, and deliver a confirmation, whatever they make of it."""
         token, document, secret = self.invites()
         self.edge = edge_id(document.digest)
         self.village.accept(self.person, token)
@@ -106,7 +112,6 @@ class Accomplice(Speaker):
             head=self.head(), invitation=document.digest, acceptance=signed.digest, mac=None
         )
         self.say(with_mac(secret, confirmation))
-        self.village.in_force(self.person, self.edge.uuid)
         return self.edge
 
     # -- speaking and listening ------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class Villager(Person):
     """One person, whose daemon's door is reached without a process for each question."""
 
     def __init__(self, name: str, directory: Path, **environ: str) -> None:
-        super().__init__(name, directory, module=environ.pop("module", "dispatch_daemon"))
+        super().__init__(name, directory, module=environ.pop("module", "tests.support.brisk_daemon"))
         self.daemon.environ = environ
         self.door = Door(self.home / "daemon.sock")
 

@@ -52,7 +52,7 @@ def answers(head: Head) -> list[Message]:
 )
 def third_device(village: Village) -> None:
     alice, bob, broker = village.alice, village.bob, village.broker
-    mallory = Accomplice("mallory", village, alice)
+    mallory = Accomplice("meddler", village, alice)
     own_edge = mallory.may_be_sent()
     dispatch_id = village.arrived("Bob, and nobody else")
     about, log = Digest.from_hex(alice.digest(dispatch_id)), len(alice.log)
