@@ -17,7 +17,12 @@ from tests.support.neighbourhood import Person, make_repository
 from tests.support.patience import poll
 from tests.support.processes import alive
 
-SCOPES: dict[str, Any] = {"tools": ["Read", "Edit"], "approval": "manual", "returns": "trace"}
+SCOPES: dict[str, Any] = {
+    "tools": ["Read", "Edit"],
+    "approval": "manual",
+    "returns": "trace",
+    "max_per_day": 10_000,
+}
 _TROUBLE = ("Traceback", "failed to understand", "could not be kept", "Unhandled", "never retrieved")
 
 
