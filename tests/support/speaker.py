@@ -12,10 +12,10 @@ from uuid import uuid4
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.grant import GrantDocument, Version
+from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.invitation import Acceptance, InvitationDocument
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
-from dispatch_protocol.messages.head import Head, Party, Recipient
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Task
