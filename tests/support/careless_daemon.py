@@ -19,7 +19,7 @@ from tests.support import brisk_daemon
 
 def believe_any_history() -> None:
     """Take the chain that was told last, whatever was told before."""
-    Chain.update = lambda self, links: Chain.verify(links, expect=self.genesis)  # type: ignore[method-assign]
+    Chain.update = lambda self, links: Chain.verify(links, expect=self.genesis)  # type: ignore[method-assign] - for this process
 
 
 def keep_every_edge() -> None:

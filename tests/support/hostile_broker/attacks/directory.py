@@ -252,7 +252,7 @@ def in_the_middle(village: Village) -> None:
     village.accept(alice, token.format())
     village.in_force(bob, token.edge.uuid)
     village.in_force(alice, token.edge.uuid)
-    assert bob.edge(token.edge.uuid)["identity"] == chain_of(village, alice).genesis.hex  # type: ignore[index]
+    assert bob.edge(token.edge.uuid)["identity"] == chain_of(village, alice).genesis.hex  # type: ignore[index] - a signed document in its JSON form
     village.part(bob, alice)
 
 
