@@ -17,7 +17,6 @@ SEEDED = {
     "signature": "answers in Bob's name",
     "code": "somebody in the middle",
     "fork": "two histories of one identity",
-    "undecided": "a no taken back",
 }
 
 
@@ -35,12 +34,9 @@ def village(request: pytest.FixtureRequest) -> Iterator[Village]:
 
 
 @pytest.mark.parametrize(("village", "name"), SEEDED.items(), indirect=["village"], ids=SEEDED.keys())
-def test_without_its_check_the_attack_is_seen_to_succeed(
-    village: Village, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_check_the_attack_is_seen_to_succeed(village: Village, name: str) -> None:
     (attack,) = [known for known in ATTACKS if known.name == name]
     village.honest()
-    # A detection that never comes is waited for: a few seconds say as much as minutes here.
-    monkeypatch.setenv("DISPATCH_TEST_TIME_SCALE", "0.08")
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError) as noticed:
         attack.play(village)
+    assert "waited in vain" not in str(noticed.value), "what was noticed is no success, only silence"

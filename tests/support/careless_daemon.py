@@ -2,7 +2,7 @@
 
 `DISPATCH_TEST_LEAVES_OUT` names the check: `edge` (whether an edge is in force, by one's own copy), `between` (whether
 an answer is of the one who was asked), `signature` (of what is inside an envelope), `code` (that proves an invitation's
-secret), `fork` (whether two histories of one identity differ), `undecided` (whether what is to be accepted is open).
+secret), `fork` (whether two histories of one identity differ).
 """
 
 import os
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dispatch_daemon.app import incoming
-from dispatch_daemon.core import decisions
 from dispatch_protocol import first_contact, unseal
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.standing import EdgeStatus
@@ -43,18 +42,12 @@ def skip_codes() -> None:
     first_contact._check_mac = lambda secret, message, rule: True
 
 
-def forget_decisions() -> None:
-    """Let what is over be decided anew."""
-    decisions.require_undecided = lambda record: None
-
-
 CHECKS: dict[str, Callable[[], None]] = {
     "edge": keep_every_edge,
     "between": hear_anybody,
     "signature": skip_signatures,
     "code": skip_codes,
     "fork": believe_any_history,
-    "undecided": forget_decisions,
 }
 
 if __name__ == "__main__":

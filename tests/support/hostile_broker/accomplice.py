@@ -26,13 +26,12 @@ class Accomplice(Speaker):
     """One invented identity, about to speak to one person of the village."""
 
     def __init__(self, name: str, village: Village, person: Villager) -> None:
-        super().__init__(name)
+        super().__init__(f"{name}-{secrets.token_hex(4)}")  # nobody has met her before
         self.village = village
         self.broker = village.broker
         self.person = person
         self.their = chain_of(village, person)
-        if not self.broker.sql(_ACCOUNT_NO, self.device.address):
-            self._enter()
+        self._enter()
 
     def _enter(self) -> None:
         """Write an account, its chain and its device into the database."""

@@ -97,7 +97,8 @@ class Wire(web.WebSocketResponse):
     def __init__(self, **how: Any) -> None:
         super().__init__(**how)
         self.device: DeviceId | None = None
-        self.asked: dict[int, str] = {}  # ref -> op of the calls that wait
+        self.asked: dict[int, str] = {}  # ref -> op of the calls
+        self.given: dict[int, int] = {}  # ref -> class of the deposits
         self.hands.wires.append(self)
 
     @property
@@ -191,6 +192,9 @@ class Wire(web.WebSocketResponse):
                 self.hands.hellos.append((self.device.hex, b"".join(encode_messages([frame]))))
             case Deposit():
                 self.hands.archive.append(frame.envelope)
+                header = header_of(frame.envelope)
+                if header is not None:
+                    self.given[frame.ref] = int(header.klass)
             case Call():
                 self.asked[frame.ref] = frame.op
             case Ack():
@@ -216,6 +220,8 @@ def _seen(wire: Wire, frame: Frame) -> dict[str, Any]:
             return {"op": frame.op}
         case Answer():
             return {"op": wire.asked.get(frame.ref)}
+        case Deposited():
+            return {"klass": wire.given.get(frame.ref)}
         case Deposit() | Deliver():
             header = header_of(frame.envelope)
             if header is None:

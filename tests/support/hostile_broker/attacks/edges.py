@@ -107,7 +107,7 @@ def typed(village: Village, words: str) -> Ended:
 def lying(village: Village) -> None:
     alice, bob, broker = village.alice, village.bob, village.broker
     with (
-        broker.doing("reject", "Deposited", alice.address, give=_NO, times=1) as lied,
+        broker.doing("reject", "Deposited", alice.address, give=_NO, klass=TASK) as lied,
         broker.doing("hold", "Deliver", alice.address, klass=3) as held,
     ):
         ended = typed(village, "Do you hear me?")

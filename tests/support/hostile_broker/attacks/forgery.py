@@ -3,6 +3,7 @@
 The accomplice is a contact of the one who is lied to. Her signature is good; only it is not the one that counts.
 """
 
+from typing import Any
 from uuid import uuid4
 
 from dispatch_protocol.grant import GrantDocument, Version
@@ -30,9 +31,9 @@ def party_of(village: Village, person: Villager) -> Party:
     return Party(chain.genesis, next(iter(chain.devices)), chain.head)
 
 
-def answers(head: Head) -> list[Message]:
-    """Return one of every answer that a recipient could give, each as the first of its chain."""
-    first = {"head": head, "seq": 1, "prev": Digest.ZERO}
+def answers(head: Head, seq: int = 1, prev: Digest = Digest.ZERO) -> list[Message]:
+    """Return one of every answer that a recipient could give, each for the same place in its chain."""
+    first: dict[str, Any] = {"head": head, "seq": seq, "prev": prev}
     ran = {"run_id": uuid4(), "started_ms": now_ms(), "ended_ms": now_ms(), "agent": "steps"}
     return [
         Receipt(**first, type=ReceiptType.REFUSED, code="busy"),
@@ -59,10 +60,10 @@ def third_device(village: Village) -> None:
     for edge in (own_edge, EdgeId.from_uuid(village.edge)):
         for message in answers(mallory.head(re=about, edge=edge)):
             mallory.say(message)
-    alice.notes("which was not sent there", log)
-    alice.notes("signer_unknown", log)
     assert alice.state(dispatch_id)["status"] == "delivered"
     assert alice.types(dispatch_id) == ["delivered"]
+    alice.notes("which was not sent there", log)
+    alice.notes("signer_unknown", log)
     bob.post(f"/v1/dispatches/{dispatch_id}/decline", reason="me, at last")
     alice.shows(dispatch_id, "declined")
     assert broker.deeds
@@ -71,7 +72,7 @@ def third_device(village: Village) -> None:
 @attack(
     CHAPTER,
     "answers in Bob's name",
-    does="delivers the same five answers with Bob's device as their author, signed by a key that is not his",
+    does="delivers the same five answers as the next ones of Bob's own device, signed by a key that is not his",
     outcome=Outcome.DETECTED,
     seen="Alice's log: `signature_bad`; she keeps reading what Bob said",
 )
@@ -82,11 +83,12 @@ def in_his_name(village: Village) -> None:
     about, log = Digest.from_hex(alice.digest(dispatch_id)), len(alice.log)
     bobs = party_of(village, bob)
     head = mallory.head(re=about, edge=EdgeId.from_uuid(village.edge), sender=bobs)
-    for message in answers(head):
+    (said,) = village.broker.archive(klass=ANSWER, re=about.hex)  # its digest stands in the clear header
+    for message in answers(head, 2, Digest.from_hex(said.digest)):
         raw = mallory.enveloped(mallory.signed(message), head, from_device=bobs.device)
         village.broker.deliver(alice.address, raw)
-    alice.notes("signature_bad", log)
     assert (alice.state(dispatch_id)["status"], alice.types(dispatch_id)) == ("delivered", ["delivered"])
+    alice.notes("signature_bad", log)
 
 
 @attack(

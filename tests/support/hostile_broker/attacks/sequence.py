@@ -200,7 +200,7 @@ def deaf(village: Village) -> None:
 )
 def unanswered(village: Village) -> None:
     alice, broker = village.alice, village.broker
-    with broker.doing("drop", "Deposited", alice.address) as dropped:
+    with broker.doing("drop", "Deposited", alice.address, klass=TASK) as dropped:
         dispatch_id = alice.send(village.bob, "Did it go?")
         dropped.done()
         alice.shows(dispatch_id, "delivered")

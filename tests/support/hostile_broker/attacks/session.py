@@ -132,7 +132,9 @@ def crossed(village: Village) -> None:
         alice.refused("/v1/invitations/accept", **village.granted(token))
         crossing.done()
     alice.post("/v1/invitations/decline", token=token)
-    with broker.doing("answer", "Deposited", alice.address, give={"op": "deposit"}, times=1) as crossing:
+    with broker.doing(
+        "answer", "Deposited", alice.address, give={"op": "deposit"}, times=1, klass=TASK
+    ) as crossing:
         dispatch_id = alice.send(bob, "Once, please")
         crossing.done()
     alice.shows(dispatch_id, "delivered")
@@ -217,7 +219,7 @@ async def relayed(village: Village, url: str) -> str:
 def twice(village: Village) -> None:
     alice, bob, broker = village.alice, village.bob, village.broker
     before, log = broker.sessions(alice.address), len(alice.log)
-    with broker.doing("repeat", "Deposited", alice.address, give=3, times=1) as repeated:
+    with broker.doing("repeat", "Deposited", alice.address, give=3, times=1, klass=TASK) as repeated:
         dispatch_id = alice.send(bob, "Say that again")
         repeated.done()
         broker.comes_back(alice.address, before)
