@@ -115,9 +115,9 @@ def forgotten(village: Village) -> None:
 )
 def gap(village: Village) -> None:
     alice, bob, broker = village.alice, village.bob, village.broker
-    with broker.doing("claim", "Deposit", bob.address, times=1, klass=ANSWER) as claimed:
+    with broker.doing("claim", "Deposit", bob.address, klass=ANSWER) as claimed:
         dispatch_id = alice.send(bob, "Will you?")
-        bob.receives(dispatch_id)
+        broker.waits_for(klass=ANSWER, re=alice.digest(dispatch_id))
         claimed.done()
     bob.post(f"/v1/dispatches/{dispatch_id}/decline", reason="no time")
     broker.waits_for(2, klass=ANSWER, re=alice.digest(dispatch_id))
