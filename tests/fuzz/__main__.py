@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--planted", action="store_true", help="fuzz decoders with planted faults instead")
     asked = parser.parse_args(arguments)
     with atheris.instrument_imports(include=[*PACKAGES, "tests.fuzz.planted"], enable_loader_override=False):
-        catalogue = importlib.import_module("tests.fuzz.planted" if asked.planted else "tests.support.decoders.catalogue")
+        catalogue = importlib.import_module(
+            "tests.fuzz.planted" if asked.planted else "tests.support.decoders.catalogue"
+        )
     target = importlib.import_module("tests.fuzz.target")
     chosen = [
         decoder

@@ -40,9 +40,7 @@ class Report:
 
     def __str__(self) -> str:
         word = "ok   " if self.found is None else "FOUND"
-        return (
-            f"{word} {self.name}: {self.runs} runs, {self.taken} taken, {self.edges} edges, {self.seconds:.1f} s"
-        )
+        return f"{word} {self.name}: {self.runs} runs, {self.taken} taken, {self.edges} edges, {self.seconds:.1f} s"
 
 
 def folder(name: str) -> Path:
@@ -102,7 +100,7 @@ def _prepared(decoder: Decoder, place: Path) -> tuple[Path, Path]:
     for number, seed in enumerate(decoder.seeds()):
         (corpus / f"seed-{number}").write_bytes(seed)
         words.update(_WORD.findall(seed))
-    dictionary.write_bytes(b"\"{}\"\n" + b"".join(b'"\\"%b\\""\n' % word for word in sorted(words)[:400]))
+    dictionary.write_bytes(b'"{}"\n' + b"".join(b'"\\"%b\\""\n' % word for word in sorted(words)[:400]))
     return corpus, dictionary
 
 

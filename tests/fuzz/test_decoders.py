@@ -23,7 +23,8 @@ _ATOMS = st.one_of(
     st.sampled_from(["", "\0", "x" * 300, "A" * 43, "0" * 64, "ff" * 32, "me", "http://a"]),
 )
 _VALUES = st.recursive(
-    _ATOMS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    _ATOMS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
 )
 
 
@@ -98,7 +99,9 @@ def _places(value: Any) -> Any:
 def test_every_decoder_of_the_product_is_described_and_nothing_else_is() -> None:
     described = {name.partition("/")[0] for name in NAMES}
     found = look_like_decoders()
-    assert found - described - NONE.keys() == set(), "describe these in tests/support/decoders, or say why not"
+    assert found - described - NONE.keys() == set(), (
+        "describe these in tests/support/decoders, or say why not"
+    )
     assert described - found == BESIDES, "these are described and are no decoders that the product has"
     assert NONE.keys() <= found - described, "these are excused for nothing"
 

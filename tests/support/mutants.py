@@ -39,7 +39,9 @@ class Mutant:
         made: dict[str, Any] = {}
         code = compile(ast.fix_missing_locations(ast.Module([self.tree], [])), self.name, "exec")
         exec(code, self.module.__dict__, made)  # noqa: S102 - the product's own source, with less in it
-        holders = [holder] if owner else [each for each in list(sys.modules.values()) if _holds(each, name, right)]
+        holders = (
+            [holder] if owner else [each for each in list(sys.modules.values()) if _holds(each, name, right)]
+        )
         for each in holders:
             setattr(each, name, made[name])
         try:
@@ -84,8 +86,12 @@ def functions(module: ModuleType) -> Iterator[tuple[str, ast.FunctionDef]]:
     tree = ast.parse(inspect.getsource(module))
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            yield from ((f"{node.name}.{each.name}", each) for each in node.body if isinstance(each, ast.FunctionDef))
-        elif isinstance(node, ast.FunctionDef) and not any("overload" in ast.unparse(d) for d in node.decorator_list):
+            yield from (
+                (f"{node.name}.{each.name}", each) for each in node.body if isinstance(each, ast.FunctionDef)
+            )
+        elif isinstance(node, ast.FunctionDef) and not any(
+            "overload" in ast.unparse(d) for d in node.decorator_list
+        ):
             yield node.name, node
 
 
@@ -94,15 +100,16 @@ def _refuses(node: ast.stmt) -> bool:
 
 
 def _raises_unguarded(function: ast.FunctionDef) -> bool:
-    guarded = {id(each.body[-1]) for each in ast.walk(function) if isinstance(each, ast.If) and _refuses(each)}
+    guarded = {
+        id(each.body[-1]) for each in ast.walk(function) if isinstance(each, ast.If) and _refuses(each)
+    }
     bare = (each for each in ast.walk(function) if isinstance(each, ast.Raise) and each.exc is not None)
     return any(id(each) not in guarded for each in bare)
 
 
 def _without_one_check(function: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
-    count = len(list(ast.walk(function)))
-    for at in range(count):
-        for way in (_condition, _alternatives, _compared, _members, _entries, _call):
+    for at, node in enumerate(ast.walk(function)):
+        for way in _WAYS.get(type(node), ()):
             yield from way(function, at)
 
 
@@ -149,7 +156,11 @@ def _compared(function: ast.FunctionDef, at: int) -> _Mutations:
         for index, each in enumerate(right.elts):
             twin, changed = _twin(function, at)
             left = changed.left
-            same = left.elts[index] if isinstance(left, ast.Tuple) else ast.Subscript(left, ast.Constant(index), ast.Load())
+            same = (
+                left.elts[index]
+                if isinstance(left, ast.Tuple)
+                else ast.Subscript(left, ast.Constant(index), ast.Load())
+            )
             changed.comparators[0].elts[index] = same
             yield f"`{_said(each)}` of `{_said(node)}`", twin
 
@@ -157,7 +168,11 @@ def _compared(function: ast.FunctionDef, at: int) -> _Mutations:
 def _members(function: ast.FunctionDef, at: int) -> _Mutations:
     """Leave out one member of a set that something must contain."""
     _, node = _twin(function, at)
-    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.GtE) and isinstance(node.comparators[0], ast.Set):
+    if (
+        isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.GtE)
+        and isinstance(node.comparators[0], ast.Set)
+    ):
         for index, each in enumerate(node.comparators[0].elts):
             twin, changed = _twin(function, at)
             del changed.comparators[0].elts[index]
@@ -184,6 +199,13 @@ def _call(function: ast.FunctionDef, at: int) -> _Mutations:
         node.value = ast.Constant(None)
         yield f"`{said}`", twin
 
+
+_WAYS: dict[type[ast.AST], tuple[Callable[[ast.FunctionDef, int], _Mutations], ...]] = {
+    ast.If: (_condition, _alternatives),
+    ast.Compare: (_compared, _members),
+    ast.Dict: (_entries,),
+    ast.Expr: (_call,),
+}
 
 Killer = Callable[[], bool]
 

@@ -9,7 +9,18 @@ from dispatch_protocol import chain, grant, invitation, links, session
 from dispatch_protocol.bundle import Bundle, Side
 from dispatch_protocol.encoding import Fields, dumps, loads
 from dispatch_protocol.errors import RemoteError
-from dispatch_protocol.messages import answers, budget, files, follow_on, head, registry, result, steps, task, trace
+from dispatch_protocol.messages import (
+    answers,
+    budget,
+    files,
+    follow_on,
+    head,
+    registry,
+    result,
+    steps,
+    task,
+    trace,
+)
 from dispatch_protocol.paths import PathGrant
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.receipt import verify_bundle
@@ -89,9 +100,7 @@ def _encoded(value: Any) -> bytes:
 
 
 def _body(owner: Any) -> Decoder:
-    return Decoder(
-        name_of(owner.decode), owner.decode, _bodies, write=_encoded, spelling=exact
-    )
+    return Decoder(name_of(owner.decode), owner.decode, _bodies, write=_encoded, spelling=exact)
 
 
 def _kinded() -> list[bytes]:
@@ -124,11 +133,7 @@ def _link(read: Callable[[Document], Any]) -> Decoder:
         _documents,
         write=lambda value: dumps(value.write()),
         spelling=lambda data: dumps(
-            {
-                name: item
-                for name, item in json.loads(Document.decode(data).body).items()
-                if name != "v"
-            }
+            {name: item for name, item in json.loads(Document.decode(data).body).items() if name != "v"}
         ),
     )
 

@@ -210,7 +210,9 @@ def message_seeds() -> list[bytes]:
 
 
 def _single_frames() -> list[bytes]:
-    return [data[4:] for data in message_seeds() if len(data) > 4 and int.from_bytes(data[:4]) == len(data) - 4]
+    return [
+        data[4:] for data in message_seeds() if len(data) > 4 and int.from_bytes(data[:4]) == len(data) - 4
+    ]
 
 
 def _spoken(value: tuple[frames.Frame, ...]) -> bytes:
@@ -262,8 +264,10 @@ def _texts() -> Iterator[Decoder]:
     yield Decoder(
         name_of(loads),
         lambda data: loads(data, max_bytes=LONGEST),
-        lambda: [each.encode() for each in book["valid"]]
-        + [bytes.fromhex(each["data"]) for each in book["invalid"]],
+        lambda: (
+            [each.encode() for each in book["valid"]]
+            + [bytes.fromhex(each["data"]) for each in book["invalid"]]
+        ),
         write=dumps,
     )
     yield Decoder(
@@ -298,9 +302,7 @@ def _texts() -> Iterator[Decoder]:
     yield Decoder(
         name_of(InvitationToken.parse),
         lambda data: InvitationToken.parse(text(data)),
-        lambda: [
-            plain(case["token"]) for part in ("valid", "invalid") for case in load("tokens.json")[part]
-        ],
+        lambda: [plain(case["token"]) for part in ("valid", "invalid") for case in load("tokens.json")[part]],
         write=lambda token: token.format().encode(),
         spelling=exact,
     )

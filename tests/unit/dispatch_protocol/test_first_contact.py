@@ -157,6 +157,9 @@ class TestInvitation:
     def test_2_a_device_of_the_inviter_signed_it(self):
         refused(RefusalCode.SIGNER_UNKNOWN, self.verify, published(invitation(), EVE))
         refused(RefusalCode.SIGNER_UNKNOWN, self.verify, published(invitation(), ALICE, EVE))
+        chain, phone = with_a_phone(ALICE)
+        both = published(invitation(), ALICE, phone)
+        refused(RefusalCode.SIGNER_UNKNOWN, self.verify, both, inviter=chain)
         (signature,) = INVITATION.signatures
         forged = replace(INVITATION, signatures=(replace(signature, value=bytes(64)),))
         refused(RefusalCode.SIGNATURE_BAD, self.verify, forged)
@@ -235,12 +238,7 @@ class TestAcceptance:
         refused(RefusalCode.DEVICE_REVOKED, self.verify, with_mac(SECRET, message))
 
     def test_3_the_device_was_active_at_the_stated_head_too(self):
-        phone = person("bob's phone")
-        place = {"created_ms": NOW_MS, "nonce": fixed("nonce", 16)}
-        added = AddDeviceLink(
-            prev=BOB.chain.head, device=phone.device, sealing=phone.seal.public, roles=ALL_ROLES, **place
-        )
-        chain = BOB.chain.extend([sign_link(added, (BOB.sign, phone.sign))])
+        chain, phone = with_a_phone(BOB)
         before = replace(BOB.party, device=phone.device)
         message = acceptance(
             links=chain.links, head=replace(head(BOB, ALICE, edge=EDGE_OF_IT), sender=before)
@@ -292,15 +290,26 @@ class TestAcceptance:
         refused(RefusalCode.INVITATION_EXPIRED, self.verify, with_mac(SECRET, acceptance()), now_ms=late)
 
 
+def with_a_phone(owner: Person) -> tuple[Chain, Person]:
+    """Return somebody's chain with a phone added, and the phone."""
+    phone = person(f"{owner.name}'s phone")
+    added = AddDeviceLink(
+        prev=owner.chain.head,
+        device=phone.device,
+        sealing=phone.seal.public,
+        roles=ALL_ROLES,
+        created_ms=NOW_MS,
+        nonce=fixed("nonce", 16),
+    )
+    return owner.chain.extend([sign_link(added, (owner.sign, phone.sign))]), phone
+
+
 def replaced_chain() -> Chain:
     """Bob's chain after a phone of his revoked the device that accepts."""
-    phone = person("bob's phone")
-    place = {"created_ms": NOW_MS, "nonce": fixed("nonce", 16)}
-    added = AddDeviceLink(
-        prev=BOB.chain.head, device=phone.device, sealing=phone.seal.public, roles=ALL_ROLES, **place
+    chain, phone = with_a_phone(BOB)
+    revoked = RevokeDeviceLink(
+        prev=chain.head, device=BOB.device, created_ms=NOW_MS, nonce=fixed("nonce", 16)
     )
-    chain = BOB.chain.extend([sign_link(added, (BOB.sign, phone.sign))])
-    revoked = RevokeDeviceLink(prev=chain.head, device=BOB.device, **place)
     return chain.extend([sign_link(revoked, (phone.sign,))])
 
 
