@@ -114,7 +114,7 @@ def _counted(decoder: Decoder, counters: mmap.mmap, kept: Path) -> Callable[[byt
         counters[:] = _COUNTERS.pack(count, taken)
         try:
             taken += decoder.takes(data)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - an exit that a decoder makes is a finding too
             traceback.print_exc()
             kept.mkdir(parents=True, exist_ok=True)
             (kept / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)

@@ -34,7 +34,6 @@ from tests.support.vectors.fixed import fixed
 from tests.support.vectors.forge import forge, signed_by
 from tests.support.vectors.world import Machine
 
-
 NEIGHBOURS_EDGE = EdgeId(fixed("the neighbour's edge", 16))
 
 

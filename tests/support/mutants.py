@@ -38,7 +38,7 @@ class Mutant:
         right = holder.__dict__[name]
         made: dict[str, Any] = {}
         code = compile(ast.fix_missing_locations(ast.Module([self.tree], [])), self.name, "exec")
-        exec(code, self.module.__dict__, made)  # noqa: S102 - the product's own source, with less in it
+        exec(code, self.module.__dict__, made)
         holders = (
             [holder] if owner else [each for each in list(sys.modules.values()) if _holds(each, name, right)]
         )
@@ -138,12 +138,12 @@ def _condition(function: ast.FunctionDef, at: int) -> _Mutations:
 def _alternatives(function: ast.FunctionDef, at: int) -> _Mutations:
     """Leave out one of several conditions that each end in the same refusal."""
     _, node = _twin(function, at)
-    if isinstance(node, ast.If) and _refuses(node) and isinstance(node.test, ast.BoolOp):
-        if isinstance(node.test.op, ast.Or):
-            for index, each in enumerate(node.test.values):
-                twin, changed = _twin(function, at)
-                changed.test.values[index] = ast.Constant(False)
-                yield f"`{_said(each)}` of `{_said(node.test)}`", twin
+    test = node.test if isinstance(node, ast.If) and _refuses(node) else None
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
+        for index, each in enumerate(test.values):
+            twin, changed = _twin(function, at)
+            changed.test.values[index] = ast.Constant(False)
+            yield f"`{_said(each)}` of `{_said(test)}`", twin
 
 
 def _compared(function: ast.FunctionDef, at: int) -> _Mutations:

@@ -25,8 +25,8 @@ from tests.support.besieged_desk import Desk
 from tests.support.vectors import world
 from tests.support.vectors.files import load
 from tests.support.vectors.forge import flip, forge, head_to_bob, signed_by
-from tests.support.vectors.opening import Book
 from tests.support.vectors.opened import TO_BOB
+from tests.support.vectors.opening import Book
 
 BOOK = Book(load("refusals.json"))
 CASES = {

@@ -5,16 +5,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from dispatch_protocol import chain, grant, invitation, links, session
+from dispatch_protocol import budget, chain, grant, head, invitation, links, session
 from dispatch_protocol.bundle import Bundle, Side
 from dispatch_protocol.encoding import Fields, dumps, loads
 from dispatch_protocol.errors import RemoteError
 from dispatch_protocol.messages import (
     answers,
-    budget,
     files,
     follow_on,
-    head,
     registry,
     result,
     steps,

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.encoding import dumps, unb64u
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.grant import PROFILES, GrantDocument
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
-from dispatch_protocol.messages.budget import Budget
 from dispatch_protocol.messages.files import Artifact, Attachment, Blob
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.steps import Step

@@ -257,6 +257,7 @@ def wire_decoders() -> Iterator[Decoder]:
         name_of(frames.decode_frame), frames.decode_frame, _single_frames, write=frames.encode_frame
     )
     yield from _texts()
+    yield from _names()
 
 
 def _texts() -> Iterator[Decoder]:
@@ -284,6 +285,9 @@ def _texts() -> Iterator[Decoder]:
         write=lambda value: value.hex().encode(),
         spelling=exact,
     )
+
+
+def _names() -> Iterator[Decoder]:
     for public in (Digest, EdgeId):
         yield Decoder(
             f"dispatch_protocol.keys:_Public.from_hex/{public.__name__}",

@@ -38,6 +38,9 @@ DAY_MS = 86_400_000
 THREAD = UUID(bytes=fixed("thread", 16))
 
 
+_TOO_EARLY = world.head("too early", BOB, BOB_DESKTOP, BOB, sender_head=BOB.chain.heads[0], edge=EdgeId.SELF)
+
+
 def _signatures() -> list[Case]:
     """Steps 7 and 8: whoever is not the pinned author."""
 
@@ -161,9 +164,6 @@ def _chains() -> list[Case]:
         message = world.task(label, stated)
         return almost_honest(11, outcome, what, message=message, signer=ALICE_TABLET, standing=standing)
 
-    too_early = world.head(
-        "too early", BOB, BOB_DESKTOP, BOB, sender_head=BOB.chain.heads[0], edge=EdgeId.SELF
-    )
     elsewhere = head_to_bob("elsewhere")
     to_mallory = replace(elsewhere, recipient=replace(elsewhere.recipient, identity=MALLORY.genesis))
     as_mallory = replace(elsewhere, sender=replace(elsewhere.sender, identity=MALLORY.genesis))
@@ -186,7 +186,7 @@ def _chains() -> list[Case]:
             11,
             "device_revoked",
             "a device that is active now, before it was added",
-            message=world.task("too early", too_early),
+            message=world.task("too early", _TOO_EARLY),
             signer=BOB_DESKTOP,
             standing=bob_knows(peer=BOB.chain, edge=None),
         ),
