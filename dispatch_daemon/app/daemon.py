@@ -100,6 +100,7 @@ class Daemon:
             link=lambda: self._linking.link,
             connect=self._linking.connect,
             stop=self.stop,
+            now_ms=self._clock.now_ms,
         )
         online = self._linking.online
         invitations = Invitations(

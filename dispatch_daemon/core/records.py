@@ -214,6 +214,8 @@ class InvitationRecord:
     """How an edge is born; `secret` never leaves this machine except inside the token a person passes on.
 
     `accepted_by` is who has proved the secret of an invitation of ours; `acceptance` the digest of the yes.
+    `also_proved_by` is another identity that proved it afterwards: then the token has leaked, and who came first is
+    not known to be who was meant.
     """
 
     invitation_id: str
@@ -228,6 +230,8 @@ class InvitationRecord:
     secret: bytes | None = None
     accepted_by: str | None = None
     acceptance: str | None = None
+    also_proved_by: str | None = None
+    also_proved_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -278,8 +278,19 @@ def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str
         "created_at": time_or_none(invitation.created_ms),
     }
     if invitation.direction is Direction.OUTGOING:
-        return {**shown, "link": invitation.link}
+        return {**shown, "link": invitation.link, "also_proved": _also_proved(invitation)}
     return {**shown, "token": token}
+
+
+def _also_proved(invitation: InvitationRecord) -> JSON:
+    """Return the alarm of a leaked token: who used it first, who proved it too, and when."""
+    if invitation.also_proved_by is None:
+        return None
+    return {
+        "accepted_by": invitation.accepted_by,
+        "identity": invitation.also_proved_by,
+        "at": time_or_none(invitation.also_proved_ms),
+    }
 
 
 def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:

@@ -83,4 +83,9 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_due ON tasks (state, not_before_ms);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_TOKEN_ALARM = """
+ALTER TABLE invitations ADD COLUMN also_proved_by TEXT;
+ALTER TABLE invitations ADD COLUMN also_proved_ms INTEGER;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM)

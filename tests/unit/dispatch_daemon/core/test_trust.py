@@ -1,12 +1,13 @@
 """Trust begins with a human's choice, is pinned to a chain, and is never known worse or widened afterwards."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import Own
-from dispatch_daemon.core.effects import Effect, Plan, Send, Settle, TaskKind
+from dispatch_daemon.core.effects import Effect, Plan, Put, Send, Settle, TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     ContactRecord,
@@ -397,3 +398,16 @@ def test_yes_of_somebody_known_keeps_what_is_known() -> None:
     known = contact(BOB.chain, Trust.COMPARED)
     (welcomed,) = puts(welcome(known)[1], ContactRecord)
     assert welcomed.trust is Trust.COMPARED
+
+
+def test_second_identity_that_proves_a_token_is_kept_once() -> None:
+    used = record(Direction.OUTGOING, accepted_by=BOB.chain.genesis.hex, status=InvitationStatus.CONFIRMED)
+    (effect,) = trust.proved_again(used, ALICE.chain.genesis, NOW_MS)
+    assert effect == Put(replace(used, also_proved_by=ALICE.chain.genesis.hex, also_proved_ms=NOW_MS))
+    assert trust.proved_again(effect.record, BOB.chain.genesis, NOW_MS) == []
+
+
+@pytest.mark.parametrize("first", [None, BOB.chain.genesis.hex])
+def test_the_same_identity_again_or_an_unused_invitation_is_no_leak(first: str | None) -> None:
+    unused = record(Direction.OUTGOING, accepted_by=first)
+    assert trust.proved_again(unused, BOB.chain.genesis, NOW_MS) == []

@@ -1,5 +1,6 @@
 """What scripts rely on: every field is there, in its one shape, and what does not apply is null."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -356,8 +357,28 @@ def invitation(direction: Direction) -> InvitationRecord:
 
 def test_sent_invitation_shows_its_link_and_never_its_secret() -> None:
     shown = views.invitation_view(invitation(Direction.OUTGOING), None)
-    assert set(shown) == {"invitation_id", "peer", "status", "expires_at", "created_at", "link"}
+    assert set(shown) == {
+        "invitation_id",
+        "peer",
+        "status",
+        "expires_at",
+        "created_at",
+        "link",
+        "also_proved",
+    }
     assert (shown["link"], shown["expires_at"]) == ("https://courier.example/i/x", None)
+    assert shown["also_proved"] is None
+
+
+def test_leaked_token_is_shown_with_both_who_hold_it() -> None:
+    leaked = replace(
+        invitation(Direction.OUTGOING), accepted_by="ab" * 32, also_proved_by="cd" * 32, also_proved_ms=NOW_MS
+    )
+    assert views.invitation_view(leaked, None)["also_proved"] == {
+        "accepted_by": "ab" * 32,
+        "identity": "cd" * 32,
+        "at": AT,
+    }
 
 
 def test_received_invitation_shows_what_it_is_accepted_with() -> None:
