@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from dispatch_broker.adapters.store_sqlite.generation import Generation
+
 _LINGER_S = 0.05
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -42,6 +44,8 @@ class Commits:
         with contextlib.ExitStack() as opened:
             try:
                 path.touch(mode=0o600)  # its log files take their permissions from it
+                self.generation = Generation(path.with_suffix(".generation"))
+                opened.callback(self.generation.close)
                 self.writer = opened.enter_context(contextlib.closing(_connect(path, "rwc")))
                 for pragma in _PRAGMAS:
                     self.writer.execute(pragma)
@@ -73,7 +77,9 @@ class Commits:
         """Commit the open transaction, if any, and tell everybody who waits."""
         try:
             if self.writer.in_transaction:
+                number = self.generation.count(self.writer)
                 self.writer.execute("COMMIT")
+                self.generation.keep(number)
         except sqlite3.Error as error:
             self.abandon(error)
         else:

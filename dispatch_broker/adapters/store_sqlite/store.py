@@ -33,7 +33,7 @@ from dispatch_protocol.keys import DeviceId
 class SqliteStore:
     """Everything the broker must remember; `fresh_epoch` names this history if it turns out to be a new one.
 
-    An epoch lasts as long as the database file itself. A new database and a restored copy begin another one, and
+    An epoch lasts as long as the database goes on. A new database and one that was restored begin another one, and
     devices that notice send again whatever was not confirmed by the other side.
     """
 
@@ -54,17 +54,20 @@ class SqliteStore:
         self.mailboxes = MailboxTable(self._commits)
 
     def _settle_epoch(self, path: Path, fresh_epoch: str) -> str:
-        """Return the epoch of this very file; a copy of another file has that one's inode written in it."""
-        writer, inode = self._commits.writer, str(path.stat().st_ino)
-        known = dict(writer.execute("SELECT key, value FROM meta").fetchall())
-        if known.get("inode") == inode:
+        """Return the epoch that goes on, or begin another: this file stands elsewhere, or is older than was seen."""
+        commits, inode = self._commits, str(path.stat().st_ino)
+        known = dict(commits.writer.execute("SELECT key, value FROM meta").fetchall())
+        latest = commits.generation.settle(known.get("generation"))
+        if latest and known.get("inode") == inode:
             return str(known["epoch"])
-        writer.execute("BEGIN IMMEDIATE")
-        writer.executemany(
+        commits.writer.execute("BEGIN IMMEDIATE")
+        commits.writer.executemany(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             [("epoch", fresh_epoch), ("inode", inode)],
         )
-        writer.execute("COMMIT")
+        number = commits.generation.count(commits.writer)
+        commits.writer.execute("COMMIT")
+        commits.generation.keep(number)
         return fresh_epoch
 
     def perform(self, rows: Iterable[Row], now_ms: int) -> None:
