@@ -103,9 +103,13 @@ def _leak(invitation: Document) -> list[Line]:
     peer = visible(text(invitation, "peer"))
     first, second = (visible(text(alarm, name)[:16]) for name in ("accepted_by", "identity"))
     return [
-        line(Span(f"The token for {peer} has leaked: a second identity proved that it holds it.", Tone.FAILED)),
+        line(
+            Span(f"The token for {peer} has leaked: a second identity proved that it holds it.", Tone.FAILED)
+        ),
         line(f"  {first} came first and is your contact; {second} was refused. Ask {peer}, by another"),
-        line("  channel, which one is theirs (dispatch whoami shows it). If it is not the first, end that edge:"),
+        line(
+            "  channel, which one is theirs (dispatch whoami shows it). If it is not the first, end that edge:"
+        ),
         following("end it with", f"dispatch revoke {peer} --outgoing"),
     ]
 

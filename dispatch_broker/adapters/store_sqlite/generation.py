@@ -11,9 +11,7 @@ import sqlite3
 from pathlib import Path
 
 _DIGITS = 20
-_KEEP = (
-    "INSERT INTO meta (key, value) VALUES ('generation', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-)
+_KEEP = "INSERT INTO meta (key, value) VALUES ('generation', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 class Generation:

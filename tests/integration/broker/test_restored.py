@@ -12,7 +12,10 @@ from tests.support.relay import broker_here
 def backed_up(database: Path) -> bytes:
     """Make a backup beside a running broker, as its operator does, and return it."""
     backup = database.with_name("monday.db")
-    with contextlib.closing(sqlite3.connect(database)) as of, contextlib.closing(sqlite3.connect(backup)) as to:
+    with (
+        contextlib.closing(sqlite3.connect(database)) as of,
+        contextlib.closing(sqlite3.connect(backup)) as to,
+    ):
         of.backup(to)
     return backup.read_bytes()
 
