@@ -5,6 +5,7 @@ import logging
 import secrets
 from pathlib import Path
 
+from dispatch_daemon.adapters.ballast import Ballast
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
@@ -54,7 +55,7 @@ class Daemon:
         self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
         self._executor = Executor(home)
         self._supervisor = Supervisor(
-            self._journal, self._people, self._clock, self._performer, self._executor
+            self._journal, self._people, self._clock, self._performer, self._executor, Ballast(home)
         )
         first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
         incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
