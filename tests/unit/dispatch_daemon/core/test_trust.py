@@ -20,7 +20,7 @@ from dispatch_daemon.core.records import (
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import RefusedError
-from dispatch_protocol.first_contact import Secret, verify_acceptance, verify_confirmation, with_mac
+from dispatch_protocol.first_contact import verify_acceptance, verify_confirmation, with_mac
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import Digest, EdgeId, SealingKey
@@ -29,7 +29,7 @@ from dispatch_protocol.links import RotateSealingLink, sign_link
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
-from dispatch_protocol.signing import Document, edge_id, sign_document
+from dispatch_protocol.signing import Document, sign_document
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.desk import (
     ALICE_OWN,
@@ -44,28 +44,7 @@ from tests.support.desk import (
     signed,
 )
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, fixed
-
-SECRET = Secret(fixed("secret", 16))
-INVITATION = trust.invitation(ALICE_OWN, MOMENT, to_email=BOB.email, broker="https://courier.example")
-DOCUMENT = sign_document([ALICE.sign], payload_type(Kind.INVITATION), INVITATION.encode())
-INVITED = edge_id(DOCUMENT.digest)
-
-
-def record(direction: Direction, **more: Any) -> InvitationRecord:
-    """Return the invitation as Alice has it (outgoing) or as Bob has it."""
-    fields: dict[str, Any] = {
-        "invitation_id": INVITED.hex,
-        "direction": direction,
-        "address": BOB.email if direction is Direction.OUTGOING else ALICE.email,
-        "document": DOCUMENT.to_json(),
-        "status": InvitationStatus.PENDING,
-        "created_ms": NOW_MS,
-        "expires_ms": INVITATION.expires_ms,
-        "link": "",
-        "mac_required": True,
-        "secret": SECRET.reveal(),
-    }
-    return InvitationRecord(**fields | more)
+from tests.support.invited import DOCUMENT, INVITATION, INVITED, SECRET, record
 
 
 def granted() -> Document:
