@@ -56,6 +56,10 @@ PLANTED = {
         ("dispatch_broker/app.py", "import sandbox.job"),
     ],
     "one-keychain": [("dispatch_daemon/app/__init__.py", "import keyring")],
+    "one-meter": [
+        ("dispatch_broker/app.py", "import prometheus_client"),
+        ("dispatch_daemon/app/__init__.py", "import prometheus_client.core"),
+    ],
     "light-cli": [
         ("dispatch_cli/main.py", "import aiohttp"),
         ("dispatch_protocol/loopback.py", "import pydantic"),

@@ -13,6 +13,7 @@ from dispatch_broker.adapters.store_sqlite.invitations import InvitationTable
 from dispatch_broker.adapters.store_sqlite.mailboxes import MailboxTable
 from dispatch_broker.adapters.store_sqlite.purge import purge
 from dispatch_broker.adapters.store_sqlite.schema import migrate
+from dispatch_broker.core.counts import Backlog, Counts
 from dispatch_broker.core.effects import (
     BoundEdge,
     CountTask,
@@ -37,8 +38,9 @@ class SqliteStore:
     devices that notice send again whatever was not confirmed by the other side.
     """
 
-    def __init__(self, path: Path, *, fresh_epoch: str) -> None:
-        self._commits = Commits(path)
+    def __init__(self, path: Path, *, fresh_epoch: str, counts: Counts | None = None) -> None:
+        self._path = path
+        self._commits = Commits(path, counts or Counts())
         try:
             migrate(self._commits.writer)
             self.epoch = self._settle_epoch(path, fresh_epoch)
@@ -88,7 +90,7 @@ class SqliteStore:
     def _write(self, row: Row, now_ms: int) -> None:
         match row:
             case PutEnvelope():
-                self.mailboxes.put(row)
+                self.mailboxes.put(row, now_ms)
             case CountTask():
                 self.edges.count(row)
             case OpenAccount():
@@ -130,6 +132,18 @@ class SqliteStore:
         """Delete a bounded batch of what time has taken away; returns how many rows went. Raises StoreError."""
         with self._guarded():
             return purge(self._commits, now_ms)
+
+    def backlog(self) -> Backlog:
+        """Sum up what waits in all mailboxes; raises StoreError when the disk cannot be read."""
+        try:
+            return self.mailboxes.backlog()
+        except sqlite3.Error as error:
+            raise StoreError("the store cannot be read") from error
+
+    def size_bytes(self) -> dict[str, int]:
+        """Return what the database and its log take on the disk."""
+        files = {"database": self._path, "log": self._path.with_name(f"{self._path.name}-wal")}
+        return {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
 
     def close(self) -> None:
         """Commit what is open and close the database."""
