@@ -6,10 +6,10 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.benchmarks import command_line, delivery, floors, machine, memory, runs, table
-from scripts.benchmarks.figure import Sheet
-from scripts.benchmarks.programs import pair, workplace
-from scripts.benchmarks.sizes import FULL, QUICK, Sizes
+from benchmarks import command_line, delivery, floors, machine, memory, runs, table
+from benchmarks.figure import Sheet
+from benchmarks.programs import pair, workplace
+from benchmarks.sizes import FULL, QUICK, Sizes
 
 _PAGES = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 _PARTS = ("memory", "command_line", "delivery", "runs")

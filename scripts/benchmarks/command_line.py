@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.benchmarks.figure import Sheet, repeat
-from scripts.benchmarks.programs import Pair
-from scripts.benchmarks.sizes import Sizes
+from benchmarks.figure import Sheet, repeat
+from benchmarks.programs import Pair
+from benchmarks.sizes import Sizes
 from tests.support.dispatch_command import environment
 
 

@@ -5,10 +5,10 @@ import time
 
 import uvloop
 
-from scripts.benchmarks.door import Caller, Watcher
-from scripts.benchmarks.figure import Sheet
-from scripts.benchmarks.programs import Pair
-from scripts.benchmarks.sizes import Sizes
+from benchmarks.door import Caller, Watcher
+from benchmarks.figure import Sheet
+from benchmarks.programs import Pair
+from benchmarks.sizes import Sizes
 
 _WARM = 20
 _PATIENCE_S = 120.0
@@ -36,14 +36,13 @@ def measure(sheet: Sheet, sizes: Sizes, pair: Pair) -> None:
 
 async def _delays(sheet: Sheet, sizes: Sizes, pair: Pair) -> None:
     """Send one after the other; both ends are on the clock of this process."""
-    loop = asyncio.get_running_loop()
     visible_s: list[float] = []
     answered_s: list[float] = []
     async with Caller(pair.alice.home) as alice, Watcher(pair.bob.home) as bob:
         for number in range(min(_WARM, sizes.dispatches) + sizes.dispatches):
-            began_s = loop.time()
+            began_s = time.perf_counter()
             sent = await alice.send(pair.bob.address, f"{_TASK}{number}")
-            answered = loop.time()
+            answered = time.perf_counter()
             async with asyncio.timeout(_PATIENCE_S):
                 visible = await bob.seen(sent)
             if number >= min(_WARM, sizes.dispatches):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,14 +69,13 @@ class Watcher:
             await asyncio.wait([self._task])
 
     def seen(self, dispatch_id: str) -> "asyncio.Future[float]":
-        """Return what will be the time, on the loop's clock, when a dispatch was first shown."""
+        """Return what will be the time, on `time.perf_counter`, when a dispatch was first shown."""
         return self._seen.setdefault(dispatch_id, asyncio.get_running_loop().create_future())
 
     async def _watch(self, reader: asyncio.StreamReader) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             line = await reader.readuntil(b"\n")
-            now_s = loop.time()
+            now_s = time.perf_counter()
             if not line.startswith(b"data: "):
                 continue
             told = json.loads(line[6:])

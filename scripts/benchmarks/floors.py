@@ -13,12 +13,12 @@ from pathlib import Path
 from aiohttp import WSMsgType, web
 from websockets.sync.client import connect
 
+from benchmarks.figure import Sheet, repeat, timed
+from benchmarks.sizes import Sizes
 from dispatch_protocol import hpke
 from dispatch_protocol.keys import SealingKey, SigningKey
 from dispatch_protocol.signing import sign, verify
 from sandbox.changes.beneath import sync_file_system
-from scripts.benchmarks.figure import Sheet, repeat, timed
-from scripts.benchmarks.sizes import Sizes
 
 _BODY_BYTES = 1_024
 _TYPE = "application/vnd.dispatch.benchmark"

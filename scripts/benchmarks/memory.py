@@ -9,9 +9,9 @@ import time
 
 import uvloop
 
-from scripts.benchmarks.figure import Sheet
-from scripts.benchmarks.programs import MeasuredBroker, Pair, resident_mb
-from scripts.benchmarks.sizes import Sizes
+from benchmarks.figure import Sheet
+from benchmarks.programs import MeasuredBroker, Pair, resident_mb
+from benchmarks.sizes import Sizes
 from tests.support.device import Device
 from tests.support.neighbourhood import Program
 
@@ -26,7 +26,7 @@ def measure(sheet: Sheet, sizes: Sizes, pair: Pair) -> None:
     _note(sheet, "used_daemon", "a daemon after signing in and accepting an invitation", pair.bob.daemon)
     pair.bob.daemon.stop()
     pair.bob.daemon.start()
-    while pair.bob.do("whoami")["broker"]["state"] != "online":
+    while pair.bob.do("daemon", "status")["broker"]["state"] != "online":
         time.sleep(0.01)
     _note(sheet, "daemon", "a daemon that was started and is online", pair.bob.daemon)
     growth = uvloop.run(_sessions(pair.broker, sizes.sessions))

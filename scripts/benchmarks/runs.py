@@ -4,13 +4,13 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from benchmarks.figure import Sheet, timed
+from benchmarks.sizes import Sizes
 from sandbox.changes.apply import ApplyStatus, apply
 from sandbox.changes.changeset import collect
 from sandbox.changes.discard import discard
 from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall
 from sandbox.wall.runner import open_box
-from scripts.benchmarks.figure import Sheet, timed
-from scripts.benchmarks.sizes import Sizes
 
 _WRITE = "i=0; while [ $i -lt {count} ]; do echo line $i > $i.txt; i=$((i+1)); done"
 _CALLS = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scripts.benchmarks.figure import Figure, Sheet
+from benchmarks.figure import Figure, Sheet
 
 
 def document(sheet: Sheet, machine: dict[str, Any], *, quick: bool) -> dict[str, Any]:

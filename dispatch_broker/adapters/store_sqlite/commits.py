@@ -13,9 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from dispatch_broker.core.counts import Counts
-
 from dispatch_broker.adapters.store_sqlite.generation import Generation
+from dispatch_broker.core.counts import Counts
 
 _LINGER_S = 0.05
 _PRAGMAS = (
