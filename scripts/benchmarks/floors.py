@@ -86,7 +86,7 @@ def _cryptography(sheet: Sheet, sizes: Sizes) -> None:
         "open": lambda: hpke.open_base(reader, sealed, info=b"floor", aad=b""),
     }
     for name, act in acts.items():
-        batches = repeat(lambda act=act: [act() for _ in range(_BATCH)], sizes.small)  # type: ignore[misc] - websockets types its handlers loosely
+        batches = repeat(lambda act=act: [act() for _ in range(_BATCH)], sizes.small)  # type: ignore[misc]  # a lambda's default has no type of its own
         sheet.note(name, f"{name} 1 KiB", "µs", [batch / _BATCH * 1e6 for batch in batches])
     together = sum(sheet.figures[name].value for name in acts)
     sheet.note("cryptography", "the four together", "µs", [together])
