@@ -193,7 +193,9 @@ def judge(case: Case, told: dict[str, Any]) -> None:
     if case.expect == "refuse":
         assert told["error"] in case.ends, told
     elif case.expect == "contain":
-        ends = {told["error"] or (result[2] or "").split(":")[0] for result in told["results"]} or {told["error"]}
+        ends = {told["error"] or (result[2] or "").split(":")[0] for result in told["results"]} or {
+            told["error"]
+        }
         assert ends & set(case.ends), told
     else:
         assert told["error"] is None, told["detail"]

@@ -23,7 +23,9 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
     """
     state = Path(job["state"])
     policy = Policy(
-        paths=tuple(PathGrant(path, mode, tuple(*identity) or None) for path, mode, *identity in job["paths"]),
+        paths=tuple(
+            PathGrant(path, mode, tuple(*identity) or None) for path, mode, *identity in job["paths"]
+        ),
         cwd=job["cwd"],
         tools=frozenset(job["tools"]),
         limits=Limits(**job["limits"]),

@@ -2,6 +2,7 @@
 
 from tests.support.grounds import Ground
 
+
 def test_writes_stay_in_the_copy_and_the_owners_tree_is_untouched(ground: Ground) -> None:
     told = ground.drive(
         ("Bash", {"command": "echo more >> src.txt && rm -r .git && mkdir made && ln -s src.txt link"}),
