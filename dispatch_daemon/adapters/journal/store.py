@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from dispatch_daemon.adapters.journal import rows
 from dispatch_daemon.adapters.journal.database import Database
@@ -19,9 +19,11 @@ from dispatch_daemon.core.effects import (
     Note,
     Plan,
     Put,
+    Resolve,
     Send,
     Settle,
     SettleAbout,
+    StopRun,
     TaskKind,
     Unplan,
 )
@@ -112,8 +114,10 @@ class Journal:
                         self.tasks.plan(effect)
                     case Unplan():
                         self.tasks.unplan(effect)
-                    case _:
+                    case StopRun() | Resolve():
                         pass  # acts on this process after the commit
+                    case _ as never:
+                        assert_never(never)
             if now_ms > self.floor_ms:
                 self.remember("floor_ms", now_ms)
 
