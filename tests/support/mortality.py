@@ -1,6 +1,6 @@
 """Death by SIGKILL at crash points, each chosen one once, over as many lives as that takes.
 
-`DISPATCH_TEST_MORTALITY` says in JSON what dies (`"itself"`, or `"its runs"`: every process below it), which share of
+`DISPATCH_TEST_MORTALITY` says in JSON what dies (`"itself"`; `"its runs"`, every process below it; or `"nobody"`), which share of
 the points is chosen (`[k, n]`: the k-th of n shares; every point is in one of them, the same each time), and where the
 ledger lies: what killed an earlier life kills no later one.
 """
@@ -17,7 +17,7 @@ from tests.support.crash_points import Moment, Point, is_kept, points_of
 from tests.support.processes import members
 
 VARIABLE = "DISPATCH_TEST_MORTALITY"
-ITSELF, ITS_RUNS = "itself", "its runs"
+ITSELF, ITS_RUNS, NOBODY = "itself", "its runs", "nobody"
 
 
 @dataclass
@@ -52,7 +52,9 @@ class Mortality:
     @classmethod
     def of_environment(cls) -> "Mortality":
         """Read what the test has decided."""
-        said = json.loads(os.environ[VARIABLE])
+        said = json.loads(os.environ.get(VARIABLE, "null"))
+        if said is None:
+            return cls(Ledger(Path(os.devnull)), NOBODY, share=(1, 1))  # no share: no point is chosen
         ledger = Ledger(Path(said["ledger"]))
         turn, of = said["share"]
         return cls(ledger, said["victim"], (turn, of), survived=set(ledger.deaths()))
@@ -87,12 +89,21 @@ class Mortality:
         point = points_of(effect, moment)
         if point in self.survived or not self.chooses(point):
             return
-        victims = members(os.getpid()) if self.victim == ITS_RUNS else [os.getpid()]
-        if victims:
+        victims = self._victims()
+        if victims or self.victim == NOBODY:
             self.ledger.enter(point)
             self.survived.add(point)
         for pid in victims:
             _kill(pid)
+
+    def _victims(self) -> list[int]:
+        match self.victim:
+            case "nobody":
+                return []
+            case "its runs":
+                return members(os.getpid())
+            case _:
+                return [os.getpid()]
 
 
 def _kill(pid: int) -> None:

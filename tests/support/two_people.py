@@ -18,13 +18,16 @@ OVER = {"already": ("not_pending", "not_found", "expired", "edge_revoked")}
 
 
 class TwoPeople:
-    """Everything that lives through a story; `modules` names other programs for some of the three."""
+    """Everything that lives through a story; `modules` names other programs for some of the three.
+
+    Both daemons are impatient (`tests.support.mortal_daemon`) and die of nothing unless they are told to.
+    """
 
     def __init__(self, place: Path, modules: Mapping[str, str] | None = None) -> None:
         named = modules or {}
         self.broker = Keeper(Broker(place, module=named.get("broker", "dispatch_broker")))
         self.alice, self.bob = (
-            Machine(Person(name, place, module=named.get(name, "dispatch_daemon"))) for name in ("alice", "bob")
+            Machine(Person(name, place, module=named.get(name, "tests.support.mortal_daemon"))) for name in ("alice", "bob")
         )
         self.project = make_repository(place / "project", {"README": "a project\n"})
         self.asked: list[Asked] = []
