@@ -33,9 +33,7 @@ async def test_killed_at_random_in_a_burst_nothing_is_lost_or_done_twice(
     async with kept(*people.keepers):
         await people.sign_in()
         await people.befriend(approval="auto", max_per_day=10_000)
-        burst = Burst(
-            people, COUNT, [named[name] for name in victims], kills=max(6, COUNT // 20), seed=SEED
-        )
+        burst = Burst(people, COUNT, [named[name] for name in victims], kills=max(6, COUNT // 20), seed=SEED)
         await burst.live()
         history = await gathered(people.asked, people.alice, people.bob, patience_s=30 * TIME_SCALE)
     ends = Counter(each["status"] for each in history.author.listed)

@@ -35,9 +35,7 @@ def doomed(people: TwoPeople, who: str, victim: str, share: tuple[int, int], pla
 
 async def test_every_effect_is_a_crash_point_that_the_story_passes(place: Path) -> None:
     people = TwoPeople(place, MODULES)
-    ledgers = {
-        who: doomed(people, who, NOBODY, (0, 1), place) for who in ("broker", "sender", "recipient")
-    }
+    ledgers = {who: doomed(people, who, NOBODY, (0, 1), place) for who in ("broker", "sender", "recipient")}
     async with kept(*people.keepers):
         await people.sign_in()
         await people.live(0)
@@ -56,9 +54,7 @@ async def test_every_effect_is_a_crash_point_that_the_story_passes(place: Path) 
     [("broker", ITSELF, 6), ("sender", ITSELF, 24), ("recipient", ITSELF, 32), ("recipient", ITS_RUNS, 16)],
     ids=["broker", "sender", "recipient", "runs"],
 )
-async def test_killed_at_effects_it_keeps_every_promise(
-    place: Path, who: str, victim: str, of: int
-) -> None:
+async def test_killed_at_effects_it_keeps_every_promise(place: Path, who: str, victim: str, of: int) -> None:
     people = TwoPeople(place, MODULES)
     ledger = doomed(people, who, victim, (0, 1 if ALL else of), place)
     async with kept(*people.keepers):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.support.keeping import Keeper
 from tests.support.neighbourhood import ENDED, bash
-from tests.support.two_people import OVER, TwoPeople
+from tests.support.two_people import TwoPeople
 
 _AT_ONCE = 8
 _LONGEST_DELAY_S = 0.05

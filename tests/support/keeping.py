@@ -13,6 +13,7 @@ from typing import Any
 from tests.support.door_client import DoorClient, Reply
 from tests.support.lifetime import Door
 from tests.support.neighbourhood import Person, Program
+from tests.support.patience import eventually, eventually_so
 
 _LOOK_S = 0.01
 _ASK_S = 0.05  # a look that costs the broker a call
@@ -55,9 +56,11 @@ class Keeper:
         while True:
             process = self.program.process
             assert process is not None
-            while (code := process.poll()) is None:
-                await asyncio.sleep(_LOOK_S)
-            assert code == -signal.SIGKILL, f"it ended by itself, {code}: {self.program.log.read_text()[-3000:]}"
+            await eventually(lambda process=process: process.poll() is not None)
+            code = process.returncode
+            assert code == -signal.SIGKILL, (
+                f"it ended by itself, {code}: {self.program.log.read_text()[-3000:]}"
+            )
             self.deaths += 1
             await asyncio.to_thread(self.program.kill)
             await self._start()
@@ -104,13 +107,21 @@ class Machine:
                 return reply.value
             if reply.code in already:
                 return None
-            assert reply.code in _AWAY, f"{self.person.name}: {method} {target}: {reply.status} {reply.body!r}"
+            assert reply.code in _AWAY, (
+                f"{self.person.name}: {method} {target}: {reply.status} {reply.body!r}"
+            )
             await asyncio.sleep(_ASK_S)
 
     async def until(self, target: str, condition: Callable[[Any], Any]) -> Any:
         """Look at something again and again until it fulfils a condition; the test's own time limit ends this."""
-        while not (found := condition(await self.do("GET", target))):
-            await asyncio.sleep(_ASK_S)
+        found: Any = None
+
+        async def fulfilled() -> bool:
+            nonlocal found
+            found = condition(await self.do("GET", target))
+            return bool(found)
+
+        await eventually_so(fulfilled, _ASK_S)
         return found
 
     async def listed(self, box: str) -> list[dict[str, Any]]:

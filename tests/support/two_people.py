@@ -13,6 +13,7 @@ from typing import Any
 from tests.support.history.seen import Asked
 from tests.support.keeping import Keeper, Machine
 from tests.support.neighbourhood import ENDED, Broker, Person, bash, edit, make_repository
+from tests.support.patience import eventually_so
 
 OVER = {"already": ("not_pending", "not_found", "expired", "edge_revoked")}
 
@@ -27,7 +28,8 @@ class TwoPeople:
         named = modules or {}
         self.broker = Keeper(Broker(place, module=named.get("broker", "dispatch_broker")))
         self.alice, self.bob = (
-            Machine(Person(name, place, module=named.get(name, "tests.support.mortal_daemon"))) for name in ("alice", "bob")
+            Machine(Person(name, place, module=named.get(name, "tests.support.mortal_daemon")))
+            for name in ("alice", "bob")
         )
         self.project = make_repository(place / "project", {"README": "a project\n"})
         self.asked: list[Asked] = []
@@ -97,8 +99,12 @@ class TwoPeople:
         return name
 
     async def arrives(self, name: str) -> None:
-        while all(each["dispatch_id"] != name for each in await self.bob.listed("inbox")):
-            await asyncio.sleep(0.01)
+        """Wait until a dispatch stands in Bob's inbox."""
+
+        async def listed() -> bool:
+            return any(each["dispatch_id"] == name for each in await self.bob.listed("inbox"))
+
+        await eventually_so(listed)
 
     async def accept(self, name: str) -> None:
         await self.bob.do("POST", f"/v1/dispatches/{name}/accept", {"cwd": str(self.project)}, **OVER)
@@ -117,8 +123,15 @@ class TwoPeople:
 
     async def asks(self, name: str) -> None:
         """Wait until a dispatch waits for an answer, or is over."""
-        while await self.status(name) not in (*ENDED, "waiting_approval"):
-            await asyncio.sleep(0.01)
+        await self.shows(name, *ENDED, "waiting_approval")
+
+    async def shows(self, name: str, *words: str) -> None:
+        """Wait until Bob sees one of these statuses."""
+
+        async def shown() -> bool:
+            return await self.status(name) in words
+
+        await eventually_so(shown)
 
     # -- a round ---------------------------------------------------------------------------------------
 
@@ -131,7 +144,9 @@ class TwoPeople:
         }
         for name in names.values():
             await self.arrives(name)
-        await self.bob.do("POST", f"/v1/dispatches/{names['declined']}/decline", {"reason": "not now"}, **OVER)
+        await self.bob.do(
+            "POST", f"/v1/dispatches/{names['declined']}/decline", {"reason": "not now"}, **OVER
+        )
         await asyncio.gather(*(self.accept(names[what]) for what in ("done", "denied", "cancelled")))
         await asyncio.gather(
             self.answer(names["done"], "tool", {"decision": "approve", "grant": "always"}),
@@ -145,8 +160,7 @@ class TwoPeople:
     async def _cancelled(self, name: str) -> None:
         await self.asks(name)
         await self.alice.do("POST", f"/v1/dispatches/{name}/cancel", {}, **OVER)
-        while await self.status(name) not in ENDED:
-            await asyncio.sleep(0.01)
+        await self.shows(name, *ENDED)
 
 
 def change(key: str) -> list[dict[str, Any]]:

@@ -71,18 +71,24 @@ def _lost(history: History) -> Iterator[Breach]:
     ids = {each["dispatch_id"] for each in history.author.listed}
     for asked in history.asked:
         if asked.answered is not None and asked.answered not in ids:
-            yield Breach(Promise.LOST, asked.answered, f"was promised to its author and is gone ({asked.key})")
+            yield Breach(
+                Promise.LOST, asked.answered, f"was promised to its author and is gone ({asked.key})"
+            )
         elif by_task[asked.key] == 0:
             yield Breach(Promise.LOST, asked.key, "was asked for and is not there")
         elif by_task[asked.key] > 1:
-            yield Breach(Promise.TWICE, asked.key, f"was asked for once and stands there {by_task[asked.key]} times")
+            yield Breach(
+                Promise.TWICE, asked.key, f"was asked for once and stands there {by_task[asked.key]} times"
+            )
     for side in (history.author, history.recipient):
         for each, count in Counter(item["dispatch_id"] for item in side.listed).items():
             if count > 1:
                 yield Breach(Promise.TWICE, each, f"is listed {count} times")
     for each in history.recipient.listed:
         if each["dispatch_id"] not in ids:
-            yield Breach(Promise.LOST, each["dispatch_id"], "was received, and its author knows nothing of it")
+            yield Breach(
+                Promise.LOST, each["dispatch_id"], "was received, and its author knows nothing of it"
+            )
 
 
 def _cases(history: History) -> Iterator[Case]:
@@ -106,7 +112,9 @@ def _twice(case: Case) -> Iterator[Breach]:
         counts = Counter(word.type for word in case.said(side))
         for word in ("delivered", "accepted", "started", "result", "declined", "cancelled"):
             if counts[word] > 1:
-                yield Breach(Promise.TWICE, case.id, f"was told {word!r} {counts[word]} times, says its {name}")
+                yield Breach(
+                    Promise.TWICE, case.id, f"was told {word!r} {counts[word]} times, says its {name}"
+                )
         begun = Counter(event["run_id"] for event in seen["events"] if event["type"] == "run_started")
         if any(count > 1 for count in begun.values()):
             yield Breach(Promise.TWICE, case.id, f"began more than once, says its {name}")
@@ -146,8 +154,12 @@ def _known(case: Case) -> Iterator[Breach]:
     heard = [(each["seq"], each["digest"]) for each in case.ours["receipts"]]
     said = [(each["seq"], each["digest"]) for each in case.theirs["receipts"]]
     if heard != said:
-        unheard = [each["type"] for each in case.theirs["receipts"] if each["digest"] not in dict(heard).values()]
-        yield Breach(Promise.KNOWN, case.id, f"was told to its author otherwise than it was said; unheard: {unheard}")
+        unheard = [
+            each["type"] for each in case.theirs["receipts"] if each["digest"] not in dict(heard).values()
+        ]
+        yield Breach(
+            Promise.KNOWN, case.id, f"was told to its author otherwise than it was said; unheard: {unheard}"
+        )
     if [seq for seq, _ in said] != list(range(1, len(said) + 1)):
         yield Breach(Promise.LOST, case.id, "has a gap in what its recipient has said")
 
