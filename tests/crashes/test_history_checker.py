@@ -158,7 +158,7 @@ def test_a_seeded_fault_is_found(
 @pytest.mark.parametrize("module", [promises, evidence, seen], ids=lambda module: module.__name__)
 def test_the_checker_imports_nothing_of_the_product(module: object) -> None:
     """Not by itself, nor by what it reads signatures with."""
-    unread, read = [Path(str(module.__file__))], set()  # type: ignore[attr-defined]
+    unread, read = [Path(str(module.__file__))], set()
     while unread:
         path = unread.pop()
         read.add(path)

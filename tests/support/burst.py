@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from tests.support.keeping import Keeper
 from tests.support.neighbourhood import ENDED, bash
+from tests.support.patience import eventually
 from tests.support.two_people import TwoPeople
 
 _AT_ONCE = 8
@@ -65,8 +66,7 @@ class Burst:
         moments = sorted(dice.randrange(3 * self.count) for _ in range(self.kills))
         for number, moment in enumerate(moments):
             victim, delay_s = self.victims[number % len(self.victims)], dice.random() * _LONGEST_DELAY_S
-            while self.done < moment:
-                await asyncio.sleep(_LOOK_S / 10)
+            await eventually(lambda moment=moment: self.done >= moment)
             await asyncio.sleep(delay_s)
             victim.kill()
 

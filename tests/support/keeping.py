@@ -86,7 +86,7 @@ class Machine:
     def __init__(self, person: Person) -> None:
         self.person = person
         self.keeper = Keeper(person.daemon)
-        self._client = DoorClient(Door(person.home / "daemon.sock"), None)  # type: ignore[arg-type]
+        self._client = DoorClient(Door(person.home / "daemon.sock"), None)
 
     async def ask(self, method: str, target: str, body: Any = None, **headers: str) -> Reply:
         """Ask until somebody answers, whatever the answer is."""

@@ -39,9 +39,9 @@ def plant(mortality: Mortality) -> None:
         speak(context, word)
         mortality.reach(word, Moment.DONE)
 
-    SqliteStore.perform = performing  # type: ignore[method-assign]
-    Commits.commit = committing  # type: ignore[method-assign]
-    Commits._settle = settling  # type: ignore[method-assign]
+    SqliteStore.perform = performing
+    Commits.commit = committing
+    Commits._settle = settling
     performer._speak = speaking
 
 

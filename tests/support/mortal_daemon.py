@@ -45,10 +45,10 @@ def plant(mortality: Mortality) -> None:
         for effect in acting(todo):
             mortality.reach(effect, Moment.DONE)
 
-    Journal.write = writing  # type: ignore[method-assign]
-    Database._commit = committing  # type: ignore[method-assign]
-    Performer._tell = telling  # type: ignore[method-assign]
-    Performer.perform = performing  # type: ignore[method-assign]
+    Journal.write = writing
+    Database._commit = committing
+    Performer._tell = telling
+    Performer.perform = performing
 
 
 def acting(effects: Iterable[Effect]) -> list[Effect]:

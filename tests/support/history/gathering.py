@@ -3,7 +3,6 @@
 Whether they come to rest is part of the question: patience ends, and then the checker says what was missing.
 """
 
-import asyncio
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from dispatch_protocol.receipt import verify_bundle
 from tests.support.history.evidence import FINAL
 from tests.support.history.seen import Asked, History, Side
 from tests.support.keeping import Machine
+from tests.support.patience import eventually_so
 
 _LOOK_S = 0.05
 
@@ -20,8 +20,11 @@ _LOOK_S = 0.05
 async def gathered(asked: list[Asked], author: Machine, recipient: Machine, *, patience_s: float) -> History:
     """Wait until both sides of everything are over and agree, and write down what can be seen then."""
     deadline = time.monotonic() + patience_s
-    while not await _at_rest(author, recipient) and time.monotonic() < deadline:
-        await asyncio.sleep(_LOOK_S)
+
+    async def over() -> bool:
+        return await _at_rest(author, recipient) or time.monotonic() > deadline
+
+    await eventually_so(over, _LOOK_S)
     return History(
         asked=asked,
         author=await _side(author, "sent"),
