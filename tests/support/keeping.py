@@ -29,10 +29,10 @@ class Keeper:
         self.deaths = 0
         self._keeping: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Start the program, for the first time or after a stop."""
+    async def open(self, group: asyncio.TaskGroup) -> None:
+        """Start the program; what ends the keeping of it ends everything in the group."""
         await self._start()
-        self._keeping = asyncio.create_task(self._keep())
+        self._keeping = group.create_task(self._keep())
 
     async def close(self) -> None:
         """Keep it no longer, and end it."""
@@ -46,11 +46,6 @@ class Keeper:
         process = self.program.process
         if process is not None:
             process.kill()
-
-    def check(self) -> None:
-        """Raise what has ended the keeping, if anything has."""
-        if self._keeping is not None and self._keeping.done():
-            self._keeping.result()
 
     async def _keep(self) -> None:
         while True:
@@ -94,7 +89,6 @@ class Machine:
             try:
                 return await self._client.ask(method, target, body, unix=True, **headers)
             except (OSError, EOFError):
-                self.keeper.check()
                 await asyncio.sleep(_LOOK_S)
 
     async def do(
@@ -139,12 +133,13 @@ class Machine:
 @contextlib.asynccontextmanager
 async def kept(*keepers: Keeper) -> AsyncIterator[None]:
     """Keep programs, the first one started first, and end them all."""
-    opened: list[Keeper] = []
-    try:
-        for keeper in keepers:
-            opened.append(keeper)
-            await keeper.open()
-        yield
-    finally:
-        for keeper in reversed(opened):
-            await keeper.close()
+    async with asyncio.TaskGroup() as group:
+        opened: list[Keeper] = []
+        try:
+            for keeper in keepers:
+                opened.append(keeper)
+                await keeper.open(group)
+            yield
+        finally:
+            for keeper in reversed(opened):
+                await keeper.close()

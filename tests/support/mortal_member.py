@@ -4,6 +4,7 @@ Nothing is killed there: a dead one keeps nothing that it had not committed, ans
 by mending what the last one left, as the daemon does.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,10 +91,8 @@ class MortalMember(Member):
 async def insist(members: Iterable[MortalMember], act: Callable[[], Awaitable[object]]) -> None:
     """Do something, and again if somebody died of it: whoever asks for it was not answered."""
     while True:
-        try:
+        with contextlib.suppress(DeathError):
             await act()
-        except DeathError:
-            pass
         buried = [await member.bury() for member in members]
         if not any(buried):
             return
