@@ -106,10 +106,7 @@ class Journal:
                     case Settle(digest):
                         self.drop_outbox(digest)
                     case SettleAbout(about):
-                        for (digest,) in self.database.read(
-                            "SELECT digest FROM outbox WHERE about = ?", (about,)
-                        ):
-                            self.drop_outbox(digest)
+                        self._drop_about(about)
                     case Plan():
                         self.tasks.plan(effect)
                     case Unplan():
@@ -291,6 +288,11 @@ class Journal:
         """Forget one owed document: its recipient holds it, or it can no longer matter."""
         self.tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))
         self.database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
+
+    def _drop_about(self, about: str) -> None:
+        """Forget everything owed about one dispatch."""
+        for (digest,) in self.database.read("SELECT digest FROM outbox WHERE about = ?", (about,)):
+            self.drop_outbox(digest)
 
     def owe_again_to(self, answer: AnswerRecord, *, to: str, edge: str, now_ms: int) -> None:
         """Owe one of our own answers once more: its recipient asked again, or lost it."""
