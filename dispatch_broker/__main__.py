@@ -47,6 +47,12 @@ def main() -> None:
     metavar="closed|domain:D|open",
     help="Who may open an account.  [default: closed; open with --dev]",
 )
+@click.option(
+    "--metrics",
+    default=None,
+    metavar="HOST:PORT",
+    help="Serve /metrics for Prometheus here; a door of its own, not for the public.  [default: nowhere]",
+)
 @click.option("--dev", is_flag=True, help="Sign in without proof of the address; on loopback only.")
 @click.option(
     "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), default="INFO", show_default=True
@@ -57,6 +63,7 @@ def serve_command(
     public_url: str | None,
     token_key: Path | None,
     signup: str | None,
+    metrics: str | None,
     dev: bool,
     log_level: str,
 ) -> None:
@@ -68,6 +75,7 @@ def serve_command(
             public_url=public_url,
             token_key=token_key,
             signup=signup,
+            metrics=metrics,
             dev=dev,
             log_level=log_level.upper(),
         )

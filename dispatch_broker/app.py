@@ -29,6 +29,7 @@ from dispatch_broker.adapters.settings import Settings, is_loopback, origin
 from dispatch_broker.adapters.store_sqlite import SqliteStore, StoreError
 from dispatch_broker.adapters.tokens import Tokens, load_token_key
 from dispatch_broker.adapters.version import installed_version
+from dispatch_broker.core.counts import Counts
 
 _DATABASE = "broker.db"
 _TOKEN_KEY = "token.key"
@@ -58,7 +59,7 @@ def _monotonic_ms() -> int:
 class Application:
     """One running broker; used as `async with Application(settings) as broker`.
 
-    `url` is its listener, once it is entered. Raises StartError, StoreError or TokenKeyError when it cannot start.
+    `url` is its listener, once it is entered, `metrics_url` the operator's own if there is one. Raises StartError, StoreError or TokenKeyError when it cannot start.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], int] = wall_clock_ms) -> None:
@@ -67,6 +68,7 @@ class Application:
         self._stack = contextlib.AsyncExitStack()
         self._context: Context | None = None
         self.url = ""
+        self.metrics_url: str | None = None
 
     async def __aenter__(self) -> Self:
         """Open the store and the door; whatever was opened is closed again when something fails."""
@@ -85,7 +87,8 @@ class Application:
         settings, data = self._settings, self._settings.data
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         stack.callback(os.close, _lock(data / _LOCK))
-        store = SqliteStore(data / _DATABASE, fresh_epoch=secrets.token_hex(16))
+        counts = Counts()
+        store = SqliteStore(data / _DATABASE, fresh_epoch=secrets.token_hex(16), counts=counts)
         stack.callback(store.close)
         tokens = Tokens(load_token_key(settings.token_key or data / _TOKEN_KEY))
         listener = _listen(settings.host, settings.port)
@@ -99,6 +102,7 @@ class Application:
             store=store,
             bus=LocalBus(),
             tokens=tokens,
+            counts=counts,
             clock=self._clock,
             ticks=_monotonic_ms,
         )
@@ -109,15 +113,44 @@ class Application:
         stack.push_async_callback(runner.cleanup)
         site = web.SockSite(runner, listener, backlog=_BACKLOG)
         await site.start()
+        await self._open_metrics(stack, context, runner)
         purging = asyncio.create_task(_purge(context))
         stack.push_async_callback(_cancel, purging)
         stack.push_async_callback(_drain, context, site)
+
+    async def _open_metrics(
+        self, stack: contextlib.AsyncExitStack, context: Context, door: web.AppRunner
+    ) -> None:
+        """Open the operator's door, if one is wanted; Prometheus is loaded for it alone."""
+        if self._settings.metrics is None:
+            return
+        from dispatch_broker.adapters import metrics  # costs memory only where it is used
+
+        host, port = self._settings.metrics
+        listener = _listen(host, port)
+        stack.callback(listener.close)
+        self.metrics_url = origin(host, listener.getsockname()[1])
+        runner = web.AppRunner(
+            metrics.application(
+                context, host=host, connections=lambda: len(door.server.connections) if door.server else 0
+            ),
+            access_log=None,
+            keepalive_timeout=_QUIET_S,
+            shutdown_timeout=1.0,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listener).start()
+        say(_log, "metrics", url=self.metrics_url)
 
 
 def _routes(context: Context) -> web.Application:
     app = web.Application(middlewares=[http.guard(context)], client_max_size=http.BODY_BYTES)
     described = openapi.document(
-        version=installed_version(), public_url=context.public_url, dev=context.settings.dev
+        version=installed_version(),
+        public_url=context.public_url,
+        dev=context.settings.dev,
+        metrics=context.settings.metrics is not None,
     )
 
     async def description(request: web.Request) -> web.Response:
@@ -172,6 +205,7 @@ async def _purge(context: Context) -> None:
             gone = context.store.purge(context.clock())
         except StoreError:
             gone = 0
+        context.counts.purged += gone
         if gone:
             say(_log, "purged", rows=gone)
         await asyncio.sleep(_PURGE_PAUSE_S if gone else _PURGE_S)

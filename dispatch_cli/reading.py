@@ -60,7 +60,31 @@ def read_steps(source: str) -> list[Any]:
     value = _parsed(text, must_be_json=source.endswith(".json"))
     if not isinstance(value, list):
         raise _steps_error("it should be a list of steps, each with `tool` and `input`")
+    _check_plain(value)
     return value
+
+
+def _check_plain(value: list[Any]) -> None:
+    """Refuse what can be written in a steps file and not be signed: fractions and halves of characters."""
+    inside: list[Any] = [value]
+    for each in inside:  # it grows while it is walked: depth costs no stack
+        if isinstance(each, float):
+            raise _steps_error(f"{each} is no whole number")
+        if isinstance(each, str) and not _is_text(each):
+            raise _steps_error("a text in it holds a lone surrogate")
+        if isinstance(each, dict):
+            inside += each
+            inside += each.values()
+        elif isinstance(each, list):
+            inside += each
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parsed(text: str, *, must_be_json: bool) -> Any:

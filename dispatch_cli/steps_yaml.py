@@ -54,17 +54,29 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
+_NO_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})  # as they stand in what only looks like JSON
+
+
+def _construct_text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    """Read text; the words of numbers that are none are text only in quotes."""
+    value = str(loader.construct_scalar(node))
+    if node.style is None and value in _NO_NUMBERS:
+        raise _marked(f"{value} is no value; as text it is written in quotes", node.start_mark)
+    return value
+
+
 def _construct_integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
     """Read decimal digits as a decimal number: 010 is ten, as it looks."""
     return int(loader.construct_scalar(node))
 
 
 _PREFIX = "tag:yaml.org,2002:"
-_KNOWN = ("null", "bool", "float", "str", "seq", "map")
+_KNOWN = ("null", "bool", "float", "seq", "map")
 # A tag can be written out (`!!binary`, `!!timestamp`), so what is not plain loses its constructor too.
 _Loader.yaml_constructors = {
     None: yaml.SafeLoader.yaml_constructors[None],
     f"{_PREFIX}int": _construct_integer,
+    f"{_PREFIX}str": _construct_text,
     **{_PREFIX + name: yaml.SafeLoader.yaml_constructors[_PREFIX + name] for name in _KNOWN},
 }
 

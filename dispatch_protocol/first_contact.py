@@ -13,11 +13,11 @@ from typing import Final, TypeVar
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus
+from dispatch_protocol.head import Head
 from dispatch_protocol.hkdf import derive
 from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument, MacRule
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import encode_body, kind_of
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, Signed, edge_id, pae, verify, verify_document

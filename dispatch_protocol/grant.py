@@ -13,8 +13,8 @@ from typing import Final
 from dispatch_protocol.body import read_body, write_body
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import LocalError, MalformedError
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import (
     OWN_SCOPES,

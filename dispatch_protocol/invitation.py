@@ -14,9 +14,9 @@ from dispatch_protocol.broker_url import check_broker_url
 from dispatch_protocol.chain import read_links, write_links
 from dispatch_protocol.encoding import JSON, Fields, b64u
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.head import NONCE_BYTES, Head, Party
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import ADDRESS_CHARS, CHAIN_LINKS, INVITATION_S, URL_CHARS
-from dispatch_protocol.messages.head import NONCE_BYTES, Head, Party
 from dispatch_protocol.signing import Document
 
 MAC_BYTES: Final = 32

@@ -97,6 +97,13 @@ DISPATCH: Final[Mapping[DispatchState, frozenset[DispatchState]]] = MappingProxy
     }
 )
 
+# What only the author's own machine believes: that a relay refused a task, or that a cancelled one had never left. The
+# first signed answer proves that the recipient has it, and takes the end back; then the table goes on. A presumed
+# expiry needs no entry here: its corrections are pairs of the table.
+TAKEN_BACK: Final[Mapping[DispatchState, DispatchState]] = MappingProxyType(
+    {_D.REFUSED: _D.SENT, _D.CANCELLED: _D.SENT}
+)
+
 _R = RunState
 RUN: Final[Mapping[RunState, frozenset[RunState]]] = MappingProxyType(
     {

@@ -135,6 +135,12 @@ CODES = {
     "invitation_expired": (410, REFUSED, _INVITE),
     "invitation_used": (409, REFUSED, _CONTACTS),
     "recovery_shown": (410, NOT_FOUND, "It is shown once. Without your copy, make a new identity."),
+    "owner_unknown": (403, REFUSED, _ASK),
+    "not_owner": (
+        403,
+        REFUSED,
+        "Accept it on the device that it names, or ask for it to be sent to this one.",
+    ),
     "mandate_unsupported": (422, REFUSED, _ASK),
     "attachments_unsupported": (422, REFUSED, "Send it without files."),
     "dependencies_unsupported": (422, REFUSED, "Send it without --after."),

@@ -14,10 +14,10 @@ from dispatch_protocol.bundle import Bundle
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError, RemoteError
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Result, Verdict
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import kind_of

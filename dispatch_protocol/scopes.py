@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from dispatch_protocol.budget import Budget, lower
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.limits import (
@@ -24,7 +25,6 @@ from dispatch_protocol.limits import (
     MAX_PER_DAY_LIMIT,
     NAME_CHARS,
 )
-from dispatch_protocol.messages.budget import Budget, lower
 from dispatch_protocol.paths import PathGrant, PathMode, canonical, meet_paths, mode_at
 
 ANY: Final = "*"  # every MCP server

@@ -18,9 +18,9 @@ from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Envelope, Header, padme
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.first_contact import verify_acceptance, verify_confirmation
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SealingKey
 from dispatch_protocol.limits import EXPIRY_GRACE_MS, EXPIRY_MAX_S
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, class_of, kind_of
 from dispatch_protocol.seal import PAYLOAD_NONCE, commitment, payload_key, wrap_info

@@ -21,16 +21,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from demo_repository import DemoError, changed_files, choose_file, git, prepare, steps_for
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 ALICE, BOB = "alice@example.org", "bob@example.org"
 PATIENCE_S = 60.0
 ENDED = {"completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"}
-NOTE = "Dispatch passed by here: this line came as a signed task, and stayed because Bob approved it."
 
 
-class DemoError(Exception):
-    """The demonstration did not go as it must; the message says where."""
+class AskedToEnd(Exception):  # noqa: N818 - no error: Ctrl-C, a closed terminal, a kill
+    """Somebody ended the demonstration before its end."""
+
+
+class Ending:
+    """Remembers a signal that ends us. It is heeded between commands, so that no daemon is left half started."""
+
+    number = 0
+    heeded = False
+
+    def ask(self, number: int, frame: object) -> None:
+        """Take the signal; a second one does not disturb what cleans up."""
+        del frame
+        self.number = self.number or number
+
+    def heed(self) -> None:
+        """Raise AskedToEnd, once, if a signal came."""
+        if self.number and not self.heeded:
+            self.heeded = True
+            raise AskedToEnd
+
+
+ENDING = Ending()
 
 
 def say(text: str = "") -> None:
@@ -66,7 +88,9 @@ class Person:
             text=True,
             timeout=PATIENCE_S,
             check=False,
+            process_group=0,  # Ctrl-C on this terminal is for us: what a command has begun, it ends
         )
+        ENDING.heed()
         if not quiet:
             for line in (done.stdout + done.stderr).splitlines():
                 say(f"  {line}")
@@ -92,7 +116,7 @@ def _quoted(word: str) -> str:
     return word if word and all(char.isalnum() or char in "-_./:,@#=" for char in word) else "'" + word + "'"
 
 
-def start_broker(directory: Path, *, keep: bool, end: contextlib.ExitStack) -> tuple[str, int]:
+def start_broker(directory: Path, end: contextlib.ExitStack) -> tuple[str, int]:
     """Start a broker in development mode on a free port, ended by `end`; returns its address and its process id."""
     log = directory / "broker.log"
     serve = [str(BIN / "dispatch-broker"), "serve", "--listen", "127.0.0.1:0", "--dev"]
@@ -102,7 +126,7 @@ def start_broker(directory: Path, *, keep: bool, end: contextlib.ExitStack) -> t
         stderr=log.open("w"),
         text=True,
         env=environment(),
-        start_new_session=keep,  # Ctrl-C on this terminal is not meant for one that stays
+        start_new_session=True,
     )
     end.callback(process.wait, timeout=20)
     end.callback(process.send_signal, signal.SIGTERM)
@@ -111,91 +135,6 @@ def start_broker(directory: Path, *, keep: bool, end: contextlib.ExitStack) -> t
     if not line.startswith("listening on "):
         raise DemoError(f"the broker did not start; it said: {log.read_text()[-500:]}")
     return line.removeprefix("listening on "), process.pid
-
-
-# -- the repository --------------------------------------------------------------------------------------
-
-
-def git(repository: Path, *arguments: str) -> str:
-    """Run git and return what it says."""
-    done = subprocess.run(
-        ["git", "-C", str(repository), "-c", "core.hooksPath=/dev/null", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    if done.returncode:
-        raise DemoError(f"git {arguments[0]} in {repository}: {done.stderr.strip()}")
-    return done.stdout
-
-
-def prepare(source: Path, directory: Path, *, in_place: bool) -> Path:
-    """Return the repository that Bob will grant: a fresh clone of `source`, or itself."""
-    if not (source / ".git").exists():
-        raise DemoError(f"{source} is not a Git repository (the directory that holds .git)")
-    if in_place:
-        return source.resolve()
-    copy = directory / "src" / (source.resolve().name or "repository")
-    copy.parent.mkdir()
-    done = subprocess.run(
-        ["git", "clone", "--quiet", "--no-hardlinks", str(source.resolve()), str(copy)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    if done.returncode or not git(copy, "ls-files"):
-        raise DemoError(f"{source} cannot be cloned, or has no committed file: {done.stderr.strip()}")
-    return copy
-
-
-def choose_file(repository: Path) -> tuple[str, str]:
-    """Return a tracked text file that prose may go into, and a line that stands in it exactly once."""
-    tracked = git(repository, "ls-files", "-z").split("\0")
-    ranked = sorted(filter(None, tracked), key=lambda name: (_rank(name), name.count("/"), name))
-    for name in ranked:
-        path = repository / name
-        if path.is_symlink() or not path.is_file() or not 0 < path.stat().st_size < 200_000:
-            continue
-        try:
-            lines = path.read_text(encoding="utf-8").split("\n")
-        except UnicodeDecodeError:
-            continue
-        text = "\n".join(lines)
-        for line in lines:
-            if len(line) > 8 and text.count(line) == 1 and "\r" not in line:
-                return name, line
-    raise DemoError(f"{repository} has no text file with a line of its own")
-
-
-def _rank(name: str) -> int:
-    lowered = name.rsplit("/", 1)[-1].lower()
-    if lowered.startswith("readme"):
-        return 0
-    return 1 if lowered.endswith((".md", ".rst", ".txt")) else 2
-
-
-def steps_for(name: str, line: str) -> list[dict[str, Any]]:
-    """Return the task's steps: it reads, searches, runs a command, and edits one file."""
-    return [
-        {"tool": "Read", "input": {"file_path": name, "limit": 20}},
-        {
-            "tool": "Grep",
-            "input": {"pattern": "TODO|FIXME|license", "path": ".", "output_mode": "files_with_matches"},
-        },
-        {
-            "tool": "Bash",
-            "input": {"command": "git log --oneline -n 3; git ls-files | wc -l"},
-            "save_as": "state.txt",
-        },
-        {"tool": "Edit", "input": {"file_path": name, "old_string": line, "new_string": f"{line}\n\n{NOTE}"}},
-    ]
-
-
-def changed_files(repository: Path) -> set[str]:
-    """Return what Git sees as changed, added or removed in the work tree."""
-    return {entry[3:] for entry in git(repository, "status", "--porcelain", "-z").split("\0") if entry}
 
 
 # -- the story -------------------------------------------------------------------------------------------
@@ -329,7 +268,7 @@ def run(options: argparse.Namespace, directory: Path) -> None:
     alice = Person("Alice", ALICE, directory / "alice")
     bob = Person("Bob", BOB, directory / "bob")
     with contextlib.ExitStack() as end:
-        url, pid = start_broker(directory, keep=options.keep, end=end)
+        url, pid = start_broker(directory, end)
         for person in (alice, bob):
             end.callback(person.dispatch, "daemon", "stop", ok=(0, 1, 5), quiet=True)
         meet(alice, bob, url, repository)
@@ -363,6 +302,8 @@ def main() -> int:
         help="what Bob says (default: approve)",
     )
     options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ENDING.ask)
     directory = Path(tempfile.mkdtemp(prefix="dispatch-demo-"))
     started = time.monotonic()
     kept = False
@@ -374,9 +315,10 @@ def main() -> int:
         for log in sorted(directory.glob("*/daemon.log")):
             say(f"\n{log.parent.name}'s daemon said last:\n" + "\n".join(log.read_text().splitlines()[-8:]))
         return 1
-    except KeyboardInterrupt:
-        say("\nInterrupted.")
-        return 130
+    except AskedToEnd:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            say("\nInterrupted.")
+        return 128 + ENDING.number
     finally:
         if not kept:
             shutil.rmtree(directory, ignore_errors=True)

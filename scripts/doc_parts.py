@@ -5,6 +5,7 @@ Each function returns Markdown; the documents call them through cog (`scripts/do
 
 import ast
 import configparser
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,24 @@ def commands() -> str:
             if command is not None:
                 lines += _help(command, f"dispatch {name}")
     return "\n".join(lines).rstrip()
+
+
+def attacks() -> str:
+    """Return every named attack of a hostile broker, chapter by chapter, as tables."""
+    sys.path.insert(0, str(ROOT))
+    from tests.support.hostile_broker.attacks import CHAPTERS
+
+    lines: list[str] = []
+    for title, chapter in CHAPTERS.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| the attack | the broker | what comes of it | how it is seen |",
+            "|---|---|---|---|",
+        ]
+        lines += [f"| {each.name} | {each.does} | {each.outcome} | {each.seen} |" for each in chapter]
+    return "\n".join([*lines, ""])
 
 
 def _help(command: click.Command, name: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,11 @@ settings.register_profile("dispatch", deadline=None, suppress_health_check=[Heal
 # Under coverage: fewer examples, and always the same ones, so that the verdict does not depend on luck.
 settings.register_profile("brisk", settings.get_profile("dispatch"), max_examples=20, derandomize=True)
 settings.load_profile("dispatch")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to Ctrl-C, and every program under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.settings import Settings
 from dispatch_broker.adapters.store_sqlite import SqliteStore
 from dispatch_broker.adapters.tokens import Tokens
+from dispatch_broker.core.counts import Counts
 from dispatch_broker.core.quota import Throttles
 
 _PARTIES = 10_000
@@ -27,6 +28,7 @@ class Context:
     store: SqliteStore
     bus: LocalBus
     tokens: Tokens
+    counts: Counts
     clock: Callable[[], int]
     ticks: Callable[[], int]
     requests: Throttles = field(init=False)

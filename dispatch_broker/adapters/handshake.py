@@ -17,6 +17,7 @@ from dispatch_broker.adapters.performer import perform
 from dispatch_broker.adapters.tokens import Use
 from dispatch_broker.adapters.websocket import BINARY_ONLY, UNAVAILABLE, Connection, read_message, rejected
 from dispatch_broker.core import accounts
+from dispatch_broker.core.counts import OK
 from dispatch_broker.core.effects import Effects
 from dispatch_broker.core.records import Account
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -73,6 +74,7 @@ async def _host(context: Context, socket: web.WebSocketResponse) -> None:
             caller = await _shake_hands(context, socket, machine)
     except (TimeoutError, ConnectionError):
         caller = None
+        context.counts.handshakes["unproven"] += 1
     finally:
         context.handshakes -= 1
     if caller is None:
@@ -94,14 +96,17 @@ async def _shake_hands(context: Context, socket: web.WebSocketResponse, machine:
     if message.type is WSMsgType.TEXT:
         await send(rejected(None, BINARY_ONLY))
     if message.type is not WSMsgType.BINARY:
+        context.counts.handshakes["unproven"] += 1
         return None
     greeting = _greet(context, machine, message.data, challenge)
     if isinstance(greeting, Rejected):
         say(_log, "session_refused", code=greeting.code)
+        context.counts.handshakes[greeting.code] += 1
         await send(greeting)
         return None
     caller, effects = greeting
     if not await _written(context, effects):
+        context.counts.handshakes[UNAVAILABLE.code] += 1
         await send(rejected(None, UNAVAILABLE))
         return None
     token, expires_ms = session_token(context, caller)
@@ -203,6 +208,7 @@ async def _serve(context: Context, socket: web.WebSocketResponse, machine: Sessi
     connection = Connection(context, socket, machine, caller.account, caller.device)
     genesis = caller.account.genesis
     came = context.bus.join(connection)
+    context.counts.handshakes[OK] += 1
     say(_log, "session_opened", device=short(caller.device), identity=short(genesis))
     if context.draining:
         connection.drain()

@@ -41,10 +41,10 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-_NOT_FOUND = Refusal(BrokerCode.NOT_FOUND, "there is nothing here")
+NOT_FOUND = Refusal(BrokerCode.NOT_FOUND, "there is nothing here")
 _SLOW_DOWN = Refusal(BrokerCode.RATE_LIMITED, "too many requests; wait a moment")
 _BY_STATUS = {
-    404: _NOT_FOUND,
+    404: NOT_FOUND,
     405: Refusal(BrokerCode.METHOD_NOT_ALLOWED, "this address does not take that method"),
     413: Refusal(BrokerCode.TOO_LARGE, f"a request body is {BODY_BYTES} bytes at most"),
 }
@@ -107,12 +107,19 @@ def guard(context: Context) -> Middleware:
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = await _answer(context, request, handler)
+        context.counts.requests[_route(request), response.status] += 1
         if not response.prepared:
             for name, value in _HEADERS.items():
                 response.headers.setdefault(name, value)
         return response
 
     return guarded
+
+
+def _route(request: web.Request) -> str:
+    """Name what was asked for as this program spells it, never as the caller did."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else resource.canonical
 
 
 async def _answer(context: Context, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -125,7 +132,10 @@ async def _answer(context: Context, request: web.Request, handler: Handler) -> w
         return await handler(request)
     except web.HTTPException as error:
         detail = f"HTTP {error.status}: {error.reason}"
-        return problem(_BY_STATUS.get(error.status, Refusal(BrokerCode.MALFORMED, detail)))
+        response = problem(_BY_STATUS.get(error.status, Refusal(BrokerCode.MALFORMED, detail)))
+        if "Allow" in error.headers:  # which methods there are, beside a 405 (RFC 9110, section 15.5.6)
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception:  # noqa: BLE001 - logged with its incident; nothing a caller sends may show a traceback
@@ -141,6 +151,13 @@ def _not_direct(request: web.Request) -> Refusal | None:
     if not is_loopback(request.remote or "") or not is_loopback(_host_of(request)):
         return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker serves its own machine only")
     return None
+
+
+def private(request: web.Request, *, loopback: bool) -> bool:
+    """Whether a request comes straight from a program: no proxy, no page, and no name that was led here."""
+    if "Origin" in request.headers or any(name.lower().startswith(_FORWARDED) for name in request.headers):
+        return False
+    return not loopback or is_loopback(_host_of(request))
 
 
 def _host_of(request: web.Request) -> str:
@@ -219,7 +236,7 @@ async def invitation(context: Context, request: web.Request) -> web.Response:
     """Return an invitation's public signed document."""
     found = _invitation(context, request)
     if found is None:
-        return problem(_NOT_FOUND)
+        return problem(NOT_FOUND)
     return web.Response(body=found.document, content_type="application/json")
 
 
@@ -243,9 +260,9 @@ async def chain(context: Context, request: web.Request) -> web.Response:
     try:
         genesis = Genesis.from_hex(request.match_info["genesis"])
     except MalformedError:
-        return problem(_NOT_FOUND)
+        return problem(NOT_FOUND)
     links = context.store.accounts.links(genesis)
     if not links:
-        return problem(_NOT_FOUND)
+        return problem(NOT_FOUND)
     value: dict[str, JSON] = {"links": [loads(link, max_bytes=DOCUMENT_BYTES) for link in links]}
     return web.json_response(value, dumps=lambda shown: json.dumps(shown, ensure_ascii=False))

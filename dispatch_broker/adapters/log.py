@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Protocol
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 ROOT = "dispatch_broker"
 
 
@@ -44,6 +46,9 @@ class JsonLines(logging.Formatter):
             "event": record.msg if record.name.startswith(ROOT) else f"{record.name}: {record.getMessage()}",
         }
         line.update(getattr(record, "fields", {}))
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            # Bytes of a stranger that are no HTTP: the error quotes them, and it is no mistake of ours.
+            return json.dumps(line | {"level": "info", "event": "bad_http"}, ensure_ascii=True)
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["traceback"] = self.formatException(record.exc_info)

@@ -58,7 +58,7 @@ _MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def document(*, version: str, public_url: str, dev: bool) -> Schema:
+def document(*, version: str, public_url: str, dev: bool, metrics: bool = False) -> Schema:
     """Return the document of this broker: what is not served is not in it."""
     paths = {
         "/health": _get("Whether this broker takes sessions.", "Health", also=(BrokerCode.DRAINING,)),
@@ -77,6 +77,8 @@ def document(*, version: str, public_url: str, dev: bool) -> Schema:
     }
     if dev:
         paths["/v1/login/dev"] = _login_dev()
+    if metrics:
+        paths["/metrics"] = _metrics()
     schemas = {name: model.model_json_schema() for name, model in _MODELS.items()}
     return {
         "openapi": "3.1.0",
@@ -147,6 +149,27 @@ def _session() -> Schema:
                 **_refused(BrokerCode.UPGRADE_NEEDED, BrokerCode.BROWSER_REFUSED, BrokerCode.DRAINING),
             },
         }
+    }
+
+
+def _metrics() -> Schema:
+    """Describe the operator's door; where it is, this public document does not tell."""
+    place = {"default": "127.0.0.1", "description": "What the operator gave to --metrics."}
+    return {
+        "servers": [{"url": "http://{metrics}", "variables": {"metrics": place}}],
+        "get": {
+            "summary": "Counts and gauges for the operator, on a listener of their own.",
+            "responses": {
+                "200": {
+                    "description": "The text format of Prometheus, or OpenMetrics where it is asked for.",
+                    "content": {
+                        "text/plain": {"schema": {"type": "string"}},
+                        "application/openmetrics-text": {"schema": {"type": "string"}},
+                    },
+                },
+                **_refused(BrokerCode.NOT_FOUND),
+            },
+        },
     }
 
 

@@ -44,7 +44,11 @@ def origin(host: str, port: int) -> str:
 
 
 class Settings(BaseModel):
-    """The whole configuration of one broker; `port` 0 takes a free one, `public_url` None is the listener's own."""
+    """The whole configuration of one broker; `port` 0 takes a free one, `public_url` None is the listener's own.
+
+    `metrics` is a listener of its own, None is none: numbers about everybody must not appear behind a public URL
+    because a proxy passes every path on.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -55,6 +59,7 @@ class Settings(BaseModel):
     token_key: Path | None = None
     signup: Signup = Signup(SignupMode.CLOSED)
     dev: bool = False
+    metrics: tuple[str, int] | None = None
     log_level: str = "INFO"
     quotas: Quotas = Quotas()
 
@@ -62,6 +67,8 @@ class Settings(BaseModel):
     def _dev_stays_home(self) -> Self:
         if self.dev and not is_loopback(self.host):
             raise ValueError(f"--dev lets anybody sign in as anybody; it may not listen on {self.host}")
+        if self.dev and self.metrics is not None and not is_loopback(self.metrics[0]):
+            raise ValueError(f"--dev stays on this machine; --metrics may not listen on {self.metrics[0]}")
         if self.dev and self.public_url is not None and not broker_url.is_loopback(self.public_url):
             raise ValueError("--dev lets anybody sign in as anybody; it may not have a public URL")
         return self
@@ -85,12 +92,13 @@ class Settings(BaseModel):
         signup: str | None,
         dev: bool,
         log_level: str,
+        metrics: str | None = None,
     ) -> "Settings":
         """Read the words of the command line; raises SettingsError.
 
         Without `--signup` a development broker is open and any other is closed: opening it is the operator's act.
         """
-        host, port = _read_listen(listen)
+        host, port = _read_listen(listen, "--listen")
         policy = Signup.parse(signup or ("open" if dev else "closed"))
         if policy is None:
             raise SettingsError("--signup is closed, open or domain:EXAMPLE.ORG")
@@ -103,13 +111,14 @@ class Settings(BaseModel):
                 token_key=token_key,
                 signup=policy,
                 dev=dev,
+                metrics=None if metrics is None else _read_listen(metrics, "--metrics"),
                 log_level=log_level,
             )
         except ValidationError as error:
             raise SettingsError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
-def _read_listen(text: str) -> tuple[str, int]:
+def _read_listen(text: str, option: str) -> tuple[str, int]:
     """Read HOST:PORT, the host in brackets if it is an IPv6 address."""
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
@@ -117,7 +126,7 @@ def _read_listen(text: str) -> tuple[str, int]:
     elif ":" in host:
         colon = ""
     if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
-        raise SettingsError(f"--listen is HOST:PORT, for instance {DEFAULT_LISTEN}")
+        raise SettingsError(f"{option} is HOST:PORT, for instance {DEFAULT_LISTEN}")
     return host, int(port)
 
 

@@ -18,7 +18,9 @@ from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.outbox import Outbox
 from dispatch_broker.adapters.performer import perform
 from dispatch_broker.adapters.store_sqlite import StoreError
+from dispatch_broker.core.counts import OK
 from dispatch_broker.core.effects import Topic
+from dispatch_broker.core.mailbox import Load, Parcel
 from dispatch_broker.core.quota import Rate, Throttle
 from dispatch_broker.core.records import Account
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -94,7 +96,7 @@ class Connection:
             socket,
             session,
             context.settings.quotas,
-            read=lambda load: context.store.waiting(device, load),
+            read=self._read,
             lost=self._lost,
         )
 
@@ -136,6 +138,7 @@ class Connection:
                 await self._handle_all(read_message(message.data))
             except RemoteError as error:
                 say(_log, "session_broken", device=short(self.device), code=error.code)
+                self._context.counts.broken[error.code] += 1
                 self._end(Rejected(None, error.code, 400, error.detail), WSCloseCode.POLICY_VIOLATION)
                 return
         if message.type is WSMsgType.TEXT:
@@ -167,7 +170,7 @@ class Connection:
             self._refuse(frame, decision)
             return
         answer = Deposited(frame.ref)
-        perform(self._context, decision, lambda durable: self._answer(answer, durable=durable))
+        perform(self._context, decision, lambda durable: self._answer(frame, answer, durable=durable))
 
     def _acknowledge(self, frame: Ack) -> None:
         done = self.outbox.acknowledged(frame.seqs)
@@ -175,6 +178,8 @@ class Connection:
             self._context.store.forget(self.device, done)
         except StoreError:
             say(_log, "acknowledgement_lost", logging.WARNING, device=short(self.device))
+        else:
+            self._context.counts.acknowledged += len(done)
 
     def _call(self, frame: Call) -> None:
         if not self._calls.take(self._context.ticks()):
@@ -186,11 +191,12 @@ class Connection:
             return
         effects, value = decision
         answer = Answer(frame.ref, value)
-        perform(self._context, effects, lambda durable: self._answer(answer, durable=durable))
+        perform(self._context, effects, lambda durable: self._answer(frame, answer, durable=durable))
 
     def _refuse(self, frame: Deposit | Call, refusal: Refusal) -> None:
         """Say no, and note it in the log as long as this device does not make a habit of it."""
         self.outbox.put(rejected(frame.ref, refusal))
+        self._count(frame, refusal.code)
         if self._grumbles.take(self._context.ticks()):
             say(
                 _log,
@@ -200,8 +206,23 @@ class Connection:
                 code=refusal.code,
             )
 
-    def _answer(self, answer: Deposited | Answer, *, durable: bool) -> None:
+    def _answer(self, frame: Deposit | Call, answer: Deposited | Answer, *, durable: bool) -> None:
         self.outbox.put(answer if durable else rejected(answer.ref, UNAVAILABLE))
+        self._count(frame, OK if durable else UNAVAILABLE.code)
+
+    def _count(self, frame: Deposit | Call, code: str) -> None:
+        counts = self._context.counts
+        if isinstance(frame, Deposit):
+            counts.deposits[code] += 1
+        else:
+            counts.calls[frame.op if frame.op in calls.OPERATIONS else "unknown", code] += 1
+
+    def _read(self, load: Load) -> list[tuple[Parcel, bytes]]:
+        """Read the mailbox for the outbox, which sends what it gets."""
+        parcels = self._context.store.waiting(self.device, load)
+        self._context.counts.deliveries += len(parcels)
+        self._context.counts.delivered_bytes += sum(parcel.size_bytes for parcel, _ in parcels)
+        return parcels
 
     async def _pace(self, frames: int) -> None:
         """Hold this device to its rate, and stop reading while it does not read its answers."""

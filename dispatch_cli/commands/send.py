@@ -150,7 +150,11 @@ def _wait(invocation: Invocation, sent: Document, wait_s: float) -> int:
         dispatch = invocation.door.dispatch(text(sent, "dispatch_id"))
         view = invocation.err_view
         invocation.err.show(sent_lines(dispatch, people, view)[:1])
-    last = wait_for_end(invocation, text(sent, "dispatch_id"), wait_s)
+    try:
+        last = wait_for_end(invocation, text(sent, "dispatch_id"), wait_s)
+    except KeyboardInterrupt:  # what was sent stays sent: its name must not be lost with the wait
+        hint = f"dispatch watch {text(sent, 'dispatch_id')}"
+        raise CliError("interrupted", "Interrupted; the dispatch goes on.", hint=hint) from None
     answer = sent | {
         name: last.get(name) for name in ("status", "outcome", "decision", "result", "changeset")
     }

@@ -7,7 +7,7 @@ from dispatch_cli.render.lines import Line, Span, Tone, View, following, followi
 from dispatch_cli.render.people import People
 from dispatch_cli.render.text import count, home_relative, one_line, visible
 from dispatch_cli.render.trace import Trace, in_order
-from dispatch_cli.render.words import is_for_me, short_id, status_span
+from dispatch_cli.render.words import is_for_me, presumption, short_id, status_span
 
 _SIGNS_OF_LIFE = frozenset(["heartbeat", "waiting"])
 
@@ -119,7 +119,8 @@ def _result_lines(dispatch: Document, view: View) -> list[Line]:
     result = inner(dispatch, "result")
     if not result:
         said = text(inner(dispatch, "decision"), "reason") or text(inner(dispatch, "error"), "detail")
-        return _section("Reason", quote(said, view)) if said else []
+        doubt = [line(Span(presumption(dispatch), Tone.WAITING))] if presumption(dispatch) else []
+        return (_section("Reason", quote(said, view)) if said else []) + doubt
     outcome = visible(text(result, "outcome").replace("_", " "))
     summary = text(result, "summary")
     return _section(f"Result: {outcome}", quote(summary, view) if summary else [line("  no text")])

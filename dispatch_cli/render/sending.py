@@ -7,7 +7,7 @@ from dispatch_cli.render.fields import Document, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
 from dispatch_cli.render.people import ME, People, short
 from dispatch_cli.render.text import count, home_relative, visible
-from dispatch_cli.render.words import is_for_me, reason, short_id, status_span
+from dispatch_cli.render.words import is_for_me, presumption, reason, short_id, status_span
 
 _ENDS = {
     "completed": ("Done.", Tone.DONE),
@@ -62,6 +62,8 @@ def outcome_lines(dispatch: Document, view: View) -> list[Line]:
     said = reason(dispatch)
     if said:
         lines += quote(said, view)
+    if presumption(dispatch):
+        lines.append(line(Span(presumption(dispatch), Tone.WAITING)))
     changes = items(dispatch, "changeset")
     if changes and status == "completed":
         lines.append(line(f"{count(len(changes), 'path')} changed:"))

@@ -1,7 +1,7 @@
 """Tables that align, fit the width and say where they were cut.
 
 One flexible column gives way when the screen is narrow; without a screen (a pipe) nothing is cut, because
-another program may read it.
+another program may read it, and a cell of a hundred thousand letters sticks out alone: no other is padded for it.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from dispatch_cli.render.lines import Line, Span, Tone, View, width_of
 from dispatch_cli.render.text import cut_end, cut_middle
 
 _GAP = "   "
+_ALIGNED = 120  # the widest that cells are padded to where no screen bounds them
 
 
 class Cut(Enum):
@@ -37,10 +38,14 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Line]], view: View)
         max([len(column.heading), *(width_of(row[index]) for row in rows)])
         for index, column in enumerate(columns)
     ]
-    if view.width is not None:
+    if view.width is None:
+        widths = [min(width, _ALIGNED) for width in widths]
+    else:
         _shrink(columns, widths, view.width - len(_GAP) * (len(columns) - 1))
     heading = [(Span(column.heading, Tone.QUIET),) for column in columns]
-    return [_row(columns, widths, cells_) for cells_ in [heading, *rows]]
+    if view.width is None:
+        return [_row(widths, cells_) for cells_ in [heading, *rows]]
+    return [_row(widths, _cut(columns, widths, cells_)) for cells_ in [heading, *rows]]
 
 
 def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
@@ -57,15 +62,18 @@ def _shrink(columns: Sequence[Column], widths: list[int], room: int) -> None:
         widths[widest] -= 1
 
 
-def _row(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Line]) -> Line:
+def _cut(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Line]) -> list[Line]:
+    return [
+        _fitted(cell, column.cut, width) for cell, column, width in zip(row, columns, widths, strict=True)
+    ]
+
+
+def _row(widths: Sequence[int], row: Sequence[Line]) -> Line:
     spans: list[Span] = []
-    last = len(columns) - 1
-    for index, column in enumerate(columns):
-        cell = _fitted(row[index], column.cut, widths[index])
+    for width, cell in zip(widths[:-1], row[:-1], strict=True):
         spans.extend(cell)
-        if index != last:
-            spans.append(Span(" " * (widths[index] - width_of(cell)) + _GAP))
-    return tuple(spans)
+        spans.append(Span(" " * (width - width_of(cell)) + _GAP))
+    return (*spans, *row[-1])
 
 
 def _fitted(cell: Line, cut: Cut, width: int) -> Line:

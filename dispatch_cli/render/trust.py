@@ -81,6 +81,7 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
         lines += [line()] if lines else []
         columns = [Column("ID"), Column(title, Cut.MIDDLE, 12), Column("STATUS"), Column("UNTIL")]
         lines += table(columns, [_invitation(invitation, view) for invitation in found], view)
+        lines += [said for invitation in found for said in _leak(invitation)]
     # An invitation that was not mailed is accepted with its token only: its id alone proves nothing.
     waiting = [invitation for invitation in received if text(invitation, "status") == "pending"]
     if waiting:
@@ -92,6 +93,25 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
         peer = visible(text(waiting[0], "peer"))
         lines.append(line(Span(f"  TOKEN is what {peer} passed on to you.", Tone.QUIET)))
     return lines
+
+
+def _leak(invitation: Document) -> list[Line]:
+    """Return the alarm of a token that two people hold: nobody but its human can tell which one was meant."""
+    alarm = inner(invitation, "also_proved")
+    if not alarm:
+        return []
+    peer = visible(text(invitation, "peer"))
+    first, second = (visible(text(alarm, name)[:16]) for name in ("accepted_by", "identity"))
+    return [
+        line(
+            Span(f"The token for {peer} has leaked: a second identity proved that it holds it.", Tone.FAILED)
+        ),
+        line(f"  {first} came first and is your contact; {second} was refused. Ask {peer}, by another"),
+        line(
+            "  channel, which one is theirs (dispatch whoami shows it). If it is not the first, end that edge:"
+        ),
+        following("end it with", f"dispatch revoke {peer} --outgoing"),
+    ]
 
 
 def _invitation(invitation: Document, view: View) -> list[Line]:

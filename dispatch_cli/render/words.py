@@ -72,6 +72,13 @@ def reason(dispatch: Document) -> str:
     return said or text(inner(dispatch, "error"), "detail")
 
 
+def presumption(dispatch: Document) -> str:
+    """Return what an end that nobody has signed is worth, or nothing if the recipient signed it."""
+    if dispatch.get("presumed") is not True:
+        return ""
+    return "Nothing that they signed says so: it may have reached them all the same, and their answer corrects this."
+
+
 def approval_words(approval: str) -> str:
     """Return what an approval mode means for the one who grants it."""
     return {

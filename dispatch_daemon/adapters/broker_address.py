@@ -22,7 +22,9 @@ def repair(text: str) -> str:
         raise _refusal() from None
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise _refusal()
-    host = parts.hostname or ""
+    if not parts.hostname:
+        raise _refusal()  # https:example.org has a path only, which must not become a host
+    host = parts.hostname
     place = f"[{host}]" if ":" in host else host
     if port is not None and port != _USUAL_PORTS.get(parts.scheme):
         place += f":{port}"

@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import Agents
+from dispatch_daemon.adapters.ballast import Ballast
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
@@ -57,7 +58,13 @@ class Daemon:
         self._executor = Executor(home)
         self._agents = Agents(home)
         self._supervisor = Supervisor(
-            self._journal, self._people, self._clock, self._performer, self._executor, self._agents
+            self._journal,
+            self._people,
+            self._clock,
+            self._performer,
+            self._executor,
+            self._agents,
+            Ballast(home),
         )
         first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
         incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
@@ -103,6 +110,7 @@ class Daemon:
             link=lambda: self._linking.link,
             connect=self._linking.connect,
             stop=self.stop,
+            now_ms=self._clock.now_ms,
         )
         online = self._linking.online
         invitations = Invitations(

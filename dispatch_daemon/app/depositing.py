@@ -5,6 +5,7 @@ relay is final for that document and is told to whoever waits for it; silence is
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -16,8 +17,9 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, retry
 from dispatch_daemon.core.effects import Effect, Note, Put, Settle, TaskKind, Unplan
-from dispatch_daemon.core.records import Box
+from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
 from dispatch_protocol.messages.trace import EventType
@@ -31,6 +33,8 @@ _UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT})
 # it may have been restored from a backup. Only a document that no relay could ever take is given up.
 _NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_long"})
 _RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
+
+log = logging.getLogger("dispatch.depositing")
 
 
 class Relay(Protocol):
@@ -82,7 +86,14 @@ class Depositor:
             self._again(task)
             return
         try:
-            await relay.deposit(self._sealed(row))
+            sealed = self._sealed(row)
+        except RefusedError as error:
+            # Their chain states a key that nothing may be sealed to: it is as if there were nobody.
+            log.warning("nothing can be sealed for %s: %s", row.recipient[:16], error)
+            await self._given_up(row, error.code, error.detail)
+            return
+        try:
+            await relay.deposit(sealed)
         except RelayUnreachableError:
             self._again(task)
         except RelayRejectedError as error:
@@ -144,16 +155,23 @@ class Depositor:
         return effects
 
     async def _rejected(self, task: Task, row: OutboxRow, error: RelayRejectedError) -> None:
-        record = self.journal.dispatch(row.digest)
-        unsent = record is not None and record.box is Box.SENT and record.state is DispatchState.QUEUED
+        unsent = self._unsent(row) is not None
         if error.code in _RETRY_CODES or (not unsent and error.code not in _NEVER_CODES):
             self._again(task)
             return
+        await self._given_up(row, error.code, error.detail)
+
+    def _unsent(self, row: OutboxRow) -> DispatchRecord | None:
+        record = self.journal.dispatch(row.digest)
+        unsent = record is not None and record.box is Box.SENT and record.state is DispatchState.QUEUED
+        return record if unsent else None
+
+    async def _given_up(self, row: OutboxRow, code: str, detail: str) -> None:
+        """Owe this document to nobody any more; a dispatch that was never sent is refused for this reason."""
+        record = self._unsent(row)
         effects: list[Effect] = [Settle(row.digest)]
-        if record is not None and unsent:
-            effects = decisions.refuse_unsent(
-                record, self.clock.now_ms(), code=error.code, detail=error.detail
-            )
+        if record is not None:
+            effects = decisions.refuse_unsent(record, self.clock.now_ms(), code=code, detail=detail)
         await self.performer.perform(effects)
 
     def _again(self, task: Task) -> None:

@@ -28,7 +28,7 @@ from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.first_contact import Secret, with_mac
 from dispatch_protocol.grant import GrantDocument, GrantStatus
 from dispatch_protocol.invitation import Acceptance
-from dispatch_protocol.keys import Digest
+from dispatch_protocol.keys import Digest, Genesis
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, Signature
@@ -88,8 +88,8 @@ class FirstContact:
         if not isinstance(message, Acceptance):
             raise RefusedError(RefusalCode.INVITATION_MISMATCH, "an answer of the wrong side")
         if record.acceptance is not None:
-            # Somebody else proved the secret too: the token has leaked, and people should hear of it.
-            log.error("invitation %s was accepted twice: its token has leaked", record.invitation_id[:16])
+            if message.mac is not None:
+                await self._alarm(record, opened.peer.genesis)
             raise RefusedError(RefusalCode.INVITATION_USED, "a second acceptance of one invitation")
         confirmation, effects = trust.welcomed(
             record,
@@ -106,6 +106,13 @@ class FirstContact:
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
         self._people.forget_cached(opened.peer.genesis.hex)
         log.info("%s accepted invitation %s", opened.peer.genesis.hex[:16], record.invitation_id[:16])
+
+    async def _alarm(self, record: InvitationRecord, by: Genesis) -> None:
+        """Keep for people to see that somebody else proved the secret too: the token has leaked."""
+        effects = trust.proved_again(record, by, self._clock.now_ms())
+        if effects:
+            log.error("invitation %s was accepted twice: its token has leaked", record.invitation_id[:16])
+            await self._performer.perform(effects)
 
     async def _confirm_again(
         self, record: InvitationRecord, raw: bytes, expected: AcceptanceExpected

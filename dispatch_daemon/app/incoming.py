@@ -7,6 +7,7 @@ contact and is refused is answered with a signed refusal.
 
 import itertools
 import logging
+from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal, JournalError
 from dispatch_daemon.app.clock import Clock
@@ -21,10 +22,10 @@ from dispatch_protocol.answer_chain import HELD
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
@@ -264,6 +265,8 @@ class Incoming:
         """Send the author a signed refusal; the record says that this task was never taken in."""
         keys = self._people.keys
         signed = unseal(raw, device=keys.signing.device, sealing=keys.sealing).signed
+        # What the author signed is refused. The header only claims a digest, and may claim that of somebody else's.
+        header = replace(header, digest=signed.digest)
         edge = self._journal.edge(header.edge.hex)
         if edge is None or self._journal.dispatch(header.digest.hex) is not None:
             return

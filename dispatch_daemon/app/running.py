@@ -343,12 +343,11 @@ class Conductor:
             runs.Ending(outcome=Outcome.FAILED, summary=detail, code="interrupted", detail=detail)
         )
 
-    async def broken(self) -> None:
-        """End a run that this daemon itself failed to conduct."""
-        detail = "the daemon failed while this ran; nothing was applied (its log has the reason)"
-        await self._discard(
-            runs.Ending(outcome=Outcome.FAILED, summary=detail, code="internal", detail=detail)
-        )
+    async def broken(self, code: str) -> None:
+        """End a run that this daemon itself failed to conduct: `internal`, or `disk_full`."""
+        what = "the disk of this machine was full" if code == "disk_full" else "the daemon failed"
+        detail = f"{what} while this ran; nothing was applied (its log has the reason)"
+        await self._discard(runs.Ending(outcome=Outcome.FAILED, summary=detail, code=code, detail=detail))
 
     async def _end(self, ending: runs.Ending) -> None:
         record = self.record

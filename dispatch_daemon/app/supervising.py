@@ -4,8 +4,9 @@ import asyncio
 import logging
 
 from dispatch_daemon.adapters.agents import Agents
+from dispatch_daemon.adapters.ballast import Ballast
 from dispatch_daemon.adapters.executor import Executor
-from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.adapters.journal import Journal, JournalError, Task
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
@@ -28,6 +29,7 @@ class Supervisor:
         performer: Performer,
         executor: Executor,
         agents: Agents,
+        ballast: Ballast,
         *,
         at_once: int = 4,
     ) -> None:
@@ -37,6 +39,7 @@ class Supervisor:
         self._performer = performer
         self._executor = executor
         self._agents = agents
+        self._ballast = ballast
         self._room = asyncio.Semaphore(at_once)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._questions: dict[str, asyncio.Future[None]] = {}
@@ -101,14 +104,18 @@ class Supervisor:
     async def _conduct(self, run_id: str) -> None:
         async with self._room:
             conductor = self._conductor(run_id)
+            self._ballast.lay()
             try:
                 await conductor.conduct()
-            except Exception:
+            except Exception as error:
                 # Whatever went wrong here is ours; the run must still end, and its author must hear of it.
                 log.exception("run %s failed inside the daemon", run_id[:8])
+                is_full = (
+                    isinstance(error, JournalError) and error.code == "disk_full" and self._ballast.spend()
+                )
                 run = self._journal.run(run_id)
                 if run is not None and not is_final(RUN, run.state):
-                    await conductor.broken()
+                    await conductor.broken("disk_full" if is_full else "internal")
 
     def _conductor(self, run_id: str) -> Conductor:
         return Conductor(

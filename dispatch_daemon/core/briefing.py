@@ -4,7 +4,7 @@ Nothing is expanded: `@file`, links and slash commands stay words. Each part sta
 cannot close, so a background that imitates the end of the task remains background.
 """
 
-from dispatch_protocol.messages.budget import Budget
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from dispatch_daemon.core.effects import Effect, Put, Send
 from dispatch_daemon.core.records import AnswerRecord, Box, DispatchRecord
 from dispatch_protocol.chain import Chain
+from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Result
-from dispatch_protocol.messages.head import Head, Party, Recipient
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
 from dispatch_protocol.payloads import payload_type
 from dispatch_protocol.signing import pae

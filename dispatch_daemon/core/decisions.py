@@ -26,8 +26,10 @@ from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.rundir import RunDirectory
+from dispatch_daemon.core.views import task_of
 from dispatch_protocol.grant import Scopes
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
+from dispatch_protocol.loopback import short_id
 from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.trace import EventType
@@ -56,9 +58,11 @@ def accept(
     """Accept an undecided dispatch and owe its run.
 
     Raises:
-        ServiceError: `not_pending` if it is decided or over, `expired` if its time is up.
+        ServiceError: `not_pending` if it is decided or over, `not_owner` if it names another device of ours to run it,
+            `expired` if its time is up.
     """
     require_undecided(record)
+    _require_owner(record, own)
     if is_expired(record, moment.now_ms):
         raise ServiceError("expired", "this dispatch expired before it was decided")
     run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent)
@@ -252,3 +256,12 @@ def require_undecided(record: DispatchRecord) -> None:
         raise ServiceError("wrong_party", "you sent this dispatch; only its recipient decides")
     if record.state not in _UNDECIDED:
         raise ServiceError("not_pending", f"nothing is pending on this dispatch: it is {record.state}")
+
+
+def _require_owner(record: DispatchRecord, own: Own) -> None:
+    """Refuse to run what its author meant for another device: two that may both start it would race."""
+    owner = task_of(record).owner_device
+    if owner != own.device:
+        raise ServiceError(
+            "not_owner", f"this dispatch is for another device of yours, {short_id(owner.hex)}"
+        )

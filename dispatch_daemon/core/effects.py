@@ -1,8 +1,7 @@
 """What a decision wants done: frozen effects in a list, performed in one place (`app.performer`).
 
-Everything but `StopRun` and `Resolve` is durable and committed together, before anything is answered;
-those two act on this process after the commit. A planned task is a row of the effects table,
-the one owner of everything that is still to be done.
+What is `Durable` is committed together, before anything is answered; `StopRun` and `Resolve` act on this process
+after the commit. A planned task is a row of the effects table, the one owner of everything that is still to be done.
 """
 
 from dataclasses import dataclass
@@ -116,4 +115,5 @@ class SettleAbout:
     about: str
 
 
-Effect = Put | Forget | Send | Note | Plan | Unplan | Settle | SettleAbout | StopRun | Resolve
+Durable = Put | Forget | Send | Note | Plan | Unplan | Settle | SettleAbout
+Effect = Durable | StopRun | Resolve

@@ -65,8 +65,8 @@ def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
                 desk, DispatchState.REFUSED, now_ms, said, ended_code=code, ended_detail=receipt.detail
             )
         case ReceiptType.EXPIRED:
-            if desk.record.state is DispatchState.EXPIRED:
-                return desk
+            if desk.record.state is DispatchState.EXPIRED:  # presumed so far, and now signed
+                return desk.then(record=replace(desk.record, ended_code="expired"))
             return _moved(desk, DispatchState.EXPIRED, now_ms, said, ended_code="expired")
         case ReceiptType.STARTED | ReceiptType.HEARTBEAT:
             return _run_is(desk, receipt, RunState.RUNNING, now_ms)

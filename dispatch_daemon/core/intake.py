@@ -52,6 +52,8 @@ def receive(
     max_per_day: int,
 ) -> list[Effect]:
     """Take in a dispatch that may be decided, or refuse it with a signed reason."""
+    if task.owner_device not in own.chain.devices:
+        return refuse(record, own, peer, moment, code="owner_unknown")
     if task.attachments:
         return refuse(record, own, peer, moment, code="attachments_unsupported")
     if task.after:

@@ -215,6 +215,8 @@ class InvitationRecord:
     """How an edge is born; `secret` never leaves this machine except inside the token a person passes on.
 
     `accepted_by` is who has proved the secret of an invitation of ours; `acceptance` the digest of the yes.
+    `also_proved_by` is another identity that proved it afterwards: then the token has leaked, and who came first is
+    not known to be who was meant.
     """
 
     invitation_id: str
@@ -229,6 +231,8 @@ class InvitationRecord:
     secret: bytes | None = None
     accepted_by: str | None = None
     acceptance: str | None = None
+    also_proved_by: str | None = None
+    also_proved_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,12 @@ from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_protocol import payloads
 from dispatch_protocol.answer_chain import AnswerChain, Place, follow
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
-from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
+from dispatch_protocol.lifecycle import DISPATCH, TAKEN_BACK, DispatchState, advance
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed
@@ -117,6 +117,8 @@ def receive(
         desk = desk.then(Put(each.record(now_ms=moment.now_ms, held=False)), record=_heard(desk.record, each))
         desk = take_in(desk, each.message, moment.now_ms)
     if followed.taken:
+        if _is_taken_back(record):
+            desk = desk.then(_surprise(record, moment.now_ms))
         head = _head(desk.record, own, peer, moment)
         taken = [known[place.digest].message for place in followed.taken]
         desk = desk.then(*_follow_on(record, desk.record, taken, head, moment.now_ms))
@@ -131,12 +133,27 @@ def _heard(record: DispatchRecord, report: Report) -> DispatchRecord:
     """
     if record.state is DispatchState.QUEUED:
         record = replace(record, state=advance(DISPATCH, record.state, DispatchState.SENT))
-    elif not record.answer_seq and record.state in (DispatchState.REFUSED, DispatchState.CANCELLED):
+    elif _is_taken_back(record):
         asked = record.cancel_requested or record.state is DispatchState.CANCELLED
         record = replace(
-            record, state=DispatchState.SENT, ended_code=None, ended_detail=None, cancel_requested=asked
+            record,
+            state=TAKEN_BACK[record.state],
+            ended_code=None,
+            ended_detail=None,
+            cancel_requested=asked,
         )
     return replace(record, answer_seq=report.message.seq, answer_head=report.digest)
+
+
+def _is_taken_back(record: DispatchRecord) -> bool:
+    """Say whether any answer to this dispatch proves an end wrong that nobody has signed."""
+    return not record.answer_seq and record.state in TAKEN_BACK
+
+
+def _surprise(record: DispatchRecord, now_ms: int) -> Note:
+    """Tell the author that what was taken for over had arrived: somebody in between said otherwise, or was late."""
+    data: dict[str, JSON] = {"warning": f"taken for {record.state} here, and delivered all the same"}
+    return Note(record.digest, now_ms, EventType.WARNING, data)
 
 
 def _follow_on(

@@ -15,11 +15,11 @@ from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EventRecord, RunRecord
 from dispatch_daemon.core.traces import artifact_of, change_of, confinement_of, diff_of
 from dispatch_protocol.encoding import JSON, dumps
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
 from dispatch_protocol.limits import BODY_BYTES, DIFF_BYTES
 from dispatch_protocol.messages.answers import ReceiptType, Result
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.result import EVENTS, withhold
 from dispatch_protocol.messages.trace import Event, EventType, Usage
 from dispatch_protocol.scopes import Returns

@@ -24,7 +24,7 @@ from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
 from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument, MacRule
-from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.limits import INVITATION_S
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import PROFILES, TOOLS, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
@@ -234,6 +234,16 @@ def welcomed(
         ),
         relay_call("confirm_edge", edge.edge, moment.now_ms),
     ]
+
+
+def proved_again(record: InvitationRecord, by: Genesis, now_ms: int) -> list[Effect]:
+    """Keep that another identity proved the secret of an invitation that was used: its token has leaked.
+
+    The first such proof is kept; the same person saying yes again (from a home that was restored) is no leak.
+    """
+    if record.also_proved_by is not None or record.accepted_by in (None, by.hex):
+        return []
+    return [Put(replace(record, also_proved_by=by.hex, also_proved_ms=now_ms))]
 
 
 def confirmation(

@@ -6,6 +6,7 @@ Fields may be added here and never renamed; what does not apply is null, never a
 from collections.abc import Mapping, Sequence
 
 from dispatch_daemon.core.gate import call_input
+from dispatch_daemon.core.questions import scopes_of
 from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
@@ -22,7 +23,7 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.lifecycle import DispatchState, Status, status
+from dispatch_protocol.lifecycle import TAKEN_BACK, DispatchState, Status, status
 from dispatch_protocol.loopback import format_time, short_id
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
@@ -81,7 +82,17 @@ def dispatch(
         if record.ended_code is None
         else {"code": record.ended_code, "detail": record.ended_detail},
         "last_heard": time_or_none(record.last_heard_ms),
+        "presumed": is_presumed(record),
     }
+
+
+def is_presumed(record: DispatchRecord) -> bool:
+    """Say whether a sent dispatch is over only as far as this machine believes: no signed answer says so."""
+    if record.box is not Box.SENT:
+        return False
+    if record.state in TAKEN_BACK:
+        return not record.answer_seq
+    return record.state is DispatchState.EXPIRED and record.ended_code is None
 
 
 def dispatch_whole(
@@ -147,7 +158,7 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
         "last_heard": time_or_none(run.last_heard_ms),
         "usage": run.usage,
         "confinement": run.confinement,
-        "scopes": run.scopes,
+        "scopes": None if run.scopes is None else scopes_view(scopes_of(run)),
     }
 
 
@@ -267,8 +278,19 @@ def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str
         "created_at": time_or_none(invitation.created_ms),
     }
     if invitation.direction is Direction.OUTGOING:
-        return {**shown, "link": invitation.link}
+        return {**shown, "link": invitation.link, "also_proved": _also_proved(invitation)}
     return {**shown, "token": token}
+
+
+def _also_proved(invitation: InvitationRecord) -> JSON:
+    """Return the alarm of a leaked token: who used it first, who proved it too, and when."""
+    if invitation.also_proved_by is None:
+        return None
+    return {
+        "accepted_by": invitation.accepted_by,
+        "identity": invitation.also_proved_by,
+        "at": time_or_none(invitation.also_proved_ms),
+    }
 
 
 def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:

@@ -14,10 +14,10 @@ from uuid import UUID
 from dispatch_protocol.body import read_word
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.head import Head, concerning
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.limits import CHAIN_LINKS, REASON_CHARS, TYPE_BYTES
-from dispatch_protocol.messages.head import Head, concerning
 from dispatch_protocol.messages.result import Result, read_place
 from dispatch_protocol.signing import Document
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from dispatch_protocol.body import read_word
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.head import Head, concerning
 from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.limits import REASON_CHARS, REPLY_CHARS
-from dispatch_protocol.messages.head import Head, concerning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from uuid import UUID
 from dispatch_protocol.body import read_word
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.head import Head, concerning
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.limits import DIFF_BYTES
 from dispatch_protocol.messages.files import Artifact
-from dispatch_protocol.messages.head import Head, concerning
 from dispatch_protocol.messages.trace import Change, Confinement, Event, FileDiff, Usage
 from dispatch_protocol.scopes import Returns
 

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from dispatch_protocol import limits
 from dispatch_protocol.body import read_word
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import Version
+from dispatch_protocol.head import Head, Party
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
-from dispatch_protocol.messages.budget import Budget
 from dispatch_protocol.messages.files import Attachment
-from dispatch_protocol.messages.head import Head, Party
 from dispatch_protocol.messages.steps import Step, read_steps
 
 AFTER: Final = 32  # predecessors of one dispatch

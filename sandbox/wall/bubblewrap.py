@@ -38,7 +38,8 @@ class Machine:
 
     `links` are top-level names that are links on this machine (`/bin` to `usr/bin`), `directories` those
     that are directories of their own, `etc` the public parts of /etc. `python` is the interpreter inside, and
-    `python_parts` are (outside, inside) what it needs besides /usr: nothing where it lies there.
+    `python_parts` are (outside, inside) what it needs besides /usr: nothing where it lies there. `kernel_files`
+    are names of /proc that tell of the kernel and not of a process.
     """
 
     links: tuple[tuple[str, str], ...]
@@ -46,6 +47,7 @@ class Machine:
     etc: tuple[str, ...]
     python: str
     python_parts: tuple[tuple[str, str], ...]
+    kernel_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[s
         *_system(machine),
         *_etc(machine, descriptors),
         *("--proc", "/proc", "--dev", "/dev"),
+        *_hidden(machine),
         *_scratch(view),
         *_ours(machine, descriptors),
         *_grants(view.grants, descriptors.grants),
@@ -155,6 +158,13 @@ def _scratch(view: View) -> tuple[str, ...]:
         *("--perms", "0755", "--tmpfs", "/run"),
         *_tmpfs(view.scratch, view.limits.scratch_bytes, "1777"),
         *_tmpfs(view.home, small, "0755"),
+    )
+
+
+def _hidden(machine: Machine) -> tuple[str, ...]:
+    """Cover what /proc tells of the kernel itself: a launcher that is root could read it inside too."""
+    return tuple(
+        word for name in machine.kernel_files for word in ("--ro-bind", "/dev/null", f"/proc/{name}")
     )
 
 

@@ -27,6 +27,11 @@ _ETC = (
     *("/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates", "/etc/pki/tls/certs"),
     *("/etc/pki/ca-trust/extracted", "/etc/crypto-policies", "/etc/mime.types", "/etc/perl", "/etc/terminfo"),
 )
+# Memory, addresses and objects of the kernel, which it shows to root whatever root's capabilities are.
+_KERNEL_FILES = (
+    *("kcore", "kmsg", "slabinfo", "vmallocinfo", "kpagecount", "kpageflags", "kpagecgroup", "pagetypeinfo"),
+    *("timer_list", "sched_debug", "iomem", "ioports", "keys", "key-users", "kallsyms", "modules"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ def layout() -> Machine:
     directories = tuple(name for name in _TOP if os.path.isdir(name) and not os.path.islink(name))
     java = tuple(str(each) for each in sorted(Path("/etc").glob("java-*")))
     python, parts = python_inside(base_python(), os.path.realpath(sys.base_prefix))
-    return Machine(links, directories, _ETC + java, python, parts)
+    kernel = tuple(name for name in _KERNEL_FILES if os.path.exists(f"/proc/{name}"))
+    return Machine(links, directories, _ETC + java, python, parts, kernel)
 
 
 def python_inside(python: str, prefix: str) -> tuple[str, tuple[tuple[str, str], ...]]:

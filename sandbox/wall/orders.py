@@ -9,6 +9,7 @@ from sandbox.wall.policy import OWN_PROCESSES, View
 # Everything a program does to its own files; making devices and sockets is nobody's work.
 _CHANGE = landlock.every_right(2**31) & ~(landlock.MAKE_CHAR | landlock.MAKE_BLOCK | landlock.MAKE_SOCK)
 _GRACE_CPU_S = 5
+_SIGNALS = 4096
 
 
 def write(view: View, *, others: int) -> Brief:
@@ -65,7 +66,8 @@ def rlimits(limits: Limits, *, others: int) -> tuple[tuple[str, int, int], ...]:
     """Translate limits into what each process is held to.
 
     Address space is not limited, because JavaScript runtimes reserve far more than they use; data is. The core
-    limit is 1, the one value for which the kernel also leaves a core-dump handler of the host alone.
+    limit is 1, the one value for which the kernel also leaves a core-dump handler of the host alone. Pending signals
+    and timers are counted over all programs of the user, so a run may have a small part of them.
     """
     processes = limits.processes + OWN_PROCESSES + others
     return (
@@ -75,4 +77,5 @@ def rlimits(limits: Limits, *, others: int) -> tuple[tuple[str, int, int], ...]:
         ("RLIMIT_CPU", limits.cpu_s, limits.cpu_s + _GRACE_CPU_S),
         ("RLIMIT_CORE", 1, 1),
         ("RLIMIT_NPROC", processes, processes),
+        ("RLIMIT_SIGPENDING", _SIGNALS, _SIGNALS),
     )

@@ -51,9 +51,10 @@ def make_state(state_dir: Path) -> None:
     """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        for name in _NAMES:
-            (state_dir / name).mkdir()
-            (state_dir / name).chmod(0o700)  # whatever the mask of the moment is
+        for place in (state_dir, *(state_dir / name for name in _NAMES)):
+            if place != state_dir:
+                place.mkdir()
+            place.chmod(0o700)  # whatever the mask of the moment is
     except FileExistsError:
         raise SandboxError(
             "state_used",

@@ -10,6 +10,8 @@ and those that would leave a set-user-ID file in the owner's tree.
 - Arguments are compared on their low 32 bits where the kernel reads 32, or a caller could hide a value behind
   high bits the kernel ignores.
 - `fallocate` takes a whole disk in a moment, faster than any watchdog looks; without it libc writes blocks.
+- A lease on a file lets its holder keep the owner waiting who opens it; limits are set for oneself alone, or a
+  program could starve the helper.
 - Sockets: the Internet families (the network namespace holds only a loopback) and connected pairs. A datagram
   pair is refused because its end may be re-addressed to any Unix socket in a granted directory.
 
@@ -39,6 +41,7 @@ NEW_TIME = 0x80
 SET_ID_BITS = 0o6000
 O_CREAT, O_TMPFILE = 0o100, 0o20000000
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+F_SETLEASE = 1024
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCK_STREAM, SOCK_SEQPACKET, SOCK_TYPE_MASK = 1, 5, 0xF
 INTERNET_PROTOCOLS = (0, 1, 6, 17, 58)  # default, ICMP, TCP, UDP, ICMPv6: no SCTP, DCCP or raw
@@ -116,6 +119,8 @@ RULES: tuple[Rule, ...] = (
     Rule("unshare", EPERM, when=(Test(0, NEW_NAMESPACES | NEW_TIME, any_bit=True),)),
     Rule("ioctl", EPERM, when=(Test(1, TIOCSTI),)),
     Rule("ioctl", EPERM, when=(Test(1, TIOCLINUX),)),
+    Rule("fcntl", EPERM, when=(Test(1, F_SETLEASE),)),
+    Rule("prlimit64", EPERM, unless=(Test(0, 0),)),
     Rule("personality", EPERM, unless=(Test(0, 0), Test(0, 0xFFFFFFFF))),
     *(_set_id(call, arg) for call, arg in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2))),
     *(_set_id(call, arg) for call, arg in (("mknod", 1), ("mknodat", 2), ("creat", 1))),

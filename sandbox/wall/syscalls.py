@@ -48,6 +48,8 @@ X86_64 = Architecture(
         "ioctl": 16,
         "socket": 41,
         "socketpair": 53,
+        "fcntl": 72,
+        "prlimit64": 302,
         "clone": 56,
         "creat": 85,
         "chmod": 90,
@@ -118,6 +120,8 @@ AARCH64 = Architecture(
     numbers=_SHARED
     | {
         "lookup_dcookie": 18,
+        "fcntl": 25,
+        "prlimit64": 261,
         "ioctl": 29,
         "mknodat": 33,
         "umount2": 39,

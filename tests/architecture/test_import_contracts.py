@@ -56,12 +56,19 @@ PLANTED = {
         ("dispatch_broker/app.py", "import sandbox.job"),
     ],
     "one-keychain": [("dispatch_daemon/app/__init__.py", "import keyring")],
+    "one-meter": [
+        ("dispatch_broker/app.py", "import prometheus_client"),
+        ("dispatch_daemon/app/__init__.py", "import prometheus_client.core"),
+    ],
     "light-cli": [
         ("dispatch_cli/main.py", "import aiohttp"),
         ("dispatch_protocol/loopback.py", "import pydantic"),
     ],
     "light-loopback": [("dispatch_protocol/loopback.py", "import dispatch_protocol.signing")],
-    "no-circles": [("sandbox/job.py", "import sandbox.events")],
+    "no-circles": [
+        ("sandbox/job.py", "import sandbox.events"),
+        ("dispatch_protocol/head.py", "import dispatch_protocol.messages.task"),  # messages stand on the head
+    ],
 }
 
 

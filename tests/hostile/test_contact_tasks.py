@@ -18,7 +18,8 @@ from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Signed, dispatch_id, sign
 from tests.support.device import now_ms
 from tests.support.dispatch_command import dispatch
-from tests.support.stranger import HOUR_MS, Stranger, Victim, relabelled
+from tests.support.speaker import HOUR_MS, relabelled
+from tests.support.stranger import Stranger, Victim
 
 TASK = payload_type(Kind.TASK)
 # What a terminal obeys, what reorders text, and what cannot be seen.

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,31 +13,24 @@ from sandbox.wall import landlock
 from tests.support import grounds
 from tests.support.escape_cases import Case, fill, load, on_the_host
 from tests.support.grounds import BOTH, ORDINARY, SELF, Ground, Who
+from tests.support.patience import poll
 
 CASES = load()
+SHARING = [case for case in CASES if case.shares]
 USERS = pytest.mark.parametrize("who", BOTH, ids=lambda who: who.name)
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
+Scene = tuple[Ground, dict[str, str]]
+
 
 @contextlib.contextmanager
-def scene(who: Who, case: Case) -> Iterator[tuple[Ground, dict[str, str]]]:
-    """Set one case's stage: a fresh ground, and a host with something worth reaching."""
+def scene(who: Who, name: str, case: Case | None = None) -> Iterator[Scene]:
+    """Set a stage: a fresh ground, a host with something worth reaching, and what a case needs before it."""
     ground = grounds.make(who)
     with contextlib.ExitStack() as stack:
         stack.callback(ground.remove)
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        abstract = f"dispatch-{os.getpid()}-{case.name}-{who.name}"
-        for kind, address in (
-            (socket.SOCK_STREAM, f"\0{abstract}"),
-            (socket.SOCK_STREAM, str(ground.work / "stream.sock")),
-            (socket.SOCK_DGRAM, str(ground.work / "datagram.sock")),
-        ):
-            reachable = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
-            reachable.bind(address)
-            if kind == socket.SOCK_STREAM:
-                reachable.listen(4)
-            if not address.startswith("\0"):
-                os.chmod(address, 0o777)
+        abstract = f"dispatch-{os.getpid()}-{name}-{who.name}"
+        port = listen(stack, ground, abstract)
         bystander = subprocess.Popen(["sleep", "600"], env={"API_TOKEN": "CANARY"}, **who.credentials)
         stack.callback(bystander.wait)
         stack.callback(bystander.kill)
@@ -45,16 +39,73 @@ def scene(who: Who, case: Case) -> Iterator[tuple[Ground, dict[str, str]]]:
             "READ": str(ground.read),
             "OUTSIDE": str(ground.outside),
             "HOME": str(ground.home),
-            "PORT": str(listener.getsockname()[1]),
+            "PORT": str(port),
             "ABSTRACT": abstract,
             "PID": str(bystander.pid),
             "STATE": str(ground.base / "state-1"),
         }
-        if case.before:
+        if case is not None and case.before:
             on_the_host(case.before, names)
         ground.own()
-        stack.callback(lambda: on_the_host(case.after, names) if case.after else None)
+        stack.callback(lambda: on_the_host(case.after, names) if case and case.after else None)
         yield ground, names
+
+
+def listen(stack: contextlib.ExitStack, ground: Ground, abstract: str) -> int:
+    """Open what a host offers: a TCP port on both loopbacks, which is returned, and Unix sockets of three kinds."""
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    port: int = listener.getsockname()[1]
+    with contextlib.suppress(OSError):  # a machine without IPv6
+        stack.enter_context(socket.create_server(("::1", port), family=socket.AF_INET6))
+    for kind, address in (
+        (socket.SOCK_STREAM, f"\0{abstract}"),
+        (socket.SOCK_STREAM, str(ground.work / "stream.sock")),
+        (socket.SOCK_DGRAM, str(ground.work / "datagram.sock")),
+        (socket.SOCK_STREAM, str(ground.read / "stream.sock")),
+    ):
+        reachable = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
+        reachable.bind(address)
+        if kind == socket.SOCK_STREAM:
+            reachable.listen(4)
+        if not address.startswith("\0"):
+            os.chmod(address, 0o777)
+    return port
+
+
+class Common:
+    """What the cases share that only ask: for each user one scene, and one box in which all of them are tried."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._scenes: dict[tuple[Who, str], Scene] = {}
+        self._said: dict[Who, dict[str, str]] = {}
+
+    def scene(self, who: Who, purpose: str) -> Scene:
+        """Return the scene of a user; what is tried unconfined has one of its own."""
+        if (who, purpose) not in self._scenes:
+            self._scenes[who, purpose] = self._stack.enter_context(scene(who, purpose))
+        return self._scenes[who, purpose]
+
+    def said_inside(self, who: Who, case: Case) -> str:
+        """Return what a case printed inside; one that brings the box down, and all after it, get one alone."""
+        if who not in self._said:
+            ground, names = self.scene(who, "inside")
+            told = ground.drive(*(("Bash", {"command": each.command(names)}) for each in SHARING))
+            outputs = (result[1] for result in told["results"])
+            self._said[who] = {each.name: output for each, output in zip(SHARING, outputs, strict=False)}
+        if case.name not in self._said[who]:
+            ground, names = self.scene(who, "inside")
+            told = ground.drive(("Bash", {"command": case.command(names)}))
+            assert told["error"] is None, told["detail"]
+            self._said[who][case.name] = told["results"][0][1]
+        return self._said[who][case.name]
+
+
+@pytest.fixture(scope="session")
+def common() -> Iterator[Common]:
+    """Keep what cases share until the last of them is done."""
+    with contextlib.ExitStack() as stack:
+        yield Common(stack)
 
 
 def harmed(case: Case, names: dict[str, str]) -> bool:
@@ -62,28 +113,100 @@ def harmed(case: Case, names: dict[str, str]) -> bool:
 
 
 @EACH
-def test_unconfined_it_works(case: Case) -> None:
+def test_unconfined_it_works(case: Case, common: Common) -> None:
     """The control: an attack that fails without a wall says nothing about the wall."""
     if case.control.startswith("none:"):
         assert len(case.control) > len("none: ")
         return
     who = SELF if case.control == "root" else ORDINARY
-    if case.control == "root" and os.geteuid() != 0:
+    if case.launcher:
+        with scene(who, case.name, case) as (_, names):
+            outlives_a_shell(case, who, names)
         return
-    with scene(who, case) as (_, names):
-        said = on_the_host(case.command(names), names, who.credentials).stdout
-        said += on_the_host(case.then, names, who.credentials).stdout if case.then else ""
-        assert "ESCAPED" in said or harmed(case, names)
+    if case.shares:
+        _, names = common.scene(who, "unconfined")
+        said = on_the_host(case.plainly(), names, who.credentials, case.command(names)).stdout
+        harm = False
+    else:
+        with scene(who, case.name, case) as (_, names):
+            said = on_the_host(case.plainly(), names, who.credentials, case.command(names)).stdout
+            for more in filter(None, (case.then, case.beside)):
+                said += on_the_host(more, names, who.credentials).stdout
+            harm = harmed(case, names)
+    assert proves(case, said) or harm, said
+
+
+def proves(case: Case, said: str) -> bool:
+    """Judge what a control printed."""
+    if case.expect == "allow":
+        return "OK" in said.split()
+    excused = (case.lacking and "ABSENT" in said) or (
+        case.control == "root" and SELF.uid != 0 and "ROOT ONLY" in said
+    )
+    return "ESCAPED" in said or bool(excused)
+
+
+def outlives_a_shell(case: Case, who: Who, names: dict[str, str]) -> None:
+    """A program that was started without a wall lives on when whoever started it is killed."""
+    launcher = subprocess.Popen(
+        ["bash", "-c", 'bash -c "$ATTACK"; true'],
+        env=os.environ | {"ATTACK": case.command(names)},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        **who.credentials,
+    )
+    poll(lambda: "READY" in on_the_host(case.beside, names).stdout, "the attack to begin")
+    launcher.kill()
+    launcher.wait()
+    assert harmed(case, names)
 
 
 @USERS
 @EACH
-def test_inside_it_does_not(case: Case, who: Who) -> None:
+def test_inside_it_does_not(case: Case, who: Who, common: Common) -> None:
     if case.needs.startswith("landlock") and landlock.abi() < int(case.needs.split()[1]):
         return
-    with scene(who, case) as (ground, names):
+    if case.shares:
+        said = common.said_inside(who, case)
+        assert "ESCAPED" not in said, said
+        assert case.expect != "allow" or "OK" in said.split(), said
+        return
+    with scene(who, case.name, case) as (ground, names):
+        if case.launcher:
+            dies_with_its_launcher(case, ground, names)
+            return
         commands = [case.command(names), fill(case.then, names)]
-        told = ground.drive(*(("Bash", {"command": command}) for command in commands if command))
-        assert told["error"] is None, told["detail"]
-        assert "ESCAPED" not in "".join(result[1] for result in told["results"])
+        told = ground.drive(
+            *(("Bash", {"command": command, "timeout": 60_000}) for command in commands if command),
+            paths=[[str(ground.work), "rw", ground.identity], [str(ground.read), "ro"]],
+            limits=case.limits,
+            beside=fill(case.beside, names),
+        )
+        judge(case, told)
         assert not harmed(case, names)
+
+
+def judge(case: Case, told: dict[str, Any]) -> None:
+    """Judge what the driver tells of a case by what is expected of it."""
+    said = "".join(result[1] for result in told["results"]) + told.get("beside", "")
+    assert "ESCAPED" not in said, said
+    if case.expect == "refuse":
+        assert told["error"] in case.ends, told
+    elif case.expect == "contain":
+        ends = {told["error"] or (result[2] or "").split(":")[0] for result in told["results"]} or {
+            told["error"]
+        }
+        assert ends & set(case.ends), told
+    else:
+        assert told["error"] is None, told["detail"]
+    assert case.expect != "allow" or "OK" in said.split(), told
+
+
+def dies_with_its_launcher(case: Case, ground: Ground, names: dict[str, str]) -> None:
+    """Kill the program that holds the box, with no chance to clean up, and see everything inside go."""
+    launcher = grounds.start(ground, ground.job(("Bash", {"command": case.command(names)})))
+    poll(lambda: "READY" in on_the_host(case.beside, names).stdout, "the attack to begin")
+    assert harmed(case, names)
+    launcher.kill()
+    launcher.communicate()
+    poll(lambda: not harmed(case, names), "everything inside to die with the launcher")

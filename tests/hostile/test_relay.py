@@ -19,7 +19,8 @@ from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.signing import edge_id
 from tests.support.patience import eventually
-from tests.support.stranger import Stranger, Victim, relabelled
+from tests.support.speaker import relabelled
+from tests.support.stranger import Stranger, Victim
 
 
 async def sent(victim: Victim, stranger: Stranger, task: str = "Help me") -> tuple[str, Digest]:

@@ -17,10 +17,15 @@ from sandbox.wall.runner import open_box
 
 
 async def drive(job: dict[str, Any]) -> dict[str, Any]:
-    """Run a job: {state, paths: [[path, mode]], cwd, tools, limits, calls: [[tool, input]]}."""
+    """Run a job: {state, paths: [[path, mode, identity?]], cwd, tools, limits, calls: [[tool, input]], beside?}.
+
+    `beside` is a shell script that runs on this side of the wall, after the calls and before the box is closed.
+    """
     state = Path(job["state"])
     policy = Policy(
-        paths=tuple(PathGrant(path, mode) for path, mode in job["paths"]),
+        paths=tuple(
+            PathGrant(path, mode, tuple(*identity) or None) for path, mode, *identity in job["paths"]
+        ),
         cwd=job["cwd"],
         tools=frozenset(job["tools"]),
         limits=Limits(**job["limits"]),
@@ -37,6 +42,8 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
             for number, (tool, given) in enumerate(job["calls"]):
                 result = await box.call(ToolCall(str(number), tool, given))
                 told["results"].append([result.ok, result.output, result.error, result.exit_code])
+            if job.get("beside"):
+                told["beside"] = await beside(job["beside"])
     except SandboxError as error:
         told["error"], told["detail"] = error.code, f"{error.detail} {error.remedy}"
     if box is not None:
@@ -45,6 +52,13 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
         told["artifacts"] = sorted(path.name for path in box.frozen.artifacts_dir.iterdir())
         told["upper"] = sorted(name for layer in box.frozen.layers for name in names_below(str(layer.upper)))
     return told
+
+
+async def beside(script: str) -> str:
+    """Run a script unconfined and return what it printed."""
+    shell = await asyncio.create_subprocess_exec("bash", "-c", script, stdout=asyncio.subprocess.PIPE)
+    output, _ = await shell.communicate()
+    return output.decode()
 
 
 def names_below(top: str) -> list[str]:

@@ -36,6 +36,7 @@ from dispatch_protocol.frames import (
     decode_message,
     encode_messages,
 )
+from dispatch_protocol.head import Party
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import (
     DeviceId,
@@ -47,7 +48,6 @@ from dispatch_protocol.keys import (
     SigningKey,
 )
 from dispatch_protocol.limits import INVITATION_S, MESSAGE_BYTES
-from dispatch_protocol.messages.head import Party
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.session import Role, Session, SessionProof
 from dispatch_protocol.signing import Document, sign_document

@@ -59,11 +59,14 @@ class Ground:
     who: Who
     base: Path
     driven: int = field(default=0)
+    identity: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.base.chmod(0o755)
         for directory in (self.work, self.read, self.outside, self.home):
             directory.mkdir()
+        found = self.work.stat()
+        self.identity = (found.st_dev, found.st_ino)
         (self.outside / "secret").write_text("CANARY\n")
         (self.read / "notes.txt").write_text("to be read\n")
         (self.work / "src.txt").write_text("hello\n")
@@ -136,20 +139,31 @@ def make(who: Who) -> Ground:
 
 
 def drive_as(ground: Ground, job: dict[str, Any]) -> dict[str, Any]:
-    """Run the driver as the ground's user, from a copy of the code that this user can read."""
-    done = subprocess.run(
+    """Run the driver as the ground's user and return what it tells."""
+    driver = start(ground, job)
+    output, errors = driver.communicate()
+    assert driver.returncode == 0, errors
+    told: dict[str, Any] = json.loads(output)
+    return told
+
+
+def start(ground: Ground, job: dict[str, Any]) -> "subprocess.Popen[str]":
+    """Start the driver as the ground's user, from a copy of the code that this user can read."""
+    driver = subprocess.Popen(
         [ordinary_python(), "-B", str(readable_code() / "box_driver.py")],
-        input=json.dumps(job),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         cwd="/",
         env={"PATH": os.environ["PATH"], "HOME": str(ground.home), "LANG": "C.UTF-8"} | BAIT,
-        **ground.who.credentials,
-        capture_output=True,
         text=True,
-        check=False,
+        **ground.who.credentials,
     )
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    assert driver.stdin is not None
+    driver.stdin.write(json.dumps(job))
+    driver.stdin.close()
+    driver.stdin = None  # `communicate` would close it once more
+    return driver
 
 
 @functools.cache

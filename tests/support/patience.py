@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -15,6 +15,12 @@ async def eventually(condition: Callable[[], object]) -> None:
     """Return once the condition holds; the test's own time limit ends a wait that never will."""
     while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of us
         await asyncio.sleep(_POLL_S)
+
+
+async def eventually_so(condition: Callable[[], Awaitable[object]], pause_s: float = 0.01) -> None:
+    """Return once a condition that has to be asked for holds; the test's own time limit ends a wait that never will."""
+    while not await condition():  # noqa: ASYNC110 - what is waited for knows nothing of us
+        await asyncio.sleep(pause_s)
 
 
 def poll(condition: Callable[[], _T | None], what: str, *, limit_s: float = 60.0) -> _T:

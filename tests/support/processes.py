@@ -1,5 +1,6 @@
 """What runs below a process, seen from outside."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -33,8 +34,20 @@ def command(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
+def naming(word: str) -> list[int]:
+    """List the processes whose command line has a word in it."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and word in (process / "cmdline").read_text():
+                found.append(int(process.name))
+    return found
+
+
 def pipes(pid: int) -> set[str]:
-    """Name the pipes a process holds, its standard streams left out."""
-    folder = f"/proc/{pid}/fd"
-    targets = [os.readlink(f"{folder}/{name}") for name in os.listdir(folder) if int(name) > 2]
+    """Name the pipes a process holds; both ends of one have the same name."""
+    folder, targets = f"/proc/{pid}/fd", set()
+    for name in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of this very listing
+            targets.add(os.readlink(f"{folder}/{name}"))
     return {target for target in targets if target.startswith("pipe:")}

@@ -200,7 +200,7 @@ class ScriptedService:
             "expires_at": WHEN,
         }
         return {
-            "sent": [{**common, "link": "http://127.0.0.1:8000/i/6e2a"}],
+            "sent": [{**common, "link": "http://127.0.0.1:8000/i/6e2a", "also_proved": None}],
             "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a"}],
         }
 

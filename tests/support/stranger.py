@@ -10,10 +10,9 @@ import json
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_protocol.chain import Chain, read_links, write_links
@@ -21,28 +20,21 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, Header
 from dispatch_protocol.first_contact import Accepted, Secret, verify_acceptance, with_mac
 from dispatch_protocol.frames import Answer, Call, Deposit, Deposited, Frame
-from dispatch_protocol.grant import GrantDocument, Version
-from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument
+from dispatch_protocol.invitation import Confirmation
 from dispatch_protocol.invitation_token import InvitationToken
-from dispatch_protocol.keys import DeviceId, Digest, EdgeId
-from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
-from dispatch_protocol.messages.head import Head, Party, Recipient
-from dispatch_protocol.messages.registry import Message, decode_body, encode_body, kind_of
-from dispatch_protocol.messages.steps import Step
-from dispatch_protocol.messages.task import Task
-from dispatch_protocol.payloads import Kind, class_of, payload_type
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.messages.answers import Receipt
+from dispatch_protocol.messages.registry import Message, decode_body
+from dispatch_protocol.payloads import Kind
 from dispatch_protocol.payloads import kind_of as kind_named
-from dispatch_protocol.scopes import Scopes
-from dispatch_protocol.seal import seal
-from dispatch_protocol.signing import Document, Signed, edge_id, sign, sign_document
+from dispatch_protocol.signing import Document, Signed, edge_id
 from dispatch_protocol.unseal import unseal
-from tests.support.device import Device, now_ms
+from tests.support.device import now_ms
 from tests.support.door_client import Reply
 from tests.support.lifetime import Door, Lifetime
 from tests.support.patience import eventually
 from tests.support.scripted_relay import ScriptedRelay
-
-HOUR_MS = 3_600_000
+from tests.support.speaker import HOUR_MS, Speaker
 
 
 @dataclass
@@ -145,20 +137,16 @@ class Victim:
             return database.execute(sql, parameters).fetchall()
 
 
-class Stranger:
+class Stranger(Speaker):
     """A contact of the victim with real keys; `edge` is the one over which the last befriending went."""
 
     def __init__(self, name: str, victim: Victim) -> None:
-        self.device = Device(name)
+        super().__init__(name)
         self.victim = victim
         self.relayed = victim.relayed
         self.relay = victim.relay
-        self.edge = EdgeId.SELF
-        self.their: Chain | None = None
-        self.version = Version(1, DeviceId(bytes(32)))
         self._secret: Secret | None = None
         self.acceptance: bytes = b""
-        self._answers: dict[Digest, tuple[int, Digest]] = {}
         self.relayed.chains[self.device.genesis.hex] = write_links(self.device.chain.links)
 
     # -- making friends --------------------------------------------------------------------------------
@@ -206,23 +194,6 @@ class Stranger:
         await self._in_force()
         return self.edge
 
-    def acceptance_of(self, document: Document, **scopes: Any) -> Acceptance:
-        """Return a yes to the victim's invitation."""
-        invitation = InvitationDocument.decode(document.body)
-        self.version = Version(1, self.device.id)
-        first = GrantDocument(
-            head=self.head(), version=self.version, scopes=Scopes(**({"tools": ("Read", "Bash")} | scopes))
-        )
-        return Acceptance(
-            head=self.head(),
-            invitation=document.digest,
-            from_email=invitation.to_email,
-            to_email=invitation.from_email,
-            links=self.device.chain.links,
-            grant=sign_document([self.device.signing], payload_type(Kind.GRANT), first.encode()),
-            mac=None,
-        )
-
     def listing(self, document: Document) -> JSON:
         """Return an invitation as a relay lists it."""
         return {
@@ -242,93 +213,11 @@ class Stranger:
                     return
             await asyncio.sleep(0.01)
 
-    # -- speaking --------------------------------------------------------------------------------------
-
-    def head(self, *, re: Digest = Digest.ZERO, expires_ms: int = 0, **changes: Any) -> Head:
-        """Return an honest head, but for what a test changes."""
-        assert self.their is not None
-        fields: dict[str, Any] = {
-            "nonce": secrets.token_bytes(16),
-            "sender": self.party,
-            "recipient": Recipient(self.their.genesis, self.their.head),
-            "edge": self.edge,
-            "re": re,
-            "created_ms": now_ms(),
-            "expires_ms": expires_ms,
-        }
-        return Head(**(fields | changes))
-
-    def task(self, words: str = "Do it", steps: Iterable[Mapping[str, Any]] = (), **changes: Any) -> Task:
-        """Return a task for the victim, but for what a test changes."""
-        assert self.their is not None
-        fields: dict[str, Any] = {
-            "head": self.head(expires_ms=now_ms() + HOUR_MS),
-            "principal": self.party,
-            "owner_device": next(iter(self.their.devices)),
-            "grant_version": self.version,
-            "task": words,
-            "steps": tuple(
-                Step(**({"save_as": None, "allow_failure": False} | dict(step))) for step in steps
-            ),
-            "thread": uuid4(),
-        }
-        return Task(**(fields | changes))
-
-    def signed(self, message: Message) -> Signed:
-        """Sign a message as it is."""
-        return sign(self.device.signing, payload_type(kind_of(message)), encode_body(message))
-
-    def sealed(self, message: Message | Signed) -> bytes:
-        """Sign and seal a message for the victim."""
-        signed = message if isinstance(message, Signed) else self.signed(message)
-        head = None if isinstance(message, Signed) else message.head
-        return self.enveloped(signed, head)
-
-    def enveloped(self, signed: Signed, head: Head | None, **changes: Any) -> bytes:
-        """Seal signed bytes under a header that a test may change."""
-        assert self.their is not None
-        kind = kind_named(signed.payload_type)
-        fields: dict[str, Any] = {
-            "klass": class_of(kind) if kind is not None else 1,
-            "re": head.re if head else Digest.ZERO,
-            "from_device": self.device.id,
-            "to_genesis": self.their.genesis,
-            "edge": head.edge if head else self.edge,
-            "created_ms": head.created_ms if head else now_ms(),
-            "expires_ms": head.expires_ms if head else 0,
-            "recipients": self.their.recipients,
-            "content_key": secrets.token_bytes(32),
-            "ephemerals": [secrets.token_bytes(32) for _ in self.their.recipients],
-        }
-        return seal(signed, **(fields | changes))
-
     async def say(self, message: Message) -> str:
         """Deliver a message; returns its digest."""
         signed = self.signed(message)
         await self.relay.deliver(self.enveloped(signed, message.head))
         return signed.digest.hex
-
-    # -- answering what the victim sent ----------------------------------------------------------------
-
-    def then(self, about: Digest, make: Callable[[Head, int, Digest], Message]) -> bytes:
-        """Return the next answer of this device's chain about a dispatch, sealed."""
-        last, prev = self._answers.get(about, (0, Digest.ZERO))
-        seq = last + 1
-        message = make(self.head(re=about), seq, prev)
-        signed = self.signed(message)
-        self._answers[about] = (seq, signed.digest)
-        return self.enveloped(signed, message.head)
-
-    def receipt(self, about: Digest, kind: ReceiptType, **fields: Any) -> bytes:
-        """Return the next receipt about a dispatch, sealed."""
-        return self.then(
-            about, lambda head, seq, prev: Receipt(head=head, seq=seq, prev=prev, type=kind, **fields)
-        )
-
-    def accepted(self, about: Digest, **fields: Any) -> bytes:
-        """Return a yes to a dispatch, sealed."""
-        chosen: dict[str, Any] = {"decision": Verdict.ACCEPTED, "mode": Mode.AUTO, "run_id": uuid4()} | fields
-        return self.then(about, lambda head, seq, prev: Decision(head=head, seq=seq, prev=prev, **chosen))
 
     # -- listening -------------------------------------------------------------------------------------
 
@@ -370,17 +259,6 @@ class Stranger:
 
         await eventually(arrived)
         return found
-
-    @property
-    def party(self) -> Party:
-        """This contact as documents name it."""
-        return Party(self.device.genesis, self.device.id, self.device.chain.head)
-
-
-def relabelled(raw: bytes, **changes: Any) -> bytes:
-    """Return an envelope whose header says something else, as a relay could rewrite it."""
-    envelope = Envelope.decode(raw)
-    return Envelope(replace(envelope.header, **changes), envelope.wraps, envelope.ciphertext).encode()
 
 
 @contextlib.asynccontextmanager

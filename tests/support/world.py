@@ -325,10 +325,16 @@ def _done() -> "asyncio.Future[None]":
 class World:
     """People, the relay between them, and the edges that they made by real first contacts."""
 
-    def __init__(self, directory: Path, people: Sequence[Person], word: str = "once upon a time") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        people: Sequence[Person],
+        word: str = "once upon a time",
+        member: type[Member] = Member,
+    ) -> None:
         self.post = Post()
         fate = Fate(word)
-        self.members = [Member(person, self.post, directory / person.name, fate) for person in people]
+        self.members = [member(person, self.post, directory / person.name, fate) for person in people]
 
     async def introduce(self, author: Member, recipient: Member) -> None:
         """Let `author` invite `recipient`, who accepts with the token; nothing is confirmed yet."""

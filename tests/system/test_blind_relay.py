@@ -1,10 +1,14 @@
-"""The relay never holds what two people say: its database and its log are searched for canaries."""
+"""The relay never holds what two people say: its database, its log and its memory are searched for canaries."""
 
+import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from tests.support.memory import holds
 from tests.support.neighbourhood import Neighbourhood, bash, edit, make_repository
 from tests.support.patience import poll
 
@@ -32,26 +36,68 @@ def run_with_canaries(everybody: Neighbourhood) -> None:
     everybody.alice.until(declined, "declined")
 
 
-def found_at_the_relay(everybody: Neighbourhood) -> list[str]:
-    """Return what the relay's files hold of the canary, in clear or in base64 of any alignment."""
-    import base64
-
-    needles = {CANARY.encode()}
+def spellings(word: str) -> set[bytes]:
+    """Return a word in clear, as UTF-16 and UTF-32 hold it, and in base64 of any alignment."""
+    found = {word.encode(), word.encode("utf-16-le"), word.encode("utf-32-le")}
     for shift in range(3):
-        text = base64.b64encode(b"x" * shift + CANARY.encode() + b"yy").decode()
-        needles.add(text[4:-4].encode())
+        text = base64.b64encode(b"x" * shift + word.encode() + b"yy").decode()
+        found.add(text[4:-4].encode())
+    return found
+
+
+def found_at_the_relay(everybody: Neighbourhood) -> list[str]:
+    """Return what the relay's files hold of the canary, in any spelling."""
+    needles = spellings(CANARY)
     files = [path for path in everybody.broker.data.rglob("*") if path.is_file()] + [everybody.broker.log]
     assert everybody.broker.data / "broker.db" in files or len(files) > 1
     return [
-        f"{path.name}: {needle.decode()}"
+        f"{path.name}: {needle!r}"
         for path in files
         for needle in needles
         if needle in path.read_bytes() or needle.hex().encode() in path.read_bytes()
     ]
 
 
+class Reader:
+    """Reads the relay's memory over and over while people work, and once more afterwards."""
+
+    def __init__(self, everybody: Neighbourhood) -> None:
+        process = everybody.broker.process
+        assert process is not None
+        self._pid = process.pid
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self.looks = 0
+        self.found: set[bytes] = set()
+
+    def _look(self) -> None:
+        found = holds(self._pid, {*spellings(CANARY), self._sign})
+        assert self._sign in found, "the relay's memory cannot be read"
+        self.found |= found - {self._sign}
+        self.looks += 1
+
+    # Something that the relay is meant to know: whoever looks and does not find it has not looked.
+    _sign = b"alice@example.org"
+
+    def _read(self) -> None:
+        while not self._over.is_set():
+            self._look()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()
+
+
 def test_relay_holds_nothing_of_what_was_said(neighbourhood: Neighbourhood) -> None:
-    run_with_canaries(neighbourhood)
+    with Reader(neighbourhood) as reader:
+        run_with_canaries(neighbourhood)
+    assert reader.looks > 3
+    assert reader.found == set()
     neighbourhood.broker.kill()  # before anything is tidied away
     assert found_at_the_relay(neighbourhood) == []
 
@@ -73,4 +119,6 @@ def test_the_search_finds_what_a_daemon_without_sealing_sends(unsealed: Neighbou
     granted = unsealed.directory / f"{CANARY}-project"
     granted.mkdir()
     unsealed.bob.do("accept-invitation", token, "--profile", "edit", "--paths", f"{granted}:rw")
-    assert poll(lambda: found_at_the_relay(unsealed), "the canary stands at the relay")
+    with Reader(unsealed) as reader:
+        assert poll(lambda: found_at_the_relay(unsealed), "the canary stands at the relay")
+        assert poll(lambda: reader.found, "the canary stands in the relay's memory")

@@ -14,7 +14,7 @@ import pytest
 from tests.support.dispatch_command import dispatch
 from tests.support.neighbourhood import changed, git
 from tests.support.patience import poll
-from tests.support.processes import alive
+from tests.support.processes import alive, naming
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,6 +81,35 @@ def test_what_is_kept_can_be_used_and_ends_as_it_is_said(place: Path) -> None:
         stopped = [dispatch(home, "daemon", "stop").out for home in homes]
     assert stopped == ["Stopped.\n"] * 2
     poll(lambda: not alive(int(pid)), "the broker ends")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_interrupted_leaves_nothing_behind(place: Path, number: signal.Signals) -> None:
+    """Ctrl-C, a kill and a closed terminal come in the middle of a command, while a daemon is being started."""
+    running = subprocess.Popen(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "demo.py"),
+            "--repo",
+            str(third_party(place, "click")),
+            "--keep",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(place)},
+        start_new_session=True,
+    )
+    (directory,) = poll(lambda: list(place.glob("dispatch-demo-*")), "it began")
+    poll((directory / "alice").exists, "a daemon makes its home")
+    if number is signal.SIGINT:
+        os.killpg(running.pid, number)  # as a terminal does
+    else:
+        running.send_signal(number)
+    told, _ = running.communicate()
+    assert (running.returncode, told.splitlines()[-1]) == (128 + number, "Interrupted.")
+    assert not directory.exists()
+    assert naming(str(directory)) == []
 
 
 @pytest.mark.timeout(300)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from tests.support.neighbourhood import Neighbourhood, Person
 from tests.support.patience import poll
+from tests.support.small_disk import on_a_small_disk
+
+STORIES = Path(__file__).parent / "stories"
 
 
 def test_copied_home_is_stopped_and_stays_so(neighbourhood: Neighbourhood, place: Path) -> None:
@@ -24,3 +27,8 @@ def test_copied_home_is_stopped_and_stays_so(neighbourhood: Neighbourhood, place
     finally:
         copy.daemon.stop()
     assert alice.do("invite", "x@example.org", "--link-only")["token"]
+
+
+def test_full_disk_refuses_in_words_loses_nothing_and_ends_what_runs(place: Path) -> None:
+    ended = on_a_small_disk(STORIES / "full_disk.py", place / "disk", "64m")
+    assert ended.returncode == 0, ended.stdout + ended.stderr

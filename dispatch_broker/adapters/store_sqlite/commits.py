@@ -11,6 +11,10 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
+
+from dispatch_broker.adapters.store_sqlite.generation import Generation
+from dispatch_broker.core.counts import Counts
 
 _LINGER_S = 0.05
 _PRAGMAS = (
@@ -35,13 +39,16 @@ class Commits:
     Needs a running event loop whenever it is written to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, counts: Counts) -> None:
+        self._counts = counts
         self._waiting: list[Callable[[bool], None]] = []
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         with contextlib.ExitStack() as opened:
             try:
                 path.touch(mode=0o600)  # its log files take their permissions from it
+                self.generation = Generation(path.with_suffix(".generation"))
+                opened.callback(self.generation.close)
                 self.writer = opened.enter_context(contextlib.closing(_connect(path, "rwc")))
                 for pragma in _PRAGMAS:
                     self.writer.execute(pragma)
@@ -73,7 +80,12 @@ class Commits:
         """Commit the open transaction, if any, and tell everybody who waits."""
         try:
             if self.writer.in_transaction:
+                began_s = perf_counter()
+                number = self.generation.count(self.writer)
                 self.writer.execute("COMMIT")
+                self.generation.keep(number)
+                self._counts.commit_s.add(perf_counter() - began_s)
+                self._counts.commit_waiters.add(len(self._waiting))
         except sqlite3.Error as error:
             self.abandon(error)
         else:
@@ -81,6 +93,7 @@ class Commits:
 
     def abandon(self, error: sqlite3.Error) -> None:
         """Roll the open transaction back because the disk refused it, and tell everybody who waits."""
+        self._counts.commits_lost += 1
         _log.error("store_failed", extra={"fields": {"reason": getattr(error, "sqlite_errorname", "")}})
         if self.writer.in_transaction:
             self.writer.execute("ROLLBACK")

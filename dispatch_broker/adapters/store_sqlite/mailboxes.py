@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dispatch_broker.adapters.store_sqlite.commits import Commits
+from dispatch_broker.core.counts import Backlog
 from dispatch_broker.core.effects import PutEnvelope
 from dispatch_broker.core.mailbox import Load, Parcel
 from dispatch_broker.core.quota import Usage
@@ -35,10 +36,12 @@ class MailboxTable:
         holds_from = None if depositor is None else Genesis(depositor)
         return Mailbox(device, Genesis(owner), Usage(held_rows, held_bytes), holds_from)
 
-    def put(self, effect: PutEnvelope) -> None:
+    def put(self, effect: PutEnvelope, now_ms: int) -> None:
         """Store an envelope and give it its place in each mailbox."""
         writer = self._commits.begin()
-        envelope_no = writer.execute("INSERT INTO envelopes (raw) VALUES (?)", (effect.raw,)).lastrowid
+        envelope_no = writer.execute(
+            "INSERT INTO envelopes (raw, arrived_ms) VALUES (?, ?)", (effect.raw, now_ms)
+        ).lastrowid
         for device in effect.devices:
             device_no, seq = writer.execute(
                 "UPDATE devices SET last_seq = last_seq + 1 WHERE device = ? RETURNING device_no, last_seq",
@@ -75,6 +78,23 @@ class MailboxTable:
             parcels.append((Parcel(seq, size_bytes), raw))
         rows.close()
         return parcels
+
+    def backlog(self) -> Backlog:
+        """Sum up what waits for everybody; reads a small row for each device, so it is for now and then."""
+        mailboxes, rows, size_bytes, deepest_rows = self._commits.reader.execute(
+            "SELECT count(*), coalesce(sum(held_rows), 0), coalesce(sum(held_bytes), 0), coalesce(max(held_rows), 0)"
+            " FROM devices WHERE held_rows > 0"
+        ).fetchone()
+        oldest = self._commits.reader.execute(
+            "SELECT arrived_ms FROM envelopes ORDER BY envelope_no LIMIT 1"
+        ).fetchone()
+        return Backlog(
+            mailboxes=mailboxes,
+            rows=rows,
+            size_bytes=size_bytes,
+            deepest_rows=deepest_rows,
+            oldest_ms=oldest[0] if oldest and oldest[0] else None,
+        )
 
     def forget(self, device: DeviceId, seqs: Sequence[int]) -> None:
         """Remove what a device acknowledged; nobody waits for that to be on the disk."""

@@ -107,6 +107,8 @@ MIGRATIONS: tuple[str, ...] = (
             AND NOT EXISTS (SELECT 1 FROM mailboxes WHERE envelope_no = old.envelope_no);
     END;
     """,
+    # When an envelope came, so that an operator can see how long the oldest has waited; 0 is "before this was kept".
+    "ALTER TABLE envelopes ADD COLUMN arrived_ms INTEGER NOT NULL DEFAULT 0;",
 )
 
 

@@ -13,6 +13,7 @@ from dispatch_broker.adapters.store_sqlite.invitations import InvitationTable
 from dispatch_broker.adapters.store_sqlite.mailboxes import MailboxTable
 from dispatch_broker.adapters.store_sqlite.purge import purge
 from dispatch_broker.adapters.store_sqlite.schema import migrate
+from dispatch_broker.core.counts import Backlog, Counts
 from dispatch_broker.core.effects import (
     BoundEdge,
     CountTask,
@@ -33,12 +34,13 @@ from dispatch_protocol.keys import DeviceId
 class SqliteStore:
     """Everything the broker must remember; `fresh_epoch` names this history if it turns out to be a new one.
 
-    An epoch lasts as long as the database file itself. A new database and a restored copy begin another one, and
+    An epoch lasts as long as the database goes on. A new database and one that was restored begin another one, and
     devices that notice send again whatever was not confirmed by the other side.
     """
 
-    def __init__(self, path: Path, *, fresh_epoch: str) -> None:
-        self._commits = Commits(path)
+    def __init__(self, path: Path, *, fresh_epoch: str, counts: Counts | None = None) -> None:
+        self._path = path
+        self._commits = Commits(path, counts or Counts())
         try:
             migrate(self._commits.writer)
             self.epoch = self._settle_epoch(path, fresh_epoch)
@@ -54,17 +56,20 @@ class SqliteStore:
         self.mailboxes = MailboxTable(self._commits)
 
     def _settle_epoch(self, path: Path, fresh_epoch: str) -> str:
-        """Return the epoch of this very file; a copy of another file has that one's inode written in it."""
-        writer, inode = self._commits.writer, str(path.stat().st_ino)
-        known = dict(writer.execute("SELECT key, value FROM meta").fetchall())
-        if known.get("inode") == inode:
+        """Return the epoch that goes on, or begin another: this file stands elsewhere, or is older than was seen."""
+        commits, inode = self._commits, str(path.stat().st_ino)
+        known = dict(commits.writer.execute("SELECT key, value FROM meta").fetchall())
+        latest = commits.generation.settle(known.get("generation"))
+        if latest and known.get("inode") == inode:
             return str(known["epoch"])
-        writer.execute("BEGIN IMMEDIATE")
-        writer.executemany(
+        commits.writer.execute("BEGIN IMMEDIATE")
+        commits.writer.executemany(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             [("epoch", fresh_epoch), ("inode", inode)],
         )
-        writer.execute("COMMIT")
+        number = commits.generation.count(commits.writer)
+        commits.writer.execute("COMMIT")
+        commits.generation.keep(number)
         return fresh_epoch
 
     def perform(self, rows: Iterable[Row], now_ms: int) -> None:
@@ -85,7 +90,7 @@ class SqliteStore:
     def _write(self, row: Row, now_ms: int) -> None:
         match row:
             case PutEnvelope():
-                self.mailboxes.put(row)
+                self.mailboxes.put(row, now_ms)
             case CountTask():
                 self.edges.count(row)
             case OpenAccount():
@@ -127,6 +132,18 @@ class SqliteStore:
         """Delete a bounded batch of what time has taken away; returns how many rows went. Raises StoreError."""
         with self._guarded():
             return purge(self._commits, now_ms)
+
+    def backlog(self) -> Backlog:
+        """Sum up what waits in all mailboxes; raises StoreError when the disk cannot be read."""
+        try:
+            return self.mailboxes.backlog()
+        except sqlite3.Error as error:
+            raise StoreError("the store cannot be read") from error
+
+    def size_bytes(self) -> dict[str, int]:
+        """Return what the database and its log take on the disk."""
+        files = {"database": self._path, "log": self._path.with_name(f"{self._path.name}-wal")}
+        return {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
 
     def close(self) -> None:
         """Commit what is open and close the database."""

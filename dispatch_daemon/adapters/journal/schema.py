@@ -83,6 +83,11 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_due ON tasks (state, not_before_ms);
 """
 
+_TOKEN_ALARM = """
+ALTER TABLE invitations ADD COLUMN also_proved_by TEXT;
+ALTER TABLE invitations ADD COLUMN also_proved_ms INTEGER;
+"""
+
 _USAGE = "ALTER TABLE runs ADD COLUMN usage TEXT;"  # what a run used: tool calls, turns, tokens
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _USAGE)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, assert_never
 
 from dispatch_daemon.adapters.journal import rows
 from dispatch_daemon.adapters.journal.database import Database
@@ -19,9 +19,11 @@ from dispatch_daemon.core.effects import (
     Note,
     Plan,
     Put,
+    Resolve,
     Send,
     Settle,
     SettleAbout,
+    StopRun,
     TaskKind,
     Unplan,
 )
@@ -104,16 +106,15 @@ class Journal:
                     case Settle(digest):
                         self.drop_outbox(digest)
                     case SettleAbout(about):
-                        for (digest,) in self.database.read(
-                            "SELECT digest FROM outbox WHERE about = ?", (about,)
-                        ):
-                            self.drop_outbox(digest)
+                        self._drop_about(about)
                     case Plan():
                         self.tasks.plan(effect)
                     case Unplan():
                         self.tasks.unplan(effect)
-                    case _:
+                    case StopRun() | Resolve():
                         pass  # acts on this process after the commit
+                    case _ as never:
+                        assert_never(never)
             if now_ms > self.floor_ms:
                 self.remember("floor_ms", now_ms)
 
@@ -287,6 +288,11 @@ class Journal:
         """Forget one owed document: its recipient holds it, or it can no longer matter."""
         self.tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))
         self.database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
+
+    def _drop_about(self, about: str) -> None:
+        """Forget everything owed about one dispatch."""
+        for (digest,) in self.database.read("SELECT digest FROM outbox WHERE about = ?", (about,)):
+            self.drop_outbox(digest)
 
     def owe_again_to(self, answer: AnswerRecord, *, to: str, edge: str, now_ms: int) -> None:
         """Owe one of our own answers once more: its recipient asked again, or lost it."""

@@ -27,6 +27,7 @@ from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
 from dispatch_protocol.encoding import JSON, b64u
 from dispatch_protocol.invitation import is_address
+from dispatch_protocol.standing import EdgeStatus
 
 _SKEW_MS = 60_000
 
@@ -47,6 +48,7 @@ class Account:
         link: Callable[[], RelayLink | None],
         connect: Callable[[str, str | None], Awaitable[LinkState]],
         stop: Callable[[], None],
+        now_ms: Callable[[], int],
     ) -> None:
         self._home = home
         self._settings = settings
@@ -58,6 +60,7 @@ class Account:
         self._link = link
         self._connect = connect
         self._stop = stop
+        self._now_ms = now_ms
 
     async def whoami(self) -> JsonObject:
         url, socket = self._door()
@@ -198,6 +201,7 @@ class Account:
                 f"chmod 700 {self._home}",
             ),
             _check("keys", True, self._keystore.describe(), None),
+            self._check_invitations(),
             await self._check_wall(),
             *self._check_relay(),
             _check(
@@ -208,6 +212,21 @@ class Account:
             ),
         ]
         return {"ok": all(bool(check["ok"]) for check in checks), "checks": list(checks)}
+
+    def _check_invitations(self) -> dict[str, JSON]:
+        """Name the contact whose token leaked, for as long as its invitation lives and the edge is in force."""
+        for record in self._journal.invitations():
+            edge = self._journal.edge(record.invitation_id)
+            over = edge is None or edge.status is EdgeStatus.REVOKED or record.expires_ms <= self._now_ms()
+            if record.also_proved_by is not None and not over:
+                detail = (
+                    f"two identities proved the token for {record.address}, so somebody else has it; "
+                    f"{(record.accepted_by or '')[:16]} was first and is in your contacts, "
+                    f"{record.also_proved_by[:16]} was refused. Ask {record.address} by another channel which one is "
+                    "theirs (`dispatch whoami`), and end this edge if it is not the first"
+                )
+                return _check("invitations", False, detail, f"dispatch revoke {record.address} --outgoing")
+        return _check("invitations", True, "no token of yours was used twice", None)
 
     async def _check_wall(self) -> dict[str, JSON]:
         capability = await self._executor.probe()

@@ -122,7 +122,8 @@ class Sending:
         )
         if record.state is DispatchState.REFUSED:
             code = record.ended_code if record.ended_code in loopback.CODES else None
-            raise ServiceError(code or "refused", record.ended_detail or "the relay refused this dispatch")
+            said = record.ended_detail or record.ended_code or "no reason"
+            raise ServiceError(code or "refused", f"the relay refused it: {said}")
         return {
             "dispatch_id": record.dispatch_id,
             "short_id": shown["short_id"],

@@ -185,6 +185,7 @@ class TestPublicDocuments:
     async def test_a_wrong_method(self, url, client):
         async with client.post(f"{url}/health") as response:
             assert await said_no(response) == (405, "method_not_allowed")
+            assert response.headers["Allow"] == "GET,HEAD"
 
     async def test_a_session_asks_for_an_upgrade(self, url, client):
         async with client.get(f"{url}/v1/session") as response:

@@ -37,6 +37,22 @@ async def test_it_says_one_line_and_stops_cleanly(tmp_path):
     assert events == ["started", "draining", "stopped"]
 
 
+async def test_bytes_that_are_no_http_are_one_quiet_line_and_are_not_quoted(tmp_path):
+    async with broker_process(tmp_path / "broker") as broker:
+        host, _, port = broker.url.removeprefix("http://").partition(":")
+        for said in (b"GET / HTTP/1.1\r\nCANARY: \x00\r\n\r\n", b"CANARY\x16\x03\x01\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(said)
+            assert (await reader.read()).startswith(b"HTTP/1.0 400 ")
+            writer.close()
+        await broker.terminate()
+    lines = [json.loads(line) for line in broker.log.splitlines()]
+    assert "bad_http" in [line["event"] for line in lines]
+    assert not [line for line in lines if line["level"] != "info"]
+    assert "CANARY" not in broker.log
+    assert "traceback" not in broker.log.lower()
+
+
 async def test_no_acknowledged_deposit_is_lost_however_often_it_is_killed(tmp_path, bob):
     """Senders deposit without pause; the broker is killed in the middle, again and again."""
     senders = [Device(f"sender-{number}") for number in range(3)]

@@ -195,23 +195,6 @@ async def test_contacts_see_each_other_come_and_go(url, alice, bob, carol):
         assert c.notices.empty()
 
 
-async def test_an_epoch_lasts_as_long_as_the_database(tmp_path, alice):
-    data, epochs = tmp_path / "broker", []
-    for _ in range(2):
-        async with broker_here(data) as broker, alice.signed_in(broker.url) as wire:
-            epochs.append(wire.welcome.epoch)
-            assert wire.challenge.epoch == wire.welcome.epoch
-    (data / "broker.db").rename(data / "backup.db")
-    async with broker_here(data) as broker, alice.signed_in(broker.url) as wire:
-        epochs.append(wire.welcome.epoch)
-    (data / "broker.db").unlink()
-    (data / "broker.db").write_bytes((data / "backup.db").read_bytes())
-    async with broker_here(data) as broker, alice.connected(broker.url) as wire:
-        epochs.append(wire.welcome.epoch)
-    assert epochs[0] == epochs[1]
-    assert len(set(epochs)) == 3
-
-
 async def test_who_does_not_prove_anything_in_time_is_hung_up(tmp_path):
     quotas = Quotas(handshake_ms=50)
     async with broker_here(tmp_path / "broker", quotas=quotas) as broker, dial(broker.url) as socket:

@@ -8,6 +8,7 @@ import pytest
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import Terminal, dispatch
 from tests.support.door_documents import ALICE, BOB, ID
+from tests.support.patience import poll
 from tests.support.scripted_daemon import Answer, Request, Script
 
 
@@ -182,3 +183,11 @@ def test_a_wait_shows_one_line_that_goes_away(sender: Script, home: Path) -> Non
         terminal.expect("Done.")
         assert terminal.end() == 0
     assert "2 paths changed:" in terminal.plain
+
+
+def test_an_interrupted_wait_says_what_was_sent(sender: Script, home: Path) -> None:
+    with Terminal(home, "send", "bob", "hi", "--wait", "--json") as terminal:
+        poll(lambda: len(sender.requests) > 1, "it was sent, and its end is waited for")
+        terminal.press("\x03")
+        assert terminal.end() == 130
+    assert f'"hint": "dispatch watch {ID}"' in terminal.plain

@@ -39,6 +39,18 @@ def test_an_invitation_is_passed_on_by_hand(door: Script, home: Path) -> None:
     assert dispatch(home, "invite", BOB, "--json").json == invited
 
 
+def test_a_token_that_leaked_is_shown_with_what_to_ask_and_type(door: Script, home: Path) -> None:
+    alarm = {"accepted_by": "ab" * 32, "identity": "cd" * 32, "at": documents.LATER}
+    sent = {"invitation_id": ID, "peer": BOB, "status": "confirmed", "link": "x", "expires_at": None}
+    door.answer("GET", "/v1/invitations", {"sent": [sent | {"also_proved": alarm}], "received": []})
+    shown = dispatch(home, "invitations").out
+    assert f"The token for {BOB} has leaked" in shown
+    assert f"{'ab' * 8} came first" in shown
+    assert f"end it with   dispatch revoke {BOB} --outgoing" in shown
+    door.answer("GET", "/v1/invitations", {"sent": [sent | {"also_proved": None}], "received": []})
+    assert "leaked" not in dispatch(home, "invitations").out
+
+
 def test_the_scopes_are_always_chosen(accepting: Script, home: Path) -> None:
     ended = dispatch(home, "accept-invitation", TOKEN)
     assert ended.code == 2

@@ -11,8 +11,8 @@ from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt
 
 from dispatch_protocol import hpke
 from dispatch_protocol.envelope import Envelope, Header, padme
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, SealingKey, SealingPublic
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
 from dispatch_protocol.payloads import class_of, payload_type
 from dispatch_protocol.seal import PAYLOAD_NONCE, commitment, payload_key, wrap_info

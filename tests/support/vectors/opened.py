@@ -6,11 +6,11 @@ from uuid import UUID
 
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.grant import PROFILES, GrantDocument, Version
+from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Result, Verdict
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Message
-from dispatch_protocol.messages.head import Head
 from dispatch_protocol.messages.registry import Message as AnyMessage
 from dispatch_protocol.messages.registry import kind_of
 from dispatch_protocol.payloads import class_of

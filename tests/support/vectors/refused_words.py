@@ -26,6 +26,7 @@ from tests.support.vectors.world import (
     ALICE_LAPTOP,
     ALICE_TABLET,
     BOB,
+    BOB_DESKTOP,
     BOB_LAPTOP,
     BOB_LOST,
     MALLORY,
@@ -35,6 +36,9 @@ from tests.support.vectors.world import (
 
 DAY_MS = 86_400_000
 THREAD = UUID(bytes=fixed("thread", 16))
+
+
+_TOO_EARLY = world.head("too early", BOB, BOB_DESKTOP, BOB, sender_head=BOB.chain.heads[0], edge=EdgeId.SELF)
 
 
 def _signatures() -> list[Case]:
@@ -146,7 +150,7 @@ def _headers() -> list[Case]:
             "header_mismatch",
             "a device that the stated head does not have",
             head={"recipient_head": BOB.chain.heads[0]},
-            to=[BOB_LAPTOP, world.BOB_DESKTOP],
+            to=[BOB_LAPTOP, BOB_DESKTOP],
         ),
     ]
 
@@ -178,6 +182,14 @@ def _chains() -> list[Case]:
         ),
         from_tablet("device_revoked", "a revoked device", world.ALICE_WITH_TABLET, bob_knows()),
         from_tablet("device_revoked", "a device before it was added", ALICE.chain.heads[0], bob_knows()),
+        almost_honest(
+            11,
+            "device_revoked",
+            "a device that is active now, before it was added",
+            message=world.task("too early", _TOO_EARLY),
+            signer=BOB_DESKTOP,
+            standing=bob_knows(peer=BOB.chain, edge=None),
+        ),
         almost_honest(
             11,
             "stale_chain",

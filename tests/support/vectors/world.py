@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dispatch_protocol.chain import Chain, Role, genesis_link
 from dispatch_protocol.grant import Version
+from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import (
     DeviceId,
@@ -21,7 +22,6 @@ from dispatch_protocol.keys import (
     SigningKey,
 )
 from dispatch_protocol.links import AddDeviceLink, LaterLink, RevokeDeviceLink, RotateSealingLink, sign_link
-from dispatch_protocol.messages.head import Head, Party, Recipient
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, edge_id, sign_document

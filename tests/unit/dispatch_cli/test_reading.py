@@ -49,6 +49,12 @@ def test_steps_of_both_kinds_are_the_same(tmp_path: Path, suffix: str) -> None:
         ("a.yaml", "tool: Read", "should be a list of steps"),
         ("a.yaml", "a: [", "neither JSON nor YAML"),
         ("a", "", "should be a list of steps"),
+        ("a", '[{"limit": NaN}]', "NaN is no value"),
+        ("a.json", '[{"limit": NaN}]', "NaN is no value"),
+        ("a.json", '[{"input": {"limit": 1.5}}]', "1.5 is no whole number"),
+        ("a.yaml", "- input: {limit: 1.5}", "1.5 is no whole number"),
+        ("a.json", '[{"path": "\\ud800"}]', "lone surrogate"),
+        ("a.json", '[{"\\ud800": 1}]', "lone surrogate"),
     ],
 )
 def test_steps_that_are_none(tmp_path: Path, name: str, text: str, said: str) -> None:

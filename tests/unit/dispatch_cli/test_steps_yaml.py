@@ -40,6 +40,7 @@ PLAIN = st.recursive(
         ("|\n  two\n  lines", "two\nlines"),
         ("'# no comment'", "# no comment"),
         ("", None),
+        ("['NaN', \"Infinity\"]", ["NaN", "Infinity"]),
         ("<<: [1]", {"<<": [1]}),
     ],
 )
@@ -67,6 +68,8 @@ def test_json_is_yaml_with_the_same_meaning(value: object) -> None:
         ("a: !!timestamp 2026-01-02", "neither JSON nor YAML"),
         ("a: !!binary aGk=", "neither JSON nor YAML"),
         ("a: !!set {b}", "neither JSON nor YAML"),
+        ("a: NaN", "NaN is no value; as text it is written in quotes (line 1)"),
+        ("[-Infinity]", "-Infinity is no value"),
     ],
 )
 def test_what_could_mean_two_things_is_refused(text: str, said: str) -> None:

@@ -157,12 +157,17 @@ class TestInvitation:
     def test_2_a_device_of_the_inviter_signed_it(self):
         refused(RefusalCode.SIGNER_UNKNOWN, self.verify, published(invitation(), EVE))
         refused(RefusalCode.SIGNER_UNKNOWN, self.verify, published(invitation(), ALICE, EVE))
+        chain, phone = with_a_phone(ALICE)
+        both = published(invitation(), ALICE, phone)
+        refused(RefusalCode.SIGNER_UNKNOWN, self.verify, both, inviter=chain)
         (signature,) = INVITATION.signatures
         forged = replace(INVITATION, signatures=(replace(signature, value=bytes(64)),))
         refused(RefusalCode.SIGNATURE_BAD, self.verify, forged)
 
     def test_3_it_says_so_itself(self):
         refused(RefusalCode.INVITATION_MISMATCH, self.verify, published(invitation(sender=EVE.party)))
+        other = replace(ALICE.party, identity=EVE.chain.genesis)
+        refused(RefusalCode.INVITATION_MISMATCH, self.verify, published(invitation(sender=other)))
         other = replace(ALICE.party, device=EVE.device)
         refused(RefusalCode.INVITATION_MISMATCH, self.verify, published(invitation(sender=other)))
 
@@ -212,6 +217,11 @@ class TestAcceptance:
     def test_2_it_answers_this_invitation(self, changes):
         refused(RefusalCode.INVITATION_MISMATCH, self.verify, with_mac(SECRET, acceptance(**changes)))
 
+    def test_2_it_is_for_this_inviter_even_if_its_grant_is_for_the_other_one(self):
+        elsewhere = head(BOB, EVE, edge=EDGE_OF_IT)
+        message = acceptance(head=elsewhere, grant=first_grant(EDGE_OF_IT, head=elsewhere))
+        refused(RefusalCode.INVITATION_MISMATCH, self.verify, with_mac(SECRET, message))
+
     def test_3_its_chain_is_its_makers(self):
         stolen = with_mac(SECRET, acceptance(links=EVE.chain.links))
         refused(RefusalCode.GENESIS_MISMATCH, self.verify, stolen)
@@ -227,11 +237,25 @@ class TestAcceptance:
         message = acceptance(links=replaced_chain().links)
         refused(RefusalCode.DEVICE_REVOKED, self.verify, with_mac(SECRET, message))
 
+    def test_3_the_device_was_active_at_the_stated_head_too(self):
+        chain, phone = with_a_phone(BOB)
+        before = replace(BOB.party, device=phone.device)
+        message = acceptance(
+            links=chain.links, head=replace(head(BOB, ALICE, edge=EDGE_OF_IT), sender=before)
+        )
+        refused(RefusalCode.DEVICE_REVOKED, self.verify, with_mac(SECRET, message), signer=phone)
+
     @pytest.mark.parametrize(
         "changes",
         [
             {"head": head(BOB, ALICE, edge=EDGE)},
             {"head": head(BOB, EVE, edge=EDGE_OF_IT)},
+            {
+                "head": replace(
+                    head(BOB, ALICE, edge=EDGE_OF_IT), sender=replace(BOB.party, device=EVE.device)
+                ),
+                "version": Version(1, EVE.device),
+            },
             {
                 "head": replace(
                     head(BOB, ALICE, edge=EDGE_OF_IT), sender=replace(BOB.party, identity=EVE.chain.genesis)
@@ -266,15 +290,26 @@ class TestAcceptance:
         refused(RefusalCode.INVITATION_EXPIRED, self.verify, with_mac(SECRET, acceptance()), now_ms=late)
 
 
+def with_a_phone(owner: Person) -> tuple[Chain, Person]:
+    """Return somebody's chain with a phone added, and the phone."""
+    phone = person(f"{owner.name}'s phone")
+    added = AddDeviceLink(
+        prev=owner.chain.head,
+        device=phone.device,
+        sealing=phone.seal.public,
+        roles=ALL_ROLES,
+        created_ms=NOW_MS,
+        nonce=fixed("nonce", 16),
+    )
+    return owner.chain.extend([sign_link(added, (owner.sign, phone.sign))]), phone
+
+
 def replaced_chain() -> Chain:
     """Bob's chain after a phone of his revoked the device that accepts."""
-    phone = person("bob's phone")
-    place = {"created_ms": NOW_MS, "nonce": fixed("nonce", 16)}
-    added = AddDeviceLink(
-        prev=BOB.chain.head, device=phone.device, sealing=phone.seal.public, roles=ALL_ROLES, **place
+    chain, phone = with_a_phone(BOB)
+    revoked = RevokeDeviceLink(
+        prev=chain.head, device=BOB.device, created_ms=NOW_MS, nonce=fixed("nonce", 16)
     )
-    chain = BOB.chain.extend([sign_link(added, (BOB.sign, phone.sign))])
-    revoked = RevokeDeviceLink(prev=chain.head, device=BOB.device, **place)
     return chain.extend([sign_link(revoked, (phone.sign,))])
 
 

@@ -6,6 +6,7 @@ from dispatch_protocol.errors import LocalError
 from dispatch_protocol.lifecycle import (
     DISPATCH,
     RUN,
+    TAKEN_BACK,
     DispatchState,
     Outcome,
     RunState,
@@ -68,6 +69,14 @@ def test_exactly_the_pairs_of_the_design_are_legal(table, states, text):
 )
 def test_what_nothing_follows_is_final(table, expected):
     assert {state for state in table if is_final(table, state)} == expected
+
+
+def test_end_that_nobody_signed_is_taken_back_to_where_answers_are_awaited():
+    assert dict(TAKEN_BACK) == {D.REFUSED: D.SENT, D.CANCELLED: D.SENT}
+    for state, after in TAKEN_BACK.items():
+        assert is_final(DISPATCH, state)
+        assert state in DISPATCH[D.QUEUED]
+        assert after in DISPATCH[D.QUEUED]
 
 
 def test_only_a_success_completes():

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, RefusedError
-from dispatch_protocol.messages.budget import Budget
 from dispatch_protocol.paths import PathGrant, PathMode, mode_at
 from dispatch_protocol.scopes import (
     ANY,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Moment, Uuid
+from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment, Uuid
 
 
 class PathShown(Answer):
@@ -69,6 +69,14 @@ class Invited(Answer):
     expires_at: Moment | None
 
 
+class AlsoProved(Answer):
+    """The alarm of a leaked token: `accepted_by` used it first, `identity` proved that it holds it too."""
+
+    accepted_by: Fingerprint
+    identity: Fingerprint
+    at: Moment
+
+
 class InvitationSent(Answer):
     """An invitation of ours."""
 
@@ -77,6 +85,7 @@ class InvitationSent(Answer):
     status: InvitationStatus
     link: str
     expires_at: Moment | None
+    also_proved: AlsoProved | None
 
 
 class InvitationReceived(Answer):

@@ -34,3 +34,10 @@ def test_columns_keep_their_least_width_even_if_the_screen_is_too_narrow() -> No
 
 def test_tones_of_a_cell_that_fits_are_kept() -> None:
     assert Span("short", Tone.DONE) in table(COLUMNS, ROWS, View(None, 0, "/"))[2]
+
+
+def test_without_a_screen_an_endless_cell_is_whole_and_pads_nobody() -> None:
+    rows = [[line("4f2a"), line("x" * 100_000), line("long")], [line("4f2b"), line("y"), line("short")]]
+    shown = [plain(row) for row in table(COLUMNS, rows, View(None, 0, "/"))]
+    assert shown[1] == f"4f2a   {'x' * 100_000}   long"
+    assert len(shown[0]) < len(shown[2]) < 200

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dispatch_daemon.core import briefing
-from dispatch_protocol.messages.budget import Budget
+from dispatch_protocol.budget import Budget
 from tests.support.desk import SCOPES
 from tests.support.documents import task
 

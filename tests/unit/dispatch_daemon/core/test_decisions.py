@@ -41,7 +41,7 @@ from tests.support.desk import (
     sends,
     sent,
 )
-from tests.support.documents import BOB, HOUR_MS, NOW_MS
+from tests.support.documents import BOB, HOUR_MS, NOW_MS, person, task
 
 LAST_MS = NOW_MS + HOUR_MS + EXPIRY_GRACE_MS
 PLACE = RunDirectory("/src", (("/src", "rw"),))
@@ -118,6 +118,12 @@ def test_yes_counts_to_the_end_of_the_grace_and_no_longer() -> None:
 def test_dispatch_without_an_expiry_can_always_be_accepted() -> None:
     _, effects = accept(own_job(expires_ms=0), NOW_MS * 2)
     assert state_after(effects) is DispatchState.ACCEPTED
+
+
+def test_only_the_device_that_the_task_names_runs_it() -> None:
+    with pytest.raises(ServiceError) as raised:
+        accept(received(task=task(owner_device=person("bob's phone").device)))
+    assert code_of(raised) == "not_owner"
 
 
 # -- deciding at all -----------------------------------------------------------------------------------

@@ -227,7 +227,9 @@ def test_result_of_what_is_over_or_was_never_accepted_rewrites_nothing(
     assert warnings(effects) == 1
 
 
-def test_signed_expiry_changes_nothing_where_it_was_presumed() -> None:
+def test_signed_expiry_says_where_it_was_presumed_that_it_is_so() -> None:
     record = sent(S.EXPIRED)
     desk = Desk(record, None)
-    assert take_in(desk, receipt(R.EXPIRED).message, NOW_MS) == desk
+    assert take_in(desk, receipt(R.EXPIRED).message, NOW_MS) == Desk(
+        replace(record, ended_code="expired"), None
+    )

@@ -46,6 +46,7 @@ ATTACHMENT = Attachment("a.txt", 1, digest("a"), Blob(digest("b"), fixed("k")))
     [
         (task(attachments=(ATTACHMENT,)), 0, "attachments_unsupported"),
         (task(after=(digest("x"),)), 0, "dependencies_unsupported"),
+        (task(owner_device=ALICE.device), 0, "owner_unknown"),
         (task(), 50, "daily_limit"),
     ],
 )

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from dispatch_daemon.core import reports
-from dispatch_daemon.core.effects import Effect, Plan, SettleAbout, TaskKind, Unplan
+from dispatch_daemon.core.effects import Effect, Note, Plan, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
 from dispatch_daemon.core.reports import Report
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.trace import EventType
 from tests.support.answers import (
     HEAD,
     RECORD,
@@ -124,7 +125,17 @@ def test_answer_proves_that_it_had_left_and_is_followed(
     after = record_after(effects)
     assert after.state is state
     assert after.ended_code in (None, "edge_revoked")
-    assert warnings(effects) == 0
+    assert warnings(effects) == 1
+
+
+def test_surprise_is_told_once() -> None:
+    effects = receive(FIRST, sent(S.REFUSED), held=(SECOND,))
+    told = [each.data for each in effects if isinstance(each, Note) and each.type is EventType.WARNING]
+    assert told == [{"warning": "taken for refused here, and delivered all the same"}]
+    assert (
+        warnings(receive(SECOND, sent(S.REFUSED))) == 0
+    )  # it waits for the first one, and moves nothing yet
+    assert warnings(receive(SECOND, sent(S.DELIVERED, answer_seq=1), taken=(FIRST,))) == 0
 
 
 def test_cancel_of_what_seemed_never_to_have_left_becomes_a_request() -> None:

@@ -1,12 +1,13 @@
 """Trust begins with a human's choice, is pinned to a chain, and is never known worse or widened afterwards."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import Own
-from dispatch_daemon.core.effects import Effect, Plan, Send, Settle, TaskKind
+from dispatch_daemon.core.effects import Effect, Plan, Put, Send, Settle, TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     ContactRecord,
@@ -19,7 +20,7 @@ from dispatch_daemon.core.records import (
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import RefusedError
-from dispatch_protocol.first_contact import Secret, verify_acceptance, verify_confirmation, with_mac
+from dispatch_protocol.first_contact import verify_acceptance, verify_confirmation, with_mac
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import Digest, EdgeId, SealingKey
@@ -28,7 +29,7 @@ from dispatch_protocol.links import RotateSealingLink, sign_link
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
-from dispatch_protocol.signing import Document, edge_id, sign_document
+from dispatch_protocol.signing import Document, sign_document
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.desk import (
     ALICE_OWN,
@@ -43,28 +44,7 @@ from tests.support.desk import (
     signed,
 )
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, fixed
-
-SECRET = Secret(fixed("secret", 16))
-INVITATION = trust.invitation(ALICE_OWN, MOMENT, to_email=BOB.email, broker="https://courier.example")
-DOCUMENT = sign_document([ALICE.sign], payload_type(Kind.INVITATION), INVITATION.encode())
-INVITED = edge_id(DOCUMENT.digest)
-
-
-def record(direction: Direction, **more: Any) -> InvitationRecord:
-    """Return the invitation as Alice has it (outgoing) or as Bob has it."""
-    fields: dict[str, Any] = {
-        "invitation_id": INVITED.hex,
-        "direction": direction,
-        "address": BOB.email if direction is Direction.OUTGOING else ALICE.email,
-        "document": DOCUMENT.to_json(),
-        "status": InvitationStatus.PENDING,
-        "created_ms": NOW_MS,
-        "expires_ms": INVITATION.expires_ms,
-        "link": "",
-        "mac_required": True,
-        "secret": SECRET.reveal(),
-    }
-    return InvitationRecord(**fields | more)
+from tests.support.invited import DOCUMENT, INVITATION, INVITED, SECRET, record
 
 
 def granted() -> Document:
@@ -397,3 +377,16 @@ def test_yes_of_somebody_known_keeps_what_is_known() -> None:
     known = contact(BOB.chain, Trust.COMPARED)
     (welcomed,) = puts(welcome(known)[1], ContactRecord)
     assert welcomed.trust is Trust.COMPARED
+
+
+def test_second_identity_that_proves_a_token_is_kept_once() -> None:
+    used = record(Direction.OUTGOING, accepted_by=BOB.chain.genesis.hex, status=InvitationStatus.CONFIRMED)
+    (effect,) = trust.proved_again(used, ALICE.chain.genesis, NOW_MS)
+    assert effect == Put(replace(used, also_proved_by=ALICE.chain.genesis.hex, also_proved_ms=NOW_MS))
+    assert trust.proved_again(effect.record, BOB.chain.genesis, NOW_MS) == []
+
+
+@pytest.mark.parametrize("first", [None, BOB.chain.genesis.hex])
+def test_the_same_identity_again_or_an_unused_invitation_is_no_leak(first: str | None) -> None:
+    unused = record(Direction.OUTGOING, accepted_by=first)
+    assert trust.proved_again(unused, BOB.chain.genesis, NOW_MS) == []

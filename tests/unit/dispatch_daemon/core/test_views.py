@@ -1,5 +1,6 @@
 """What scripts rely on: every field is there, in its one shape, and what does not apply is null."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import dispatch_id
 from dispatch_protocol.standing import EdgeStatus
-from tests.support.desk import approval, edge, own_job, received, run, sent
+from tests.support.desk import SCOPES, approval, edge, own_job, received, run, sent
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, task
 
 AT = "2026-01-02T03:04:05.678Z"
@@ -112,6 +113,23 @@ def test_attachments_are_listed_without_their_keys() -> None:
 def test_what_does_not_apply_is_null(record: Any, error: Any, heard: str | None, expires: str | None) -> None:
     shown = views.dispatch(record, (), own_address=None)
     assert (shown["error"], shown["last_heard"], shown["expires_at"]) == (error, heard, expires)
+
+
+@pytest.mark.parametrize(
+    ("record", "presumed"),
+    [
+        (sent(DispatchState.REFUSED), True),
+        (sent(DispatchState.CANCELLED), True),
+        (sent(DispatchState.EXPIRED), True),
+        (sent(DispatchState.REFUSED, answer_seq=1), False),
+        (sent(DispatchState.EXPIRED, answer_seq=1), True),
+        (sent(DispatchState.EXPIRED, answer_seq=2, ended_code="expired"), False),
+        (sent(DispatchState.SENT), False),
+        (received(DispatchState.REFUSED), False),
+    ],
+)
+def test_end_that_nobody_signed_is_presumed(record: Any, presumed: bool) -> None:
+    assert views.dispatch(record, (), own_address=None)["presumed"] is presumed
 
 
 @pytest.mark.parametrize(
@@ -222,6 +240,8 @@ def test_run_shows_where_and_how_it_went() -> None:
         "step_failed",
     )
     assert (shown["started_at"], shown["ended_at"]) == (AT, None)
+    assert shown["scopes"] == views.scopes_view(SCOPES)  # as the grant shows them, not as they are signed
+    assert views.run_view(run(scopes=None))["scopes"] is None  # at the author's side
 
 
 def test_event_is_one_entry_of_the_trace() -> None:
@@ -337,8 +357,20 @@ def invitation(direction: Direction) -> InvitationRecord:
 
 def test_sent_invitation_shows_its_link_and_never_its_secret() -> None:
     shown = views.invitation_view(invitation(Direction.OUTGOING), None)
-    assert set(shown) == {"invitation_id", "peer", "status", "expires_at", "created_at", "link"}
+    assert " ".join(sorted(shown)) == "also_proved created_at expires_at invitation_id link peer status"
     assert (shown["link"], shown["expires_at"]) == ("https://courier.example/i/x", None)
+    assert shown["also_proved"] is None
+
+
+def test_leaked_token_is_shown_with_both_who_hold_it() -> None:
+    leaked = replace(
+        invitation(Direction.OUTGOING), accepted_by="ab" * 32, also_proved_by="cd" * 32, also_proved_ms=NOW_MS
+    )
+    assert views.invitation_view(leaked, None)["also_proved"] == {
+        "accepted_by": "ab" * 32,
+        "identity": "cd" * 32,
+        "at": AT,
+    }
 
 
 def test_received_invitation_shows_what_it_is_accepted_with() -> None:

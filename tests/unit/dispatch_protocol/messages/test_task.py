@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.messages.budget import Budget
 from dispatch_protocol.messages.files import Attachment, Blob
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import OnFailure, Origin, Task

@@ -13,6 +13,7 @@ MERGED = Machine(
     etc=("/etc/alternatives",),
     python="/run/dispatch/python/bin/python3.11",
     python_parts=(("/opt/python/lib", "/run/dispatch/python/lib"),),
+    kernel_files=("kcore",),
 )
 NUMBERS = Descriptors(
     grants=(20, 21),
@@ -61,7 +62,7 @@ def test_grants_come_by_descriptor_and_never_by_name() -> None:
     assert has(words(), "--ro-bind-fd", "20", "/srv/read")
     assert has(words(), "--bind-fd", "21", "/srv/write")
     named = [after for before, after in pairwise(words()) if before in ("--bind", "--ro-bind", "--dev-bind")]
-    assert named == ["/usr", "/lib32", "/opt/python/lib"]
+    assert named == ["/usr", "/lib32", "/dev/null", "/opt/python/lib"]
 
 
 def test_a_read_only_view_binds_nothing_writable_but_the_artifacts() -> None:
@@ -131,3 +132,10 @@ def test_options_end_with_a_nul_and_hold_none() -> None:
     assert encode(["/\udcff"]) == b"/\xff\0"
     with pytest.raises(ValueError, match="NUL"):
         encode(["/a\0--bind"])
+
+
+def test_what_tells_of_the_kernel_is_covered_after_proc_is_there() -> None:
+    said = words()
+    covered = [said[at : at + 3] for at, word in enumerate(said) if word == "--ro-bind"]
+    assert ("--ro-bind", "/dev/null", "/proc/kcore") in covered
+    assert said.index("/proc/kcore") > said.index("--proc")

@@ -151,3 +151,15 @@ def test_disk_cannot_be_taken_without_writing(machine: Architecture) -> None:
 @BOTH
 def test_a_filter_is_small_enough_for_the_kernel(machine: Architecture) -> None:
     assert len(seccomp.program(machine)) // 8 < 4096
+
+
+@BOTH
+def test_limits_are_set_for_oneself_alone(machine: Architecture) -> None:
+    assert allows(machine, "prlimit64", 0, 7)
+    assert denies(machine, "prlimit64", 1, 7)
+
+
+@BOTH
+def test_a_file_may_be_locked_and_not_leased(machine: Architecture) -> None:
+    assert allows(machine, "fcntl", 3, 6)
+    assert denies(machine, "fcntl", 3, 1024)

@@ -1,8 +1,8 @@
 import pytest
 
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.head import Head, Party, Recipient, concerning
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.messages.head import Head, Party, Recipient, concerning
 from tests.support.documents import ALICE, NOW_MS, altered, digest, head, read, without
 
 FULL = head(re=digest("dispatch"), expires_ms=NOW_MS + 1)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch_protocol.budget import Budget, lower
 from dispatch_protocol.errors import MalformedError
-from dispatch_protocol.messages.budget import Budget, lower
 from tests.support.documents import read
 
 bounds = st.none() | st.integers(min_value=0, max_value=9)

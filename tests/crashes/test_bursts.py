@@ -1,0 +1,44 @@
+"""Kill -9 at random in a burst: nothing is lost, nothing ran twice, no file is half changed, every sender knows.
+
+An ordinary run sends 60 tasks and kills all three programs in turn. `DISPATCH_TEST_BURST=500` sends so many for each
+of the three, and `DISPATCH_TEST_BURST_SEED` draws other moments.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TIME_SCALE
+from tests.support.burst import Burst
+from tests.support.history.gathering import gathered
+from tests.support.history.promises import broken
+from tests.support.keeping import kept
+from tests.support.two_people import TwoPeople
+
+ASKED = os.environ.get("DISPATCH_TEST_BURST")
+COUNT = int(ASKED or 60)
+SEED = int(os.environ.get("DISPATCH_TEST_BURST_SEED", "1"))
+VICTIMS = [("broker",), ("sender",), ("recipient",)] if ASKED else [("broker", "sender", "recipient")]
+
+
+@pytest.mark.timeout(90 + 4 * COUNT)
+@pytest.mark.parametrize("victims", VICTIMS, ids=" ".join)
+async def test_killed_at_random_in_a_burst_nothing_is_lost_or_done_twice(
+    place: Path, victims: tuple[str, ...]
+) -> None:
+    people = TwoPeople(place)
+    named = dict(zip(("broker", "sender", "recipient"), people.keepers, strict=True))
+    async with kept(*people.keepers):
+        await people.sign_in()
+        await people.befriend(approval="auto", max_per_day=10_000)
+        burst = Burst(people, COUNT, [named[name] for name in victims], kills=max(6, COUNT // 20), seed=SEED)
+        await burst.live()
+        history = await gathered(people.asked, people.alice, people.bob, patience_s=30 * TIME_SCALE)
+    ends = Counter(each["status"] for each in history.author.listed)
+    print(f"{COUNT} tasks, seed {SEED}, deaths {people.deaths}: {dict(ends)}")
+    assert [str(each) for each in broken(history)] == []
+    assert len(history.recipient.listed) == COUNT
+    assert ends["completed"] > 0
+    assert all(people.deaths[name] > 0 for name in victims)

@@ -1,0 +1,175 @@
+"""Bob's incoming path with the keys and people of the vectors: what a vector says its opener knows is in his journal.
+
+So every envelope of the vectors arrives at the rooms that a real daemon takes envelopes in with, and a test can ask what
+the list alone cannot say: who is told, how, and whether anybody else's work goes on.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.keystore import Keys
+from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.incoming import Incoming
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.watchers import Watchers
+from dispatch_daemon.core.effects import Put
+from dispatch_daemon.core.records import Box, ContactRecord, Direction, DispatchRecord, EdgeRecord, Trust
+from dispatch_protocol.chain import Chain, write_links
+from dispatch_protocol.envelope import Envelope
+from dispatch_protocol.grant import GrantDocument, Version
+from dispatch_protocol.keys import EdgeId, Genesis
+from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.messages.registry import Message, decode_body
+from dispatch_protocol.payloads import Kind, kind_of, payload_type
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import Signed, dispatch_id, sign_document
+from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Standing
+from tests.support.fate import Fate, FatedClock
+from tests.support.vectors import world
+from tests.support.vectors.cases import bob_knows
+from tests.support.vectors.fixed import fixed
+from tests.support.vectors.forge import forge, signed_by
+from tests.support.vectors.world import Machine
+
+NEIGHBOURS_EDGE = EdgeId(fixed("the neighbour's edge", 16))
+
+
+class _StandingClock(FatedClock):
+    """A clock that stands where a vector says."""
+
+    def __init__(self, journal: Journal, now_ms: int) -> None:
+        super().__init__(journal, Fate("vectors"))
+        self.stands_ms = now_ms
+
+    def wall_ms(self) -> int:
+        return self.stands_ms
+
+
+class Desk:
+    """The incoming path of one of Bob's devices, knowing what a standing says."""
+
+    def __init__(
+        self, home: Path, standing: Standing | None = None, machine: Machine = world.BOB_LAPTOP
+    ) -> None:
+        standing = standing or bob_knows()
+        self.machine = machine
+        self.journal = Journal(home / f"{machine.name}.db", boot="vectors")
+        self.journal.database.read("PRAGMA synchronous = OFF")
+        keys = Keys(
+            signing=machine.sign, sealing=machine.sealing, recovery=None, genesis=standing.own.genesis
+        )
+        people = People(self.journal, keys, standing.own)
+        self.clock = _StandingClock(self.journal, standing.now_ms)
+        performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
+        first_contact = FirstContact(self.journal, people, self.clock, performer)
+        self.incoming = Incoming(self.journal, people, self.clock, performer, first_contact)
+        self.journal.remember("floor_ms", standing.floor_ms)
+        if standing.edge is not None:
+            self._know(standing.edge, standing)
+        self.journal.database.commit()
+
+    def _know(self, edge: EdgeStanding, standing: Standing) -> None:
+        own = standing.own.genesis
+        outgoing = edge.dispatcher == own
+        other = edge.trustor if outgoing else edge.dispatcher
+        if standing.peer is not None and standing.peer.genesis == other:
+            self._pin(standing.peer, "alice@example.org")
+        self._put(_edge_record(edge, other, outgoing=outgoing))
+
+    def _pin(self, chain: Chain, address: str) -> None:
+        contact = ContactRecord(
+            genesis=chain.genesis.hex,
+            address=address,
+            trust=Trust.TOKEN,
+            chain=tuple(write_links(chain.links)),
+            pinned_ms=world.NOW_MS,
+        )
+        self._put(contact)
+
+    def befriend_a_neighbour(self) -> None:
+        """Let somebody else, who does nothing wrong, have an edge of their own."""
+        chain = world.MALLORY.chain
+        self._pin(chain, "neighbour@example.org")
+        edge = EdgeStanding(NEIGHBOURS_EDGE, EdgeStatus.ACTIVE, chain.genesis, world.BOB.genesis)
+        self._put(_edge_record(edge, chain.genesis, outgoing=False))
+        self.journal.database.commit()
+
+    def from_the_neighbour(self, label: str) -> bytes:
+        """Return an honest task of the neighbour's, at the time that it is here now."""
+        now_ms = max(self.clock.wall_ms(), self.journal.floor_ms)
+        head = world.head(
+            label,
+            world.MALLORY,
+            world.MALLORY_LAPTOP,
+            world.BOB,
+            edge=NEIGHBOURS_EDGE,
+            created_ms=now_ms,
+            expires_ms=now_ms + world.HOUR_MS,
+        )
+        task = world.task(label, head)
+        return forge(label, signed_by(world.MALLORY_LAPTOP, task), task, [self.machine.recipient])
+
+    def _put(self, record: Any) -> None:
+        self.journal.write([Put(record)], now_ms=self.journal.floor_ms, signatures={})
+
+    def squat(self, raw: bytes) -> None:
+        """Let another document have the dispatch id of this envelope's."""
+        header = Envelope.decode(raw).header
+        other = bytearray(header.digest.raw)
+        other[-1] ^= 1
+        self._put(
+            DispatchRecord(
+                digest=bytes(other).hex(),
+                dispatch_id=str(dispatch_id(header.digest)),
+                box=Box.INBOX,
+                peer=world.ALICE.genesis.hex,
+                address="alice@example.org",
+                edge=world.EDGE.hex,
+                state=DispatchState.DELIVERED,
+                signed=b"",
+                thread_id="",
+                created_ms=world.NOW_MS,
+                expires_ms=0,
+                arrived_ms=world.NOW_MS,
+            )
+        )
+
+    def told(self) -> list[tuple[str, Message]]:
+        """Return what this device owes anybody: the genesis it is for, and the document."""
+        return list(self._told())
+
+    def _told(self) -> Iterator[tuple[str, Message]]:
+        for to, signed in self.journal.database.read("SELECT recipient, signed FROM outbox ORDER BY rowid"):
+            document = Signed.decode(signed)
+            kind = kind_of(document.payload_type)
+            assert kind is not None
+            yield to, decode_body(kind, document.body)
+
+    def inbox(self) -> list[DispatchRecord]:
+        """Return every dispatch that this device holds."""
+        return self.journal.page(Box.INBOX, before=None, limit=1000)
+
+    def close(self) -> None:
+        self.journal.database._connection.close()
+
+
+def _edge_record(edge: EdgeStanding, other: Genesis, *, outgoing: bool) -> EdgeRecord:
+    grant = GrantDocument(
+        head=world.head("desk", world.BOB, world.BOB_LAPTOP, world.ALICE),
+        version=Version(1, world.BOB_LAPTOP.device),
+        scopes=Scopes(tools=("Read",)),
+    )
+    document = sign_document([world.BOB_LAPTOP.sign], payload_type(Kind.GRANT), grant.encode())
+    return EdgeRecord(
+        edge=edge.edge.hex,
+        direction=Direction.OUTGOING if outgoing else Direction.INCOMING,
+        peer=other.hex,
+        address="alice@example.org",
+        status=edge.status,
+        grant=document.to_json(),
+        created_ms=world.NOW_MS,
+        expires_ms=edge.expires_ms,
+    )

@@ -1,0 +1,76 @@
+"""A burst of tasks during which one program is killed again and again at moments that a seed decides.
+
+A moment is a count of what has been done so far (asked for, accepted, ended) and a short delay after it, so that the
+same seed kills at the same places of the burst on a fast machine and on a slow one, as far as real programs allow.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tests.support.keeping import Keeper
+from tests.support.neighbourhood import ENDED, bash
+from tests.support.patience import eventually
+from tests.support.two_people import TwoPeople
+
+_AT_ONCE = 8
+_LONGEST_DELAY_S = 0.05
+_LOOK_S = 0.05
+
+
+@dataclass
+class Burst:
+    """`count` tasks over one edge that asks nothing; `kills` moments are drawn from `seed`, the victims die in turn."""
+
+    people: TwoPeople
+    count: int
+    victims: Sequence[Keeper]
+    kills: int
+    seed: int
+    done: int = 0
+    ended: set[str] = field(default_factory=set)
+
+    async def live(self) -> None:
+        """Ask for everything, accept everything, and return when everything has ended at the recipient."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._kill())
+            group.create_task(self._accept())
+            room = asyncio.Semaphore(_AT_ONCE)
+            for number in range(self.count):
+                group.create_task(self._ask(f"burst-{number:04}", room))
+
+    async def _ask(self, key: str, room: asyncio.Semaphore) -> None:
+        async with room:
+            await self.people.send(key, [bash(_change(key))])
+            self.done += 1
+
+    async def _accept(self) -> None:
+        """Accept what arrives, until everything that was asked for is over."""
+        accepted: set[str] = set()
+        while len(self.ended) < self.count:
+            for each in await self.people.bob.listed("inbox"):
+                name = each["dispatch_id"]
+                if each["status"] == "delivered" and name not in accepted:
+                    await self.people.accept(name)
+                    accepted.add(name)
+                    self.done += 1
+                elif each["status"] in ENDED and name not in self.ended:
+                    self.ended.add(name)
+                    self.done += 1
+            await asyncio.sleep(_LOOK_S)
+
+    async def _kill(self) -> None:
+        """Kill at the drawn moments; the last ones wait for nothing that cannot come any more."""
+        dice = random.Random(self.seed)
+        moments = sorted(dice.randrange(3 * self.count) for _ in range(self.kills))
+        for number, moment in enumerate(moments):
+            victim, delay_s = self.victims[number % len(self.victims)], dice.random() * _LONGEST_DELAY_S
+            await eventually(lambda moment=moment: self.done >= moment)
+            await asyncio.sleep(delay_s)
+            victim.kill()
+
+
+def _change(key: str) -> str:
+    """Return the command that changes both files of a task, in place, and leaves a line with its witness."""
+    return f"echo after > left/{key}.txt; echo after > right/{key}.txt; echo {key} >> witness/{key}"

@@ -1,0 +1,27 @@
+"""Every named attack of a broker's owner, chapter by chapter; `ATTACKS` is the whole table, in order."""
+
+from tests.support.hostile_broker.attacks import (
+    directory,
+    edges,
+    forgery,
+    revival,
+    sequence,
+    session,
+    time,
+    transit,
+)
+from tests.support.hostile_broker.attacks.table import Attack, Outcome
+
+CHAPTERS: dict[str, list[Attack]] = {
+    "The bytes of an envelope": transit.CHAPTER,
+    "Order, repetition, silence": sequence.CHAPTER,
+    "Raising the dead": revival.CHAPTER,
+    "Words of others": forgery.CHAPTER,
+    "Keys, histories and invitations": directory.CHAPTER,
+    "Edges and refusals": edges.CHAPTER,
+    "Time, presence and epochs": time.CHAPTER,
+    "The session itself": session.CHAPTER,
+}
+ATTACKS = [attack for chapter in CHAPTERS.values() for attack in chapter]
+
+__all__ = ["ATTACKS", "CHAPTERS", "Attack", "Outcome"]

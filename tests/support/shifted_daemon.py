@@ -1,0 +1,28 @@
+"""The real daemon on a machine whose clock is wrong, or that slept: `DISPATCH_TEST_CLOCK` names a file of milliseconds.
+
+The number in it is added to the machine's clock, and read anew at every look, so a test moves the clock while the
+daemon runs. What slept has lost no time on the clock that stands still, so a shift forward is a long sleep too.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from dispatch_daemon import __main__ as program
+from dispatch_daemon.adapters.relay import link
+from dispatch_daemon.app import clock
+
+_SHIFT = Path(os.environ["DISPATCH_TEST_CLOCK"])
+_honest = clock.wall_ms
+
+
+def shifted_ms() -> int:
+    """Return the machine's clock as this daemon is made to see it."""
+    return _honest() + (int(_SHIFT.read_text() or 0) if _SHIFT.exists() else 0)
+
+
+if __name__ == "__main__":
+    clock.wall_ms = shifted_ms
+    assert link._now_ms
+    link._now_ms = shifted_ms
+    sys.exit(program.main())

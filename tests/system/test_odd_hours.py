@@ -1,0 +1,136 @@
+"""Days on which time is not what it should be: clocks that jump, machines that sleep, people who are away."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.neighbourhood import Neighbourhood, bash, changed, edit
+from tests.support.patience import poll
+
+DAY_MS = 86_400_000
+SCOPES = ("--tools", "Read,Edit,Bash")
+
+
+class Shifted:
+    """Alice, Bob and a broker; Alice's and Bob's clocks can be moved."""
+
+    def __init__(self, place: Path) -> None:
+        self.everybody = Neighbourhood(place, daemon_module="tests.support.shifted_daemon")
+        self._places = {}
+        for person in (self.everybody.alice, self.everybody.bob):
+            self._places[person.name] = place / f"{person.name}.clock"
+            person.daemon.environ["DISPATCH_TEST_CLOCK"] = str(self._places[person.name])
+
+    def shift(self, name: str, by_ms: int) -> None:
+        """Set somebody's clock this far from the truth."""
+        beside = self._places[name].with_suffix(".new")
+        beside.write_text(str(by_ms))
+        beside.replace(self._places[name])
+
+
+@pytest.fixture
+def shifted(place: Path) -> Iterator[Shifted]:
+    made = Shifted(place)
+    try:
+        made.everybody.open()
+        yield made
+    finally:
+        made.everybody.close()
+
+
+def check(person_doctor: dict[str, object], name: str) -> dict[str, object]:
+    checks = person_doctor["checks"]
+    assert isinstance(checks, list)
+    (found,) = [each for each in checks if each["name"] == name]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_clock_that_jumps_ahead_ends_what_it_must_and_set_back_revives_nothing(
+    shifted: Shifted, repository: Path
+) -> None:
+    alice, bob = shifted.everybody.alice, shifted.everybody.bob
+    shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    waiting = shifted.everybody.send("Wait for me", [bash("true")])
+    shifted.shift("bob", DAY_MS)
+    bob.until(waiting, "expired")
+    assert "expired" in [receipt["type"] for receipt in alice.until(waiting, "expired")["receipts"]]
+    for by_ms in (0, -2 * DAY_MS):
+        shifted.shift("bob", by_ms)
+        assert bob.do("accept", waiting, code=6)["error"]["code"] == "not_pending"
+        assert bob.status(waiting)["status"] == "expired"
+    # Until the true time has caught up, what comes now is late by the latest time that Bob's journal knows.
+    late = alice.do(
+        "send",
+        bob.address,
+        "And now?",
+        "--steps",
+        "-",
+        stdin=b'[{"tool":"Read","input":{"file_path":"notes.md"}}]',
+    )
+    state = alice.until(late["dispatch_id"], "refused", "expired")
+    assert "expired" in str(state["error"]) + state["status"]
+    assert changed(repository) == set()
+
+
+def test_wrong_clock_is_measured_against_the_broker_and_said(shifted: Shifted) -> None:
+    bob = shifted.everybody.bob
+    bob.daemon.stop()
+    shifted.shift("bob", 3_600_000)
+    bob.daemon.start()
+    poll(lambda: check(bob.do("doctor", code=1), "clock"), "the clocks were compared")
+    found = check(bob.do("doctor", code=1), "clock")
+    assert (found["ok"], found["remedy"]) == (False, "set this machine's clock")
+    assert "differ by 36" in str(found["detail"])
+
+
+def test_machine_that_slept_a_day_denies_what_nobody_answered(shifted: Shifted, repository: Path) -> None:
+    alice, bob = shifted.everybody.alice, shifted.everybody.bob
+    shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    asked = shifted.everybody.send("Change it", [edit("notes.md", "first", "second")])
+    bob.do("accept", asked)
+    question = bob.question(asked)
+    shifted.shift("bob", DAY_MS)
+    state = alice.until(asked, "failed")
+    assert state["outcome"] == "blocked"
+    assert bob.do("approve", question["request_id"], code=6)["error"]["code"] == "not_pending"
+    assert changed(repository) == set()
+
+
+def test_recipient_who_was_away_past_the_expiry_refuses_and_the_sender_hears(
+    shifted: Shifted, repository: Path
+) -> None:
+    alice, bob = shifted.everybody.alice, shifted.everybody.bob
+    shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    bob.daemon.stop()
+    sent = alice.do("send", bob.address, "In time?", "--expires", "60")["dispatch_id"]
+    alice.until(sent, "sent")
+    shifted.shift("alice", 600_000)
+    assert alice.until(sent, "expired")["receipts"] == []  # presumed: nobody has signed anything
+    shifted.shift("bob", 600_000)
+    bob.daemon.start()
+    state = poll(
+        lambda: state if (state := alice.status(sent))["receipts"] else None,
+        "the signed word of Bob's daemon",
+    )
+    assert (state["status"], [each["type"] for each in state["receipts"]]) == ("expired", ["expired"])
+    assert bob.do("inbox")["dispatches"][0]["status"] == "expired"
+
+
+def test_edge_revoked_while_its_task_runs_kills_it_and_both_hear_why(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    running = neighbourhood.send("Change it", [edit("notes.md", "first", "second"), bash("sleep 600")])
+    bob.do("accept", running)
+    for _ in range(2):
+        bob.do("approve", bob.question(running)["request_id"])
+    poll(lambda: bob.status(running)["status"] == "running", "the last call runs")
+    bob.do("revoke", alice.address)
+    state = alice.until(running, "cancelled")
+    assert state["runs"][0]["status"] == "cancelled"
+    assert state["receipts"][-1]["type"] == "cancelled"
+    assert changed(repository) == set()
+    assert alice.do("send", bob.address, "Once more", code=3)["error"]["code"] in ("edge_revoked", "no_edge")
