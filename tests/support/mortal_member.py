@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dispatch_daemon.adapters.ballast import Ballast
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.core.effects import Effect
@@ -83,8 +84,8 @@ class MortalMember(Member):
         if not self.dead:
             return False
         self.die()
-        executor = Executor(self.home)
-        await Supervisor(self.journal, self.people, self.clock, self.performer, executor).mend()
+        desk = (self.journal, self.people, self.clock, self.performer)
+        await Supervisor(*desk, Executor(self.home), Ballast(self.home)).mend()
         return True
 
 
