@@ -57,15 +57,8 @@ class Daemon:
         self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
         self._executor = Executor(home)
         self._agents = Agents(home)
-        self._supervisor = Supervisor(
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            self._executor,
-            self._agents,
-            Ballast(home),
-        )
+        desk = (self._journal, self._people, self._clock, self._performer)
+        self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home))
         first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
         incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
         self._linking = Linking(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.ballast import Ballast
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.app.supervising import Supervisor
@@ -85,7 +86,7 @@ class MortalMember(Member):
             return False
         self.die()
         desk = (self.journal, self.people, self.clock, self.performer)
-        await Supervisor(*desk, Executor(self.home), Ballast(self.home)).mend()
+        await Supervisor(*desk, Executor(self.home), Agents(self.home, {}), Ballast(self.home)).mend()
         return True
 
 
