@@ -90,4 +90,11 @@ ALTER TABLE invitations ADD COLUMN also_proved_ms INTEGER;
 
 _USAGE = "ALTER TABLE runs ADD COLUMN usage TEXT;"  # what a run used: tool calls, turns, tokens
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE)
+# The daily limit is asked about for every task that comes: counted from this index alone, without reading a row.
+_ARRIVALS = """
+DROP INDEX dispatches_by_edge;
+CREATE INDEX dispatches_arrivals ON dispatches (edge, arrived_ms, box, ended_code)
+    WHERE box = 'inbox' AND ended_code IS NOT 'daily_limit';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS)

@@ -1,6 +1,6 @@
 """The journal writes whole decisions, never goes back in time, and answers what the daemon asks of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,6 +258,24 @@ def test_daily_limit_counts_what_an_edge_brought_but_not_what_the_limit_refused(
     )
     assert journal.arrivals(received().edge, NOW_MS) == 2
     assert journal.arrivals(received().edge, NOW_MS - 1) == 3
+
+
+def test_daily_limit_is_counted_without_reading_a_task(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked about for each task that comes: one that reads all of the day before makes a day cost its square."""
+    asked: list[tuple[str, Sequence[object]]] = []
+    read = journal.database.read
+
+    def listen(sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        asked.append((sql, parameters))
+        return read(sql, parameters)
+
+    monkeypatch.setattr(journal.database, "read", listen)
+    journal.arrivals(received().edge, NOW_MS)
+    ((sql, parameters),) = asked
+    plan = " ".join(str(step[-1]) for step in read(f"EXPLAIN QUERY PLAN {sql}", parameters))
+    assert "COVERING INDEX" in plan
 
 
 def test_runs_and_questions_are_found_by_where_they_stand(journal: Journal) -> None:
