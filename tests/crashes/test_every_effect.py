@@ -51,7 +51,7 @@ async def test_every_effect_is_a_crash_point_that_the_story_passes(place: Path) 
 @pytest.mark.timeout(1800 if ALL else 90)
 @pytest.mark.parametrize(
     ("who", "victim", "of"),
-    [("broker", ITSELF, 6), ("sender", ITSELF, 24), ("recipient", ITSELF, 32), ("recipient", ITS_RUNS, 16)],
+    [("broker", ITSELF, 6), ("sender", ITSELF, 30), ("recipient", ITSELF, 30), ("recipient", ITS_RUNS, 16)],
     ids=["broker", "sender", "recipient", "runs"],
 )
 async def test_killed_at_effects_it_keeps_every_promise(place: Path, who: str, victim: str, of: int) -> None:
