@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dispatch_daemon import __main__ as program
-from dispatch_daemon.adapters import executor
+from dispatch_daemon.adapters.executor import executor
 from dispatch_daemon.app import running
 from dispatch_daemon.app.services import dispatches
 from sandbox.changes.applying.disk import Disk

@@ -138,7 +138,7 @@ def _of_the_broker() -> Iterator[Decoder]:
     )
     yield Decoder(
         name_of(broker_settings._read_listen),
-        lambda data: broker_settings._read_listen(text(data)),
+        lambda data: broker_settings._read_listen(text(data), "--listen"),
         lambda: [b"127.0.0.1:8000", b"[::1]:0", b":", b"a:70000"],
         errors=(broker_settings.SettingsError,),
     )
