@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.adapters.journal import Journal, JournalError, Task
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.core.effects import TaskKind
 
@@ -32,6 +32,7 @@ class Scheduler:
         lanes = (_WAITING_FOR_RELAY & handlers.keys(), handlers.keys() - _WAITING_FOR_RELAY)
         self._lanes = tuple(tuple(sorted(lane)) for lane in lanes if lane)
         self._busy: set[asyncio.Task[None]] = set()
+        self._ungiven: list[Task] = []
         self._stopping = False
 
     def wake(self) -> None:
@@ -42,11 +43,28 @@ class Scheduler:
         """Serve until `stop`; an error of a handler is logged and its task is tried again, never lost."""
         while not self._stopping:
             self._wake.clear()
-            for lane in self._lanes:
-                for task in self._journal.tasks.due(lane, self._clock.now_ms(), self._room(lane)):
-                    if self._journal.tasks.take(task, self._clock.now_ms()):
-                        self._start(task)
-            await self._wait()
+            try:
+                await self._give_back()
+                self._take_up()
+            except JournalError as error:
+                log.error("the journal cannot be written, so nothing is taken up for now: %s", error)  # noqa: TRY400 - no mistake of ours to trace
+                await self._wait(at_least_s=_LONGEST_WAIT_S)
+            else:
+                await self._wait()
+
+    async def _give_back(self) -> None:
+        """Owe again what could not be given back when its handler failed: the journal could not be written then."""
+        while self._ungiven:
+            self._journal.tasks.retry(self._ungiven[-1], self._clock.now_ms())
+            await self._journal.database.committed()
+            self._ungiven.pop()
+
+    def _take_up(self) -> None:
+        """Start what is due, as far as there is room."""
+        for lane in self._lanes:
+            for task in self._journal.tasks.due(lane, self._clock.now_ms(), self._room(lane)):
+                if self._journal.tasks.take(task, self._clock.now_ms()):
+                    self._start(task)
 
     def _room(self, lane: Sequence[TaskKind]) -> int:
         return max(0, _AT_ONCE - len(self._doing(lane)))
@@ -65,14 +83,18 @@ class Scheduler:
             await self._handlers[task.kind](task)
         except Exception:
             log.exception("task %s %s failed; it stays owed", task.kind, task.key[:16])
-            self._journal.tasks.retry(task, self._clock.now_ms() + 10_000)
+            try:
+                self._journal.tasks.retry(task, self._clock.now_ms() + 10_000)
+                await self._journal.database.committed()
+            except JournalError:
+                self._ungiven.append(task)
 
-    async def _wait(self) -> None:
+    async def _wait(self, *, at_least_s: float = 0.0) -> None:
         kinds = tuple(kind for lane in self._lanes if self._room(lane) for kind in lane)
         due_ms = self._journal.tasks.next_due_ms(kinds) if kinds else None
         wait_s = _LONGEST_WAIT_S
         if due_ms is not None:
-            wait_s = min(wait_s, max(0.0, (due_ms - self._clock.now_ms()) / 1000))
+            wait_s = min(wait_s, max(at_least_s, (due_ms - self._clock.now_ms()) / 1000))
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()

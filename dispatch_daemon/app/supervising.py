@@ -114,7 +114,11 @@ class Supervisor:
                     isinstance(error, JournalError) and error.code == "disk_full" and self._ballast.spend()
                 )
                 run = self._journal.run(run_id)
-                if run is not None and not is_final(RUN, run.state):
+                if run is not None and run.state is RunState.APPLYING:
+                    await (
+                        conductor.finish_apply()
+                    )  # the files may hold all of it: only the apply's own journal knows
+                elif run is not None and not is_final(RUN, run.state):
                     await conductor.broken("disk_full" if is_full else "internal")
 
     def _conductor(self, run_id: str) -> Conductor:

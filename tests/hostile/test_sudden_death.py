@@ -198,6 +198,17 @@ async def test_disk_that_refuses_in_the_middle_is_not_called_nothing(life: Life)
     assert clean(life.repository)
 
 
+async def test_journal_that_refuses_after_the_apply_does_not_deny_it(life: Life) -> None:
+    """The files hold all of it, so its author must not be told that nothing was applied."""
+    await life.begin(DISPATCH_TEST_JOURNAL_FULL="1")
+    await life.job(STEPS)
+    await life.agree()
+    state = await life.status()
+    assert changed(life.repository) == ALL
+    assert (state["status"], state["outcome"]) == ("completed", "success")
+    assert clean(life.repository)
+
+
 async def test_grant_that_is_gone_at_the_next_start_does_not_keep_the_daemon_from_starting(
     life: Life, place: Path
 ) -> None:

@@ -3,7 +3,8 @@
 `DISPATCH_TEST_DIES_AT` names the place: `accepted` (the yes is in the journal), `started` (the box stands, the journal
 does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
 renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed).
-`DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail.
+`DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail, and
+`DISPATCH_TEST_JOURNAL_FULL` the first write to the journal after an apply is done.
 """
 
 import errno
@@ -15,6 +16,7 @@ from typing import Any
 
 from dispatch_daemon import __main__ as program
 from dispatch_daemon.adapters.executor import executor
+from dispatch_daemon.adapters.journal import Database, JournalError
 from dispatch_daemon.app import running
 from dispatch_daemon.app.services import dispatches
 from sandbox.changes.applying.disk import Disk
@@ -83,6 +85,28 @@ def full(count: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def unwritable_after_apply() -> None:
+    """Refuse the journal's first write after an apply, once, as a disk that is full for a moment does."""
+    applied, write = executor.Executor.apply, Database.write
+    due = False
+
+    async def apply(*args: Any, **how: Any) -> Any:
+        nonlocal due
+        outcome = await applied(*args, **how)
+        due = True
+        return outcome
+
+    def refuse(*args: Any, **how: Any) -> int:
+        nonlocal due
+        if due:
+            due = False
+            raise JournalError("disk_full", "the journal could not be written: database or disk is full")
+        return write(*args, **how)
+
+    executor.Executor.apply = apply  # type: ignore[method-assign]  # planted
+    Database.write = refuse  # type: ignore[method-assign]  # planted
+
+
 def main() -> None:
     """Plant the death and run the daemon."""
     match PLACE:
@@ -102,6 +126,8 @@ def main() -> None:
             after(running.Conductor, "_end")
     if os.environ.get("DISPATCH_TEST_DISK_FULL"):
         renaming(full)
+    if os.environ.get("DISPATCH_TEST_JOURNAL_FULL"):
+        unwritable_after_apply()
     sys.exit(program.main())
 
 
