@@ -115,9 +115,8 @@ class Supervisor:
                 )
                 run = self._journal.run(run_id)
                 if run is not None and run.state is RunState.APPLYING:
-                    await (
-                        conductor.finish_apply()
-                    )  # the files may hold all of it: only the apply's own journal knows
+                    # The files may hold all of it: only the apply's own journal knows.
+                    await conductor.finish_apply()
                 elif run is not None and not is_final(RUN, run.state):
                     await conductor.broken("disk_full" if is_full else "internal")
 
