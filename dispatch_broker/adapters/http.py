@@ -7,6 +7,7 @@ size and rate, changes nothing on GET, and answers in problem documents whatever
 import asyncio
 import json
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -34,6 +35,7 @@ from dispatch_protocol.timestamps import format_time
 BODY_BYTES = 16 * 1024
 _BODY_S = 10.0
 _FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
+_PLACE = re.compile(r"(?:(?P<name>[A-Za-z0-9.-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
 _HEADERS = {
     "Cache-Control": "no-store",
     "Server": "dispatch-broker",
@@ -148,7 +150,7 @@ def _not_direct(request: web.Request) -> Refusal | None:
     """Refuse whatever may have come from elsewhere: a development broker serves this machine alone."""
     if any(name.lower().startswith(_FORWARDED) for name in request.headers):
         return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker takes no forwarded requests")
-    if not is_loopback(request.remote or "") or not is_loopback(_host_of(request)):
+    if not is_loopback(request.remote or "") or not _named_here(request):
         return Refusal(BrokerCode.DEV_ONLY_DIRECT, "a development broker serves its own machine only")
     return None
 
@@ -157,15 +159,20 @@ def private(request: web.Request, *, loopback: bool) -> bool:
     """Whether a request comes straight from a program: no proxy, no page, and no name that was led here."""
     if "Origin" in request.headers or any(name.lower().startswith(_FORWARDED) for name in request.headers):
         return False
-    return not loopback or is_loopback(_host_of(request))
+    return not loopback or _named_here(request)
 
 
-def _host_of(request: web.Request) -> str:
-    """Return the host that the caller believes to speak to, without port and brackets."""
-    try:
-        return request.url.host or ""
-    except ValueError:
-        return ""
+def _named_here(request: web.Request) -> bool:
+    """Whether the caller believes to speak to this machine: the one `Host` says so, as it is spelled, and the target.
+
+    A target may have an authority of its own, which stands above `Host` (RFC 9112, section 3.2.2); and a library that
+    reads names forgivingly finds `127.0.0.1` in what means something else to others.
+    """
+    hosts = request.headers.getall("Host", [])
+    spelled = _PLACE.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if spelled is None or not is_loopback(spelled["name"] or spelled["address"]):
+        return False
+    return request.raw_path.startswith(("/", f"http://{hosts[0]}/"))
 
 
 async def health(context: Context, request: web.Request) -> web.Response:
