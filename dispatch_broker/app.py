@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -38,6 +39,7 @@ _PURGE_S = 60.0
 _PURGE_PAUSE_S = 0.05  # between two batches, for everybody else
 _DRAIN_S = 5.0
 _QUIET_S = 30.0  # how long a connection may ask nothing
+_UNREAD_S = 60.0  # how long a peer may leave unread what was sent to it
 _BACKLOG = 1_024
 
 _log = logging.getLogger(__name__)
@@ -183,9 +185,18 @@ def _listen(host: str, port: int) -> socket.socket:
     """Bind the listener before anything is said about it, so that a free port has a number."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise StartError(f"cannot listen on {origin(host, port)}: {error.strerror}") from None
+    # Every connection inherits it. No timer of ours runs while an answer waits for a peer that does not read.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(_UNREAD_S * 1000))
+    return listener
+
+
+def _allow_many_connections() -> None:
+    """Raise the usual limit of open files, which a few hundred idle strangers could reach, to what the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _spellings(settings: Settings, port: int) -> list[str]:
@@ -234,6 +245,7 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; prints one line on standard output when ready."""
+    _allow_many_connections()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
