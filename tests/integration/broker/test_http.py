@@ -296,13 +296,40 @@ class TestDescription:
         assert {code: STATUS[code] for code in STATUS} == {code: CODES[code.value][0] for code in STATUS}
 
 
-async def test_a_client_that_never_asks_is_hung_up(tmp_path, monkeypatch):
+@pytest.mark.parametrize("drop", [b"", b"a"], ids=["silent", "drop by drop"])
+async def test_a_client_that_never_asks_is_hung_up(tmp_path, monkeypatch, drop):
     monkeypatch.setattr("dispatch_broker.app._QUIET_S", 0.1)
     async with broker_here(tmp_path / "broker") as broker:
         host, port = broker.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET /health HTTP/1.1\r\nHost: 127")
-        async with asyncio.timeout(5):
-            assert await reader.read() == b""
+        await let_go(reader, writer, drop)
+
+
+async def test_a_body_that_comes_drop_by_drop_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("dispatch_broker.adapters.http._BODY_S", 0.1)
+    async with broker_here(tmp_path / "broker") as broker:
+        place = broker.url.removeprefix("http://")
+        reader, writer = await asyncio.open_connection(*place.split(":"))
+        writer.write(
+            f"POST /v1/login/dev HTTP/1.1\r\nHost: {place}\r\nContent-Type: application/json\r\n"
+            "Content-Length: 9000\r\n\r\n{".encode()
+        )
+        async with asyncio.timeout(10):
+            answered = asyncio.ensure_future(reader.readline())
+            while not answered.done():
+                writer.write(b" ")
+                await asyncio.wait({answered}, timeout=0.01)
+        assert b" 400 " in answered.result()
         writer.close()
-        await writer.wait_closed()
+
+
+async def let_go(reader, writer, drop):
+    """Keep the connection busy with drops until the broker ends it."""
+    async with asyncio.timeout(30):
+        ended = asyncio.ensure_future(reader.read())
+        while not ended.done():
+            writer.write(drop)
+            await asyncio.wait({ended}, timeout=0.01)
+    assert ended.exception() is None or isinstance(ended.exception(), ConnectionError)
+    writer.close()
