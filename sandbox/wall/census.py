@@ -67,7 +67,9 @@ class Census:
         with open("/proc/meminfo", "rb") as file:
             total, available = machine_bytes(file.read())
         shares = [self._share(number) for number in numbers]
-        in_files = self._nameless_bytes(numbers) + sum(scratch_bytes(os.statvfs(each)) for each in self._scratch)
+        in_files = self._nameless_bytes(numbers) + sum(
+            scratch_bytes(os.statvfs(each)) for each in self._scratch
+        )
         # What is in a file and mapped is in both counts, so the larger one counts.
         shared = max(in_files, sum(share.shared_bytes for share in shares))
         memory = shared + sum(share.own_bytes for share in shares)
@@ -99,7 +101,9 @@ class Census:
         sizes: dict[int, int] = {}
         for number in numbers:
             with contextlib.suppress(OSError):
-                folder = os.open(f"{number}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._proc)
+                folder = os.open(
+                    f"{number}/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._proc
+                )
                 try:
                     for name in os.listdir(folder):
                         sizes |= self._nameless_file(folder, name)
@@ -132,7 +136,9 @@ def _nameless_device() -> int:
 def read_share(rollup: bytes) -> Share:
     """Read `smaps_rollup` (proc_pid_smaps(5)): its `Pss` is the whole, its `Pss_Shmem` what is files in memory."""
     rows = dict(line.split(b":", 1) for line in rollup.splitlines() if line.startswith(b"Pss"))
-    whole, shared = (int(rows[name].split()[0]) * 1024 if name in rows else 0 for name in (b"Pss", b"Pss_Shmem"))
+    whole, shared = (
+        int(rows[name].split()[0]) * 1024 if name in rows else 0 for name in (b"Pss", b"Pss_Shmem")
+    )
     return Share(whole - shared, shared)
 
 

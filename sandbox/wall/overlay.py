@@ -123,9 +123,9 @@ def _bound_watches() -> None:
     Where /proc/sys is closed even to us, in some containers, the bound stays the machine's.
     """
     for name, place in INOTIFY:
-        try:
+        try:  # noqa: SIM105 - contextlib would cost this stage as much as all else that it imports
             _write(f"/proc/sys/user/{name}", str(max(1, int(_read(place)) // 2)))
-        except OSError:  # noqa: PERF203, SIM105 - twice at most, and contextlib costs more than all of this stage
+        except OSError:
             pass
 
 

@@ -326,7 +326,9 @@ def test_a_human_who_keeps_editing_loses_no_word(tmp_path: Path, in_place: bool)
         grant = run(base, "echo run > a; echo run > notes; rm z; echo run > new")
         typed, writing, done = [0], threading.Event(), threading.Event()
 
-        def keep_typing(notes: Path, typed: list[int], writing: threading.Event, done: threading.Event) -> None:
+        def keep_typing(
+            notes: Path, typed: list[int], writing: threading.Event, done: threading.Event
+        ) -> None:
             while not done.is_set():
                 typed[0] += 1
                 if in_place:

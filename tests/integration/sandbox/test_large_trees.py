@@ -28,10 +28,15 @@ def base() -> Iterator[Path]:
 def test_a_run_sees_all_and_copies_what_it_changes(ground: Ground) -> None:
     shutil.rmtree(ground.work / ".git")
     job = ground.job(
-        ("Bash", {"command": "find . -type f -name '00*' | wc -l; echo y > 07/0007; rm 08/0008; mv 09/0009 new"})
+        (
+            "Bash",
+            {"command": "find . -type f -name '00*' | wc -l; echo y > 07/0007; rm 08/0008; mv 09/0009 new"},
+        )
     )
     told = grounds.finish(
-        grounds.start(ground, job, mounts=f"mount -t tmpfs none {ground.work} && cd {ground.work} && {PLANTED}")
+        grounds.start(
+            ground, job, mounts=f"mount -t tmpfs none {ground.work} && cd {ground.work} && {PLANTED}"
+        )
     )
     assert told["error"] is None, told
     assert int(told["results"][0][1]) == FOLDERS * 99
