@@ -21,7 +21,7 @@ def write(view: View, *, others: int) -> Brief:
             0 where it counts per user namespace (Linux 5.14 and later).
     """
     kept = (*(grant.path for grant in view.writable), ARTIFACTS)
-    scratch = (view.scratch, view.home, SHARED_MEMORY)
+    scratch = scratch_places(view)
     execute = landlock.EXECUTE if view.runs_programs else 0
     change = _CHANGE if view.runs_programs else _CHANGE & ~landlock.EXECUTE
     rules = [("/", landlock.READ | execute), ("/dev", landlock.DEVICES)]
@@ -36,6 +36,11 @@ def write(view: View, *, others: int) -> Brief:
         rules=tuple(rules),
         rlimits=rlimits(view.limits, others=others),
     )
+
+
+def scratch_places(view: View) -> tuple[str, ...]:
+    """List the file systems in memory that a run may fill and that end with it."""
+    return (view.scratch, view.home, SHARED_MEMORY)
 
 
 def environment(view: View) -> dict[str, str]:

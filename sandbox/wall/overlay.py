@@ -26,6 +26,11 @@ PR_SET_PDEATHSIG, SIGKILL = 1, 9
 FAILED = 120  # the exit status that means: the line on standard error is ours
 OVERLAY_OPTIONS = "userxattr,redirect_dir=nofollow,index=off,metacopy=off"
 
+INOTIFY = (
+    ("max_inotify_instances", "/proc/sys/fs/inotify/max_user_instances"),
+    ("max_inotify_watches", "/proc/sys/fs/inotify/max_user_watches"),
+)
+
 
 def id_map(own: int, parent_map: str, *, privileged: bool) -> str:
     """Write the map of the new namespace: oneself only, or, for a privileged launcher, whatever it can name.
@@ -49,6 +54,7 @@ def main() -> None:
             state_dir, launcher, mounts, command = marshal.load(file)  # noqa: S302 - the launcher's own bytes
         step = "namespaces"
         _enter_namespaces()
+        _bound_watches()
         _die_with(launcher)
         step = "mounts"
         _check(_libc().mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
@@ -108,6 +114,19 @@ def _fork_writer(maps: dict[str, str]) -> tuple[int, int]:
         except OSError:
             status = 1
     os._exit(status)
+
+
+def _bound_watches() -> None:
+    """Leave half of the user's inotify instances and watches to the owner's own programs.
+
+    The kernel counts them for a user inside and outside together, and lets each user namespace set a lower bound.
+    Where /proc/sys is closed even to us, in some containers, the bound stays the machine's.
+    """
+    for name, place in INOTIFY:
+        try:  # noqa: SIM105 - contextlib would cost this stage as much as all else that it imports
+            _write(f"/proc/sys/user/{name}", str(max(1, int(_read(place)) // 2)))
+        except OSError:
+            pass
 
 
 def _die_with(launcher: int) -> None:

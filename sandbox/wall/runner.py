@@ -142,7 +142,7 @@ async def _open(policy: Policy, state_dir: Path, run_id: str, forbidden: Sequenc
         abi = await _greet(channel, started.jail, view)
         if group is not None and not joined:
             await group.remove()
-        census = None if joined else Census(first)
+        census = None if joined else Census(first, orders.scratch_places(view))
         undo.pop_all()
     meters = Meters(prepared.watched, group if joined else None, census)
     confinement = _confinement(view, prepared.warnings, limited_by_group=joined, abi=abi)

@@ -10,6 +10,8 @@ and those that would leave a set-user-ID file in the owner's tree.
 - Arguments are compared on their low 32 bits where the kernel reads 32, or a caller could hide a value behind
   high bits the kernel ignores.
 - `fallocate` takes a whole disk in a moment, faster than any watchdog looks; without it libc writes blocks.
+- Memory in a System V segment belongs to no process and to no file, so no watchdog could count it; programs that share
+  memory make a file of it.
 - A lease on a file lets its holder keep the owner waiting who opens it; limits are set for oneself alone, or a
   program could starve the helper.
 - Sockets: the Internet families (the network namespace holds only a loopback) and connected pairs. A datagram
@@ -115,6 +117,7 @@ RULES: tuple[Rule, ...] = (
     *(Rule(call, ENOSYS) for call in ABSENT),
     *(Rule(call, EPERM) for call in DENIED),
     Rule("fallocate", EOPNOTSUPP),
+    Rule("shmget", ENOSYS),
     Rule("clone", EPERM, when=(Test(0, NEW_NAMESPACES, any_bit=True),)),
     Rule("unshare", EPERM, when=(Test(0, NEW_NAMESPACES | NEW_TIME, any_bit=True),)),
     Rule("ioctl", EPERM, when=(Test(1, TIOCSTI),)),

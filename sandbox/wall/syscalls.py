@@ -46,6 +46,7 @@ X86_64 = Architecture(
     | {
         "open": 2,
         "ioctl": 16,
+        "shmget": 29,
         "socket": 41,
         "socketpair": 53,
         "fcntl": 72,
@@ -122,6 +123,7 @@ AARCH64 = Architecture(
         "lookup_dcookie": 18,
         "fcntl": 25,
         "prlimit64": 261,
+        "shmget": 194,
         "ioctl": 29,
         "mknodat": 33,
         "umount2": 39,

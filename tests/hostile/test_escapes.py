@@ -20,6 +20,8 @@ SHARING = [case for case in CASES if case.shares]
 USERS = pytest.mark.parametrize("who", BOTH, ids=lambda who: who.name)
 EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
+CATALOGUED_ATTACKS, CATALOGUED_ACTS = 60, 9
+
 Scene = tuple[Ground, dict[str, str]]
 
 
@@ -106,6 +108,17 @@ def common() -> Iterator[Common]:
     """Keep what cases share until the last of them is done."""
     with contextlib.ExitStack() as stack:
         yield Common(stack)
+
+
+def test_nothing_of_the_catalogue_is_missing() -> None:
+    """The wall was designed against attacks and ordinary acts that were measured; each has a number."""
+    numbers = [case.id for case in CASES if case.id]
+    assert len(numbers) == len(set(numbers))
+    assert sum(number.startswith("E") for number in numbers) == CATALOGUED_ATTACKS
+    assert sum(number.startswith("A") for number in numbers) == CATALOGUED_ACTS
+    assert all(case.expect == "allow" for case in CASES if case.id.startswith("A"))
+    assert {case.expect for case in CASES} == {"deny", "contain", "allow", "refuse"}
+    assert all(case.ends for case in CASES if case.expect in ("contain", "refuse"))
 
 
 def harmed(case: Case, names: dict[str, str]) -> bool:

@@ -122,7 +122,7 @@ def on_the_host(
     return subprocess.run(
         # A shell between, so that the parent a script attacks is a process of the same user, as it is inside.
         ["bash", "-c", 'bash -c "$1"; exit $?', "parent", fill(script, names)],
-        cwd=names["WORK"],
+        cwd=names["WORK"] if os.path.isdir(names["WORK"]) else "/",
         env=os.environ | BAIT | {"HOME": names["HOME"], "ATTACK": attack},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -140,17 +140,31 @@ def make(who: Who) -> Ground:
 
 def drive_as(ground: Ground, job: dict[str, Any]) -> dict[str, Any]:
     """Run the driver as the ground's user and return what it tells."""
-    driver = start(ground, job)
+    return finish(start(ground, job))
+
+
+def finish(driver: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for a driver's end and return what it tells."""
     output, errors = driver.communicate()
     assert driver.returncode == 0, errors
     told: dict[str, Any] = json.loads(output)
     return told
 
 
-def start(ground: Ground, job: dict[str, Any]) -> "subprocess.Popen[str]":
-    """Start the driver as the ground's user, from a copy of the code that this user can read."""
+def start(ground: Ground, job: dict[str, Any], *, mounts: str = "") -> "subprocess.Popen[str]":
+    """Start the driver as the ground's user, from a copy of the code that this user can read.
+
+    Args:
+        ground: Whose user and home it gets.
+        job: What it is told to do.
+        mounts: A shell script that runs first, where this user may mount: then nobody else sees what it mounts.
+    """
+    command = [ordinary_python(), "-B", str(readable_code() / "box_driver.py")]
+    if mounts:
+        own = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c"]
+        command = [*own, f'{mounts} && exec "$@"', "bash", *command]
     driver = subprocess.Popen(
-        [ordinary_python(), "-B", str(readable_code() / "box_driver.py")],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """A run's changes arrive in the owner's tree as they were reviewed, over a real overlay."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +135,26 @@ def test_several_grants_are_one_transaction(tmp_path: Path) -> None:
     assert outcome == ApplyOutcome(ApplyStatus.NOT_APPLIED, (Conflict(f"{two.lower}/b", Clash.CHANGED),))
     assert (one.lower / "a").read_text() == "a"
     assert (two.lower / "b").read_text() == "human"
+
+
+def test_grants_on_two_file_systems_are_one_transaction(tmp_path: Path, other_file_system: Path) -> None:
+    plant(tmp_path / "one", {"a": "a"})
+    plant(tmp_path / "two", {"b": "b"})
+    shutil.copytree(tmp_path / "two", other_file_system / "two")
+    one = run(tmp_path, "echo A > a; echo new > n", "one")
+    two = run(tmp_path, "rm b; echo B > c", "two").on(other_file_system / "two")
+    assert one.lower.stat().st_dev != two.lower.stat().st_dev
+    layers = [one.layer, two.layer]
+    changes = collect(layers)
+    (two.lower / "b").write_text("human")
+    before = snapshot(one.lower), snapshot(two.lower)
+    assert apply(changes, layers, journal(tmp_path)).status is ApplyStatus.NOT_APPLIED
+    assert (snapshot(one.lower), snapshot(two.lower)) == before
+    (two.lower / "b").write_text("b")
+    two = two.on(two.lower)
+    layers = [one.layer, two.layer]
+    assert apply(collect(layers), layers, tmp_path / "again").status is ApplyStatus.APPLIED
+    assert (snapshot(one.lower), snapshot(two.lower)) == (one.merged, two.merged)
 
 
 def test_directories_that_deny_writing_are_changed_and_locked_again(tmp_path: Path) -> None:

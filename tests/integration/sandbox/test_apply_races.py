@@ -315,3 +315,43 @@ def test_collecting_survives_an_owner_at_work(tmp_path: Path) -> None:
         "sub": ("directory", 0o755, b""),
         "sub/b": ("file", 0o644, b"canary"),
     }
+
+
+@pytest.mark.parametrize("in_place", [True, False], ids=["in-place", "replaced"])
+def test_a_human_who_keeps_editing_loses_no_word(tmp_path: Path, in_place: bool) -> None:
+    """Before the review, during it and all through the apply; what the human wrote last is what stands."""
+    for number in range(8):
+        base = tmp_path / str(number)
+        plant(base / "grant", {"a": "a", "notes": "0", "z": "z"})
+        grant = run(base, "echo run > a; echo run > notes; rm z; echo run > new")
+        typed, writing, done = [0], threading.Event(), threading.Event()
+
+        def keep_typing(
+            notes: Path, typed: list[int], writing: threading.Event, done: threading.Event
+        ) -> None:
+            while not done.is_set():
+                typed[0] += 1
+                if in_place:
+                    notes.write_text(f"human {typed[0]}")
+                else:
+                    draft = notes.with_name("draft")
+                    draft.write_text(f"human {typed[0]}")
+                    draft.replace(notes)
+                writing.set()
+
+        human = threading.Thread(target=keep_typing, args=(grant.lower / "notes", typed, writing, done))
+        changes = collect([grant.layer]) if number % 2 else None  # reviewed before the human began, or after
+        human.start()
+        writing.wait()
+        try:
+            outcome = apply(changes or collect([grant.layer]), [grant.layer], grant.state / "journal")
+        finally:
+            done.set()
+            human.join()
+        assert outcome.status is not ApplyStatus.APPLIED
+        assert f"{grant.lower}/notes" in {conflict.path for conflict in outcome.conflicts}
+        assert snapshot(grant.lower) == {
+            "a": ("file", 0o644, b"a"),
+            "notes": ("file", 0o644, f"human {typed[0]}".encode()),
+            "z": ("file", 0o644, b"z"),
+        }

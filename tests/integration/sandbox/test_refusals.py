@@ -11,6 +11,7 @@ from sandbox.errors import NoSandboxError, PathRefusedError, SandboxError
 from sandbox.job import PathGrant, Policy
 from sandbox.wall import diagnosis
 from sandbox.wall.runner import open_box, probe
+from tests.support import grounds
 from tests.support.grounds import ORDINARY, Ground
 
 
@@ -151,3 +152,17 @@ def test_an_ordinary_user_is_refused_what_it_may_not_open(ground: Ground) -> Non
     os.chown(ground.work, 0, 0)
     ground.work.chmod(0o700)
     assert ground.drive(cwd=str(ground.read))["error"] == "path_denied"
+
+
+@pytest.mark.parametrize(("mode", "error"), [("rw", "path_submount"), ("ro", None)])
+def test_a_file_system_mounted_below_a_writable_grant(ground: Ground, mode: str, error: str | None) -> None:
+    """The copy would show the empty directory beneath; for reading, what is mounted is shown as it is."""
+    (ground.work / "inner").mkdir()
+    ground.own()
+    job = ground.job(("Bash", {"command": "cat inner/file"}), paths=[[str(ground.work), mode]])
+    place = ground.work / "inner"
+    told = grounds.finish(
+        grounds.start(ground, job, mounts=f"mount -t tmpfs none {place} && echo mounted > {place}/file")
+    )
+    assert told["error"] == error, told
+    assert [result[1] for result in told["results"]] == ([] if error else ["mounted\n"])
