@@ -34,6 +34,7 @@ class Database:
         self._scheduled = False
         self._depth = 0
         self._lost: JournalError | None = None
+        self.undone = 0  # how often writes were taken back: what was remembered of them is void
         try:
             self._connection = sqlite3.connect(path, isolation_level=None)
         except sqlite3.DatabaseError as error:
@@ -87,6 +88,7 @@ class Database:
         try:
             yield
         except BaseException:
+            self.undone += 1
             if self._connection.in_transaction:
                 self._connection.execute(f"ROLLBACK TO {name}")
                 self._connection.execute(f"RELEASE {name}")
@@ -115,6 +117,7 @@ class Database:
             failure = _unwritable(error)
             if shared and not self._connection.in_transaction:
                 self._lost = failure
+                self.undone += 1
             raise failure from error
 
     def _begin(self) -> None:
@@ -150,6 +153,7 @@ class Database:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self.undone += 1
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             return _unwritable(error)
