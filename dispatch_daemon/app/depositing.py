@@ -16,7 +16,7 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, retry
-from dispatch_daemon.core.effects import Effect, Note, Put, Settle, TaskKind, Unplan
+from dispatch_daemon.core.effects import Durable, Effect, Note, Put, Settle, TaskKind, Unplan
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import RefusedError
@@ -99,7 +99,7 @@ class Depositor:
         except RelayRejectedError as error:
             await self._rejected(task, row, error)
         else:
-            await self.performer.perform(self._deposited(row))
+            self.performer.note(self._deposited(row))  # the relay has it on its disk
 
     async def call(self, task: Task) -> None:
         """Make one owed call to the relay: each of them may be repeated without harm."""
@@ -142,8 +142,8 @@ class Depositor:
             ephemerals=[self.clock.random(32) for _ in chain.recipients],
         )
 
-    def _deposited(self, row: OutboxRow) -> list[Effect]:
-        effects: list[Effect] = [Unplan(TaskKind.DEPOSIT, row.digest)]
+    def _deposited(self, row: OutboxRow) -> list[Durable]:
+        effects: list[Durable] = [Unplan(TaskKind.DEPOSIT, row.digest)]
         kind = kind_of(Signed.decode(row.signed).payload_type)
         if kind in _UNANSWERED:
             effects.append(Settle(row.digest))

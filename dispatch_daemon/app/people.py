@@ -3,6 +3,8 @@
 Chains are verified once when they are first needed and kept; they change only through `pin`.
 """
 
+from functools import lru_cache
+
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.core.composing import Own, Peer
@@ -16,6 +18,7 @@ from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"
+_GRANTS_KEPT = 64
 
 
 class People:
@@ -146,5 +149,10 @@ def _no_edge(recipient: str, direction: Direction) -> ServiceError:
 
 def grant_of(edge: EdgeRecord) -> GrantDocument:
     """Return the grant of an edge, as its trustor signed it."""
-    body = unb64u(str(edge.grant["payload"]))
-    return GrantDocument.decode(body)
+    return _decoded(str(edge.grant["payload"]))
+
+
+@lru_cache(_GRANTS_KEPT)
+def _decoded(payload: str) -> GrantDocument:
+    """Decode a grant once; it is asked for with every task, and the same bytes always say the same."""
+    return GrantDocument.decode(unb64u(payload))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.watchers import Watchers
-from dispatch_daemon.core.effects import Effect, Plan, Put, Resolve, Send, StopRun, Unplan
+from dispatch_daemon.core.effects import Durable, Effect, Plan, Put, Resolve, Send, StopRun, Unplan
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EdgeRecord, InvitationRecord
 from dispatch_protocol.keys import SigningKey
 from dispatch_protocol.signing import sign
@@ -35,13 +35,15 @@ class Performer:
     async def perform(self, effects: Iterable[Effect]) -> None:
         """Make the effects happen, durable ones first; returns when they are on disk and acted upon.
 
+        This is for whatever is answered or acted upon; see `note` for the rest.
+
         Raises:
             JournalError: `disk_full` if the journal could not be written; then nothing happened.
         """
         todo = self._signed(tuple(effects))
         if not todo[0]:
             return
-        self._journal.write(todo[0], now_ms=self._clock.now_ms(), signatures=todo[1])
+        self._write(todo[0], todo[1])
         await self._journal.database.committed()
         self._tell(todo[0])
         for effect in todo[0]:
@@ -52,6 +54,20 @@ class Performer:
                     self.on_resolve(request_id)
                 case _:
                     pass
+
+    def note(self, effects: Iterable[Durable]) -> None:
+        """Write down at leisure what somebody else has made durable already: it is lost with a crash, and learnt again.
+
+        Raises:
+            JournalError: as `perform`.
+        """
+        noted = tuple(effects)
+        with self._journal.database.at_leisure():
+            self._write(noted, {})
+        self._tell(noted)
+
+    def _write(self, effects: Sequence[Effect], signatures: dict[str, bytes]) -> None:
+        self._journal.write(effects, now_ms=self._clock.now_ms(), signatures=signatures)
 
     def _signed(self, effects: Sequence[Effect]) -> tuple[list[Effect], dict[str, bytes]]:
         """Sign every `Send` and give composed dispatches the bytes that were signed."""

@@ -63,8 +63,15 @@ class Scheduler:
         """Start what is due, as far as there is room."""
         for lane in self._lanes:
             for task in self._journal.tasks.due(lane, self._clock.now_ms(), self._room(lane)):
-                if self._journal.tasks.take(task, self._clock.now_ms()):
+                if self._take(task):
                     self._start(task)
+
+    def _take(self, task: Task) -> bool:
+        """Take up a task; that what goes to the relay was taken may be lost: it is due again, and does no harm twice."""
+        if task.kind not in _WAITING_FOR_RELAY:
+            return self._journal.tasks.take(task, self._clock.now_ms())
+        with self._journal.database.at_leisure():
+            return self._journal.tasks.take(task, self._clock.now_ms())
 
     def _room(self, lane: Sequence[TaskKind]) -> int:
         return max(0, _AT_ONCE - len(self._doing(lane)))

@@ -1,8 +1,9 @@
 """One SQLite connection with group commit: many decisions share one fsync, and none is answered before it.
 
 A write opens a transaction if none is open and schedules its commit for the end of the event loop's turn.
-Whoever must not speak before the disk has it awaits `committed()`. There is no timer: while one commit
-waits for the disk, the next batch gathers by itself.
+Whoever must not speak before the disk has it awaits `committed()`. While one commit waits for the disk, the
+next batch gathers by itself. What nobody waits for, and what would only be done again if it were lost, is
+written `at_leisure`: it rides the next commit, or makes one itself a little later.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import Any
 
 from dispatch_daemon.adapters.journal.schema import MIGRATIONS
 from dispatch_protocol.errors import LocalError
+
+_LEISURE_S = 0.05
 
 
 class JournalError(LocalError):
@@ -31,9 +34,12 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._waiters: list[asyncio.Future[None]] = []
-        self._scheduled = False
+        self._soon: asyncio.Handle | None = None
+        self._later: asyncio.TimerHandle | None = None
+        self._hurry = True
         self._depth = 0
         self._lost: JournalError | None = None
+        self.undone = 0  # how often writes were taken back: what was remembered of them is void
         try:
             self._connection = sqlite3.connect(path, isolation_level=None)
         except sqlite3.DatabaseError as error:
@@ -87,6 +93,7 @@ class Database:
         try:
             yield
         except BaseException:
+            self.undone += 1
             if self._connection.in_transaction:
                 self._connection.execute(f"ROLLBACK TO {name}")
                 self._connection.execute(f"RELEASE {name}")
@@ -96,10 +103,20 @@ class Database:
         finally:
             self._depth -= 1
 
+    @contextmanager
+    def at_leisure(self) -> Iterator[None]:
+        """Let the writes inside the block ask for no commit of their own; without an `await` inside."""
+        before, self._hurry = self._hurry, False
+        try:
+            yield
+        finally:
+            self._hurry = before
+
     async def committed(self) -> None:
         """Return once everything written so far is on disk."""
-        if not self._scheduled:
+        if self._soon is None and self._later is None:
             return
+        self._schedule()  # somebody waits now
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         await waiter
@@ -115,6 +132,7 @@ class Database:
             failure = _unwritable(error)
             if shared and not self._connection.in_transaction:
                 self._lost = failure
+                self.undone += 1
             raise failure from error
 
     def _begin(self) -> None:
@@ -122,16 +140,27 @@ class Database:
             raise self._lost  # until those who share the batch have been told
         if not self._connection.in_transaction:
             self._run("BEGIN IMMEDIATE")
-        if not self._scheduled:
-            try:
-                asyncio.get_running_loop().call_soon(self.commit)
-            except RuntimeError:  # outside a loop (start and stop): the caller commits
-                return
-            self._scheduled = True
+        self._schedule(hurry=self._hurry)
+
+    def _schedule(self, *, hurry: bool = True) -> None:
+        """See that the open transaction is committed: in this turn of the loop, or, unhurried, a little later."""
+        if self._soon is not None or (self._later is not None and not hurry):
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # outside a loop (start and stop): the caller commits
+            return
+        if hurry:
+            self._soon = loop.call_soon(self.commit)
+        else:
+            self._later = loop.call_later(_LEISURE_S, self.commit)
 
     def commit(self) -> None:
         """Put the open transaction on disk and release whoever waits for it."""
-        self._scheduled = False
+        for handle in (self._soon, self._later):
+            if handle is not None:
+                handle.cancel()
+        self._soon = self._later = None
         waiters, self._waiters = self._waiters, []
         failure, self._lost = self._lost, None  # a batch that was lost has been said to whoever wrote last
         if failure is None and self._connection.in_transaction:
@@ -150,6 +179,7 @@ class Database:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
+            self.undone += 1
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             return _unwritable(error)

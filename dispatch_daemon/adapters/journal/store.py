@@ -64,19 +64,30 @@ class Journal:
     def __init__(self, path: Path, *, boot: str) -> None:
         self.database = Database(path)
         self.tasks = Tasks(self.database, boot=boot, epoch=0)
+        self._values: dict[str, str | None] = {}  # of `meta`, as JSON; this process alone writes it
+        self._values_undone = 0
 
     # -- meta ------------------------------------------------------------------------------------------
 
     def meta(self, key: str) -> JSON:
         """Return a remembered value (a JSON value), or None."""
-        found = self.database.read("SELECT value FROM meta WHERE key = ?", (key,))
-        return json.loads(found[0][0]) if found else None
+        if self._values_undone != self.database.undone:
+            self._values.clear()
+            self._values_undone = self.database.undone
+        if key not in self._values:
+            found = self.database.read("SELECT value FROM meta WHERE key = ?", (key,))
+            self._values[key] = found[0][0] if found else None
+        text = self._values[key]
+        return None if text is None else json.loads(text)
 
     def remember(self, key: str, value: JSON) -> None:
+        """Keep a value (a JSON value) under a key."""
+        text = json.dumps(value, sort_keys=True)
         self.database.write(
             "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (key, json.dumps(value, sort_keys=True)),
+            (key, text),
         )
+        self._values[key] = text
 
     @property
     def floor_ms(self) -> int:

@@ -94,6 +94,41 @@ async def test_waiter_that_gave_up_does_not_hold_up_the_others(path: Path) -> No
     database.close()
 
 
+async def test_what_nobody_waits_for_rides_the_commit_of_somebody_who_does(path: Path) -> None:
+    database = opened(path)
+    commits: list[str] = []
+    database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    with database.at_leisure():
+        database.write(KEEP, ("unhurried", "1"))
+    await asyncio.sleep(0)
+    assert (commits, keys(path)) == ([], set())
+    database.write(KEEP, ("hurried", "1"))
+    await database.committed()
+    assert (commits, keys(path)) == (["COMMIT"], {"unhurried", "hurried"})
+    database.close()
+
+
+async def test_what_nobody_waits_for_is_committed_all_the_same(path: Path) -> None:
+    database = opened(path)
+    with database.at_leisure():
+        database.write(KEEP, ("unhurried", "1"))
+    while not keys(path):  # noqa: ASYNC110 - what is waited for is the file
+        await asyncio.sleep(0.01)
+    database.close()
+
+
+async def test_whoever_waits_hurries_what_was_written_at_leisure(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LEISURE_S", 3_600.0)
+    database = opened(path)
+    with database.at_leisure():
+        database.write(KEEP, ("unhurried", "1"))
+    await database.committed()
+    assert keys(path) == {"unhurried"}
+    database.close()
+
+
 def test_outside_a_loop_closing_commits(path: Path) -> None:
     database = opened(path)
     database.write(KEEP, ("a", "1"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.journal import Journal, JournalError
 from dispatch_daemon.core.composing import answer
 from dispatch_daemon.core.effects import (
     Effect,
@@ -79,6 +79,48 @@ def test_journal_never_goes_back_in_time(journal: Journal, tmp_path: Path) -> No
     again = Journal(tmp_path / "journal.db", boot="boot/2")
     assert again.floor_ms == NOW_MS
     again.database.close()
+
+
+def test_what_was_remembered_and_taken_back_is_not_known(journal: Journal) -> None:
+    journal.remember("broker", "one")
+    journal.database.commit()
+    assert journal.meta("broker") == "one"
+
+    def change_our_mind() -> None:
+        with journal.database.together():
+            journal.remember("broker", "two")
+            assert journal.meta("broker") == "two"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        change_our_mind()
+    assert journal.meta("broker") == "one"
+
+
+def test_what_the_disk_refused_is_not_known(journal: Journal) -> None:
+    journal.remember("broker", "one")
+    journal.database.commit()
+    journal.database.write(
+        "CREATE TABLE pointer (x TEXT REFERENCES meta (key) DEFERRABLE INITIALLY DEFERRED) STRICT"
+    )
+    journal.database.write("INSERT INTO pointer VALUES ('nowhere')")  # refused at the commit, and not before
+    journal.remember("broker", "two")
+    assert journal.meta("broker") == "two"
+    with pytest.raises(JournalError):
+        journal.database.commit()
+    assert journal.meta("broker") == "one"
+
+
+def test_a_batch_that_the_full_disk_took_is_not_known(journal: Journal) -> None:
+    journal.remember("broker", "one")
+    journal.database.commit()
+    ((pages,),) = journal.database.read("PRAGMA page_count")
+    journal.database.read(f"PRAGMA max_page_count = {pages + 1}")
+    journal.remember("broker", "two")
+    with pytest.raises(JournalError):
+        journal.remember("large", "x" * 100_000)
+    journal.database.commit()
+    assert journal.meta("broker") == "one"
 
 
 def test_floor_rises_with_the_decision_or_not_at_all(journal: Journal) -> None:
