@@ -45,6 +45,7 @@ NONE: Final[Mapping[str, str]] = MappingProxyType(
         "dispatch_protocol.messages.steps:read_steps": "one field of a task; read with the task",
         "dispatch_protocol.signing:verify": "checks a signature of bytes that are not read",
         "dispatch_protocol.signing:verify_document": "checks signatures of bytes that are not read",
+        "sandbox.wall.census:read_share": "reads what the kernel alone writes: numbers, and no name of the run's",
         "sandbox.changes.beneath:open_directory": "opens a directory by its name",
         "sandbox.changes.beneath:open_file": "opens a file by its name",
         "sandbox.changes.beneath:open_root": "opens a directory by its name",
