@@ -68,6 +68,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
         "daemon": Entry("daemon", "Run, start, stop or inspect the daemon."),
         "config": Entry("config", "Read and change settings."),
+        "completion": Entry("completion", "Print the script that completes this in a shell."),
         "version": Entry("version", "Show the version."),
     },
 }
@@ -146,6 +147,11 @@ program.callback = _without_command
 
 def main() -> NoReturn:
     """Run the program and exit with its code."""
+    order = os.environ.get("_DISPATCH_COMPLETE")
+    if order is not None:
+        from dispatch_cli.completing import answer  # a shell asks what may follow: costs nothing otherwise
+
+        sys.exit(answer(program, order))
     sys.exit(run(sys.argv[1:]))
 
 

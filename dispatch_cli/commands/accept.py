@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.commands.lists import known_people
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.invocation import Invocation
@@ -15,7 +16,7 @@ from dispatch_cli.render.words import typed_id
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.undecided())
 @click.option("--cwd", metavar="DIR", help="The directory to run in.")
 @click.option("--detach", is_flag=True, help="Return at once; answer with approve and deny.")
 @click.pass_obj

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.client import segment
 from dispatch_cli.commands.lists import known_people
 from dispatch_cli.invocation import Invocation
@@ -29,7 +30,7 @@ def approvals(invocation: Invocation) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True)
+@click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True, shell_complete=candidates.questions())
 @click.option(
     "--grant",
     type=click.Choice(GRANTS),
@@ -43,7 +44,7 @@ def approve(invocation: Invocation, ids: tuple[str, ...], grant: str | None) -> 
 
 
 @click.command(cls=Command)
-@click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True)
+@click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True, shell_complete=candidates.questions())
 @click.option("--reason", metavar="T", help="Say why, for the trace.")
 @click.pass_obj
 def deny(invocation: Invocation, ids: tuple[str, ...], reason: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
 from dispatch_cli.render.fields import Document
@@ -17,7 +18,7 @@ def config() -> None:
 
 
 @config.command("get")
-@click.argument("key", required=False)
+@click.argument("key", required=False, shell_complete=candidates.words(*SETTINGS))
 @click.option("--show-origin", is_flag=True, help="Say where the value comes from.")
 @click.pass_obj
 def get_setting(invocation: Invocation, key: str | None, show_origin: bool) -> None:
@@ -34,7 +35,7 @@ def get_setting(invocation: Invocation, key: str | None, show_origin: bool) -> N
 
 
 @config.command("set")
-@click.argument("key")
+@click.argument("key", shell_complete=candidates.words(*SETTINGS))
 @click.argument("value")
 @click.pass_obj
 def set_setting(invocation: Invocation, key: str, value: str) -> None:

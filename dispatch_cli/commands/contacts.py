@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.lines import line
@@ -18,7 +19,7 @@ def contacts(invocation: Invocation) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("peer")
+@click.argument("peer", shell_complete=candidates.peers())
 @click.option("--outgoing", is_flag=True, help="Give up my own edge to the peer instead.")
 @click.pass_obj
 def revoke(invocation: Invocation, peer: str, outgoing: bool) -> None:

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -11,7 +12,7 @@ from dispatch_cli.render.words import typed_id
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.undecided())
 @click.option("--reason", metavar="T", help="Tell the author why.")
 @click.pass_obj
 def decline(invocation: Invocation, dispatch_id: str, reason: str | None) -> None:
@@ -21,7 +22,7 @@ def decline(invocation: Invocation, dispatch_id: str, reason: str | None) -> Non
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.unfinished())
 @click.option("--reason", metavar="T", help="Tell the other side why.")
 @click.pass_obj
 def cancel(invocation: Invocation, dispatch_id: str, reason: str | None) -> None:

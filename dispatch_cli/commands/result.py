@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
@@ -15,7 +16,7 @@ from dispatch_cli.render.sending import result_lines
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.dispatches())
 @click.option("--save", metavar="DIR", help="Copy the bundle and the files into this directory.")
 @click.pass_obj
 def result(invocation: Invocation, dispatch_id: str, save: str | None) -> None:

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.client import segment
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
@@ -26,7 +27,7 @@ def list_rules(invocation: Invocation) -> None:
 
 
 @rules.command("remove")
-@click.argument("rule_id", metavar="ID")
+@click.argument("rule_id", metavar="ID", shell_complete=candidates.rules())
 @click.pass_obj
 def remove_rule(invocation: Invocation, rule_id: str) -> None:
     """Remove one rule: its calls ask again."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.clock import fresh_key
 from dispatch_cli.commands.lists import known_people
 from dispatch_cli.errors import CliError
@@ -47,7 +48,7 @@ class _Seconds(click.ParamType[Any]):
 
 
 @click.command(cls=_Send)
-@click.argument("recipient")
+@click.argument("recipient", shell_complete=candidates.recipients())
 @click.argument("task")
 @click.option("--steps", metavar="FILE", help="Tool calls to run instead of an agent: a JSON or YAML list.")
 @click.option("--background", metavar="T|@F", help="What a stranger needs to know, as text or from a file.")

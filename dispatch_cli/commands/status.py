@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.commands.lists import known_people
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -10,7 +11,7 @@ from dispatch_cli.render.people import NOBODY
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.dispatches())
 @click.pass_obj
 def status(invocation: Invocation, dispatch_id: str) -> None:
     """Show one dispatch: who asks, the task, the run, approvals, changes, receipts.

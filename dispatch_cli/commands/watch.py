@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.commands.lists import known_people
 from dispatch_cli.following import REFRESH_S, Wakes
 from dispatch_cli.invocation import Invocation
@@ -26,7 +27,7 @@ from dispatch_cli.render.words import is_for_me, status_span
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="[ID]", required=False)
+@click.argument("dispatch_id", metavar="[ID]", required=False, shell_complete=candidates.dispatches())
 @click.option("--all", "everything", is_flag=True, help="Follow every dispatch until interrupted.")
 @click.pass_obj
 def watch(invocation: Invocation, dispatch_id: str | None, everything: bool) -> None:

@@ -1,0 +1,99 @@
+"""Tab: what shells offer, asked of the daemon that runs, with a real bash and what fish and zsh are told."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import door_documents as documents
+from tests.support.dispatch_command import SCALE, dispatch, environment
+from tests.support.door_documents import ID
+from tests.support.scripted_daemon import Script, scripted_daemon
+
+_BASH = """
+source script
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+_dispatch_completion dispatch
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def tab(home: Path, *words: str) -> list[str]:
+    """Return what a real bash would offer for the last of these words."""
+    place = home.parent / "bash"
+    place.mkdir(exist_ok=True)
+    (place / "script").write_text(dispatch(home, "completion", "bash").out)
+    program = place / "dispatch"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m dispatch_cli "$@"\n')
+    program.chmod(0o755)
+    ended = subprocess.run(
+        ["bash", "--norc", "--noprofile", "-c", _BASH, "bash", "dispatch", *words],
+        env=environment(home) | {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"},
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=40 * SCALE,
+        check=True,
+    )
+    assert ended.stderr == ""
+    return ended.stdout.split()
+
+
+def asked(home: Path, shell: str, *words: str, more: dict[str, str] | None = None) -> list[str]:
+    """Return the lines that a shell's own script would read."""
+    told = {"_DISPATCH_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(words), **(more or {})}
+    ended = dispatch(home, **told)
+    assert (ended.code, ended.err) == (0, "")
+    return ended.out.splitlines()
+
+
+def test_commands_and_flags_need_no_daemon(home: Path) -> None:
+    assert tab(home, "acc") == ["accept", "accept-invitation"]
+    assert "--wait" in tab(home, "send", "--w")
+    assert tab(home, "completion", "") == ["bash", "zsh", "fish"]
+    assert "broker" in tab(home, "config", "get", "")
+    assert not home.exists(), "Tab started something"
+
+
+def test_ids_come_with_what_they_are_about(door: Script, home: Path) -> None:
+    waiting = documents.listed(task="Which tests\nare \x1b[31mflaky?", status="delivered")
+    done = documents.listed(status="completed", short_id="99999999")
+    door.answer("GET", "/v1/dispatches", {"dispatches": [waiting, done], "next": None})
+    assert tab(home, "accept", "") == [ID[:8]]
+    assert set(tab(home, "status", "")) == {ID[:8], "99999999"}
+    assert tab(home, "status", "999") == ["99999999"]
+    assert tab(home, "cancel", "") == [ID[:8]]
+    told = asked(home, "zsh", "dispatch", "accept", more={"COMP_CWORD": "2"})
+    assert told == ["plain", ID[:8], "delivered · Which tests are ⟨U+001B⟩[31mflaky?"]
+    (fish,) = asked(home, "fish", "dispatch accept", more={"COMP_CWORD": ""})
+    assert fish.startswith(f"plain,{ID[:8]}\t")
+
+
+def test_people_are_offered_to_those_who_may_use_them(door: Script, home: Path) -> None:
+    strange = documents.edge(peer="$(touch x)@example.org", alias=None)
+    contacts = [documents.edge(alias="bob"), documents.edge(direction="incoming", alias="Alice"), strange]
+    door.answer("GET", "/v1/contacts", {"edges": contacts})
+    assert tab(home, "send", "") == ["me", "bob"], "no word for a shell is made of somebody's address"
+    assert tab(home, "revoke", "") == ["bob", "Alice"]
+    assert tab(home, "revoke", "al") == ["Alice"]
+
+
+@pytest.mark.parametrize("order", ["bash_complete", "zsh_complete", "fish_complete"])
+def test_a_daemon_that_refuses_or_talks_nonsense_offers_nothing(home: Path, order: str) -> None:
+    with scripted_daemon(home) as script:
+        script.refuse("GET", "/v1/dispatches", "internal", "no")
+        script.answer("GET", "/v1/contacts", {"edges": [1, {"peer": 7}]})
+        for words in ("dispatch status ", "dispatch send ", "dispatch nonsense x", "dispatch --home", ""):
+            ended = dispatch(home, _DISPATCH_COMPLETE=order, COMP_WORDS=words, COMP_CWORD="2")
+            assert ended.err == ""
+            assert "Traceback" not in ended.out
+
+
+def test_what_no_shell_says_is_refused(home: Path) -> None:
+    for order in ("", "tcsh_complete", "bash_source", "bash"):
+        ended = dispatch(home, _DISPATCH_COMPLETE=order)
+        assert (ended.code, ended.out, ended.err) == (1, "", "")
+    assert dispatch(home, "completion", "tcsh").code == 2
+    assert "script" in dispatch(home, "completion", "fish", "--json").json
