@@ -29,6 +29,11 @@ def accept(invocation: Invocation, dispatch_id: str, cwd: str | None, detach: bo
     stays = invocation.is_interactive and not detach
     if stays:
         _show_request(invocation, dispatch_id)
+    return run_here(invocation, dispatch_id, cwd, stays=stays)
+
+
+def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays: bool) -> int:
+    """Accept what was already shown, and follow the run if somebody stays; return the exit code."""
     places = {"cwd": None if cwd is None else absolute(cwd), "caller_cwd": current_directory()}
     body: Document = {name: place for name, place in places.items() if place is not None}
     answer = invocation.door.post(dispatch_path(dispatch_id, "accept"), body)

@@ -30,10 +30,20 @@ def _paged(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(cls=Command)
+@click.option("-i", "--interactive", is_flag=True, help="Decide what waits, one after the other.")
 @_paged
-def inbox(invocation: Invocation, cursor: str | None, limit: int, everything: bool) -> None:
+def inbox(
+    invocation: Invocation, cursor: str | None, limit: int, everything: bool, interactive: bool
+) -> None:
     """List what was sent to me, newest first."""
-    _list(invocation, "inbox", cursor, limit, everything=everything)
+    if not interactive:
+        _list(invocation, "inbox", cursor, limit, everything=everything)
+        return
+    if not invocation.is_interactive:
+        raise click.UsageError("-i asks a person, and this is no terminal.")
+    from dispatch_cli.deciding import decide_waiting
+
+    decide_waiting(invocation, list(_everything(invocation, "inbox")))
 
 
 @click.command(cls=Command)
@@ -51,6 +61,11 @@ def _list(invocation: Invocation, box: str, cursor: str | None, limit: int, *, e
         page = page | {"dispatches": rows, "next": None}
     people = NOBODY if invocation.options.json else known_people(invocation)
     invocation.show(page, lambda view: list_lines(page, box, people, view))
+
+
+def _everything(invocation: Invocation, box: str) -> Iterator[Document]:
+    for page in _pages(invocation, box, None, PAGE):
+        yield from items(page, "dispatches")
 
 
 def _pages(invocation: Invocation, box: str, cursor: str | None, limit: int) -> Iterator[Document]:

@@ -124,10 +124,10 @@ class Terminal:
         """Send a signal to the command."""
         self._process.send_signal(number)
 
-    def expect(self, shown: str) -> None:
-        """Read until the text stands on the screen; a text that never comes fails the test."""
+    def expect(self, shown: str, *, after: str = "") -> None:
+        """Read until the text stands on the screen, behind `after`; a text that never comes fails the test."""
         deadline = time.monotonic() + 20 * SCALE
-        while shown not in self.plain:
+        while shown not in (self.plain.partition(after)[2] if after else self.plain):
             assert self._read(deadline), f"{shown!r} was never shown:\n{self.plain}"
 
     def end(self) -> int:
