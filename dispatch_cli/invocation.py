@@ -15,6 +15,7 @@ from dispatch_cli.screen import Screen, is_terminal
 if TYPE_CHECKING:
     from dispatch_cli.door import Door
     from dispatch_cli.render.fields import Document
+    from dispatch_cli.render.people import People
 
 
 @dataclass(slots=True)
@@ -50,6 +51,12 @@ class Invocation:
         from dispatch_cli.door import Door
 
         return Door(self.home, may_start=not self.options.no_start, say=self.note)
+
+    def people(self) -> "People":
+        """Ask for the contacts, by whose names and trust people are shown."""
+        from dispatch_cli.render.people import People
+
+        return People(self.door.get("/v1/contacts"))
 
     @property
     def is_interactive(self) -> bool:

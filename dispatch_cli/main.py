@@ -67,6 +67,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
         "daemon": Entry("daemon", "Run, start, stop or inspect the daemon."),
+        "service": Entry("service", "Keep the daemon running, from boot on.", "Not done"),
         "config": Entry("config", "Read and change settings."),
         "completion": Entry("completion", "Print the script that completes this in a shell."),
         "version": Entry("version", "Show the version."),

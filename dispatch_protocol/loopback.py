@@ -92,6 +92,8 @@ CODES = {
     "broker_needed": (422, USAGE, _LOGIN),
     "config_invalid": (422, USAGE, _CONFIG),
     "config_unknown": (422, USAGE, _CONFIG),
+    "no_service_manager": (500, FAILED, _START),
+    "service_failed": (500, FAILED, "systemctl --user status dispatch"),
     "home_unusable": (500, FAILED, "dispatch --home DIR doctor"),
     "seal_arguments": (500, FAILED, _LOGS),
     "key_length": (500, FAILED, _LOGS),

@@ -3,7 +3,6 @@
 import click
 
 from dispatch_cli import candidates
-from dispatch_cli.commands.lists import known_people
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -51,7 +50,7 @@ def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays
 def _show_request(invocation: Invocation, dispatch_id: str) -> None:
     """Show who asks for what, whole, before it is accepted."""
     dispatch = invocation.door.dispatch(dispatch_id)
-    invocation.out.show(asks_lines(dispatch, known_people(invocation), invocation.view))
+    invocation.out.show(asks_lines(dispatch, invocation.people(), invocation.view))
 
 
 def _stay(invocation: Invocation, dispatch_id: str) -> int:

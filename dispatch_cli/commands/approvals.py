@@ -4,7 +4,6 @@ import click
 
 from dispatch_cli import candidates
 from dispatch_cli.client import segment
-from dispatch_cli.commands.lists import known_people
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.fields import Document, items
@@ -25,7 +24,7 @@ _REACH = {
 def approvals(invocation: Invocation) -> None:
     """List the questions that wait for an answer, each with its whole call."""
     found = invocation.door.get("/v1/approvals")
-    people = NOBODY if invocation.options.json else known_people(invocation)
+    people = NOBODY if invocation.options.json else invocation.people()
     invocation.show(found, lambda view: waiting_lines(items(found, "approvals"), people, view))
 
 

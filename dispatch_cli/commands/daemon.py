@@ -64,14 +64,20 @@ def start(invocation: Invocation) -> None:
 @click.pass_obj
 def stop(invocation: Invocation) -> None:
     """Stop the daemon: it finishes what it is writing and ends."""
+    was_running = end_daemon(invocation)
+    said = "Stopped." if was_running else "The daemon was not running."
+    invocation.show(_absent(invocation), lambda _: [line(said)])
+
+
+def end_daemon(invocation: Invocation) -> bool:
+    """End the daemon of this home and wait until it has; return whether one ran."""
     home = invocation.home
     pid = home.pid()
     try:
         Client(home.socket_path()).call("POST", "/v1/daemon/stop", {}, timeout_s=_STOP_S)
     except AbsentError:
         if pid is None:
-            invocation.show(_absent(invocation), lambda _: [line("The daemon was not running.")])
-            return
+            return False
         _end(pid)
     except CliError:
         # It does not answer as it should; whoever holds the lock is the daemon all the same.
@@ -87,7 +93,7 @@ def stop(invocation: Invocation) -> None:
                 hint=f"kill {pid}",
             )
         time.sleep(_POLL_S)
-    invocation.show(_absent(invocation), lambda _: [line("Stopped.")])
+    return True
 
 
 def _end(pid: int) -> None:

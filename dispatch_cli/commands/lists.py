@@ -9,7 +9,7 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lists import list_lines
-from dispatch_cli.render.people import NOBODY, People
+from dispatch_cli.render.people import NOBODY
 
 PAGE = 50
 _PAGES_LIMIT = 20_000  # a cursor that never ends is a fault, not a long list
@@ -41,7 +41,7 @@ def inbox(
         return
     if not invocation.is_interactive:
         raise click.UsageError("-i asks a person, and this is no terminal.")
-    from dispatch_cli.deciding import decide_waiting
+    from dispatch_cli.commands.deciding import decide_waiting
 
     decide_waiting(invocation, list(_everything(invocation, "inbox")))
 
@@ -59,7 +59,7 @@ def _list(invocation: Invocation, box: str, cursor: str | None, limit: int, *, e
     if everything:
         rows = [*items(page, "dispatches"), *(row for more in pages for row in items(more, "dispatches"))]
         page = page | {"dispatches": rows, "next": None}
-    people = NOBODY if invocation.options.json else known_people(invocation)
+    people = NOBODY if invocation.options.json else invocation.people()
     invocation.show(page, lambda view: list_lines(page, box, people, view))
 
 
@@ -75,8 +75,3 @@ def _pages(invocation: Invocation, box: str, cursor: str | None, limit: int) -> 
         cursor = text(page, "next")
         if not cursor:
             return
-
-
-def known_people(invocation: Invocation) -> People:
-    """Return the contacts, by whose names and trust people are shown."""
-    return People(invocation.door.get("/v1/contacts"))

@@ -6,7 +6,6 @@ import click
 
 from dispatch_cli import candidates
 from dispatch_cli.clock import fresh_key
-from dispatch_cli.commands.lists import known_people
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -137,7 +136,7 @@ def _answer(invocation: Invocation, sent: Document) -> int:
         invocation.show_json(sent)
         return 0
     dispatch = invocation.door.dispatch(text(sent, "dispatch_id")) | {"status": text(sent, "status")}
-    people = known_people(invocation)
+    people = invocation.people()
     invocation.show(sent, lambda view: sent_lines(dispatch, people, view))
     return 0
 
@@ -147,7 +146,7 @@ def _wait(invocation: Invocation, sent: Document, wait_s: float) -> int:
     from dispatch_cli.outcome import exit_code
 
     if not invocation.options.json:
-        people = known_people(invocation)
+        people = invocation.people()
         dispatch = invocation.door.dispatch(text(sent, "dispatch_id"))
         view = invocation.err_view
         invocation.err.show(sent_lines(dispatch, people, view)[:1])

@@ -3,7 +3,6 @@
 import click
 
 from dispatch_cli import candidates
-from dispatch_cli.commands.lists import known_people
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.dispatch import dispatch_lines
@@ -19,5 +18,5 @@ def status(invocation: Invocation, dispatch_id: str) -> None:
     ID may be shortened to its first 4 characters or more, as long as it stays unique.
     """
     document = invocation.door.dispatch(dispatch_id)
-    people = NOBODY if invocation.options.json else known_people(invocation)
+    people = NOBODY if invocation.options.json else invocation.people()
     invocation.show(document, lambda view: dispatch_lines(document, people, view))

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from dispatch_cli import candidates
-from dispatch_cli.commands.lists import known_people
 from dispatch_cli.following import REFRESH_S, Wakes
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.moving import Moving
@@ -58,7 +57,7 @@ class _One:
         self._id = dispatch_id
         self._progress = Progress()
         self._trace = Trace()
-        self._people = NOBODY if invocation.options.json else known_people(invocation)
+        self._people = NOBODY if invocation.options.json else invocation.people()
 
     def follow(self) -> None:
         """Show the present state, then what changes, until it has ended."""
@@ -122,7 +121,7 @@ class _Everything:
     def follow(self) -> None:
         """Show what is there, then what changes, until interrupted."""
         if not self._invocation.options.json:
-            self._people = known_people(self._invocation)
+            self._people = self._invocation.people()
         with Wakes(self._invocation, None) as wakes, Moving(self._invocation.err) as moving:
             self._look(moving)
             while True:

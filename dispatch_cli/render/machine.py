@@ -53,6 +53,26 @@ def _daemon(daemon: Document, view: View) -> Line:
     )
 
 
+def service_lines(state: Document, view: View) -> list[Line]:
+    """Return what the service manager knows of the daemon."""
+    unit = visible(home_relative(text(state, "unit"), view.user_home))
+    at_boot = "from boot on" if state.get("lingers") is not False else "only while you are signed in"
+    return facts(
+        [
+            ("service", line(unit if truth(state, "installed") else Span("not installed", Tone.QUIET))),
+            (
+                "now",
+                line(
+                    Span("running", Tone.DONE)
+                    if truth(state, "running")
+                    else Span("not running", Tone.WAITING)
+                ),
+            ),
+            ("starts", line(at_boot) if truth(state, "enabled") else line(Span("by hand", Tone.QUIET))),
+        ]
+    )
+
+
 def daemon_lines(daemon: Document, view: View) -> list[Line]:
     """Return whether a daemon runs, and where."""
     socket = line(visible(home_relative(text(daemon, "socket"), view.user_home)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_cli import deciding
+from dispatch_cli.commands import deciding
 from dispatch_cli.render.question import choices
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import Terminal, dispatch

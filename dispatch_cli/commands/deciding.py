@@ -7,7 +7,6 @@ import select
 from collections.abc import Sequence
 
 from dispatch_cli.commands.accept import run_here
-from dispatch_cli.commands.lists import known_people
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
@@ -32,7 +31,7 @@ def decide_waiting(invocation: Invocation, inbox: Sequence[Document]) -> None:
     if not waiting:
         invocation.out.show([line("Nothing waits for your answer.")])
         return
-    people = known_people(invocation)
+    people = invocation.people()
     for number, row in enumerate(waiting, start=1):
         dispatch = invocation.door.dispatch(text(row, "dispatch_id"))
         if text(dispatch, "status") not in _WAITING:
