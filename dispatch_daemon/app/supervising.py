@@ -15,6 +15,7 @@ from dispatch_daemon.core import approvals, runs
 from dispatch_daemon.core.effects import TaskKind, Unplan
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
+_JOURNAL_AGAIN_S = 2.0
 log = logging.getLogger("dispatch.runs")
 
 
@@ -102,23 +103,38 @@ class Supervisor:
         log.info("run %s stopped: %s", run_id[:8], code)
 
     async def _conduct(self, run_id: str) -> None:
+        conductor = self._conductor(run_id)
         async with self._room:
-            conductor = self._conductor(run_id)
             self._ballast.lay()
             try:
                 await conductor.conduct()
             except Exception as error:
                 # Whatever went wrong here is ours; the run must still end, and its author must hear of it.
                 log.exception("run %s failed inside the daemon", run_id[:8])
-                is_full = (
-                    isinstance(error, JournalError) and error.code == "disk_full" and self._ballast.spend()
-                )
+                failure = error
+            else:
+                return
+        await self._end_broken(conductor, run_id, failure)
+
+    async def _end_broken(self, conductor: Conductor, run_id: str, failure: Exception) -> None:
+        """End a run that could not be conducted, however long the journal refuses to hear of it."""
+        is_full = isinstance(failure, JournalError) and failure.code == "disk_full"
+        while True:
+            if is_full:
+                self._ballast.spend()
+            try:
                 run = self._journal.run(run_id)
                 if run is not None and run.state is RunState.APPLYING:
                     # The files may hold all of it: only the apply's own journal knows.
                     await conductor.finish_apply()
                 elif run is not None and not is_final(RUN, run.state):
                     await conductor.broken("disk_full" if is_full else "internal")
+            except JournalError as error:
+                log.error("run %s has an end that the journal cannot hold yet: %s", run_id[:8], error)  # noqa: TRY400 - no mistake of ours to trace
+                is_full = is_full or error.code == "disk_full"
+                await asyncio.sleep(_JOURNAL_AGAIN_S)
+            else:
+                return
 
     def _conductor(self, run_id: str) -> Conductor:
         return Conductor(
@@ -161,4 +177,7 @@ class Supervisor:
             await asyncio.gather(conducting, return_exceptions=True)
             run = self._journal.run(run_id)
             if run is not None and not is_final(RUN, run.state) and run.state is not RunState.QUEUED:
-                await self._conductor(run_id).interrupted()
+                try:
+                    await self._conductor(run_id).interrupted()
+                except JournalError as error:
+                    log.error("run %s is ended by the next start: %s", run_id[:8], error)  # noqa: TRY400 - no mistake of ours to trace

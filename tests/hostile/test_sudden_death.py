@@ -198,9 +198,10 @@ async def test_disk_that_refuses_in_the_middle_is_not_called_nothing(life: Life)
     assert clean(life.repository)
 
 
-async def test_journal_that_refuses_after_the_apply_does_not_deny_it(life: Life) -> None:
-    """The files hold all of it, so its author must not be told that nothing was applied."""
-    await life.begin(DISPATCH_TEST_JOURNAL_FULL="1")
+@pytest.mark.parametrize("writes", ["1", "3"])
+async def test_journal_that_refuses_after_the_apply_does_not_deny_it(life: Life, writes: str) -> None:
+    """The files hold all of it, so its author must not be told that nothing was applied, and must be told."""
+    await life.begin(DISPATCH_TEST_JOURNAL_FULL=writes)
     await life.job(STEPS)
     await life.agree()
     state = await life.status()

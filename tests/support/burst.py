@@ -5,18 +5,60 @@ same seed kills at the same places of the burst on a fast machine and on a slow 
 """
 
 import asyncio
+import contextlib
+import os
 import random
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tests.support.keeping import Keeper
 from tests.support.neighbourhood import ENDED, bash
 from tests.support.patience import eventually
+from tests.support.processes import command, members
 from tests.support.two_people import TwoPeople
 
 _AT_ONCE = 8
 _LONGEST_DELAY_S = 0.05
 _LOOK_S = 0.05
+
+
+class Victim(Protocol):
+    """Something that can be killed with -9."""
+
+    @property
+    def is_there(self) -> bool: ...
+    def kill(self) -> None: ...
+
+
+class Runs:
+    """The runs of one daemon as a victim: whichever of their processes the dice name, the first ones included."""
+
+    def __init__(self, keeper: Keeper, seed: int) -> None:
+        self._keeper = keeper
+        self._dice = random.Random(seed)
+        self.killed: list[str] = []
+
+    @property
+    def is_there(self) -> bool:
+        """Say whether anything runs."""
+        return bool(self._members())
+
+    def kill(self) -> None:
+        """Kill one process of a run."""
+        found = self._members()
+        if not found:
+            return
+        pid = self._dice.choice(found)
+        with contextlib.suppress(OSError):  # it has ended by itself meanwhile
+            name = os.path.basename(command(pid)[0])
+            os.kill(pid, signal.SIGKILL)
+            self.killed.append(name)
+
+    def _members(self) -> list[int]:
+        process = self._keeper.program.process
+        return [] if process is None or process.poll() is not None else members(process.pid)
 
 
 @dataclass
@@ -25,7 +67,7 @@ class Burst:
 
     people: TwoPeople
     count: int
-    victims: Sequence[Keeper]
+    victims: Sequence[Victim]
     kills: int
     seed: int
     done: int = 0
@@ -68,6 +110,7 @@ class Burst:
             victim, delay_s = self.victims[number % len(self.victims)], dice.random() * _LONGEST_DELAY_S
             await eventually(lambda moment=moment: self.done >= moment)
             await asyncio.sleep(delay_s)
+            await eventually(lambda victim=victim: victim.is_there or len(self.ended) == self.count)
             victim.kill()
 
 

@@ -4,7 +4,7 @@
 does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
 renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed).
 `DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail, and
-`DISPATCH_TEST_JOURNAL_FULL` the first write to the journal after an apply is done.
+`DISPATCH_TEST_JOURNAL_FULL` so many writes to the journal after an apply is done.
 """
 
 import errno
@@ -85,21 +85,21 @@ def full(count: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def unwritable_after_apply() -> None:
-    """Refuse the journal's first write after an apply, once, as a disk that is full for a moment does."""
+def unwritable_after_apply(writes: int) -> None:
+    """Refuse the journal's next writes after an apply, as a disk that is full for a while does."""
     applied, write = executor.Executor.apply, Database.write
-    due = False
+    due = 0
 
     async def apply(*args: Any, **how: Any) -> Any:
         nonlocal due
         outcome = await applied(*args, **how)
-        due = True
+        due = writes
         return outcome
 
     def refuse(*args: Any, **how: Any) -> int:
         nonlocal due
         if due:
-            due = False
+            due -= 1
             raise JournalError("disk_full", "the journal could not be written: database or disk is full")
         return write(*args, **how)
 
@@ -126,8 +126,8 @@ def main() -> None:
             after(running.Conductor, "_end")
     if os.environ.get("DISPATCH_TEST_DISK_FULL"):
         renaming(full)
-    if os.environ.get("DISPATCH_TEST_JOURNAL_FULL"):
-        unwritable_after_apply()
+    if writes := os.environ.get("DISPATCH_TEST_JOURNAL_FULL"):
+        unwritable_after_apply(int(writes))
     sys.exit(program.main())
 
 

@@ -41,6 +41,11 @@ class Keeper:
             await asyncio.gather(self._keeping, return_exceptions=True)
         await asyncio.to_thread(self.program.kill)
 
+    @property
+    def is_there(self) -> bool:
+        """Say that there is always something to kill: what is not there is about to be."""
+        return True
+
     def kill(self) -> None:
         """Kill the program as it stands; it will be started again."""
         process = self.program.process
