@@ -123,7 +123,7 @@ class FirstContact:
         except RefusedError as error:
             if error.reason is not RefusalCode.REPLAYED:
                 raise
-        if self._journal.owes_over(record.invitation_id, payload_type(Kind.CONFIRMATION)):
+        if self._journal.outbox.holds_over(record.invitation_id, payload_type(Kind.CONFIRMATION)):
             return  # it is on its way, however often the relay repeats the question
         peer = self._people.peer(record.accepted_by or "")
         confirmation = trust.confirmation(

@@ -59,7 +59,7 @@ class Refusing:
         about = self._journal.dispatch(answer.about) if answer else None
         if answer is None or about is None or about.box is not Box.SENT:
             return
-        if self._journal.owes_about(about.digest):
+        if self._journal.outbox.holds_about(about.digest):
             return  # what answers it is on its way already, however often the relay repeats the question
         report = reports.Report.of(Signed.decode(answer.signed))
         places = self._journal.answer_places(about.digest, answer.device)
@@ -72,7 +72,7 @@ class Refusing:
     async def _owe_answers_again(self, record: DispatchRecord, now_ms: int) -> None:
         for answer in self._journal.answers(record.digest):
             if answer.device == self._people.own.device.hex:
-                self._journal.owe_again_to(answer, to=record.peer, edge=record.edge, now_ms=now_ms)
+                self._journal.outbox.owe_once_more(answer, to=record.peer, edge=record.edge, now_ms=now_ms)
         await self._journal.database.committed()
 
     async def _refuse_task(self, header: Header, raw: bytes, error: RefusedError) -> None:

@@ -105,7 +105,7 @@ class Post:
         """Lose everything that waits, as a relay that was restored from a backup; the daemons see its new epoch."""
         self.waiting.clear()
         for member in self.members.values():
-            member.journal.owe_again(member.clock.now_ms())
+            member.journal.outbox.owe_all_again(member.clock.now_ms())
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class Member:
         """Hand everything owed to the relay, and die before its answers are heard."""
         for task in self.journal.tasks.due([TaskKind.DEPOSIT], self.clock.now_ms() + SOON_MS):
             self.journal.tasks.take(task, self.clock.now_ms())
-            row = self.journal.outbox(task.key)
+            row = self.journal.outbox.row(task.key)
             with contextlib.suppress(RelayUnreachableError, RelayRejectedError):
                 self.post.take(self.depositor._sealed(row))
         await self.journal.database.committed()
