@@ -121,6 +121,12 @@ class Accepting:
         self, choice: ScopeChoice, known: Trust, now_ms: int
     ) -> tuple[Scopes, list[tuple[str, int, int]]]:
         """Return what is granted, and what stands at each of its paths; refuse what no run here could be given."""
+        if choice.mcp_servers:
+            raise ServiceError(
+                "mcp_unavailable",
+                "this version offers a run no MCP server, so there is none to grant",
+                hint="leave --mcp-servers out",
+            )
         identities = [self._enrol(path, mode) for path, mode in choice.paths]
         modes = [mode for _, mode in choice.paths]
         paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
@@ -132,7 +138,8 @@ class Accepting:
                 "the wall of this version has no way out, so no task could run under a grant that names hosts",
                 hint="leave --network out",
             )
-        return scopes, identities
+        # `full` names every server of this machine: it has none, and none that comes later is granted today.
+        return replace(scopes, mcp_servers=()), identities
 
     def _enrol(self, path: str, mode: str) -> tuple[str, int, int]:
         """Note what stands at a path now, so that a later swap is noticed; refuse what must never be granted."""
