@@ -56,7 +56,7 @@ class FirstContact:
         """
         record = self._journal.invitation(header.edge.hex)
         if record is None:
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, "no invitation of that id is known here")
+            raise RefusedError(RefusalCode.INVITATION_USED, "no invitation of that id is open here")
         if record.direction is Direction.OUTGOING:
             await self._accepted(record, header, raw)
         else:
@@ -78,7 +78,7 @@ class FirstContact:
 
     async def _accepted(self, record: InvitationRecord, header: Header, raw: bytes) -> None:
         if record.secret is None or record.status in (InvitationStatus.REVOKED, InvitationStatus.DECLINED):
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, f"this invitation is {record.status}")
+            raise RefusedError(RefusalCode.INVITATION_USED, f"this invitation is {record.status}")
         expected = AcceptanceExpected(Document.from_json(record.document), Secret(record.secret))
         if record.acceptance == header.digest.hex:
             await self._confirm_again(record, raw, expected)
@@ -138,7 +138,7 @@ class FirstContact:
         chain = None if edge is None else self._people.chain_of(edge.peer)
         if edge is None or chain is None or record.acceptance is None:
             detail = "a confirmation of nothing that was accepted here"
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, detail)
+            raise RefusedError(RefusalCode.INVITATION_USED, detail)
         expected = ConfirmationExpected(
             invitation=Document.from_json(record.document),
             acceptance=Digest.from_hex(record.acceptance),
