@@ -4,6 +4,7 @@ Two spellings of one address would be two brokers to a signature, so an address 
 takes one from a person repairs it first.
 """
 
+import ipaddress
 import re
 from typing import Final
 
@@ -14,7 +15,7 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _BROKER: Final = re.compile(
     r"(?P<scheme>https?)://"
-    r"(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])"
+    r"(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[(?P<ipv6>[0-9a-f:]+)\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?"
     r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*"
 )
@@ -24,14 +25,25 @@ _USUAL_PORTS: Final = {"https": "443", "http": "80"}
 def check_broker_url(url: str) -> str:
     """Return a broker's address if it is in its one spelling; raises MalformedError otherwise.
 
-    `http(s)://HOST[:PORT][/PREFIX]`: lower-case host, no usual port, no user, query, fragment or slash at the end.
+    `http(s)://HOST[:PORT][/PREFIX]`: lower-case host, no usual port, no user, query, fragment or slash at the end; an
+    IPv6 address as RFC 5952 shortens it, and none that stands for an IPv4 address.
     """
     match = _BROKER.fullmatch(url)
     if match is None or len(url) > URL_CHARS or int(match["port"] or 1) > 65_535:
         raise MalformedError("not the address of a broker: http(s)://HOST[:PORT][/PREFIX]")
+    if match["ipv6"] is not None and not _is_spelled(match["ipv6"]):
+        raise MalformedError("the address of a broker holds no IPv6 address in its short spelling")
     if match["port"] == _USUAL_PORTS[match["scheme"]]:
         raise MalformedError("the address of a broker does not repeat its usual port")
     return url
+
+
+def _is_spelled(host: str) -> bool:
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return address.ipv4_mapped is None and str(address) == host
 
 
 def is_loopback(url: str) -> bool:

@@ -6,7 +6,7 @@ are never compared; their bytes are reached only through `reveal()`, a word that
 
 import uuid
 from dataclasses import dataclass, field
-from typing import ClassVar, Self, TypeAlias
+from typing import ClassVar, Self
 
 from nacl.bindings import crypto_scalarmult_base, crypto_sign_seed_keypair
 
@@ -59,10 +59,6 @@ class Digest(_Public):
 
 
 Digest.ZERO = Digest(bytes(Digest.LENGTH))
-
-
-LinkHead: TypeAlias = Digest
-"""The digest of the newest link of a chain."""
 
 
 class SealingPublic(_Public):

@@ -27,7 +27,6 @@ SOCKET_NAME = "daemon.sock"
 WHOAMI_NAME = "whoami.json"  # what the daemon of a home last was, for those who ask while it does not run
 SOCKET_PATH_BYTES = 103  # macOS keeps 104 with the closing zero, Linux 108
 SHORT_ID_CHARS = 8
-PREFIX_CHARS = 4  # the shortest prefix of an id that names anything
 
 # Exit codes of the command line.
 OK, FAILED, USAGE, REFUSED, SIGN_IN, UNREACHABLE, NOT_FOUND, INVALID, PENDING, INTERRUPTED = (
@@ -169,6 +168,7 @@ CODES = {
         USAGE,
         "Grant the outer directory with one mode, and protect parts of it with :ro.",
     ),
+    "mcp_unavailable": (409, REFUSED, _ASK),
     "network_unavailable": (409, REFUSED, _ASK),
     "path_changed": (409, REFUSED, _CONTACTS),
     "path_foreign": (409, REFUSED, _DOCTOR),

@@ -20,6 +20,7 @@ from dispatch_broker.adapters import landing
 from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.settings import is_loopback
+from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.adapters.tokens import LOGIN_MS, Use
 from dispatch_broker.adapters.version import installed_version
 from dispatch_broker.core.accounts import normal_address, sign_in
@@ -44,6 +45,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 NOT_FOUND = Refusal(BrokerCode.NOT_FOUND, "there is nothing here")
+_STORE_AWAY = Refusal(BrokerCode.UNAVAILABLE, "the store cannot be used now; try again in a moment")
 _SLOW_DOWN = Refusal(BrokerCode.RATE_LIMITED, "too many requests; wait a moment")
 _BY_STATUS = {
     404: NOT_FOUND,
@@ -140,6 +142,9 @@ async def _answer(context: Context, request: web.Request, handler: Handler) -> w
         return response
     except (ConnectionError, asyncio.CancelledError):
         raise
+    except StoreError:
+        _log.exception("store_failed")
+        return problem(_STORE_AWAY)
     except Exception:  # noqa: BLE001 - logged with its incident; nothing a caller sends may show a traceback
         incident = secrets.token_hex(4)
         _log.exception("internal", extra={"fields": {"incident": incident}})

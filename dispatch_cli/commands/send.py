@@ -95,6 +95,8 @@ def send(
 def _body(recipient: str, task: str, fields: dict[str, Any]) -> Document:
     if task == STDIN and fields["steps"] == STDIN:
         raise CliError("usage", "Only one of TASK and --steps can be read from standard input.")
+    if not recipient.strip():
+        raise CliError("usage", "Nobody is named: RECIPIENT is an address, an alias, or me.")
     background = fields["background"]
     body: Document = {
         "recipient": recipient,

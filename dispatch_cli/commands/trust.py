@@ -30,7 +30,7 @@ _MENU = (
 @click.option(
     "--paths", metavar="P[:ro|:rw],…", multiple=True, help="Where; a bare path is read-only. May be repeated."
 )
-@click.option("--mcp-servers", metavar="A,B", help="MCP servers by name, or none.")
+@click.option("--mcp-servers", metavar="A,B", help="MCP servers by name; there are none to grant yet.")
 @click.option("--network", metavar="HOST,…", help="Hosts a run may reach; none if left out.")
 @click.option(
     "--approval",

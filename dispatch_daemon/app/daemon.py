@@ -22,6 +22,7 @@ from dispatch_daemon.app.linking import Linking
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Scheduler
+from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.choosing import Choosing
@@ -106,7 +107,8 @@ class Daemon:
             now_ms=self._clock.now_ms,
         )
         online = self._linking.online
-        invitations = Invitations(
+        invitations = Invitations(self._journal, self._people, self._clock, self._performer, online)
+        accepting = Accepting(
             self._journal, self._people, self._clock, self._performer, self._executor, online
         )
         contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
@@ -127,6 +129,7 @@ class Daemon:
             self._watchers,
             account,
             invitations,
+            accepting,
             contacts,
             sending,
             dispatches,

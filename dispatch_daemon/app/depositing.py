@@ -77,7 +77,7 @@ class Depositor:
                 tried.set_result(None)
 
     async def _deposit(self, task: Task) -> None:
-        row = self.journal.outbox(task.key)
+        row = self.journal.outbox.row(task.key)
         relay = self.relay()
         if row is None:
             await self.performer.perform([Unplan(TaskKind.DEPOSIT, task.key)])

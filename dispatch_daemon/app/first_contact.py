@@ -56,7 +56,7 @@ class FirstContact:
         """
         record = self._journal.invitation(header.edge.hex)
         if record is None:
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, "no invitation of that id is known here")
+            raise RefusedError(RefusalCode.INVITATION_USED, "no invitation of that id is open here")
         if record.direction is Direction.OUTGOING:
             await self._accepted(record, header, raw)
         else:
@@ -78,7 +78,7 @@ class FirstContact:
 
     async def _accepted(self, record: InvitationRecord, header: Header, raw: bytes) -> None:
         if record.secret is None or record.status in (InvitationStatus.REVOKED, InvitationStatus.DECLINED):
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, f"this invitation is {record.status}")
+            raise RefusedError(RefusalCode.INVITATION_USED, f"this invitation is {record.status}")
         expected = AcceptanceExpected(Document.from_json(record.document), Secret(record.secret))
         if record.acceptance == header.digest.hex:
             await self._confirm_again(record, raw, expected)
@@ -123,7 +123,7 @@ class FirstContact:
         except RefusedError as error:
             if error.reason is not RefusalCode.REPLAYED:
                 raise
-        if self._journal.owes_over(record.invitation_id, payload_type(Kind.CONFIRMATION)):
+        if self._journal.outbox.holds_over(record.invitation_id, payload_type(Kind.CONFIRMATION)):
             return  # it is on its way, however often the relay repeats the question
         peer = self._people.peer(record.accepted_by or "")
         confirmation = trust.confirmation(
@@ -138,7 +138,7 @@ class FirstContact:
         chain = None if edge is None else self._people.chain_of(edge.peer)
         if edge is None or chain is None or record.acceptance is None:
             detail = "a confirmation of nothing that was accepted here"
-            raise RefusedError(RefusalCode.INVITATION_MISMATCH, detail)
+            raise RefusedError(RefusalCode.INVITATION_USED, detail)
         expected = ConfirmationExpected(
             invitation=Document.from_json(record.document),
             acceptance=Digest.from_hex(record.acceptance),

@@ -7,16 +7,15 @@ contact and is refused is answered with a signed refusal.
 
 import itertools
 import logging
-from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal, JournalError
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.refusing import DAY_MS, Refusing
 from dispatch_daemon.core import decisions, intake, reports
-from dispatch_daemon.core.effects import Effect, SettleAbout
-from dispatch_daemon.core.receipts import receipt
+from dispatch_daemon.core.effects import SettleAbout
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
 from dispatch_protocol.answer_chain import HELD
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
@@ -26,14 +25,11 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
-from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Opened, Standing, open_envelope, unseal
 
-_DAY_MS = 86_400_000
-_REFUSALS_A_DAY = 100  # of one edge
 _OUR_MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 log = logging.getLogger("dispatch.incoming")
 
@@ -54,7 +50,7 @@ class Incoming:
         self._clock = clock
         self._performer = performer
         self._first_contact = first_contact
-        self._refused_at: dict[str, list[int]] = {}  # by edge: when tasks of it were refused
+        self._refusing = Refusing(journal, people, clock, performer)
 
     async def deliver(self, raw: bytes) -> None:
         """Take one envelope in; raises JournalError if it could not be kept (then it is not acknowledged).
@@ -72,7 +68,7 @@ class Incoming:
         except JournalError:
             raise  # not kept, so not acknowledged: it comes again
         except RefusedError as error:
-            await self._refused(header, raw, error)
+            await self._refusing.refused(header, raw, error)
         except DispatchError as error:
             log.warning("dropped envelope %s: %s", header.digest.hex[:16], error)
         except _OUR_MISTAKES:
@@ -135,8 +131,12 @@ class Incoming:
         assert edge is not None  # noqa: S101 - the opening list has checked it
         moment = self._clock.moment()
         limit = grant_of(edge).scopes.max_per_day
-        arrivals = self._journal.arrivals(edge.edge, moment.now_ms - _DAY_MS)
-        if limit is not None and arrivals >= limit and not self._may_refuse(edge.edge, moment.now_ms):
+        arrivals = self._journal.arrivals(edge.edge, moment.now_ms - DAY_MS)
+        if (
+            limit is not None
+            and arrivals >= limit
+            and not self._refusing.may_refuse(edge.edge, moment.now_ms)
+        ):
             return
         record = intake.arrived(opened.signed, task, address=edge.address, now_ms=moment.now_ms)
         effects = intake.receive(
@@ -221,106 +221,6 @@ class Incoming:
         if ack.device != self._people.own.device or ack.seq < record.answer_seq:
             return
         await self._performer.perform([SettleAbout(record.digest)])
-
-    # -- what was refused ------------------------------------------------------------------------------
-
-    async def _refused(self, header: Header, raw: bytes, error: RefusedError) -> None:
-        log.warning("refused envelope %s: %s", header.digest.hex[:16], error)
-        if not error.answerable:
-            return
-        if error.reason is RefusalCode.REPLAYED:
-            await self._repeated(header)
-        elif header.klass is EnvelopeClass.TASK:
-            await self._refuse_task(header, raw, error)
-
-    async def _repeated(self, header: Header) -> None:
-        """Answer a repeat with what was answered the first time; the effect happened once."""
-        digest = header.digest.hex
-        now_ms = self._clock.now_ms()
-        record = self._journal.dispatch(digest)
-        if record is not None and record.box is Box.INBOX:
-            await self._owe_answers_again(record, now_ms)
-            return
-        answer = self._journal.answer(digest)
-        about = self._journal.dispatch(answer.about) if answer else None
-        if answer is None or about is None or about.box is not Box.SENT:
-            return
-        if self._journal.owes_about(about.digest):
-            return  # what answers it is on its way already, however often the relay repeats the question
-        report = reports.Report.of(Signed.decode(answer.signed))
-        places = self._journal.answer_places(about.digest, answer.device)
-        taken = sum(not waits for _, _, waits in places)
-        effects = reports.acknowledge_again(
-            about, report, taken, self._people.own, self._people.peer_of(about), self._clock.moment()
-        )
-        await self._performer.perform(effects)
-
-    async def _owe_answers_again(self, record: DispatchRecord, now_ms: int) -> None:
-        for answer in self._journal.answers(record.digest):
-            if answer.device == self._people.own.device.hex:
-                self._journal.owe_again_to(answer, to=record.peer, edge=record.edge, now_ms=now_ms)
-        await self._journal.database.committed()
-
-    async def _refuse_task(self, header: Header, raw: bytes, error: RefusedError) -> None:
-        """Send the author a signed refusal; the record says that this task was never taken in."""
-        keys = self._people.keys
-        signed = unseal(raw, device=keys.signing.device, sealing=keys.sealing).signed
-        # What the author signed is refused. The header only claims a digest, and may claim that of somebody else's.
-        header = replace(header, digest=signed.digest)
-        edge = self._journal.edge(header.edge.hex)
-        if edge is None or self._journal.dispatch(header.digest.hex) is not None:
-            return
-        moment = self._clock.moment()
-        peer = self._people.peer(edge.peer)
-        if not self._may_refuse(edge.edge, moment.now_ms):
-            return
-        try:
-            # Bytes of another type are not read as a task, however much they look like one.
-            task = decode_body(Kind.TASK, signed.body) if kind_of(signed.payload_type) is Kind.TASK else None
-        except DispatchError:
-            task = None
-        if isinstance(task, Task) and error.reason is not RefusalCode.ID_COLLISION:
-            record = intake.arrived(signed, task, address=edge.address, now_ms=moment.now_ms)
-            effects = intake.refuse(
-                record, self._people.own, peer, moment, code=error.reason, detail=error.detail
-            )
-        else:
-            effects = self._refuse_unreadable(header, edge, error, signed.payload_type)
-        await self._performer.perform(effects)
-
-    def _may_refuse(self, edge: str, now_ms: int) -> bool:
-        """Say whether one more refusal of an edge's tasks is kept and told, and count it.
-
-        Each costs a row and a signature. An honest contact never comes near the bound, because the relay stops it
-        before; whoever floods past it talks to nobody.
-        """
-        recent = [at_ms for at_ms in self._refused_at.get(edge, ()) if at_ms > now_ms - _DAY_MS]
-        if len(recent) >= _REFUSALS_A_DAY:
-            log.warning("a flood of tasks that are refused comes over edge %s; it is dropped", edge[:16])
-            return False
-        self._refused_at[edge] = [*recent, now_ms]
-        return True
-
-    def _refuse_unreadable(
-        self, header: Header, edge: EdgeRecord, error: RefusedError, named: str
-    ) -> list[Effect]:
-        """Answer a document that this journal cannot hold as a dispatch: signed, refused, and only once."""
-        if self._journal.answers(header.digest.hex):
-            return []
-        moment = self._clock.moment()
-        stand_in = intake.unreadable(header, peer=edge.peer, address=edge.address, now_ms=moment.now_ms)
-        kind = intake.refusal_type(error.reason)
-        _, effects = receipt(
-            stand_in,
-            self._people.own,
-            self._people.peer(edge.peer),
-            moment,
-            kind,
-            code=error.code,
-            detail=error.detail,
-            data=intake.refusal_data(kind, self._people.own, named),
-        )
-        return effects[1:]  # the answer without the stand-in's own row
 
 
 def _between(record: DispatchRecord, head: Head) -> bool:

@@ -160,7 +160,7 @@ class Linking:
         if state.epoch is not None and known != state.epoch:
             # The relay's storage is another one than before: whatever it had not passed on is owed again.
             self._journal.remember(_EPOCH, state.epoch)
-            self._journal.owe_again(self._clock.now_ms())
+            self._journal.outbox.owe_all_again(self._clock.now_ms())
         for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL):
             self._journal.tasks.hasten(kind, self._clock.now_ms())
         self._on_open()

@@ -10,7 +10,9 @@ from dispatch_daemon.adapters.journal import Journal, JournalError, Task
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.app.running import Conductor
+from dispatch_daemon.app.settling import Settling
 from dispatch_daemon.core import approvals, runs
 from dispatch_daemon.core.effects import TaskKind, Unplan
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
@@ -54,7 +56,7 @@ class Supervisor:
         run = self._journal.run(task.key)
         if run is not None and run.state is RunState.APPLYING:
             if task.key not in self._running:
-                await self._conductor(task.key).finish_apply()
+                await self._settling(task.key).finish_apply()
             return
         if run is None or run.state is not RunState.QUEUED:
             await self._performer.perform([Unplan(TaskKind.RUN, task.key)])
@@ -126,9 +128,9 @@ class Supervisor:
                 run = self._journal.run(run_id)
                 if run is not None and run.state is RunState.APPLYING:
                     # The files may hold all of it: only the apply's own journal knows.
-                    await conductor.finish_apply()
+                    await conductor.settling.finish_apply()
                 elif run is not None and not is_final(RUN, run.state):
-                    await conductor.broken("disk_full" if is_full else "internal")
+                    await conductor.settling.broken("disk_full" if is_full else "internal")
             except JournalError as error:
                 log.error("run %s has an end that the journal cannot hold yet: %s", run_id[:8], error)  # noqa: TRY400 - no mistake of ours to trace
                 is_full = is_full or error.code == "disk_full"
@@ -137,16 +139,13 @@ class Supervisor:
                 return
 
     def _conductor(self, run_id: str) -> Conductor:
-        return Conductor(
-            run_id,
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            self._executor,
-            self._agents,
-            self.answered,
-        )
+        return Conductor(self._book(run_id), self._executor, self._agents)
+
+    def _settling(self, run_id: str) -> Settling:
+        return Settling(self._book(run_id), self._executor)
+
+    def _book(self, run_id: str) -> RunBook:
+        return RunBook(run_id, self._journal, self._people, self._clock, self._performer, self.answered)
 
     # -- from one life to the next ---------------------------------------------------------------------
 
@@ -159,11 +158,11 @@ class Supervisor:
                 continue  # the author's view of somebody else's run
             if run.state is RunState.QUEUED:
                 continue
-            conductor = self._conductor(run.run_id)
+            settling = self._settling(run.run_id)
             if run.state is RunState.APPLYING:
-                await conductor.finish_apply()
+                await settling.finish_apply()
             else:
-                await conductor.interrupted()
+                await settling.interrupted()
         await asyncio.to_thread(self._executor.sweep, {run.run_id for run in unfinished})
 
     async def stop(self) -> None:
@@ -178,6 +177,6 @@ class Supervisor:
             run = self._journal.run(run_id)
             if run is not None and not is_final(RUN, run.state) and run.state is not RunState.QUEUED:
                 try:
-                    await self._conductor(run_id).interrupted()
+                    await self._settling(run_id).interrupted()
                 except JournalError as error:
                     log.error("run %s is ended by the next start: %s", run_id[:8], error)  # noqa: TRY400 - no mistake of ours to trace

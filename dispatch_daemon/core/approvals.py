@@ -21,6 +21,7 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.timestamps import format_time
 
 TIMEOUT_REASON = "nobody answered in time"
 
@@ -42,7 +43,7 @@ def ask(
         "request_id": approval.request_id,
         "kind": approval.kind,
         "title": approval.title,
-        "expires_ms": approval.deadline_ms,
+        "expires_at": format_time(approval.deadline_ms),
     }
     return waiting, [
         *effects,

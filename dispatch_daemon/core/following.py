@@ -176,7 +176,7 @@ def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
         outcome=result.outcome,
         code=result.code,
         agent=result.agent,
-        started_ms=result.started_ms,
+        started_ms=result.started_ms or None,
         ended_ms=result.ended_ms,
         last_heard_ms=now_ms,
         confinement=None if result.confinement is None else result.confinement.write(),

@@ -28,7 +28,7 @@ from dispatch_protocol.limits import (
     TASK_CHARS,
 )
 from dispatch_protocol.messages.steps import Step
-from dispatch_protocol.messages.task import Origin, Task
+from dispatch_protocol.messages.task import Origin, Task, is_link
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import dispatch_id
 
@@ -63,6 +63,11 @@ def check(request: SendRequest) -> None:
         raise ServiceError("invalid", f"{len(request.links)} links; a dispatch carries at most {LINKS}")
     for link in request.links:
         _text("link", link, LINK_CHARS, empty=False)
+        if not is_link(link):
+            raise ServiceError(
+                "invalid",
+                f"{link[:100]!r} is no link like https://example.org/page or mailto:bob@example.org",
+            )
     if len(request.meta) > META_PAIRS:
         raise ServiceError(
             "invalid", f"{len(request.meta)} meta pairs; a dispatch carries at most {META_PAIRS}"

@@ -180,7 +180,7 @@ def _result(
         summary=ending.summary,
         returns=returns,
         agent=run.agent or "none",
-        started_ms=run.started_ms or now_ms,
+        started_ms=run.started_ms or 0,
         ended_ms=now_ms,
         code=ending.code,
     )

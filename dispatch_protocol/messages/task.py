@@ -4,6 +4,7 @@ Nothing that matters stands outside: whoever reads a task needs no second source
 or its deadline. Fields for later (mandates, routes, threads) are read as strictly as the others.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -24,6 +25,7 @@ from dispatch_protocol.messages.steps import Step, read_steps
 AFTER: Final = 32  # predecessors of one dispatch
 RETRIES: Final = 10
 TIMEOUT_MAX_S: Final = 7 * 86_400
+_LINK: Final = re.compile(r"(?:https?://|mailto:)\S+", re.IGNORECASE)
 
 
 class OnFailure(StrEnum):
@@ -134,7 +136,7 @@ class Task:
             grant_version=fields.optional(lambda name: Version.read(fields.fields(name)), "grant_version"),
             task=fields.text("task", min_chars=1, max_chars=limits.TASK_CHARS),
             background=_read_text(fields, "background", limits.BACKGROUND_CHARS),
-            links=fields.texts("links", max_items=limits.LINKS, min_chars=1, max_chars=limits.LINK_CHARS),
+            links=_read_links(fields),
             deliverable=_read_text(fields, "deliverable", limits.DELIVERABLE_CHARS),
             project=_read_text(fields, "project", limits.PROJECT_CHARS),
             attachments=_read_attachments(fields),
@@ -173,6 +175,18 @@ def _read_principal(fields: Fields, head: Head) -> Party:
 def _read_text(fields: Fields, name: str, max_chars: int) -> str | None:
     """Read a text that is absent (null) or says something: the empty text is no second spelling of absent."""
     return fields.optional(fields.text, name, min_chars=1, max_chars=max_chars)
+
+
+def is_link(text: str) -> bool:
+    """Say whether a text is a link: a page or an address, printable, and nothing that a program would run or open."""
+    return _LINK.fullmatch(text) is not None and text.isprintable()
+
+
+def _read_links(fields: Fields) -> tuple[str, ...]:
+    links = fields.texts("links", max_items=limits.LINKS, min_chars=1, max_chars=limits.LINK_CHARS)
+    if not all(map(is_link, links)):
+        raise MalformedError("a link that is neither http, https nor mailto")
+    return links
 
 
 def _read_attachments(fields: Fields) -> tuple[Attachment, ...]:

@@ -1,14 +1,10 @@
-"""A relay that answers anything: it may delay and drop, and whatever else it does must change nothing."""
+"""A relay that answers anything to a daemon that knows no other; the attacks of a whole broker are in HOSTILE_RELAY.md."""
 
 import asyncio
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from dispatch_protocol.chain import write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.first_contact import Secret
 from dispatch_protocol.frames import Deposit, Frame, Rejected
@@ -18,7 +14,6 @@ from dispatch_protocol.keys import Digest
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.signing import edge_id
-from tests.support.patience import eventually
 from tests.support.speaker import relabelled
 from tests.support.stranger import Stranger, Victim
 
@@ -55,28 +50,6 @@ async def test_replayed_end_and_acceptance_owe_one_answer_however_often_they_com
         await victim.relay.deliver(declined, mallory.acceptance)
     await victim.relay.kept()
     assert owed(victim) <= 3
-
-
-async def test_ever_new_epochs_resubmit_what_is_owed_and_nothing_else(
-    victim: Victim, mallory: Stranger
-) -> None:
-    await mallory.may_be_sent()
-    done, about = await sent(victim, mallory, "Done")
-    await victim.relay.deliver(mallory.receipt(about, ReceiptType.REFUSED, code="busy"))
-    await victim.shows(done, "refused")
-    await victim.relay.kept()
-    waits, _ = await sent(victim, mallory, "Waits")
-    await eventually(lambda: owed(victim) == 1)
-    before = len(victim.relay.deposits)
-    for number in range(3):
-        victim.relay.epoch = f"lie-{number}"
-        proofs = len(victim.relay.proofs)
-        await victim.relay.hang_up()
-        await victim.relay.proven(proofs + 1)
-        await eventually(lambda number=number: len(victim.relay.deposits) >= before + number + 1)
-    assert len(victim.relay.deposits) == before + 3
-    assert owed(victim) == 1
-    assert (await victim.do("GET", f"/v1/dispatches/{waits}"))["status"] == "sent"
 
 
 async def test_deposit_answered_without_storing_is_not_forgotten(victim: Victim, mallory: Stranger) -> None:
@@ -116,28 +89,6 @@ def invited(victim: Victim, inviter: Stranger, **changes: Any) -> tuple[str, Any
     secret = Secret(secrets.token_bytes(16))
     token = InvitationToken(victim.relay.url, edge_id(document.digest), inviter.device.genesis, secret)
     return token.format(), document
-
-
-@pytest.mark.parametrize(
-    "lie",
-    ["another identity's chain", "no links", "no list", "garbage", "nothing"],
-)
-async def test_other_chain_for_a_fingerprint_is_refused_in_words(
-    victim: Victim, mallory: Stranger, lie: str
-) -> None:
-    eve = Stranger("eve", victim)
-    token, _ = invited(victim, mallory)
-    answers: dict[str, Mapping[str, JSON]] = {
-        "another identity's chain": {"links": write_links(eve.device.chain.links)},
-        "no links": {"links": []},
-        "no list": {"links": "yes"},
-        "garbage": {"links": [{"payloadType": 3}, None, "x"]},
-        "nothing": {},
-    }
-    victim.relayed.lies["chain"] = lambda _: answers[lie]
-    reply = await victim.ask("POST", "/v1/invitations/accept", {"token": token, "tools": ["Read"]})
-    assert 400 <= reply.status < 500, reply.body
-    assert (await victim.do("GET", "/v1/contacts"))["edges"] == []
 
 
 async def test_invitation_document_of_another_inviter_gets_nothing(victim: Victim, mallory: Stranger) -> None:
@@ -205,37 +156,6 @@ async def test_listings_that_are_no_listings_leave_the_door_standing(
         await victim.do("GET", "/v1/contacts")
 
 
-@pytest.mark.parametrize("link", [None, 7, "x" * 100_000, "javascript:alert(1)", "http://h/\x1b[2J\nhi"])
-async def test_invitation_link_that_is_none_is_not_passed_on(victim: Victim, link: JSON) -> None:
-    victim.relayed.lies["invite"] = lambda _: {"invitation_id": "x"} if link is None else {"link": link}
-    reply = await victim.ask("POST", "/v1/invitations", {"email": "new@example.org"})
-    assert reply.status < 500, reply.body
-    if reply.status < 300:
-        shown = reply.value["link"]
-        assert len(shown) < 3000
-        assert shown.startswith("http")
-        assert shown.isprintable()
-
-
-async def test_forged_news_and_edges_put_nothing_in_force(victim: Victim, mallory: Stranger) -> None:
-    """An edge that only the relay calls active carries nothing."""
-    token, document = invited(victim, mallory)
-    await victim.do("POST", "/v1/invitations/accept", {"token": token, "tools": ["Read"]})
-    edge = edge_id(document.digest)
-    victim.relayed.lies["edges"] = lambda _: {
-        "edges": [{"edge_id": edge.uuid, "status": "active", "online": True}]
-    }
-    for kind in ("edges", "invitations", "presence", "drain", "dispatch", "snapshot"):
-        await victim.relay.notify(kind, {"edge_id": edge.uuid, "status": "active", "x": "y" * 1000})
-    mallory.their, mallory.edge = victim.chain, edge
-    await mallory.say(mallory.task("Before the confirmation"))
-    await victim.relay.kept()
-    (shown,) = (await victim.do("GET", "/v1/contacts"))["edges"]
-    assert shown["status"] == "pending"
-    listed = (await victim.do("GET", "/v1/dispatches"))["dispatches"]
-    assert [each["status"] for each in listed] in ([], ["refused"])
-
-
 async def test_second_acceptance_of_one_invitation_changes_nothing(victim: Victim, mallory: Stranger) -> None:
     """A leaked token: somebody else's acceptance comes after the first."""
     await mallory.may_be_sent()
@@ -254,54 +174,16 @@ async def test_second_acceptance_of_one_invitation_changes_nothing(victim: Victi
 # -- refusing --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", ["quota", "no_edge", "made_up", "x" * 60])
-async def test_refused_deposits_with_any_code_leave_the_daemon_well(
-    victim: Victim, mallory: Stranger, code: str
-) -> None:
+async def test_deposit_refused_for_now_stays_queued(victim: Victim, mallory: Stranger) -> None:
     await mallory.may_be_sent()
 
     def refuse(frame: Any) -> list[Frame]:
         if isinstance(frame, Deposit):
-            return [Rejected(frame.ref, code, 403, "\x1b[2J" + "d" * 500)]
+            return [Rejected(frame.ref, "quota", 429, "\x1b[2J" + "d" * 500)]
         return list(victim.relayed.answer(frame))
 
     victim.relay.answers = refuse
     reply = await victim.ask("POST", "/v1/dispatches", {"recipient": mallory.device.address, "task": "x"})
     assert reply.status < 500
     listed = (await victim.do("GET", "/v1/dispatches?box=sent"))["dispatches"]
-    assert [each["status"] for each in listed] == (["queued"] if code == "quota" else ["refused"])
-
-
-async def test_work_that_the_relay_calls_refused_but_delivers_is_seen(
-    victim: Victim, mallory: Stranger
-) -> None:
-    """The relay says no and delivers all the same: the recipient's signed yes counts, and not the relay's no."""
-    await mallory.may_be_sent()
-    honest = victim.relay.answers
-    victim.relay.answers = lambda frame: (
-        [Rejected(frame.ref, "no_edge", 403, "")] if isinstance(frame, Deposit) else honest(frame)
-    )
-    reply = await victim.ask("POST", "/v1/dispatches", {"recipient": mallory.device.address, "task": "x"})
-    assert reply.status in (201, 403)
-    ((digest, dispatch_id),) = victim.journal("SELECT digest, dispatch_id FROM dispatches")
-    await victim.relay.deliver(mallory.accepted(Digest.from_hex(digest)))
-    await victim.relay.kept()
-    state = await victim.do("GET", f"/v1/dispatches/{dispatch_id}")
-    assert (state["status"], state["error"]) == ("accepted", None)
-    assert [each["type"] for each in state["receipts"]] == ["accepted"]
-
-
-async def test_garbage_instead_of_envelopes_is_dropped(victim: Victim, mallory: Stranger) -> None:
-    await mallory.may_dispatch(tools=["Read"])
-    good = mallory.sealed(mallory.task("Good"))
-    flips = [
-        bytes((byte ^ 1 if at == where else byte) for at, byte in enumerate(good))
-        for where in range(0, len(good), 97)
-    ]
-    await victim.relay.deliver(b"x", b"DSP1" * 100, good[:-1], good + b"\0", *flips)
-    await victim.relay.kept()
-    assert (await victim.do("GET", "/v1/dispatches"))["dispatches"] == []
-    await victim.relay.deliver(good)
-    await victim.relay.kept()
-    assert len((await victim.do("GET", "/v1/dispatches"))["dispatches"]) == 1
-    assert len(victim.relay.proofs) == 1
+    assert [each["status"] for each in listed] == ["queued"]

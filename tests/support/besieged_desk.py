@@ -5,6 +5,7 @@ the list alone cannot say: who is told, how, and whether anybody else's work goe
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,20 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Put
-from dispatch_daemon.core.records import Box, ContactRecord, Direction, DispatchRecord, EdgeRecord, Trust
+from dispatch_daemon.core.records import (
+    Box,
+    ContactRecord,
+    Direction,
+    DispatchRecord,
+    EdgeRecord,
+    InvitationRecord,
+    InvitationStatus,
+    Trust,
+)
 from dispatch_protocol.chain import Chain, write_links
 from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.grant import GrantDocument, Version
-from dispatch_protocol.keys import EdgeId, Genesis
+from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, kind_of, payload_type
@@ -89,6 +99,22 @@ class Desk:
         )
         self._put(contact)
 
+    def invited_bob(self) -> None:
+        """Let this be Alice's device, which has given Bob a token."""
+        self._put(_invitation_record(Direction.OUTGOING, "bob@example.org", InvitationStatus.PENDING, None))
+        self.journal.database.commit()
+
+    def accepted_alice(self, acceptance: Digest, *, with_token: bool = True) -> None:
+        """Let this be Bob's device, which has pinned Alice, answered with this acceptance, and waits."""
+        self._pin(world.ALICE.chain, "alice@example.org")
+        pending = EdgeStanding(world.EDGE, EdgeStatus.PENDING, world.ALICE.genesis, world.BOB.genesis)
+        self._put(_edge_record(pending, world.ALICE.genesis, outgoing=False))
+        record = _invitation_record(
+            Direction.INCOMING, "alice@example.org", InvitationStatus.ACCEPTED, acceptance.hex
+        )
+        self._put(record if with_token else replace(record, secret=None))
+        self.journal.database.commit()
+
     def befriend_a_neighbour(self) -> None:
         """Let somebody else, who does nothing wrong, have an edge of their own."""
         chain = world.MALLORY.chain
@@ -154,6 +180,24 @@ class Desk:
 
     def close(self) -> None:
         self.journal.database._connection.close()
+
+
+def _invitation_record(
+    direction: Direction, address: str, status: InvitationStatus, acceptance: str | None
+) -> InvitationRecord:
+    return InvitationRecord(
+        invitation_id=world.EDGE.hex,
+        direction=direction,
+        address=address,
+        document=world.INVITATION.to_json(),
+        status=status,
+        created_ms=world.NOW_MS,
+        expires_ms=world.NOW_MS + world.HOUR_MS,
+        link="",
+        mac_required=True,
+        secret=world.SECRET,
+        acceptance=acceptance,
+    )
 
 
 def _edge_record(edge: EdgeStanding, other: Genesis, *, outgoing: bool) -> EdgeRecord:

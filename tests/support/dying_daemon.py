@@ -17,8 +17,9 @@ from typing import Any
 from dispatch_daemon import __main__ as program
 from dispatch_daemon.adapters.executor import executor
 from dispatch_daemon.adapters.journal import Database, JournalError
-from dispatch_daemon.app import running
+from dispatch_daemon.app import run_book, running
 from dispatch_daemon.app.services import dispatches
+from dispatch_daemon.core import runs
 from sandbox.changes.applying.disk import Disk
 from sandbox.changes.applying.journal import Journal
 
@@ -113,7 +114,7 @@ def main() -> None:
         case "accepted":
             after(dispatches.Dispatches, "accept")
         case "started":
-            before(running.runs, "started")
+            before(runs, "started")
         case "told":
             after(running.Conductor, "started")
         case "applying":
@@ -123,7 +124,7 @@ def main() -> None:
         case "applied":
             after(executor.Executor, "apply")
         case "ended":
-            after(running.Conductor, "_end")
+            after(run_book.RunBook, "end")
     if os.environ.get("DISPATCH_TEST_DISK_FULL"):
         renaming(full)
     if writes := os.environ.get("DISPATCH_TEST_JOURNAL_FULL"):

@@ -24,6 +24,7 @@ from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
@@ -105,7 +106,7 @@ class Post:
         """Lose everything that waits, as a relay that was restored from a backup; the daemons see its new epoch."""
         self.waiting.clear()
         for member in self.members.values():
-            member.journal.owe_again(member.clock.now_ms())
+            member.journal.outbox.owe_all_again(member.clock.now_ms())
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,8 @@ class Member:
         self.depositor = Depositor(self.journal, self.people, self.clock, self.performer, lambda: line)
         executor, agents = Executor(self.home), Agents(self.home, {})
         desk = (self.journal, self.people, self.clock, self.performer)
-        self.invitations = Invitations(*desk, executor, lambda: Online(line))
+        self.invitations = Invitations(*desk, lambda: Online(line))
+        self.accepting = Accepting(*desk, executor, lambda: Online(line))
         self.contacts = Contacts(*desk, lambda: Online(line))
         self.sending = Sending(*desk, lambda _: _done())
         self.dispatches = Dispatches(self.home, *desk, executor, agents)
@@ -207,7 +209,7 @@ class Member:
         """Hand everything owed to the relay, and die before its answers are heard."""
         for task in self.journal.tasks.due([TaskKind.DEPOSIT], self.clock.now_ms() + SOON_MS):
             self.journal.tasks.take(task, self.clock.now_ms())
-            row = self.journal.outbox(task.key)
+            row = self.journal.outbox.row(task.key)
             with contextlib.suppress(RelayUnreachableError, RelayRejectedError):
                 self.post.take(self.depositor._sealed(row))
         await self.journal.database.committed()
@@ -340,7 +342,7 @@ class World:
         """Let `author` invite `recipient`, who accepts with the token; nothing is confirmed yet."""
         invited = await author.invitations.invite(email=recipient.person.email, link_only=False)
         choice = ScopeChoice(tools=("Read", "Edit", "Bash"), approval="manual", max_per_day=10_000)
-        await recipient.invitations.accept_invitation(token=str(invited["token"]), choice=choice)
+        await recipient.accepting.accept_invitation(token=str(invited["token"]), choice=choice)
 
     async def befriend(self, author: Member, recipient: Member) -> None:
         """Let `author` send to `recipient`: invited, accepted with the token, confirmed."""

@@ -1,14 +1,17 @@
 """Days on which time is not what it should be: clocks that jump, machines that sleep, people who are away."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dispatch_protocol.timestamps import format_time
 from tests.support.neighbourhood import Neighbourhood, bash, changed, edit
 from tests.support.patience import poll
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 SCOPES = ("--tools", "Read,Edit,Bash")
 
 
@@ -116,6 +119,25 @@ def test_recipient_who_was_away_past_the_expiry_refuses_and_the_sender_hears(
     )
     assert (state["status"], [each["type"] for each in state["receipts"]]) == ("expired", ["expired"])
     assert bob.do("inbox")["dispatches"][0]["status"] == "expired"
+
+
+def test_edge_that_a_broker_keeps_open_past_its_end_ends_by_the_recipients_clock(
+    shifted: Shifted, repository: Path
+) -> None:
+    """The broker's clock, and the author's, are two hours behind: for them the edge is still active."""
+    alice, bob = shifted.everybody.alice, shifted.everybody.bob
+    ends = format_time(time.time_ns() // 1_000_000 + HOUR_MS)
+    edge = shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw", "--expires-at", ends)
+    waiting = alice.do("send", bob.address, "In time", "--expires", "86400")["dispatch_id"]
+    alice.until(waiting, "delivered")
+    shifted.shift("bob", 2 * HOUR_MS)
+    late = alice.do("send", bob.address, "Too late", "--expires", "86400")["dispatch_id"]
+    state = alice.until(late, "refused")
+    assert (state["error"]["code"], state["presumed"]) == ("edge_expired", False)
+    assert [each["type"] for each in state["receipts"]] == ["refused"]
+    assert bob.do("accept", waiting, "--cwd", str(repository), code=3)["error"]["code"] == "edge_expired"
+    (shown,) = [each for each in bob.do("contacts")["edges"] if each["edge_id"] == edge]
+    assert shown["status"] == "expired"
 
 
 def test_edge_revoked_while_its_task_runs_kills_it_and_both_hear_why(

@@ -6,12 +6,13 @@ latest time ever written is kept as `floor_ms`, so that a clock set back cannot 
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, assert_never
 
 from dispatch_daemon.adapters.journal import rows
 from dispatch_daemon.adapters.journal.database import Database
+from dispatch_daemon.adapters.journal.outbox import Outbox
 from dispatch_daemon.adapters.journal.tasks import Tasks
 from dispatch_daemon.core.effects import (
     Effect,
@@ -24,7 +25,6 @@ from dispatch_daemon.core.effects import (
     Settle,
     SettleAbout,
     StopRun,
-    TaskKind,
     Unplan,
 )
 from dispatch_daemon.core.records import (
@@ -45,25 +45,13 @@ from dispatch_protocol.encoding import JSON
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRow:
-    """Signed bytes that have to reach every active device of `recipient` (a genesis)."""
-
-    digest: str
-    about: str
-    recipient: str
-    edge: str
-    created_ms: int
-    expires_ms: int
-    signed: bytes
-
-
 class Journal:
     """One home's memory. Use from the event loop's thread only."""
 
     def __init__(self, path: Path, *, boot: str) -> None:
         self.database = Database(path)
         self.tasks = Tasks(self.database, boot=boot, epoch=0)
+        self.outbox = Outbox(self.database, self.tasks)
         self._values: dict[str, str | None] = {}  # of `meta`, as JSON; this process alone writes it
         self._values_undone = 0
 
@@ -115,9 +103,9 @@ class Journal:
                     case Note():
                         self._note(effect)
                     case Settle(digest):
-                        self.drop_outbox(digest)
+                        self.outbox.drop(digest)
                     case SettleAbout(about):
-                        self._drop_about(about)
+                        self.outbox.drop_about(about)
                     case Plan():
                         self.tasks.plan(effect)
                     case Unplan():
@@ -144,24 +132,8 @@ class Journal:
         if send.keep is not None:
             kept = replace(send.keep, signed=signed)
             self.database.write(rows.ANSWERS.upsert, rows.ANSWERS.row(kept))
-        if not send.deliver:
-            return
-        self.database.write(
-            "INSERT INTO outbox (digest, about, recipient, edge, created_ms, expires_ms, signed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-            (
-                send.digest,
-                send.about or send.digest,
-                send.to,
-                send.edge,
-                send.created_ms,
-                send.expires_ms,
-                signed,
-            ),
-        )
-        self.tasks.plan(
-            Plan(kind=TaskKind.DEPOSIT, key=send.digest, not_before_ms=send.created_ms, payload={})
-        )
+        if send.deliver:
+            self.outbox.owe(send, signed)
 
     # -- dispatches ------------------------------------------------------------------------------------
 
@@ -265,7 +237,7 @@ class Journal:
     def invitations(self) -> list[InvitationRecord]:
         return self._all(rows.INVITATIONS, "ORDER BY created_ms DESC", ())
 
-    # -- evidence and outbox ---------------------------------------------------------------------------
+    # -- evidence ---------------------------------------------------------------------------
 
     def answer(self, digest: str) -> AnswerRecord | None:
         return self._one(rows.ANSWERS, "WHERE digest = ?", (digest,))
@@ -281,43 +253,6 @@ class Journal:
         )
         return [(digest, seq, bool(held)) for digest, seq, held in rows]
 
-    def outbox(self, digest: str) -> OutboxRow | None:
-        found = self.database.read(f"SELECT {_OUTBOX} FROM outbox WHERE digest = ?", (digest,))
-        return OutboxRow(**dict(zip(_OUTBOX_FIELDS, found[0], strict=True))) if found else None
-
-    def owes_about(self, about: str) -> bool:
-        """Say whether anything that concerns a dispatch still has to reach its other side."""
-        return bool(self.database.read("SELECT 1 FROM outbox WHERE about = ? LIMIT 1", (about,)))
-
-    def owes_over(self, edge: str, payload_type: str) -> bool:
-        """Say whether a document of this type still has to cross an edge (signed bytes begin with u16 and the type)."""
-        name = payload_type.encode()
-        clause = "edge = ? AND substr(signed, 3, ?) = ? LIMIT 1"
-        return bool(self.database.read(f"SELECT 1 FROM outbox WHERE {clause}", (edge, len(name), name)))
-
-    def drop_outbox(self, digest: str) -> None:
-        """Forget one owed document: its recipient holds it, or it can no longer matter."""
-        self.tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))
-        self.database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
-
-    def _drop_about(self, about: str) -> None:
-        """Forget everything owed about one dispatch."""
-        for (digest,) in self.database.read("SELECT digest FROM outbox WHERE about = ?", (about,)):
-            self.drop_outbox(digest)
-
-    def owe_again_to(self, answer: AnswerRecord, *, to: str, edge: str, now_ms: int) -> None:
-        """Owe one of our own answers once more: its recipient asked again, or lost it."""
-        self.database.write(
-            f"INSERT INTO outbox ({_OUTBOX}) VALUES (?, ?, ?, ?, ?, 0, ?) ON CONFLICT (digest) DO NOTHING",
-            (answer.digest, answer.about, to, edge, answer.at_ms, answer.signed),
-        )
-        self.tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=answer.digest, not_before_ms=now_ms, payload={}))
-
-    def owe_again(self, now_ms: int) -> None:
-        """Plan every remaining outbox row's deposit anew (the relay lost its memory)."""
-        for (digest,) in self.database.read("SELECT digest FROM outbox"):
-            self.tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=digest, not_before_ms=now_ms, payload={}))
-
     # -- plumbing --------------------------------------------------------------------------------------
 
     def _all(self, table: rows.Table[R], clause: str, parameters: Sequence[object]) -> list[R]:
@@ -325,7 +260,3 @@ class Journal:
 
     def _one(self, table: rows.Table[R], clause: str, parameters: Sequence[object]) -> R | None:
         return next(iter(self._all(table, clause, parameters)), None)
-
-
-_OUTBOX_FIELDS = ("digest", "about", "recipient", "edge", "created_ms", "expires_ms", "signed")
-_OUTBOX = ", ".join(_OUTBOX_FIELDS)

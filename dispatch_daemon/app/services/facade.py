@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.choosing import Choosing
@@ -24,6 +25,7 @@ class Service:
         watchers: Watchers,
         account: Account,
         invitations: Invitations,
+        accepting: Accepting,
         contacts: Contacts,
         sending: Sending,
         dispatches: Dispatches,
@@ -45,8 +47,8 @@ class Service:
         self.contacts = contacts.contacts
         self.invitations = invitations.invitations
         self.invite = invitations.invite
-        self.accept_invitation = invitations.accept_invitation
-        self.decline_invitation = invitations.decline_invitation
+        self.accept_invitation = accepting.accept_invitation
+        self.decline_invitation = accepting.decline_invitation
         self.revoke = contacts.revoke
         self.send = sending.send
         self.dispatches = dispatches.dispatches

@@ -207,3 +207,15 @@ async def test_the_program_says_where_its_metrics_are(tmp_path):
         status, text = await ask(f"{url}/metrics")
     assert status == 200
     assert "dispatch_broker_sessions 0.0" in text
+
+
+async def test_a_store_that_cannot_be_read_is_unavailable_and_no_fault_of_the_program(broker, caplog):
+    commits = broker._context.store._commits
+    commits.writer.execute("ALTER TABLE devices RENAME COLUMN held_rows TO rows")
+    commits.commit()
+    status, text = await ask(f"{broker.metrics_url}/metrics")
+    assert (status, json.loads(text)["code"]) == (503, "unavailable")
+    assert "sqlite" not in text.lower()
+    assert "store_failed" in caplog.text
+    commits.writer.execute("ALTER TABLE devices RENAME COLUMN rows TO held_rows")
+    assert (await figures(broker))["waiting_envelopes",] == 0

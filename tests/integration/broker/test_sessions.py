@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import aiohttp
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -11,7 +12,7 @@ from dispatch_broker.core.quota import Quotas, Rate
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.frames import Challenge, Rejected, decode_message, encode_messages
 from dispatch_protocol.keys import SealingKey
-from dispatch_protocol.links import RotateSealingLink, sign_link
+from dispatch_protocol.links import AddDeviceLink, RevokeDeviceLink, Role, RotateSealingLink, sign_link
 from tests.support.device import Device, RelayRefusalError, befriend, dial
 from tests.support.relay import broker_here
 
@@ -176,6 +177,38 @@ async def test_a_newer_session_of_a_device_takes_the_place_of_the_older(url, ali
             assert (await older.end()).code == "replaced"
             await b.deposit(envelope := bob.envelope(alice, edge))
             assert (await newer.delivery()).envelope == envelope
+
+
+async def test_a_revoked_device_that_hides_its_revocation_gets_no_session(url, alice):
+    """Its own telling ends before the link that ended it; the broker has heard the rest from another device."""
+    async with alice.signed_in(url):
+        pass
+    other = Device("alice elsewhere")
+    times = {"created_ms": 1_700_000_000_001, "nonce": bytes(16)}
+    added = AddDeviceLink(
+        prev=alice.chain.head,
+        device=other.id,
+        sealing=other.sealing.public,
+        roles=frozenset(Role),
+        **times,
+    )
+    alice.chain = alice.chain.extend([sign_link(added, [alice.signing, other.signing])])
+    revoked = RevokeDeviceLink(prev=alice.chain.head, device=alice.id, **times)
+    other.chain = alice.chain.extend([sign_link(revoked, [other.signing])])
+    async with other.connected(url):
+        pass
+    with pytest.raises(RelayRefusalError, match="403 device_revoked"):
+        async with alice.connected(url):
+            pass
+
+
+async def test_a_broker_that_is_about_to_stop_opens_no_session(tmp_path, alice):
+    async with broker_here(tmp_path) as broker:
+        broker._context.draining = True
+        async with aiohttp.ClientSession() as client:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await client.ws_connect(f"{broker.url}/v1/session")
+    assert refused.value.status == 503
 
 
 async def test_contacts_see_each_other_come_and_go(url, alice, bob, carol):

@@ -62,6 +62,13 @@ def test_every_option_arrives_under_its_own_name(sender: Script, home: Path, tmp
     assert sender.asked("POST", "/v1/dispatches")[0].headers["idempotency-key"] == "once"
 
 
+@pytest.mark.parametrize("nobody", ["", "  "])
+def test_nobody_is_no_recipient(sender: Script, home: Path, nobody: str) -> None:
+    ended = dispatch(home, "send", nobody, "hi")
+    assert (ended.code, sender.asked("POST", "/v1/dispatches")) == (2, [])
+    assert "Nobody is named" in ended.err
+
+
 def test_a_task_comes_from_standard_input_as_it_is(sender: Script, home: Path) -> None:
     dispatch(home, "send", "bob", "-", stdin="Zeile\n\tzwei €\n".encode())
     assert sent_body(sender)["task"] == "Zeile\n\tzwei €\n"

@@ -168,7 +168,7 @@ def test_signed_document_is_kept_and_owed_in_one_step(journal: Journal) -> None:
     record, effects = delivered()
     write(journal, *effects)
     send = send_of(effects)
-    row = journal.outbox(send.digest)
+    row = journal.outbox.row(send.digest)
     assert row is not None
     assert (row.signed, row.recipient, row.about) == (b"signed", send.to, record.digest)
     kept = journal.answer(send.digest)
@@ -181,7 +181,7 @@ def test_signed_document_is_kept_and_owed_in_one_step(journal: Journal) -> None:
 def test_document_for_oneself_is_kept_and_not_owed(journal: Journal) -> None:
     _, effects = delivered(own_job())
     write(journal, *effects)
-    assert journal.outbox(send_of(effects).digest) is None
+    assert journal.outbox.row(send_of(effects).digest) is None
     assert journal.answer(send_of(effects).digest) is not None
 
 
@@ -189,7 +189,7 @@ def test_settled_document_is_owed_no_longer(journal: Journal) -> None:
     _, effects = delivered()
     write(journal, *effects)
     write(journal, Settle(send_of(effects).digest))
-    assert journal.outbox(send_of(effects).digest) is None
+    assert journal.outbox.row(send_of(effects).digest) is None
     assert journal.tasks.due([TaskKind.DEPOSIT], NOW_MS) == []
     assert journal.answer(send_of(effects).digest) is not None
 
@@ -198,17 +198,17 @@ def test_end_of_a_matter_settles_everything_about_it_and_nothing_else(journal: J
     record, effects = delivered()
     other, more = delivered(dispatch(1))
     write(journal, *effects, *more)
-    assert journal.owes_about(record.digest)
+    assert journal.outbox.holds_about(record.digest)
     write(journal, SettleAbout(record.digest))
-    assert not journal.owes_about(record.digest)
-    assert journal.owes_about(other.digest)
+    assert not journal.outbox.holds_about(record.digest)
+    assert journal.outbox.holds_about(other.digest)
 
 
 def test_task_itself_is_a_matter_of_its_own(journal: Journal) -> None:
     composed = replace(send_of(delivered()[1]), digest="d", about="", keep=None)
     write(journal, composed)
     write(journal, SettleAbout("d"))
-    assert journal.outbox("d") is None
+    assert journal.outbox.row("d") is None
 
 
 def test_answer_can_be_owed_once_more_and_is_owed_once(journal: Journal) -> None:
@@ -219,8 +219,8 @@ def test_answer_can_be_owed_once_more_and_is_owed_once(journal: Journal) -> None
     kept = journal.answer(send.digest)
     assert kept is not None
     for _ in range(2):
-        journal.owe_again_to(kept, to="peer", edge="e", now_ms=NOW_MS + 5)
-    row = journal.outbox(send.digest)
+        journal.outbox.owe_once_more(kept, to="peer", edge="e", now_ms=NOW_MS + 5)
+    row = journal.outbox.row(send.digest)
     assert row is not None
     assert (row.signed, row.recipient, row.created_ms) == (kept.signed, "peer", kept.at_ms)
     assert [task.not_before_ms for task in journal.tasks.due([TaskKind.DEPOSIT], NOW_MS + 5)] == [NOW_MS + 5]
@@ -231,7 +231,7 @@ def test_relay_that_lost_its_memory_is_owed_everything_again(journal: Journal) -
     _, more = delivered(dispatch(1))
     write(journal, *effects, *more)
     write(journal, Unplan(TaskKind.DEPOSIT, send_of(effects).digest))
-    journal.owe_again(NOW_MS)
+    journal.outbox.owe_all_again(NOW_MS)
     assert len(journal.tasks.due([TaskKind.DEPOSIT], NOW_MS)) == 2
 
 
@@ -365,7 +365,11 @@ def test_answers_stand_by_device_in_their_order(journal: Journal) -> None:
 def test_nothing_is_found_where_nothing_was_written(journal: Journal) -> None:
     assert journal.dispatch("x") is journal.run("x") is journal.approval("x") is journal.edge("x") is None
     assert (
-        journal.contact("x") is journal.invitation("x") is journal.answer("x") is journal.outbox("x") is None
+        journal.contact("x")
+        is journal.invitation("x")
+        is journal.answer("x")
+        is journal.outbox.row("x")
+        is None
     )
     assert journal.invitations() == journal.contacts() == []
 

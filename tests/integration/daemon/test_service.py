@@ -180,6 +180,18 @@ async def test_hosts_are_not_granted_while_no_wall_can_reach_them(signed_in: Vic
     assert (await signed_in.do("GET", "/v1/contacts"))["edges"] == []
 
 
+async def test_servers_are_not_granted_while_there_are_none(signed_in: Victim, carol: Stranger) -> None:
+    with pytest.raises(AssertionError, match=r"409.*mcp_unavailable"):
+        await carol.may_dispatch(tools=["Read"], mcp_servers=["files"])
+    assert carol.all_heard(Kind.ACCEPTANCE) == []
+
+
+async def test_full_profile_grants_no_server_that_may_come_later(signed_in: Victim, carol: Stranger) -> None:
+    await carol.may_dispatch(profile="full", network=None)
+    (edge,) = (await signed_in.do("GET", "/v1/contacts"))["edges"]
+    assert (edge["scopes"]["mcp_servers"], "Bash" in edge["scopes"]["tools"]) == ([], True)
+
+
 async def test_home_says_who_it_is_while_no_daemon_runs(signed_in: Victim) -> None:
     who = await signed_in.do("GET", "/v1/whoami")
     await signed_in.stop()

@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch_daemon.core import approvals
-from dispatch_daemon.core.effects import Effect, Plan, Resolve, TaskKind, Unplan
+from dispatch_daemon.core.effects import Effect, Note, Plan, Resolve, TaskKind, Unplan
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     ApprovalKind,
@@ -15,6 +15,8 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.timestamps import format_time
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, approval, at, puts, received, run, sends
 from tests.support.documents import EDGE, NOW_MS
 
@@ -36,6 +38,10 @@ def test_asking_makes_the_run_wait_and_sets_a_deadline() -> None:
     (said,) = sends(effects)
     assert isinstance(said, Receipt)
     assert (said.type, said.data) == (ReceiptType.WAITING, {"state": "waiting_approval"})
+    (note,) = [
+        effect for effect in effects if isinstance(effect, Note) and effect.type is EventType.APPROVAL_ASKED
+    ]
+    assert note.data["expires_at"] == format_time(NOW_MS + 120_000)
     (plan,) = [effect for effect in effects if isinstance(effect, Plan)]
     assert (plan.kind, plan.not_before_ms) == (TaskKind.ANSWER_DEADLINE, NOW_MS + 120_000)
 

@@ -179,6 +179,12 @@ def test_result_finishes_the_dispatch_with_its_outcome() -> None:
     assert (run.state, run.started_ms, run.ended_ms) == (RunState.COMPLETED, NOW_MS + 10, NOW_MS + 20)
 
 
+def test_result_of_a_run_that_never_began_invents_no_beginning() -> None:
+    never = ended(outcome=Outcome.NEED_INPUT, code="no_agent", started_ms=0)
+    (run,) = puts(receive(never, sent(S.ACCEPTED), known_run(RunState.QUEUED)), RunRecord)
+    assert (run.started_ms, run.ended_ms) == (None, NOW_MS + 20)
+
+
 def test_result_that_failed_says_why() -> None:
     effects = receive(ended(outcome=Outcome.FAILED, code="step_failed"), sent(S.ACCEPTED), known_run())
     assert record_after(effects).ended_code == "step_failed"

@@ -64,7 +64,7 @@ FULL: dict[str, Any] = {
     "background": "x" * limits.BACKGROUND_CHARS,
     "deliverable": "x" * limits.DELIVERABLE_CHARS,
     "project": "x" * limits.PROJECT_CHARS,
-    "links": ("x" * limits.LINK_CHARS,) * limits.LINKS,
+    "links": ("https://".ljust(limits.LINK_CHARS, "x"),) * limits.LINKS,
     "meta": {
         f"{number:0{limits.META_KEY_CHARS}}": "x" * limits.META_VALUE_CHARS
         for number in range(limits.META_PAIRS)
@@ -98,6 +98,8 @@ def test_dispatch_at_every_limit_is_sent_whole() -> None:
         ({"project": FULL["project"] + "x"}, "too_long", "project"),
         ({"links": ("x",) * 11}, "invalid", "11 links"),
         ({"links": ("",)}, "invalid", "link"),
+        ({"links": ("javascript:alert(1)",)}, "invalid", "no link"),
+        ({"links": ("FILE:///etc/passwd",)}, "invalid", "no link"),
         ({"links": ("x" * 501,)}, "too_long", "link"),
         ({"meta": {str(number): "" for number in range(21)}}, "invalid", "21 meta"),
         ({"meta": {"": "x"}}, "invalid", "meta key"),

@@ -200,7 +200,7 @@ def test_end_closes_everything_that_the_run_owed() -> None:
 def test_run_that_never_started_can_still_end() -> None:
     never = run(RunState.QUEUED, started_ms=None, agent=None)
     result = result_of(end(never, Outcome.NEED_INPUT, code="no_agent"))
-    assert (result.started_ms, result.ended_ms, result.agent) == (NOW_MS, NOW_MS, "none")
+    assert (result.started_ms, result.ended_ms, result.agent) == (0, NOW_MS, "none")
     assert result.confinement is None
 
 

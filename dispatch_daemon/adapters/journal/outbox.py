@@ -1,0 +1,100 @@
+"""The outbox: signed bytes that are owed to somebody else, kept until their recipient has said that it holds them.
+
+Every row has its deposit in the effects table, planned and dropped with it, so none is forgotten and none is paid
+twice.
+"""
+
+from dataclasses import dataclass
+
+from dispatch_daemon.adapters.journal.database import Database
+from dispatch_daemon.adapters.journal.tasks import Tasks
+from dispatch_daemon.core.effects import Plan, Send, TaskKind, Unplan
+from dispatch_daemon.core.records import AnswerRecord
+
+_FIELDS = ("digest", "about", "recipient", "edge", "created_ms", "expires_ms", "signed")
+_COLUMNS = ", ".join(_FIELDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """Signed bytes that have to reach every active device of `recipient` (a genesis)."""
+
+    digest: str
+    about: str
+    recipient: str
+    edge: str
+    created_ms: int
+    expires_ms: int
+    signed: bytes
+
+
+class Outbox:
+    """Owe, look up and drop rows."""
+
+    def __init__(self, database: Database, tasks: Tasks) -> None:
+        self._database = database
+        self._tasks = tasks
+
+    def owe(self, send: Send, signed: bytes) -> None:
+        """Owe a document from now on."""
+        row = OutboxRow(
+            digest=send.digest,
+            about=send.about or send.digest,
+            recipient=send.to,
+            edge=send.edge,
+            created_ms=send.created_ms,
+            expires_ms=send.expires_ms,
+            signed=signed,
+        )
+        self._owe(row, send.created_ms)
+
+    def owe_once_more(self, answer: AnswerRecord, *, to: str, edge: str, now_ms: int) -> None:
+        """Owe one of our own answers once more: its recipient asked again, or lost it."""
+        row = OutboxRow(
+            digest=answer.digest,
+            about=answer.about,
+            recipient=to,
+            edge=edge,
+            created_ms=answer.at_ms,
+            expires_ms=0,
+            signed=answer.signed,
+        )
+        self._owe(row, now_ms)
+
+    def _owe(self, row: OutboxRow, not_before_ms: int) -> None:
+        marks = ", ".join("?" * len(_FIELDS))
+        self._database.write(
+            f"INSERT INTO outbox ({_COLUMNS}) VALUES ({marks}) ON CONFLICT (digest) DO NOTHING",
+            tuple(getattr(row, field) for field in _FIELDS),
+        )
+        self._tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=row.digest, not_before_ms=not_before_ms, payload={}))
+
+    def row(self, digest: str) -> OutboxRow | None:
+        """Return what is owed under this digest, or None."""
+        found = self._database.read(f"SELECT {_COLUMNS} FROM outbox WHERE digest = ?", (digest,))
+        return OutboxRow(**dict(zip(_FIELDS, found[0], strict=True))) if found else None
+
+    def holds_about(self, about: str) -> bool:
+        """Say whether anything that concerns a dispatch still has to reach its other side."""
+        return bool(self._database.read("SELECT 1 FROM outbox WHERE about = ? LIMIT 1", (about,)))
+
+    def holds_over(self, edge: str, payload_type: str) -> bool:
+        """Say whether a document of this type still has to cross an edge (signed bytes begin with u16 and the type)."""
+        name = payload_type.encode()
+        clause = "edge = ? AND substr(signed, 3, ?) = ? LIMIT 1"
+        return bool(self._database.read(f"SELECT 1 FROM outbox WHERE {clause}", (edge, len(name), name)))
+
+    def drop(self, digest: str) -> None:
+        """Forget one owed document: its recipient holds it, or it can no longer matter."""
+        self._tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))
+        self._database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
+
+    def drop_about(self, about: str) -> None:
+        """Forget everything owed about one dispatch."""
+        for (digest,) in self._database.read("SELECT digest FROM outbox WHERE about = ?", (about,)):
+            self.drop(digest)
+
+    def owe_all_again(self, now_ms: int) -> None:
+        """Plan every remaining outbox row's deposit anew (the relay lost its memory)."""
+        for (digest,) in self._database.read("SELECT digest FROM outbox"):
+            self._tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=digest, not_before_ms=now_ms, payload={}))

@@ -1,0 +1,207 @@
+"""Answering an invitation at the door: verified from its token, granted within what the human chose, or declined."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.received import pending
+from dispatch_daemon.core import trust, views
+from dispatch_daemon.core.composing import Peer
+from dispatch_daemon.core.effects import Put
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import InvitationRecord, InvitationStatus, Trust
+from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.first_contact import verify_invitation, with_mac
+from dispatch_protocol.grant import GrantStatus
+from dispatch_protocol.invitation import InvitationDocument
+from dispatch_protocol.invitation_token import PREFIX, InvitationToken
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.paths import contains
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import Document, sign_document
+from dispatch_protocol.standing import EdgeStatus
+
+
+class Accepting:
+    """Says yes or no to the invitations that came to this home."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        executor: Executor,
+        online: Callable[[], Online],
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self._executor = executor
+        self._online = online
+
+    async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
+        """Let the inviter send tasks here, within the scopes that the human chose."""
+        trust.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
+        typed, parsed = _read_token(token)
+        online = self._online()
+        if parsed is not None and parsed.broker_url != online.url:
+            raise ServiceError(
+                "login_needed",
+                f"this invitation is at {parsed.broker_url}, and you are signed in at {online.url}",
+                hint=f"dispatch login --broker {parsed.broker_url}",
+            )
+        record = await pending(typed, online, self._journal, self._performer)
+        if parsed is None and record.mac_required:
+            raise ServiceError(
+                "token_needed",
+                "this invitation is accepted with its whole token, which the inviter passes on",
+                hint="ask the inviter for the line that begins with dispatch1:",
+            )
+        return await self._accept(online, record, parsed, choice)
+
+    async def _accept(
+        self,
+        online: Online,
+        record: InvitationRecord,
+        token: InvitationToken | None,
+        choice: ScopeChoice,
+    ) -> JsonObject:
+        edge = EdgeId.from_hex(record.invitation_id)
+        document = Document.from_json(record.document)
+        named = token.genesis if token else InvitationDocument.decode(document.body).sender.identity
+        inviter = await online.chain(named)
+        now_ms = self._clock.now_ms()
+        invitation = verify_invitation(document, expect=edge, inviter=inviter, now_ms=now_ms)
+        if invitation.to_email != (self._people.own.address or "").lower():
+            raise ServiceError(
+                "invitation_mismatch", f"this invitation is for {invitation.to_email}, and you are not"
+            )
+        known = Trust.TOKEN if token else Trust.UNVERIFIED
+        scopes, identities = self._granted(choice, known, now_ms)
+        await online.call("accept_invitation", _edge_header(edge, scopes))
+        if self._journal.invitation(edge.hex) != record:
+            raise ServiceError(
+                "not_pending", "this invitation was answered meanwhile", hint="dispatch contacts"
+            )
+        moment = self._clock.moment()
+        granted = self._first_grant(Peer(inviter.genesis, inviter.head), edge.hex, scopes)
+        message = trust.acceptance(self._people.own, inviter, invitation, document.digest, granted, moment)
+        effects = trust.accepted(
+            message if token is None else with_mac(token.secret, message),
+            inviter,
+            document,
+            replace(record, secret=token.secret.reveal() if token else None),
+            scopes,
+            trust=known,
+            known=self._journal.contact(inviter.genesis.hex),
+            path_identities=identities,
+            now_ms=moment.now_ms,
+        )
+        await self._performer.perform(effects)
+        self._people.forget_cached(inviter.genesis.hex)
+        return {
+            "edge_id": edge.uuid,
+            "peer": record.address,
+            "scopes": views.scopes_view(scopes),
+            "trust": known,
+            "status": EdgeStatus.PENDING,
+        }
+
+    def _granted(
+        self, choice: ScopeChoice, known: Trust, now_ms: int
+    ) -> tuple[Scopes, list[tuple[str, int, int]]]:
+        """Return what is granted, and what stands at each of its paths; refuse what no run here could be given."""
+        if choice.mcp_servers:
+            raise ServiceError(
+                "mcp_unavailable",
+                "this version offers a run no MCP server, so there is none to grant",
+                hint="leave --mcp-servers out",
+            )
+        identities = [self._enrol(path, mode) for path, mode in choice.paths]
+        modes = [mode for _, mode in choice.paths]
+        paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
+        _refuse_nested(paths)
+        scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
+        if scopes.network:
+            raise ServiceError(
+                "network_unavailable",
+                "the wall of this version has no way out, so no task could run under a grant that names hosts",
+                hint="leave --network out",
+            )
+        # `full` names every server of this machine: it has none, and none that comes later is granted today.
+        return replace(scopes, mcp_servers=()), identities
+
+    def _enrol(self, path: str, mode: str) -> tuple[str, int, int]:
+        """Note what stands at a path now, so that a later swap is noticed; refuse what must never be granted."""
+        try:
+            return self._executor.enrol(path, "rw" if mode == "rw" else "ro")
+        except WallError as error:
+            raise ServiceError(error.code, error.detail, hint=error.remedy or None) from error
+
+    def _first_grant(self, peer: Peer, edge: str, scopes: Scopes) -> Document:
+        """Sign the first version of an edge's grant."""
+        grant = trust.grant(
+            self._people.own,
+            peer,
+            edge,
+            scopes,
+            self._clock.moment(),
+            status=GrantStatus.ACTIVE,
+            after=None,
+        )
+        return sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
+
+    async def decline_invitation(self, *, token: str) -> JsonObject:
+        """Turn an invitation down; the inviter sees that it was."""
+        typed, _ = _read_token(token)
+        online = self._online()
+        record = await pending(typed, online, self._journal, self._performer)
+        edge = EdgeId.from_hex(record.invitation_id)
+        await online.call("decline_invitation", {"invitation_id": edge.uuid})
+        await self._performer.perform([Put(replace(record, status=InvitationStatus.DECLINED))])
+        return {"invitation_id": edge.uuid, "peer": record.address, "status": InvitationStatus.DECLINED}
+
+
+def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
+    """Return all that the relay learns of a grant: for how long, and how many a day."""
+    return {
+        "invitation_id": edge.uuid,
+        "edge_id": edge.uuid,
+        "max_per_day": scopes.max_per_day,
+        "expires_ms": scopes.expires_at_ms or 0,
+    }
+
+
+def _refuse_nested(paths: Sequence[tuple[str, str]]) -> None:
+    """Refuse a path below another one with another mode: no wall here can hold both yet."""
+    for outer, outer_mode in paths:
+        for inner, inner_mode in paths:
+            if outer_mode != inner_mode and outer != inner and contains(outer, inner):
+                raise ServiceError(
+                    "grants_nested",
+                    f"{inner} ({inner_mode}) lies in {outer} ({outer_mode}); grant one mode for both",
+                )
+
+
+def _read_token(text: str) -> tuple[str, InvitationToken | None]:
+    """Return the id that was typed, or that a token names; a token comes with it, because it proves something."""
+    typed = text.strip()
+    if not typed.startswith(PREFIX):
+        return typed, None
+    try:
+        token = InvitationToken.parse(typed)
+    except MalformedError as error:
+        raise ServiceError(
+            "invalid", f"this is no invitation token: {error.detail}", hint="dispatch invitations"
+        ) from None
+    return token.edge.uuid, token

@@ -1,0 +1,187 @@
+"""Settling a run: from its last call to files that hold all of its changes or none, and to its signed end.
+
+An apply that was broken off is carried on, in this life of the daemon or a later one: until it stands or was taken
+back, nobody can say how the run ended.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from dispatch_daemon.adapters.executor import Executor, Settlement, WallError
+from dispatch_daemon.app.run_book import RunBook
+from dispatch_daemon.core import questions, runs
+from dispatch_daemon.core.effects import Note, Plan, TaskKind
+from dispatch_daemon.core.records import ApprovalState
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.lifecycle import Outcome, RunState
+from dispatch_protocol.messages.trace import EventType, Usage
+
+_APPLY_AGAIN_MS = 10_000
+log = logging.getLogger("dispatch.runs")
+
+
+class Settling:
+    """Settles one run, however far it came."""
+
+    def __init__(self, book: RunBook, executor: Executor) -> None:
+        self._book = book
+        self._executor = executor
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Show what the last call left to whoever must read it, apply it, and end the run."""
+        spent = settlement.spent
+        if spent.turns:
+            self._book.usage = Usage(
+                turns=spent.turns, input_tokens=spent.tokens.input, output_tokens=spent.tokens.output
+            )
+        if settlement.outcome != "success":
+            ending = runs.Ending(
+                outcome=Outcome(settlement.outcome),
+                summary=self._book.summary(settlement.detail),
+                code=settlement.code,
+                detail=settlement.detail,
+            )
+            await self._discard(ending)
+            return
+        self._book.words = settlement.detail
+        settling, effects = runs.move(
+            self._book.run,
+            RunState.SETTLING,
+            self._book.clock.now_ms(),
+            changeset=settlement.changes,
+            changeset_digest=settlement.changeset.digest if settlement.changeset else None,
+            diffs=settlement.diffs,
+            left_behind=settlement.left_behind,
+            artifacts=settlement.artifacts,
+        )
+        data: dict[str, JSON] = {
+            "changes": [{"op": change["op"], "path": change["path"]} for change in settlement.changes[:1000]],
+            "count": len(settlement.changes),
+            "digest": settling.changeset_digest,
+        }
+        await self._book.performer.perform(
+            [
+                *effects,
+                Note(settling.digest, self._book.clock.now_ms(), EventType.CHANGESET, data, settling.run_id),
+            ]
+        )
+        must_ask = (
+            questions.must_ask(self._book.scopes, settlement.flags)
+            if settlement.changes
+            else questions.must_show(self._book.scopes, self._book.words)
+        )
+        if must_ask and not await self._approved(settlement):
+            return
+        if settlement.changes:
+            await self._apply(settlement)
+        else:
+            await self._succeed()
+
+    async def _approved(self, settlement: Settlement) -> bool:
+        moment = self._book.clock.moment()
+        approval = questions.about_changes(
+            self._book.record,
+            self._book.run,
+            summary=self._book.summary(""),
+            flags=settlement.flags,
+            request_id=str(moment.uuid(1)),
+            now_ms=moment.now_ms,
+        )
+        answer = await self._book.ask(approval)
+        if answer.state is ApprovalState.APPROVED:
+            self._book.unread = False
+            return True
+        detail = answer.reason or "the changes were not approved"
+        await self._discard(
+            runs.Ending(
+                outcome=Outcome.BLOCKED,
+                summary=self._book.summary(detail),
+                code="changeset_denied",
+                detail=detail,
+            )
+        )
+        return False
+
+    async def _apply(self, settlement: Settlement) -> None:
+        _, effects = runs.move(self._book.run, RunState.APPLYING, self._book.clock.now_ms())
+        await self._book.performer.perform(effects)
+        try:
+            outcome = await self._executor.apply(self._book.run_id, settlement)
+        except WallError as error:
+            await self.finish_apply(because=error)
+        else:
+            await self.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
+
+    async def finish_apply(self, *, because: WallError | None = None) -> None:
+        """Carry an apply that was broken off to its end: by a crash, or by the disk (`because`).
+
+        Until that succeeds nobody can say that all of it or nothing stands, so the run is not ended: the same is
+        tried again, in this life or a later one.
+        """
+        try:
+            outcome = await self._executor.recover(self._book.run_id)
+        except WallError as error:
+            await self._stuck(error)
+            return
+        if outcome is not None and (outcome.conflicts or outcome.status == "applied"):
+            await self.applied(outcome.status, [conflict.path for conflict in outcome.conflicts])
+        elif because is not None:
+            detail = f"nothing was applied: {because.detail}"
+            await self._fail(because.code, detail)
+        else:
+            await self.interrupted()
+
+    async def _stuck(self, error: WallError) -> None:
+        """Leave a half-done apply as it is and owe the next attempt; a journal that is lost can only be told."""
+        if error.code == "journal_damaged":
+            detail = f"some of the changes may have been applied, and some not: {error.detail}"
+            await self._fail(error.code, detail)
+            return
+        log.error("run %s stays half applied for now: %s", self._book.run_id[:8], error)
+        now_ms, digest = self._book.clock.now_ms(), self._book.run.digest
+        data: dict[str, JSON] = {"warning": f"half applied for now, and tried again: {error.detail}"}
+        known = any(event.data == data for event in self._book.journal.events(digest))
+        again = Plan(
+            kind=TaskKind.RUN, key=self._book.run_id, not_before_ms=now_ms + _APPLY_AGAIN_MS, payload={}
+        )
+        notes = [] if known else [Note(digest, now_ms, EventType.WARNING, data, self._book.run_id)]
+        await self._book.performer.perform([*notes, again])
+
+    async def applied(self, status: str, conflicts: Sequence[str]) -> None:
+        """End the run by how the apply went; also called when a later life has carried it to its end."""
+        if status == "applied":
+            await self._book.note(EventType.APPLIED, {"changes": len(self._book.run.changeset)})
+            await self._succeed()
+            return
+        shown = ", ".join(conflicts[:5]) + (" …" if len(conflicts) > 5 else "")
+        detail = f"these changed while the run went on, so nothing was applied: {shown}"
+        if status == "conflict":
+            detail = f"these changed while the changes were being applied and were left as they are: {shown}"
+        await self._fail(f"apply_{status}", detail)
+
+    async def _succeed(self) -> None:
+        await self._book.end(runs.Ending(outcome=Outcome.SUCCESS, summary=self._book.summary("")))
+        self._executor.discard(self._book.run_id)
+
+    async def _fail(self, code: str, detail: str) -> None:
+        await self._discard(
+            runs.Ending(outcome=Outcome.FAILED, summary=self._book.summary(detail), code=code, detail=detail)
+        )
+
+    async def _discard(self, ending: runs.Ending) -> None:
+        await self._book.note(EventType.DISCARDED, {"reason": ending.code})
+        await self._book.end(ending)
+        self._executor.discard(self._book.run_id)
+
+    async def interrupted(self) -> None:
+        """End a run that another life of the daemon left behind; nothing of it reaches the files."""
+        detail = "the daemon stopped while this ran; nothing was applied"
+        await self._discard(
+            runs.Ending(outcome=Outcome.FAILED, summary=detail, code="interrupted", detail=detail)
+        )
+
+    async def broken(self, code: str) -> None:
+        """End a run that this daemon itself failed to conduct: `internal`, or `disk_full`."""
+        what = "the disk of this machine was full" if code == "disk_full" else "the daemon failed"
+        detail = f"{what} while this ran; nothing was applied (its log has the reason)"
+        await self._discard(runs.Ending(outcome=Outcome.FAILED, summary=detail, code=code, detail=detail))
