@@ -3,6 +3,7 @@
 `DISPATCH_TEST_DIES_AT` names the place: `accepted` (the yes is in the journal), `started` (the box stands, the journal
 does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
 renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed).
+`DISPATCH_TEST_HOLDS` names a file, and an apply stands still after its first rename for as long as that is there.
 `DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail, and
 `DISPATCH_TEST_JOURNAL_FULL` so many writes to the journal after an apply is done.
 """
@@ -11,6 +12,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,6 +88,16 @@ def full(count: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def held(count: int) -> None:
+    """Stand still before the second rename until the file that says so is gone."""
+    if count == 1:
+        place = os.environ["DISPATCH_TEST_HOLDS"]
+        with open(f"{place}.reached", "w"):
+            pass
+        while os.path.exists(place):
+            time.sleep(0.01)
+
+
 def unwritable_after_apply(writes: int) -> None:
     """Refuse the journal's next writes after an apply, as a disk that is full for a while does."""
     applied, write = executor.Executor.apply, Database.write
@@ -127,6 +139,8 @@ def main() -> None:
             after(run_book.RunBook, "end")
     if os.environ.get("DISPATCH_TEST_DISK_FULL"):
         renaming(full)
+    if os.environ.get("DISPATCH_TEST_HOLDS"):
+        renaming(held)
     if writes := os.environ.get("DISPATCH_TEST_JOURNAL_FULL"):
         unwritable_after_apply(int(writes))
     sys.exit(program.main())
