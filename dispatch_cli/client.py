@@ -33,14 +33,17 @@ def segment(text: str) -> str:
 
 
 def _utf8(text: str) -> bytes:
+    """Return the bytes of a text; under a locale that is not UTF-8, Python kept what was typed as escapes."""
     try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
+        typed = text.encode("utf-8", "surrogateescape")
+        typed.decode("utf-8")
+    except UnicodeError as error:
         raise CliError(
             "not_encodable",
             "What you typed contains bytes that are not UTF-8 text, and nothing else can be sent.",
             hint="locale charmap",
         ) from error
+    return typed
 
 
 def target(path: str, query: Mapping[str, str | int | None] | None = None) -> str:

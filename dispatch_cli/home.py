@@ -52,13 +52,16 @@ class Home:
     def config(self) -> dict[str, Any]:
         """Return the recorded settings; no file is an empty one.
 
-        Raises `CliError` (`config_invalid`) for anything but a JSON object of at most 64 KiB.
+        Raises `CliError`: `config_invalid` for anything but a JSON object of at most 64 KiB, `home_unusable` for a home
+        that is closed to us.
         """
         try:
             with open(os.path.join(self.root, _CONFIG_NAME), "rb") as file:
                 value = json.loads(file.read(_CONFIG_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             return {}
+        except PermissionError as error:
+            raise self._closed() from error
         except OSError as error:
             raise _config_error(self.config_path, error.strerror or str(error)) from error
         except (ValueError, RecursionError) as error:
@@ -95,6 +98,15 @@ class Home:
                 f"{self.path} cannot be used as the home: {error.strerror or error}.",
                 hint="dispatch --home DIR doctor",
             ) from error
+
+    def _closed(self) -> CliError:
+        """Return the error of a home that somebody else has closed: often root, once, by `sudo`."""
+        try:
+            owner = os.stat(self.root).st_uid
+        except OSError:
+            owner = os.geteuid()
+        why = "may not be read" if owner == os.geteuid() else f"belongs to another user (uid {owner})"
+        return CliError("home_unusable", f"{self.root} {why}.", hint="dispatch --home DIR doctor")
 
     def is_held(self) -> bool:
         """Say whether a daemon holds this home: the kernel frees its lock however it died."""

@@ -105,6 +105,7 @@ def _sandbox(home: Home) -> Document:
 
     from sandbox.wall.runner import probe
 
-    found = asyncio.run(probe(home.path if os.access(home.path, os.W_OK) else None))
+    usable = home.path.is_dir() and os.access(home.path, os.W_OK)
+    found = asyncio.run(probe(home.path if usable else None))
     detail = "tasks can run, confined" if found.can_run else found.reason
     return _check("sandbox", detail=detail, ok=found.can_run, remedy=found.remedy)

@@ -9,7 +9,8 @@ different picture before and after, until the clearing away begins.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sandbox.changes.applying.disk import Disk
@@ -55,7 +56,7 @@ class Journal:
     def staged(self) -> list[int | None] | None:
         """Return the staged inodes, or None when the staging was never finished."""
         value = self._read(_INTENT)
-        return None if value is None else [None if ino is None else int(ino) for ino in value]
+        return None if value is None else _decode_staged(value)
 
     def commit(self) -> None:
         """Write down that every step is done."""
@@ -90,7 +91,7 @@ class Journal:
     def outcome(self) -> ApplyOutcome | None:
         """Return how it ended, or None when it has not."""
         value = self._read(_OUTCOME)
-        return None if value is None else ApplyOutcome(ApplyStatus(value[0]), _decode_conflicts(value[1]))
+        return None if value is None else _decode_outcome(value)
 
     def open_originals(self) -> int:
         """Open the directory that keeps what was replaced, one entry per step, for an undo."""
@@ -147,7 +148,7 @@ def _node_row(node: Node) -> list[object]:
 
 def _decode_plan(value: Any) -> Plan:
     """Return the plan that was written down."""
-    try:
+    with _read_as_written("plan"):
         if value["v"] != _VERSION:
             raise ValueError(value["v"])
         return Plan(
@@ -167,13 +168,32 @@ def _decode_plan(value: Any) -> Plan:
             chmods=tuple(Chmod(*row) for row in value["chmods"]),
             locks=tuple(Chmod(*row) for row in value["locks"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ChangesetError("journal_damaged", "the journal's plan cannot be read") from error
 
 
 def _encode_conflicts(conflicts: Iterable[Conflict]) -> list[list[str]]:
     return [[conflict.path, conflict.clash] for conflict in conflicts]
 
 
+def _decode_staged(value: Any) -> list[int | None]:
+    with _read_as_written(_INTENT):
+        return [None if ino is None else int(ino) for ino in value]
+
+
+def _decode_outcome(value: Any) -> ApplyOutcome:
+    with _read_as_written(_OUTCOME):
+        status, conflicts = value
+        return ApplyOutcome(ApplyStatus(status), _decode_conflicts(conflicts))
+
+
 def _decode_conflicts(value: Any) -> tuple[Conflict, ...]:
-    return tuple(Conflict(path, Clash(clash)) for path, clash in value)
+    with _read_as_written("list of conflicts"):
+        return tuple(Conflict(str(path), Clash(clash)) for path, clash in value)
+
+
+@contextmanager
+def _read_as_written(name: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes of its reader into one error."""
+    try:
+        yield
+    except (IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise ChangesetError("journal_damaged", f"the journal's {name} cannot be read") from error

@@ -83,3 +83,22 @@ def test_a_half_written_record_is_not_there(journal: Journal, tmp_path: Path) ->
     assert not journal.committed()
     journal.commit()
     assert journal.committed()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("intent", text) for text in ("7", '{"a":1}', '["a"]', "[{}]", "[1e999]", "[[1]]")),
+        *(
+            (name, text)
+            for name in ("reverting", "reverted")
+            for text in ("7", "[1]", '[["a"]]', '[["a","nothing known"]]', '{"a":1}')
+        ),
+        *(("outcome", text) for text in ("7", "{}", '["applied"]', '["soon",[]]', '["applied",[[1]]]')),
+    ],
+)
+def test_any_damaged_file_is_told(journal: Journal, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / f"{name}.json").write_text(text)
+    read = {"intent": journal.staged, "reverting": journal.reverting}
+    with pytest.raises(ChangesetError, match="journal_damaged"):
+        {**read, "reverted": journal.reverted, "outcome": journal.outcome}[name]()
