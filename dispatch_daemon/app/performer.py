@@ -40,13 +40,13 @@ class Performer:
         Raises:
             JournalError: `disk_full` if the journal could not be written; then nothing happened.
         """
-        todo = self._signed(tuple(effects))
-        if not todo[0]:
+        todo, signatures = self._signed(tuple(effects))
+        if not todo:
             return
-        self._write(todo[0], todo[1])
+        self._write(todo, signatures)
         await self._journal.database.committed()
-        self._tell(todo[0])
-        for effect in todo[0]:
+        self._tell(todo)
+        for effect in todo:
             match effect:
                 case StopRun(run_id, code) if self.on_stop is not None:
                     await self.on_stop(run_id, code)

@@ -24,7 +24,14 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.expiry import is_expired
 from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.receipts import receipt
-from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.records import (
+    ENDED,
+    ApprovalRecord,
+    ApprovalState,
+    Box,
+    DispatchRecord,
+    RunRecord,
+)
 from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_daemon.core.views import task_of
 from dispatch_protocol.grant import Scopes
@@ -36,13 +43,6 @@ from dispatch_protocol.messages.trace import EventType
 
 _UNDECIDED = (DispatchState.DELIVERED,)
 _UNSENT = (DispatchState.QUEUED,)
-ENDED = (
-    DispatchState.FINISHED,
-    DispatchState.REFUSED,
-    DispatchState.DECLINED,
-    DispatchState.EXPIRED,
-    DispatchState.CANCELLED,
-)
 
 
 def accept(

@@ -13,6 +13,15 @@ from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.standing import EdgeStatus
 
+# Where a dispatch may end, for good or until a signed answer corrects it.
+ENDED = (
+    DispatchState.FINISHED,
+    DispatchState.REFUSED,
+    DispatchState.DECLINED,
+    DispatchState.EXPIRED,
+    DispatchState.CANCELLED,
+)
+
 
 class Box(StrEnum):
     """Where a dispatch is listed: one's own jobs stand in both lists."""

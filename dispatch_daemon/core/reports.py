@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, answer_type, head_of, send_of
-from dispatch_daemon.core.decisions import ENDED
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, SettleAbout, TaskKind, Unplan
 from dispatch_daemon.core.expiry import may_expire
 from dispatch_daemon.core.following import Desk, take_in
-from dispatch_daemon.core.records import AnswerRecord, DispatchRecord, RunRecord
+from dispatch_daemon.core.records import ENDED, AnswerRecord, DispatchRecord, RunRecord
 from dispatch_protocol import payloads
 from dispatch_protocol.answer_chain import AnswerChain, Place, follow
 from dispatch_protocol.encoding import JSON

@@ -4,10 +4,14 @@ So every envelope of the vectors arrives at the rooms that a real daemon takes e
 the list alone cannot say: who is told, how, and whether anybody else's work goes on.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
@@ -32,6 +36,7 @@ from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.messages.answers import Receipt
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, kind_of, payload_type
 from dispatch_protocol.scopes import Scopes
@@ -44,6 +49,7 @@ from tests.support.vectors.fixed import fixed
 from tests.support.vectors.forge import forge, signed_by
 from tests.support.vectors.world import Machine
 
+_CODE = re.compile(r"refused envelope [0-9a-f]+: (\w+):|(dropped) \d+ bytes that are no envelope")
 NEIGHBOURS_EDGE = EdgeId(fixed("the neighbour's edge", 16))
 
 
@@ -217,3 +223,27 @@ def _edge_record(edge: EdgeStanding, other: Genesis, *, outgoing: bool) -> EdgeR
         created_ms=world.NOW_MS,
         expires_ms=edge.expires_ms,
     )
+
+
+@contextmanager
+def desk_of(*arguments: Any, **named: Any) -> Iterator[Desk]:
+    """A desk with an honest neighbour, for the length of a block."""
+    desk = Desk(*arguments, **named)
+    desk.befriend_a_neighbour()
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def codes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the codes of the refusals so far, as the daemon's log has them."""
+    matches = (_CODE.match(record.getMessage()) for record in caplog.records)
+    return [match[1] or "malformed" for match in matches if match]
+
+
+def receipts(desk: Desk, genesis: Any) -> list[Receipt]:
+    """Return the receipts that are owed to somebody; nothing else may be owed to them."""
+    told = [message for to, message in desk.told() if to == genesis.hex]
+    assert all(isinstance(message, Receipt) for message in told)
+    return [message for message in told if isinstance(message, Receipt)]

@@ -7,6 +7,7 @@ latest time ever written is kept as `floor_ms`, so that a clock set back cannot 
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar, assert_never
 
@@ -28,6 +29,7 @@ from dispatch_daemon.core.effects import (
     Unplan,
 )
 from dispatch_daemon.core.records import (
+    ENDED,
     AnswerRecord,
     ApprovalRecord,
     Box,
@@ -41,8 +43,18 @@ from dispatch_daemon.core.records import (
     RunRecord,
 )
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
 R = TypeVar("R")
+
+
+def _listed(states: Iterable[StrEnum]) -> str:
+    """Write states of the tables as SQL does."""
+    return "(" + ", ".join(f"'{state}'" for state in states) + ")"
+
+
+_ENDED = _listed(ENDED)
+_RUN_OVER = _listed(state for state in RunState if is_final(RUN, state))
 
 
 class Journal:
@@ -161,8 +173,7 @@ class Journal:
         return self._all(rows.DISPATCHES, clause, (box, moment, digest, limit))
 
     def unfinished(self) -> list[DispatchRecord]:
-        clause = "WHERE state NOT IN ('finished', 'refused', 'declined', 'expired', 'cancelled')"
-        return self._all(rows.DISPATCHES, f"{clause} ORDER BY arrived_ms", ())
+        return self._all(rows.DISPATCHES, f"WHERE state NOT IN {_ENDED} ORDER BY arrived_ms", ())
 
     def on_edge(self, edge: str) -> list[DispatchRecord]:
         """Return the unfinished dispatches of one edge."""
@@ -186,8 +197,7 @@ class Journal:
         return self._all(rows.RUNS, "WHERE digest = ? ORDER BY created_ms, run_id", (digest,))
 
     def runs_unfinished(self) -> list[RunRecord]:
-        clause = "WHERE state NOT IN ('completed', 'failed', 'cancelled') ORDER BY created_ms"
-        return self._all(rows.RUNS, clause, ())
+        return self._all(rows.RUNS, f"WHERE state NOT IN {_RUN_OVER} ORDER BY created_ms", ())
 
     def events(self, digest: str, after_seq: int = 0) -> list[EventRecord]:
         return self._all(rows.EVENTS, "WHERE digest = ? AND seq > ? ORDER BY seq", (digest, after_seq))

@@ -14,7 +14,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import decisions, outgoing, rundir, views
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.records import ENDED, Box, DispatchRecord, RunRecord
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.limits import SAFE_INTEGER
@@ -84,7 +84,7 @@ class Dispatches:
         """Return what came back and where its bundle of evidence lies."""
         record = self.find(dispatch_id)
         shown = self.whole(record)
-        if record.state not in decisions.ENDED:
+        if record.state not in ENDED:
             raise ServiceError(
                 "not_finished",
                 f"this dispatch is {shown['status']}",
@@ -171,7 +171,7 @@ class Dispatches:
         record = self.find(dispatch_id)
         outgoing.check_reason(reason)
         peer, moment = self._people.peer_of(record), self._clock.moment()
-        if record.state in decisions.ENDED:
+        if record.state in ENDED:
             raise ServiceError("not_pending", f"this dispatch is over: {self._view(record)['status']}")
         if record.box is Box.SENT:
             effects = decisions.cancel_sent(record, self._people.own, peer, moment, reason=reason)

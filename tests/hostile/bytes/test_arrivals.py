@@ -5,9 +5,7 @@ revoked devices, of unknown suites, types and versions, and each is delivered be
 """
 
 import logging
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from dispatch_protocol.envelope import Envelope, EnvelopeClass
 from dispatch_protocol.errors import ANSWERABLE, MalformedError
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
-from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.signing import sign
-from tests.support.besieged_desk import Desk
+from tests.support.besieged_desk import Desk, codes, desk_of, receipts
 from tests.support.vectors import world
 from tests.support.vectors.files import load
 from tests.support.vectors.forge import flip, forge, head_to_bob, signed_by
@@ -40,24 +38,6 @@ TYPES = {
     "stale_chain": ReceiptType.STALE_CHAIN,
     "expired": ReceiptType.EXPIRED,
 }
-_CODE = re.compile(r"refused envelope [0-9a-f]+: (\w+):|(dropped) \d+ bytes that are no envelope")
-
-
-@contextmanager
-def desk_of(*arguments: Any, **named: Any) -> Iterator[Desk]:
-    """A desk with an honest neighbour, for the length of a block."""
-    desk = Desk(*arguments, **named)
-    desk.befriend_a_neighbour()
-    try:
-        yield desk
-    finally:
-        desk.close()
-
-
-def codes(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the codes of the refusals so far, as the daemon's log has them."""
-    matches = (_CODE.match(record.getMessage()) for record in caplog.records)
-    return [match[1] or "malformed" for match in matches if match]
 
 
 def known_here(case: dict[str, Any]) -> bool:
@@ -81,12 +61,6 @@ def known_here(case: dict[str, Any]) -> bool:
 def expected(case: dict[str, Any]) -> str:
     """Return the code with which a daemon refuses a vector: whoever has no edge here is nobody that is known."""
     return case["outcome"] if case["step"] < 7 or known_here(case) else "signer_unknown"
-
-
-def receipts(desk: Desk, genesis: Any) -> list[Receipt]:
-    told = [message for to, message in desk.told() if to == genesis.hex]
-    assert all(isinstance(message, Receipt) for message in told)
-    return [message for message in told if isinstance(message, Receipt)]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -16,8 +16,7 @@ from dispatch_daemon.core.records import Direction, InvitationStatus, Trust
 from dispatch_protocol.first_contact import Secret
 from dispatch_protocol.invitation import Confirmation
 from dispatch_protocol.standing import AcceptanceExpected, EdgeStatus
-from tests.hostile.bytes.test_arrivals import codes
-from tests.support.besieged_desk import Desk
+from tests.support.besieged_desk import Desk, codes
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows
 from tests.support.vectors.forge import forge, signed_by

@@ -17,7 +17,7 @@ from dispatch_protocol import unseal
 from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.seal import PAYLOAD_NONCE, commitment, payload_key
-from tests.hostile.bytes.test_arrivals import codes, desk_of, receipts
+from tests.support.besieged_desk import codes, desk_of, receipts
 from tests.support.vectors import world
 from tests.support.vectors.fixed import fixed
 from tests.support.vectors.forge import forge, head_to_bob, signed_by
