@@ -53,6 +53,14 @@ def main() -> None:
     metavar="HOST:PORT",
     help="Serve /metrics for Prometheus here; a door of its own, not for the public.  [default: nowhere]",
 )
+@click.option(
+    "--smtp-url",
+    default=None,
+    envvar="DISPATCH_SMTP_URL",
+    metavar="URL",
+    help="The server that mails invitations, smtp[s]://[USER:PASSWORD@]HOST[:PORT]; DISPATCH_SMTP_URL hides a password.",
+)
+@click.option("--mail-from", default=None, metavar="ADDRESS", help="Who the mails are from.")
 @click.option("--dev", is_flag=True, help="Sign in without proof of the address; on loopback only.")
 @click.option(
     "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), default="INFO", show_default=True
@@ -64,6 +72,8 @@ def serve_command(
     token_key: Path | None,
     signup: str | None,
     metrics: str | None,
+    smtp_url: str | None,
+    mail_from: str | None,
     dev: bool,
     log_level: str,
 ) -> None:
@@ -76,6 +86,8 @@ def serve_command(
             token_key=token_key,
             signup=signup,
             metrics=metrics,
+            smtp_url=smtp_url,
+            mail_from=mail_from,
             dev=dev,
             log_level=log_level.upper(),
         )

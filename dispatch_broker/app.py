@@ -26,6 +26,7 @@ from dispatch_broker.adapters import handshake, http, openapi
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.log import say
+from dispatch_broker.adapters.mail import Server
 from dispatch_broker.adapters.settings import Settings, is_loopback, origin
 from dispatch_broker.adapters.store_sqlite import SqliteStore, StoreError
 from dispatch_broker.adapters.tokens import Tokens, load_token_key
@@ -116,9 +117,19 @@ class Application:
         site = web.SockSite(runner, listener, backlog=_BACKLOG)
         await site.start()
         await self._open_metrics(stack, context, runner)
+        if settings.mail_server is not None:
+            self._open_mail(stack, context, settings.mail_server)
         purging = asyncio.create_task(_purge(context))
         stack.push_async_callback(_cancel, purging)
         stack.push_async_callback(_drain, context, site)
+
+    def _open_mail(self, stack: contextlib.AsyncExitStack, context: Context, server: Server) -> None:
+        """Send the mails that are owed, and those to come."""
+        from dispatch_broker.adapters.mailing import Mailing  # costs memory only where it is used
+
+        mailing = Mailing(context, server, self._settings.mail_from)
+        context.on_mail = mailing.owed
+        stack.push_async_callback(_cancel, asyncio.create_task(mailing.run()))
 
     async def _open_metrics(
         self, stack: contextlib.AsyncExitStack, context: Context, door: web.AppRunner

@@ -13,7 +13,7 @@ from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.tokens import SESSION_MS, Use
 from dispatch_broker.core import edges, invitations
 from dispatch_broker.core.accounts import normal_address
-from dispatch_broker.core.effects import Effects
+from dispatch_broker.core.effects import Effects, OweMail
 from dispatch_broker.core.invitations import Draft, Surroundings
 from dispatch_broker.core.records import Account, Claim, Edge, EdgeStatus, Invitation, InvitationStatus
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -28,7 +28,9 @@ from dispatch_protocol.signing import Document, edge_id, verify_document
 Value = dict[str, JSON]
 LISTED = 200  # newest invitations of one list; every answer fits into one frame
 _UUID_CHARS = 36
-_NOT_MAILED = Refusal(BrokerCode.MALFORMED, "this broker sends no mail; pass the token on yourself")
+_TOO_MANY_MAILS = Refusal(
+    BrokerCode.RATE_LIMITED, "you have had as many mails sent as you may today; pass the token on yourself"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,8 @@ def answer(
 def _invite(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
     document = Document.from_json(fields.raw("document"))
     to_address = _address(fields, "to_email")
-    emailed = fields.boolean("emailed")
+    emailed = fields.boolean("emailed") and context.on_mail is not None
     fields.done()
-    if emailed:
-        return _NOT_MAILED
     draft = _draft(context, caller, document)
     if isinstance(draft, Refusal):
         return draft
@@ -81,12 +81,18 @@ def _invite(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, 
         caller.account,
         broker_urls=context.urls,
         quota=context.settings.quotas.open_invitations,
+        mail=emailed,
         now_ms=now_ms,
     )
     if isinstance(decision, Refusal):
         return decision
+    if any(isinstance(effect, OweMail) for effect in decision) and not context.mails.take(
+        genesis, context.ticks()
+    ):
+        return _TOO_MANY_MAILS
     uuid = draft.invitation.invitation_id.uuid
-    return decision, {"invitation_id": uuid, "link": f"{context.public_url}/i/{uuid}"}
+    link = f"{context.public_url}/i/{uuid}"
+    return decision, {"invitation_id": uuid, "link": link, "emailed": emailed}
 
 
 def _draft(context: Context, caller: Caller, document: Document) -> Draft | Refusal:

@@ -33,9 +33,12 @@ class Context:
     ticks: Callable[[], int]
     requests: Throttles = field(init=False)
     logins: Throttles = field(init=False)
+    mails: Throttles = field(init=False)
+    on_mail: Callable[[], None] | None = None  # a mail is owed; None where no mail is sent
     draining: bool = False
     handshakes: int = 0
 
     def __post_init__(self) -> None:
         self.requests = Throttles(self.settings.quotas.requests, _PARTIES)
         self.logins = Throttles(self.settings.quotas.logins, _PARTIES)
+        self.mails = Throttles(self.settings.quotas.mails, _PARTIES)

@@ -10,7 +10,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from dispatch_broker.core.accounts import Signup, SignupMode
+from dispatch_broker.adapters.mail import Server
+from dispatch_broker.core.accounts import Signup, SignupMode, normal_address
 from dispatch_broker.core.quota import Quotas
 from dispatch_protocol import broker_url
 from dispatch_protocol.broker_url import check_broker_url
@@ -60,6 +61,8 @@ class Settings(BaseModel):
     signup: Signup = Signup(SignupMode.CLOSED)
     dev: bool = False
     metrics: tuple[str, int] | None = None
+    mail_server: Server | None = None
+    mail_from: str = ""
     log_level: str = "INFO"
     quotas: Quotas = Quotas()
 
@@ -93,6 +96,8 @@ class Settings(BaseModel):
         dev: bool,
         log_level: str,
         metrics: str | None = None,
+        smtp_url: str | None = None,
+        mail_from: str | None = None,
     ) -> "Settings":
         """Read the words of the command line; raises SettingsError.
 
@@ -102,6 +107,12 @@ class Settings(BaseModel):
         policy = Signup.parse(signup or ("open" if dev else "closed"))
         if policy is None:
             raise SettingsError("--signup is closed, open or domain:EXAMPLE.ORG")
+        server = None if smtp_url is None else _read_smtp(smtp_url)
+        sender = mail_from if mail_from is None else normal_address(mail_from)
+        if (server is None) != (sender is None):
+            raise SettingsError(
+                "--smtp-url and --mail-from ADDRESS go together: mail needs a server and a sender"
+            )
         try:
             return cls(
                 host=host,
@@ -112,6 +123,8 @@ class Settings(BaseModel):
                 signup=policy,
                 dev=dev,
                 metrics=None if metrics is None else _read_listen(metrics, "--metrics"),
+                mail_server=server,
+                mail_from=sender or "",
                 log_level=log_level,
             )
         except ValidationError as error:
@@ -128,6 +141,14 @@ def _read_listen(text: str, option: str) -> tuple[str, int]:
     if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
         raise SettingsError(f"{option} is HOST:PORT, for instance {DEFAULT_LISTEN}")
     return host, int(port)
+
+
+def _read_smtp(text: str) -> Server:
+    """Read where mail goes out."""
+    try:
+        return Server.read(text, is_loopback)
+    except ValueError as error:
+        raise SettingsError(f"--smtp-url cannot be used: {error}") from None
 
 
 def _read_url(text: str) -> str:

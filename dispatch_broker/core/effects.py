@@ -53,6 +53,14 @@ class MoveInvitation:
 
 
 @dataclass(frozen=True, slots=True)
+class OweMail:
+    """Owe the address of an invitation a mail about it, from `due_ms` on."""
+
+    invitation_id: EdgeId
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeepEdge:
     """Remember a new edge."""
 
@@ -124,6 +132,7 @@ Row = (
     | KeepCounter
     | KeepInvitation
     | MoveInvitation
+    | OweMail
     | KeepEdge
     | MoveEdge
     | BoundEdge

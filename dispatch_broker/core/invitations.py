@@ -13,6 +13,7 @@ from dispatch_broker.core.effects import (
     KeepInvitation,
     MoveEdge,
     MoveInvitation,
+    OweMail,
     Tell,
     Topic,
 )
@@ -62,9 +63,10 @@ def invite(
     *,
     broker_urls: frozenset[str],
     quota: int,
+    mail: bool,
     now_ms: int,
 ) -> Effects | Refusal:
-    """Leave an invitation for an address; leaving the very same one again changes nothing."""
+    """Leave an invitation for an address, told by mail if asked for; leaving the very same one again changes nothing."""
     invitation = draft.invitation
     if invitation.inviter != inviter or draft.from_address != inviter.address:
         return Refusal(BrokerCode.WRONG_PARTY, "the invitation speaks for somebody else")
@@ -90,7 +92,12 @@ def invite(
             BrokerCode.QUOTA, f"you have {around.open_invitations} open invitations, as many as you may"
         )
     told = [inviter] if around.invitee is None else [inviter, around.invitee]
-    return (KeepInvitation(invitation), *(Tell(account.genesis, Topic.INVITATIONS) for account in told))
+    owed = (OweMail(invitation.invitation_id, now_ms),) if mail else ()
+    return (
+        KeepInvitation(invitation),
+        *owed,
+        *(Tell(account.genesis, Topic.INVITATIONS) for account in told),
+    )
 
 
 def accept(

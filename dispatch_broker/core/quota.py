@@ -44,6 +44,9 @@ class Quotas:
     handshakes: int = 512  # connections that have not proven a device yet
     handshake_ms: int = 10_000
     open_invitations: int = 100  # per account
+    mails: Rate = Rate(
+        20, 24 * 60 * _MINUTE_MS
+    )  # per account: each goes to somebody who has not asked for it
     deposited: Usage = Usage(20_000, 256 * _MIB)  # per depositing account, until acknowledged
     waiting: Usage = Usage(40_000, 512 * _MIB)  # per receiving device
     in_flight: Usage = Usage(256, 4 * _MIB)  # per connection, sent and not yet acknowledged

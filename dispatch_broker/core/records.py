@@ -112,3 +112,11 @@ class Invitation:
         if self.status is InvitationStatus.PENDING and self.expires_ms <= now_ms:
             return InvitationStatus.EXPIRED
         return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that is owed about an invitation, after so many attempts to send it."""
+
+    invitation: Invitation
+    attempts: int

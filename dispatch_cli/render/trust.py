@@ -1,7 +1,7 @@
 """Contacts and invitations: who may ask whom, how each is known, and what is allowed."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, inner, items, moment_ms, text
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, truth
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, line
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.table import Column, Cut, table
@@ -54,8 +54,14 @@ def invited_lines(invitation: Document, email: str, view: View) -> list[Line]:
     """Return what to pass on, and what happens next."""
     deadline = moment_ms(invitation, "expires_at")
     until = f", until {times.moment(deadline, view.now_ms)}" if deadline else ""
+    mailed = truth(invitation, "emailed")
+    told = (
+        "They are told by mail; the token is for you to pass on."
+        if mailed
+        else "Nothing was mailed: pass it on yourself."
+    )
     return [
-        line(f"Invitation for {visible(email)}, single use{until}. Nothing was mailed: pass it on yourself."),
+        line(f"Invitation for {visible(email)}, single use{until}. {told}"),
         following(
             "they type",
             f"dispatch accept-invitation '{visible(text(invitation, 'token'))}' --profile read-only",

@@ -109,6 +109,14 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # When an envelope came, so that an operator can see how long the oldest has waited; 0 is "before this was kept".
     "ALTER TABLE envelopes ADD COLUMN arrived_ms INTEGER NOT NULL DEFAULT 0;",
+    """
+    CREATE TABLE mails (
+        invitation_id BLOB PRIMARY KEY REFERENCES invitations (invitation_id) ON DELETE CASCADE,
+        attempts INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX mails_due ON mails (due_ms);
+    """,
 )
 
 

@@ -11,6 +11,7 @@ from dispatch_broker.adapters.store_sqlite.commits import Commits, StoreError
 from dispatch_broker.adapters.store_sqlite.edges import EdgeTable
 from dispatch_broker.adapters.store_sqlite.invitations import InvitationTable
 from dispatch_broker.adapters.store_sqlite.mailboxes import MailboxTable
+from dispatch_broker.adapters.store_sqlite.mails import MailTable
 from dispatch_broker.adapters.store_sqlite.purge import purge
 from dispatch_broker.adapters.store_sqlite.schema import migrate
 from dispatch_broker.core.counts import Backlog, Counts
@@ -24,10 +25,12 @@ from dispatch_broker.core.effects import (
     MoveEdge,
     MoveInvitation,
     OpenAccount,
+    OweMail,
     PutEnvelope,
     Row,
 )
 from dispatch_broker.core.mailbox import Load, Parcel
+from dispatch_broker.core.records import Mail
 from dispatch_protocol.keys import DeviceId
 
 
@@ -54,6 +57,7 @@ class SqliteStore:
         self.edges = EdgeTable(self._commits)
         self.invitations = InvitationTable(self._commits)
         self.mailboxes = MailboxTable(self._commits)
+        self.mails = MailTable(self._commits, self.invitations.invitation)
 
     def _settle_epoch(self, path: Path, fresh_epoch: str) -> str:
         """Return the epoch that goes on, or begin another: this file stands elsewhere, or is older than was seen."""
@@ -103,6 +107,8 @@ class SqliteStore:
                 self.invitations.keep(row)
             case MoveInvitation():
                 self.invitations.move(row)
+            case OweMail():
+                self.mails.owe(row)
             case KeepEdge():
                 self.edges.keep(row, now_ms)
             case MoveEdge():
@@ -127,6 +133,11 @@ class SqliteStore:
         """Remove what a device acknowledged, at leisure; raises StoreError when the disk refuses."""
         with self._guarded():
             self.mailboxes.forget(device, seqs)
+
+    def settle_mail(self, mail: Mail, due_ms: int | None) -> None:
+        """Owe a mail again from `due_ms` on, or no longer; raises StoreError when the disk refuses."""
+        with self._guarded():
+            self.mails.settle(mail, due_ms)
 
     def purge(self, now_ms: int) -> int:
         """Delete a bounded batch of what time has taken away; returns how many rows went. Raises StoreError."""

@@ -49,10 +49,10 @@ class Invitations:
         self._performer = performer
         self._online = online
 
-    async def invite(self, *, email: str, link_only: bool) -> JsonObject:  # noqa: ARG002 - see below
+    async def invite(self, *, email: str, link_only: bool) -> JsonObject:
         """Ask somebody for permission to send them tasks; the token is for a person to pass on.
 
-        No broker sends mail yet, so every invitation is passed on by hand, with `link_only` or without.
+        Unless `link_only`, a broker that sends mail tells them; the mail holds no token, because the broker must not.
         """
         online = self._online()
         address = _address(email)
@@ -64,7 +64,7 @@ class Invitations:
         edge = edge_id(signed.digest)
         secret = Secret(self._clock.random(16))
         answer = await online.call(
-            "invite", {"document": signed.to_json(), "to_email": address, "emailed": False}
+            "invite", {"document": signed.to_json(), "to_email": address, "emailed": not link_only}
         )
         record = InvitationRecord(
             invitation_id=edge.hex,
@@ -86,7 +86,7 @@ class Invitations:
             "invitation_id": edge.uuid,
             "link": record.link,
             "token": token.format(),
-            "emailed": False,
+            "emailed": answer.get("emailed") is True,
             "peer": address,
             "expires_at": views.time_or_none(record.expires_ms),
         }

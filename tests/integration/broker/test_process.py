@@ -189,7 +189,7 @@ async def test_a_taken_port_is_said_in_one_sentence(tmp_path):
         (["--dev", "--public-url", "https://dispatch.example.org"], "--dev"),
         (["--public-url", "ftp://dispatch.example.org"], "--public-url"),
         (["--signup", "everybody"], "--signup"),
-        (["--smtp-url", "smtp://mail"], "No such option"),
+        (["--smtp-url", "smtp://mail"], "--mail-from"),
     ],
 )
 def test_settings_that_cannot_work_do_not_start(tmp_path, arguments, said):

@@ -25,6 +25,7 @@ _INPUT: Final = re.compile(r"\b(bytes|bytearray|str|Fields|JSON|Document|Signed|
 # What has the name and the argument of a decoder and is none; the reason says what it is.
 NONE: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "dispatch_broker.adapters.mail:Server.read": "reads what the operator wrote on the command line",
         "dispatch_cli.http1:Body.feed": "a protocol; its three shapes are read by split_head's target",
         "dispatch_cli.http1:Chunked.feed": "read whole and in pieces by split_head's target",
         "dispatch_cli.http1:Sized.feed": "read whole and in pieces by split_head's target",

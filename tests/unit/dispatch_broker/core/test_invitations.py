@@ -9,6 +9,7 @@ from dispatch_broker.core.effects import (
     KeepInvitation,
     MoveEdge,
     MoveInvitation,
+    OweMail,
     Tell,
     Topic,
 )
@@ -22,7 +23,7 @@ URL = "https://dispatch.example.org"
 NOBODY_YET = Surroundings(known=None, invitee=None, connected=False, open_invitations=0)
 
 
-def leave(around=NOBODY_YET, *, inviter=ALICE, invited=None, **changes):
+def leave(around=NOBODY_YET, *, inviter=ALICE, invited=None, mail=False, **changes):
     draft = Draft(
         invitation=invited or invitation(),
         from_address=ALICE.address,
@@ -30,7 +31,13 @@ def leave(around=NOBODY_YET, *, inviter=ALICE, invited=None, **changes):
         secret_required=True,
     )
     return invitations.invite(
-        replace(draft, **changes), around, inviter, broker_urls=frozenset({URL}), quota=100, now_ms=NOW_MS
+        replace(draft, **changes),
+        around,
+        inviter,
+        broker_urls=frozenset({URL}),
+        quota=100,
+        mail=mail,
+        now_ms=NOW_MS,
     )
 
 
@@ -55,6 +62,12 @@ def code_of(decision):
 class TestLeaving:
     def test_an_invitation_for_somebody_new_is_kept_and_the_inviter_told(self):
         assert leave() == (KeepInvitation(invitation()), Tell(ALICE.genesis, Topic.INVITATIONS))
+
+    def test_a_mail_is_owed_when_it_is_asked_for_and_only_once(self):
+        left = invitation()
+        owed = [effect for effect in leave(mail=True, invited=left) if isinstance(effect, OweMail)]
+        assert owed == [OweMail(left.invitation_id, NOW_MS)]
+        assert leave(replace(NOBODY_YET, known=left), mail=True, invited=left) == ()
 
     def test_an_invitee_with_an_account_is_told_too(self):
         assert Tell(BOB.genesis, Topic.INVITATIONS) in leave(replace(NOBODY_YET, invitee=BOB))

@@ -1,0 +1,125 @@
+"""Mail: what an invitation says to somebody who may never have heard of Dispatch, and the SMTP server that takes it.
+
+A mail is plain text with one link. It holds no secret: what mail servers and scanners see and follow changes nothing.
+"""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
+
+from dispatch_broker.core.records import Invitation
+
+_PATIENCE_S = 30.0
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class MailError(Exception):
+    """A mail was not taken; `is_final` says that the server will never take it. The sentence names no address."""
+
+    def __init__(self, reason: str, *, is_final: bool) -> None:
+        super().__init__(reason)
+        self.is_final = is_final
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One SMTP server: where it is, how the connection is kept private, and as whom we speak.
+
+    `smtp` upgrades by STARTTLS and sends nothing without it, but to this machine itself; `smtps` is TLS from the start.
+    """
+
+    host: str
+    port: int
+    is_tls: bool
+    is_local: bool
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def read(cls, url: str, is_loopback: Callable[[str], bool]) -> "Server":
+        """Read `smtp[s]://[USER[:PASSWORD]@]HOST[:PORT]`; raises ValueError with a reason that quotes no password."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("it is no URL") from None
+        if parts.scheme not in _PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("it is smtp://[USER:PASSWORD@]HOST[:PORT], or smtps://")
+        return cls(
+            host=host,
+            port=port or _PORTS[parts.scheme],
+            is_tls=parts.scheme == "smtps",
+            is_local=is_loopback(host),
+            user=None if parts.username is None else unquote(parts.username),
+            password=None if parts.password is None else unquote(parts.password),
+        )
+
+    async def take(self, message: EmailMessage) -> None:
+        """Hand one mail over; raises MailError."""
+        try:
+            await aiosmtplib.send(
+                message,
+                hostname=self.host,
+                port=self.port,
+                use_tls=self.is_tls,
+                start_tls=None if self.is_local and not self.is_tls else not self.is_tls,
+                tls_context=ssl.create_default_context(),
+                username=self.user,
+                password=self.password,
+                timeout=_PATIENCE_S,
+            )
+        except (
+            aiosmtplib.SMTPRecipientsRefused,
+            aiosmtplib.SMTPSenderRefused,
+            aiosmtplib.SMTPDataError,
+        ) as error:
+            code = _code(error)
+            raise MailError(f"the mail server said {code}", is_final=500 <= code < 600) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise MailError(
+                f"the mail server cannot be used: {type(error).__name__}", is_final=False
+            ) from error
+
+
+def _code(error: Exception) -> int:
+    """Return the reply code of a refusal; that of its first recipient where it has several."""
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return error.recipients[0].code if error.recipients else 0
+    return error.code if isinstance(error, aiosmtplib.SMTPResponseException) else 0
+
+
+def invitation_mail(invitation: Invitation, *, sender: str, link: str, now_ms: int) -> EmailMessage:
+    """Return the mail about an invitation: who, what it means, where to go on, and that nothing has to be done."""
+    inviter = invitation.inviter.address
+    until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = invitation.to_address
+    message["Reply-To"] = inviter
+    message["Subject"] = f"{inviter} invites you to Dispatch"
+    message["Date"] = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))
+    message["Message-ID"] = make_msgid(
+        idstring=invitation.invitation_id.uuid, domain=sender.rpartition("@")[2]
+    )
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(
+        f"""{inviter} would like to send tasks to your machine with Dispatch.
+
+Each task waits for your yes, runs in a sandbox, and sees only what you choose when you accept. You can end it at any
+time. How to install it, and the one command to type, stands here:
+
+    {link}
+
+You also need the token that {inviter} gives you; it begins with dispatch1: and is not in this mail.
+
+The invitation is valid until {until}. Opening the page changes nothing. If you do not know {inviter}, do nothing:
+without your answer nothing happens.
+"""
+    )
+    return message
