@@ -21,7 +21,9 @@ from dispatch_protocol.limits import BLOB_CHUNK_BYTES, BLOB_TAG_BYTES
 from dispatch_protocol.messages.files import KEY_BYTES, Blob
 
 SEALED_CHUNK_BYTES: Final = BLOB_CHUNK_BYTES + BLOB_TAG_BYTES
-_COUNTER_BYTES: Final = 11  # u88: the number of a chunk, from 0; the twelfth byte of the nonce is 1 for the last
+_COUNTER_BYTES: Final = (
+    11  # u88: the number of a chunk, from 0; the twelfth byte of the nonce is 1 for the last
+)
 
 
 def sealed_size(size_bytes: int) -> int:
@@ -76,7 +78,9 @@ def check_sealed(blob: Blob, size_bytes: int, sealed: Iterable[bytes]) -> None:
         address.update(piece)
     if found != expected:
         more = "more than " if found > expected else ""
-        raise RefusedError(RefusalCode.BLOB_SIZE, f"{more}{min(found, expected)} bytes where {expected} belong")
+        raise RefusedError(
+            RefusalCode.BLOB_SIZE, f"{more}{min(found, expected)} bytes where {expected} belong"
+        )
     if address.digest() != blob.address.raw:
         raise RefusedError(RefusalCode.BLOB_ADDRESS, "these are not the bytes that the signed address names")
 

@@ -146,7 +146,6 @@ CODES = {
     "attachments_unsupported": (422, REFUSED, "Send it without files."),
     "too_many_files": (422, USAGE, "Pack them into one archive, or send them with several dispatches."),
     "file_too_large": (413, USAGE, "Pack it smaller, or put it where a --link can lead."),
-    "file_unreadable": (422, USAGE, "Check the path and its permissions."),
     "file_changed": (409, USAGE, "Send it again when nothing writes to it."),
     "file_name": (422, USAGE, "Give the file another name."),
     "file_unknown": (404, NOT_FOUND, "Hand the file over once more: POST /v1/files"),

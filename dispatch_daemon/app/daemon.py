@@ -7,12 +7,15 @@ from pathlib import Path
 
 from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.ballast import Ballast
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.loopback.server import Door
+from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
+from dispatch_daemon.app.carrying import Carrier
 from dispatch_daemon.app.clock import Clock, life_name
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.first_contact import FirstContact
@@ -59,9 +62,17 @@ class Daemon:
         self._executor = Executor(home)
         self._agents = Agents(home)
         desk = (self._journal, self._people, self._clock, self._performer)
-        self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home))
+        self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
+        self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
         first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
-        incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
+        incoming = Incoming(
+            self._journal,
+            self._people,
+            self._clock,
+            self._performer,
+            first_contact,
+            file_bytes=settings.file_bytes,
+        )
         self._linking = Linking(
             self._journal,
             self._people,
@@ -74,12 +85,21 @@ class Daemon:
         self._depositor = Depositor(
             self._journal, self._people, self._clock, self._performer, lambda: self._linking.link
         )
+        self._carrier = Carrier(
+            *desk,
+            self._depositor,
+            Transfers(lambda: self._linking.link, ca_bundle=settings.ca_bundle),
+            self._blobs,
+        )
+        self._linking.on_lost_memory = self._carrier.leave_again
         self._scheduler = Scheduler(
             self._journal,
             self._clock,
             {
                 TaskKind.DEPOSIT: self._depositor.deposit,
                 TaskKind.RELAY_CALL: self._depositor.call,
+                TaskKind.UPLOAD: self._carrier.upload,
+                TaskKind.FETCH: self._carrier.fetch,
                 TaskKind.EXPIRE: self._expire,
                 TaskKind.RUN: self._supervisor.start,
                 TaskKind.HEARTBEAT: self._supervisor.heartbeat,
@@ -112,7 +132,14 @@ class Daemon:
             self._journal, self._people, self._clock, self._performer, self._executor, online
         )
         contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
-        sending = Sending(self._journal, self._people, self._clock, self._performer, self._depositor.settled)
+        sending = Sending(
+            self._journal,
+            self._people,
+            self._clock,
+            self._performer,
+            self._depositor.settled,
+            self._blobs,
+        )
         dispatches = Dispatches(
             self._home,
             self._journal,
@@ -121,6 +148,7 @@ class Daemon:
             self._performer,
             self._executor,
             self._agents,
+            self._blobs,
         )
         choosing = Choosing(self._agents)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
@@ -148,6 +176,7 @@ class Daemon:
         for orphan in self._journal.tasks.adopt_orphans():
             self._journal.tasks.release(orphan)
         await self._supervisor.mend()
+        self._carrier.sweep()
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
         self._account.record()

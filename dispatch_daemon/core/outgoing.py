@@ -27,6 +27,7 @@ from dispatch_protocol.limits import (
     REASON_CHARS,
     TASK_CHARS,
 )
+from dispatch_protocol.messages.files import Attachment
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Origin, Task, is_link
 from dispatch_protocol.messages.trace import EventType
@@ -109,6 +110,7 @@ def compose(
     *,
     surface: str,
     idempotency_key: str | None,
+    files: tuple[Attachment, ...] = (),
 ) -> tuple[DispatchRecord, list[Effect]]:
     """Return the record of the new dispatch and the effects that sign, keep and owe it.
 
@@ -139,6 +141,7 @@ def compose(
         links=tuple(request.links),
         deliverable=request.deliverable or None,
         project=request.project or None,
+        attachments=files,
         steps=steps,
         meta=dict(request.meta),
         timeout_s=request.timeout_s,

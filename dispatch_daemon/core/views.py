@@ -53,9 +53,9 @@ def task_of(record: DispatchRecord) -> Task:
 
 
 def dispatch(
-    record: DispatchRecord, runs: Sequence[RunRecord], *, own_address: str | None
+    record: DispatchRecord, runs: Sequence[RunRecord], *, own_address: str | None, arriving: bool = False
 ) -> dict[str, JSON]:
-    """Return one dispatch as lists show it."""
+    """Return one dispatch as lists show it; `arriving` says that files of it, or of its result, have not come yet."""
     task = task_of(record)
     me = own_address or ME
     peer = me if record.box is Box.OWN else record.address
@@ -77,6 +77,7 @@ def dispatch(
             {"name": item.name, "size_bytes": item.size_bytes, "sha256": item.sha256.hex}
             for item in task.attachments
         ],
+        "files_arriving": arriving,
         "cancel_requested": record.cancel_requested,
         "error": None
         if record.ended_code is None
@@ -104,6 +105,7 @@ def dispatch_whole(
     answers: Sequence[AnswerRecord],
     own_address: str | None,
     trust: str | None,
+    arriving: bool = False,
 ) -> dict[str, JSON]:
     """Return everything this machine knows about one dispatch."""
     task = task_of(record)
@@ -111,7 +113,7 @@ def dispatch_whole(
     devices = {run.run_id: run.device for run in runs}
     finished = record.state is DispatchState.FINISHED
     return {
-        **dispatch(record, runs, own_address=own_address),
+        **dispatch(record, runs, own_address=own_address, arriving=arriving),
         "trust": trust,
         "author": {
             "identity": task.head.sender.identity.hex,

@@ -109,6 +109,19 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # When an envelope came, so that an operator can see how long the oldest has waited; 0 is "before this was kept".
     "ALTER TABLE envelopes ADD COLUMN arrived_ms INTEGER NOT NULL DEFAULT 0;",
+    # Sealed files: their bytes lie beside the database under their address, whoever left them and for whom.
+    """
+    CREATE TABLE blobs (
+        address      BLOB NOT NULL,
+        depositor_no INTEGER NOT NULL REFERENCES accounts,
+        reader_no    INTEGER NOT NULL REFERENCES accounts,
+        size_bytes   INTEGER NOT NULL,
+        expires_ms   INTEGER NOT NULL,
+        PRIMARY KEY (address, depositor_no, reader_no)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX blobs_depositor ON blobs (depositor_no, size_bytes);
+    CREATE INDEX blobs_expires ON blobs (expires_ms);
+    """,
 )
 
 

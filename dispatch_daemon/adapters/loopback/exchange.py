@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
 from typing import Final
 
@@ -74,6 +74,29 @@ async def read_body(request: web.BaseRequest, *, timeout_s: float = BODY_TIMEOUT
     except TimeoutError:
         raise ServiceError("body_timeout", f"The body did not arrive within {timeout_s:g} s.") from None
     return b"".join(pieces)
+
+
+async def read_pieces(request: web.BaseRequest, *, timeout_s: float = BODY_TIMEOUT_S) -> AsyncIterator[bytes]:
+    """Yield a body of plain bytes as it comes; whoever reads it bounds it.
+
+    Raises `ServiceError`: `unsupported_media_type`, or `body_timeout` from a client that sends nothing for too long.
+    """
+    if request.content_type != "application/octet-stream" or "Content-Encoding" in request.headers:
+        raise ServiceError("unsupported_media_type", "A file should be application/octet-stream, as it is.")
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # that was no answer yet
+    while request.body_exists:
+        try:
+            async with asyncio.timeout(timeout_s):
+                piece = await request.content.readany()
+        except web.RequestPayloadError:
+            raise ServiceError("bad_http", "The body is not framed as HTTP frames one.") from None
+        except TimeoutError:
+            raise ServiceError("body_timeout", f"Nothing of the body came for {timeout_s:g} s.") from None
+        if not piece:
+            return
+        yield piece
 
 
 def answer(value: JsonObject, *, status: int = 200, content_type: str = "application/json") -> web.Response:

@@ -15,6 +15,7 @@ from dispatch_daemon.adapters.loopback.exchange import (
     incident,
     problem,
     read_body,
+    read_pieces,
     refusal_of,
 )
 from dispatch_daemon.adapters.loopback.guard import Guard
@@ -66,6 +67,9 @@ class Handler:
                 return answer({"ok": True})
             case Kind.DESCRIPTION:
                 return answer(_description())
+            case Kind.UPLOAD:
+                pieces = read_pieces(request, timeout_s=self._body_timeout_s)
+                return answer(await self._service.keep_file(pieces=pieces), status=route.status)
             case Kind.STREAM:
                 return await self._watchers.serve(request, self._service.subscribe(**arguments))
             case Kind.CALL:

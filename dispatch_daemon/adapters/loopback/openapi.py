@@ -64,6 +64,11 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             },
         },
     }
+    if route.kind is Kind.UPLOAD:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
     if route.body is not None:
         operation["requestBody"] = {
             "required": bool(schemas[route.body].get("required")),

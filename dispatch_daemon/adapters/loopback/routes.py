@@ -23,6 +23,7 @@ class Kind(StrEnum):
 
     CALL = "call"  # one call of the service
     STREAM = "stream"  # server-sent events
+    UPLOAD = "upload"  # one call of the service, with the body as bytes
     HEALTH = "health"  # by the door itself
     DESCRIPTION = "description"  # the OpenAPI document
 
@@ -120,6 +121,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         "One page of the inbox or of what was sent.",
         "Dispatches",
         query="Listing",
+    ),
+    Route(
+        "POST",
+        "/v1/files",
+        "keep_file",
+        "Hand over the bytes of one file; `file_id` then stands for it in `files` of a dispatch, for a day.",
+        "FileKept",
+        status=201,
+        kind=Kind.UPLOAD,
     ),
     Route("POST", "/v1/dispatches", "send", "Send a task.", "Sent", body="Send", status=201, keyed=True),
     Route(

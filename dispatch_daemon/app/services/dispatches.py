@@ -1,10 +1,12 @@
 """Dispatches at the door: listed, shown, accepted, declined, cancelled."""
 
+import asyncio
 import base64
 import os
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import MODEL, Agents
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.bundling import write_bundle
@@ -13,8 +15,10 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import decisions, outgoing, rundir, views
+from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ENDED, Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.traces import artifact_of
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.limits import SAFE_INTEGER
@@ -35,6 +39,7 @@ class Dispatches:
         performer: Performer,
         executor: Executor,
         agents: Agents,
+        blobs: BlobStore,
     ) -> None:
         self._home = home
         self._journal = journal
@@ -43,6 +48,7 @@ class Dispatches:
         self._performer = performer
         self._executor = executor
         self._agents = agents
+        self._blobs = blobs
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -68,7 +74,11 @@ class Dispatches:
             answers=self._journal.answers(record.digest),
             own_address=self._people.own.address,
             trust=self._people.trust_of(record.peer),
+            arriving=self._arriving(record),
         )
+
+    def _arriving(self, record: DispatchRecord) -> bool:
+        return self._journal.tasks.get(TaskKind.FETCH, record.digest) is not None
 
     def find(self, dispatch_id: str) -> DispatchRecord:
         """Return the dispatch that an id or a unique prefix of one names."""
@@ -101,15 +111,21 @@ class Dispatches:
             "diffs": shown["diffs"],
             "artifacts": shown["artifacts"],
             "receipts": shown["receipts"],
-            "files": self._files(record),
+            "files": await self._files(record),
+            "files_arriving": self._arriving(record),
             "bundle": str(bundle),
         }
 
-    def _files(self, record: DispatchRecord) -> list[str]:
+    async def _files(self, record: DispatchRecord) -> list[str]:
+        """Return where the files of the result lie: as the run left them here, or opened from what has come."""
         runs = self._journal.runs(record.digest)
         if not runs:
             return []
         directory = self._executor.artifacts(runs[-1].run_id)
+        if record.box is Box.SENT:
+            came = [file for file in map(artifact_of, runs[-1].artifacts) if self._blobs.has(file)]
+            if came and not directory.is_dir():
+                await asyncio.to_thread(self._blobs.unpack, came, directory)
         return [str(path) for path in sorted(directory.iterdir())] if directory.is_dir() else []
 
     # -- deciding --------------------------------------------------------------------------------------
@@ -125,6 +141,7 @@ class Dispatches:
         scopes = self._people.scopes_of(record.edge)
         decisions.require_undecided(record)
         self._require_edge(record)
+        self._require_files(record)
         place = rundir.resolve(
             scopes,
             cwd=_directory(cwd),
@@ -149,6 +166,16 @@ class Dispatches:
         status = views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
             raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
+
+    def _require_files(self, record: DispatchRecord) -> None:
+        """Refuse to accept what is not here as a whole: every file has come and passed its checks first."""
+        if self._arriving(record):
+            count = len(views.task_of(record).attachments)
+            raise ServiceError(
+                "files_arriving",
+                f"its files are still arriving ({count} in all)",
+                hint=f"dispatch watch {record.dispatch_id[:8]}",
+            )
 
     def _agent(self, record: DispatchRecord) -> str:
         return "steps" if views.task_of(record).steps else MODEL if self._agents.chosen() else "none"
@@ -199,7 +226,9 @@ class Dispatches:
 
     def _view(self, record: DispatchRecord) -> JsonObject:
         runs = self._journal.runs(record.digest)
-        return views.dispatch(record, runs, own_address=self._people.own.address)
+        return views.dispatch(
+            record, runs, own_address=self._people.own.address, arriving=self._arriving(record)
+        )
 
     def _acted(self, digest: str, run: RunRecord | None) -> JsonObject:
         record = self._known(digest)

@@ -17,6 +17,7 @@ MERGED = Machine(
 )
 NUMBERS = Descriptors(
     grants=(20, 21),
+    attachments=39,
     artifacts=22,
     etc=(("passwd", 23),),
     helper=24,
