@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Container, Iterator, Sequence
 from pathlib import Path
@@ -139,6 +140,20 @@ class BlobStore:
                 raise
             target.chmod(0o444)
         directory.chmod(0o555)
+
+    async def unpack_once(self, files: Sequence[File], directory: Path) -> None:
+        """Open those files that are here into a directory that has all of them or does not exist; raises like `unpack`."""
+        here = [file for file in files if self.has(file)]
+        if not here or directory.is_dir():
+            return
+        beside = directory.with_name(f"{directory.name}-{os.urandom(4).hex()}")
+        beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            await asyncio.to_thread(self.unpack, here, beside)
+            with contextlib.suppress(OSError):  # somebody else asked for the same at the same time
+                beside.rename(directory)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
     def missing_bytes(self, file: File) -> int:
         """Return how many sealed bytes of a file have still to come; a part that is too long begins anew."""

@@ -1,6 +1,5 @@
 """Dispatches at the door: listed, shown, accepted, declined, cancelled."""
 
-import asyncio
 import base64
 import os
 from pathlib import Path
@@ -123,9 +122,9 @@ class Dispatches:
             return []
         directory = self._executor.artifacts(runs[-1].run_id)
         if record.box is Box.SENT:
-            came = [file for file in map(artifact_of, runs[-1].artifacts) if self._blobs.has(file)]
-            if came and not directory.is_dir():
-                await asyncio.to_thread(self._blobs.unpack, came, directory)
+            if self._arriving(record):
+                return []
+            await self._blobs.unpack_once([artifact_of(item) for item in runs[-1].artifacts], directory)
         return [str(path) for path in sorted(directory.iterdir())] if directory.is_dir() else []
 
     # -- deciding --------------------------------------------------------------------------------------
