@@ -24,7 +24,7 @@ from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.linking import Linking
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.app.scheduler import Scheduler
+from dispatch_daemon.app.scheduler import Handler, Scheduler
 from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
@@ -64,15 +64,7 @@ class Daemon:
         desk = (self._journal, self._people, self._clock, self._performer)
         self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
         self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
-        first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
-        incoming = Incoming(
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            first_contact,
-            file_bytes=settings.file_bytes,
-        )
+        incoming = Incoming(*desk, FirstContact(*desk), file_bytes=settings.file_bytes)
         self._linking = Linking(
             self._journal,
             self._people,
@@ -92,25 +84,25 @@ class Daemon:
             self._blobs,
         )
         self._linking.on_lost_memory = self._carrier.leave_again
-        self._scheduler = Scheduler(
-            self._journal,
-            self._clock,
-            {
-                TaskKind.DEPOSIT: self._depositor.deposit,
-                TaskKind.RELAY_CALL: self._depositor.call,
-                TaskKind.UPLOAD: self._carrier.upload,
-                TaskKind.FETCH: self._carrier.fetch,
-                TaskKind.EXPIRE: self._expire,
-                TaskKind.RUN: self._supervisor.start,
-                TaskKind.HEARTBEAT: self._supervisor.heartbeat,
-                TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
-            },
-        )
+        self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
         self._stopping = asyncio.Event()
         self._door = Door(
             self._service(keystore), home=home, port=settings.local_port, token=self._door_token()
         )
+
+    def _handlers(self) -> dict[TaskKind, Handler]:
+        """Name who settles each kind of task."""
+        return {
+            TaskKind.DEPOSIT: self._depositor.deposit,
+            TaskKind.RELAY_CALL: self._depositor.call,
+            TaskKind.UPLOAD: self._carrier.upload,
+            TaskKind.FETCH: self._carrier.fetch,
+            TaskKind.EXPIRE: self._expire,
+            TaskKind.RUN: self._supervisor.start,
+            TaskKind.HEARTBEAT: self._supervisor.heartbeat,
+            TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
+        }
 
     def _service(self, keystore: Keystore) -> Service:
         self._account = account = Account(

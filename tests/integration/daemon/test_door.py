@@ -26,7 +26,11 @@ SERVED = [route for route in ROUTES if route.kind is not Kind.STREAM]
 async def test_every_route_answers_in_its_described_shape(
     client: DoorClient, route: Route, unix: bool
 ) -> None:
-    reply = await client.ask(route.method, target(route), BODIES.get(route.operation), unix=unix)
+    body = b"bytes of a file" if route.kind is Kind.UPLOAD else BODIES.get(route.operation)
+    kind = "application/octet-stream" if route.kind is Kind.UPLOAD else "application/json"
+    reply = await client.ask(
+        route.method, target(route), body, unix=unix, **({} if body is None else {"Content_Type": kind})
+    )
     assert reply.status == route.status, reply.body
     assert reply.headers["content-type"].startswith("application/json")
     model: type[BaseModel] = ANSWERS[route.answer]
@@ -237,3 +241,25 @@ async def test_the_description_is_served(client: DoorClient) -> None:
         reply.value["paths"]["/v1/dispatches/{dispatch_id}/accept"]["post"]["requestBody"]["required"]
         is False
     )
+
+
+class TestFilesAtTheDoor:
+    """Bytes come as they are, are never held as a whole, and are refused before the service hears of them."""
+
+    async def test_reaches_the_service_piece_by_piece(
+        self, client: DoorClient, service: ScriptedService
+    ) -> None:
+        data = bytes(range(256)) * 4_000
+        reply = await client.ask("POST", "/v1/files", data, Content_Type="application/octet-stream")
+        assert (reply.status, reply.value["size_bytes"]) == (201, len(data))
+        assert service.calls[-1] == ("keep_file", {"data": data})
+
+    async def test_an_empty_file_is_a_file(self, client: DoorClient) -> None:
+        reply = await client.ask("POST", "/v1/files", b"", Content_Type="application/octet-stream")
+        assert (reply.status, reply.value["size_bytes"]) == (201, 0)
+
+    @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data"])
+    async def test_what_a_form_of_a_page_could_send_is_refused(self, client: DoorClient, kind: str) -> None:
+        reply = await client.ask("POST", "/v1/files", b"x", Content_Type=kind)
+        assert_problem(reply)
+        assert reply.code == "unsupported_media_type"
