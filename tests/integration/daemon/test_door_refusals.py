@@ -351,7 +351,7 @@ def test_no_body_ends_in_our_own_mistake(route: Route, data: st.DataObject, tmp_
     json.loads(reply.body)
 
 
-async def test_file_that_stands_still_is_given_up(open_door: OpenDoor) -> None:
+async def test_file_that_stands_still_is_given_up(open_door: Callable[..., Awaitable[Door]]) -> None:
     door = await open_door(body_timeout_s=0.05)
     client = DoorClient(door, TOKEN)
     kind = "application/octet-stream"
