@@ -151,6 +151,7 @@ CODES = {
     "file_unknown": (404, NOT_FOUND, "Hand the file over once more: POST /v1/files"),
     "files_arriving": (409, PENDING, "dispatch watch ID"),
     "files_missing": (409, FAILED, _ASK),
+    "offset_wrong": (409, FAILED, _RETRY),
     "blob_size": (422, REFUSED, _ASK),
     "blob_address": (422, REFUSED, _ASK),
     "blob_chunk": (422, REFUSED, _ASK),

@@ -66,7 +66,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     if route.kind is Kind.UPLOAD:
         operation["requestBody"] = {
-            "required": True,
+            "required": False,  # no bytes at all are an empty file
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         }
     if route.body is not None:
