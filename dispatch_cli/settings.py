@@ -117,6 +117,9 @@ SETTINGS: Mapping[str, Setting] = {
     "device_name": Setting(_name, None, "what this machine is called (its host name by default)"),
     "ca_bundle": Setting(_text, None, "certificates of a private authority, as a file"),
     "file_bytes": Setting(_file_bytes, ATTACHMENT_BYTES, "the largest file that is sent or taken here"),
+    "project_roots": Setting(
+        _text, None, "where projects are looked for, with : in between (usual places of a home by default)"
+    ),
     "agent": Setting(_agent, None, "who decides the calls of a task without steps"),
     "agent_url": Setting(_url, None, "where the agent's model is asked, if not at its vendor"),
     "agent_key": Setting(_key_reference, None, "where its key lies: env:NAME or file:/PATH"),

@@ -4,7 +4,7 @@ The first source that names a value wins, and the origin is kept, because "why d
 more often than any other question. An unknown key is an error with a sentence: a misspelt setting that is silently
 ignored is a setting that somebody believes in. Secrets are no settings; they live in the keystore.
 
-Checked by hand and not by pydantic: twelve values are read once, at a start that somebody waits for, in a process that
+Checked by hand and not by pydantic: thirteen values are read once, at a start that somebody waits for, in a process that
 then idles for days.
 """
 
@@ -79,6 +79,7 @@ class Settings:
     agent_url: str | None = None
     agent_key: str | None = None
     file_bytes: int = ATTACHMENT_BYTES
+    project_roots: str | None = None
     socket: str | None = None
     door: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -258,6 +259,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "agent_url": _url,
         "agent_key": _key_reference,
         "file_bytes": _file_bytes,
+        "project_roots": _text,
         "socket": _text,
         "door": _text,
     }

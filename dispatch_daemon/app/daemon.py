@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.loopback.server import Door
+from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
 from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
 from dispatch_daemon.app.carrying import Carrier
@@ -22,7 +24,7 @@ from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.identity import open_identity
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.linking import Linking
-from dispatch_daemon.app.people import People
+from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Handler, Scheduler
 from dispatch_daemon.app.services.accepting import Accepting
@@ -38,6 +40,9 @@ from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry
 from dispatch_daemon.core.effects import TaskKind, Unplan
+from dispatch_daemon.core.records import Direction
+from dispatch_daemon.core.views import edge_status
+from dispatch_protocol.standing import EdgeStatus
 
 _DRAIN_S = 3.0  # how long a stopping daemon still tells others what it has to tell
 TOKEN_NAME = "local.token"
@@ -61,6 +66,7 @@ class Daemon:
         self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
         self._executor = Executor(home)
         self._agents = Agents(home)
+        self._projects = ProjectIndex(home, self._project_roots)
         desk = (self._journal, self._people, self._clock, self._performer)
         self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
         self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
@@ -112,6 +118,7 @@ class Daemon:
             self._people,
             keystore,
             self._executor,
+            self._projects,
             door=lambda: (self._door.url, str(self._door.socket)),
             link=lambda: self._linking.link,
             connect=self._linking.connect,
@@ -141,6 +148,7 @@ class Daemon:
             self._executor,
             self._agents,
             self._blobs,
+            self._projects,
         )
         choosing = Choosing(self._agents)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
@@ -157,6 +165,19 @@ class Daemon:
             choosing,
         )
 
+    def _project_roots(self) -> list[str]:
+        """Name where projects are looked for: what was set, or the usual places of a home, and what edges grant."""
+        chosen = self._settings.project_roots
+        roots = chosen.split(os.pathsep) if chosen is not None else usual_roots(Path.home())
+        now_ms = self._clock.now_ms()
+        granted = [
+            grant.path
+            for edge in self._journal.edges(Direction.INCOMING)
+            if edge_status(edge, now_ms) is EdgeStatus.ACTIVE
+            for grant in grant_of(edge).scopes.paths
+        ]
+        return [*(os.path.expanduser(root) for root in roots if root), *granted]
+
     def _door_token(self) -> str:
         """Make the token of this life for callers over TCP; it is new at every start."""
         token = secrets.token_urlsafe(32)
@@ -171,6 +192,7 @@ class Daemon:
         self._carrier.sweep()
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
+        self._projects.start()
         self._account.record()
         account = self._people.account
         if account is not None:
@@ -185,6 +207,7 @@ class Daemon:
         log.info("stopping")
         self._watchers.close()
         await self._door.stop()
+        await self._projects.stop()
         await self._supervisor.stop()
         await self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S)
         await self._scheduler.stop()

@@ -8,6 +8,7 @@ from dispatch_daemon.adapters.agents import MODEL, Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
@@ -21,6 +22,7 @@ from dispatch_daemon.core.traces import artifact_of
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.limits import SAFE_INTEGER
+from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 
 _LIST_HINT = "dispatch inbox, or dispatch sent"
@@ -39,6 +41,7 @@ class Dispatches:
         executor: Executor,
         agents: Agents,
         blobs: BlobStore,
+        projects: ProjectIndex,
     ) -> None:
         self._home = home
         self._journal = journal
@@ -48,6 +51,7 @@ class Dispatches:
         self._executor = executor
         self._agents = agents
         self._blobs = blobs
+        self._projects = projects
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -141,11 +145,7 @@ class Dispatches:
         decisions.require_undecided(record)
         self._require_edge(record)
         self._require_files(record)
-        place = rundir.resolve(
-            scopes,
-            cwd=_directory(cwd),
-            caller_cwd=None if caller_cwd is None else os.path.realpath(caller_cwd),
-        )
+        place = self._place(record, scopes, _directory(cwd), caller_cwd)
         run, effects = decisions.accept(
             record,
             self._people.own,
@@ -157,6 +157,18 @@ class Dispatches:
         )
         await self._performer.perform(effects)
         return self._acted(record.digest, run)
+
+    def _place(
+        self, record: DispatchRecord, scopes: Scopes, cwd: str | None, caller_cwd: str | None
+    ) -> rundir.RunDirectory:
+        """Choose where it runs; projects are looked for only where nothing else tells."""
+        stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
+        projects: list[str] = []
+        if rundir.needs_projects(scopes, cwd=cwd, caller_cwd=stands):
+            granted = [grant.path for grant in scopes.paths]
+            projects = self._projects.find(views.task_of(record).project, inside=granted)
+            self._projects.hurry()
+        return rundir.resolve(scopes, cwd=cwd, caller_cwd=stands, projects=projects)
 
     def _require_edge(self, record: DispatchRecord) -> None:
         edge = self._journal.edge(record.edge)
