@@ -126,30 +126,12 @@ class Daemon:
             now_ms=self._clock.now_ms,
         )
         online = self._linking.online
-        invitations = Invitations(self._journal, self._people, self._clock, self._performer, online)
-        accepting = Accepting(
-            self._journal, self._people, self._clock, self._performer, self._executor, online
-        )
-        contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
-        sending = Sending(
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            self._depositor.settled,
-            self._blobs,
-        )
-        dispatches = Dispatches(
-            self._home,
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            self._executor,
-            self._agents,
-            self._blobs,
-            self._projects,
-        )
+        desk = (self._journal, self._people, self._clock, self._performer)
+        invitations = Invitations(*desk, online)
+        accepting = Accepting(*desk, self._executor, online)
+        contacts = Contacts(*desk, online)
+        sending = Sending(*desk, self._depositor.settled, self._blobs)
+        dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
         choosing = Choosing(self._agents)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
