@@ -73,7 +73,7 @@ class Settling:
         must_ask = (
             questions.must_ask(self._book.scopes, settlement.flags)
             if settlement.changes
-            else questions.must_show(self._book.scopes, self._book.words)
+            else questions.must_show(self._book.scopes, self._book.words, files=bool(settlement.artifacts))
         )
         if must_ask and not await self._approved(settlement):
             return

@@ -4,6 +4,7 @@ Fields may be added here and never renamed; what does not apply is null, never a
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from dispatch_daemon.core.gate import call_input
 from dispatch_daemon.core.questions import scopes_of
@@ -106,8 +107,9 @@ def dispatch_whole(
     own_address: str | None,
     trust: str | None,
     arriving: bool = False,
+    downloads: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, JSON]:
-    """Return everything this machine knows about one dispatch."""
+    """Return everything this machine knows about one dispatch; `downloads` are addresses of artifacts by their names."""
     task = task_of(record)
     last = runs[-1] if runs else None
     devices = {run.run_id: run.device for run in runs}
@@ -134,7 +136,7 @@ def dispatch_whole(
             for item in approvals
             if item.state == "open"
         ],
-        "artifacts": [_artifact(item) for item in (last.artifacts if last else ())],
+        "artifacts": [_artifact(item, downloads) for item in (last.artifacts if last else ())],
         "changeset": list(last.changeset) if last else [],
         "left_behind": list(last.left_behind) if last else [],
         "diffs": list(last.diffs) if last else [],
@@ -213,14 +215,14 @@ def receipt_view(answer: AnswerRecord) -> dict[str, JSON]:
     }
 
 
-def _artifact(item: Mapping[str, JSON]) -> dict[str, JSON]:
+def _artifact(item: Mapping[str, JSON], downloads: Mapping[str, str]) -> dict[str, JSON]:
     return {
         "name": item.get("name"),
         "kind": item.get("kind"),
         "mime_type": item.get("mime_type"),
         "size_bytes": item.get("size_bytes"),
         "sha256": item.get("sha256"),
-        "download_url": None,
+        "download_url": downloads.get(str(item.get("name"))),
     }
 
 

@@ -7,6 +7,7 @@ call raise, `publish` moves every watcher.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from dispatch_daemon.ports import JsonObject, ScopeChoice, SendRequest, ServiceError, Update
@@ -228,6 +229,10 @@ class ScriptedService:
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
         await self._asked("revoke", peer=peer, outgoing=outgoing)
         return {"edge_id": EDGE, "status": "revoked"}
+
+    async def download(self, *, key: str) -> tuple[Path, str]:
+        await self._asked("download", key=key)
+        return Path(__file__), "a name \u202e.txt"
 
     async def keep_file(self, *, pieces: AsyncIterator[bytes]) -> JsonObject:
         data = b"".join([piece async for piece in pieces])

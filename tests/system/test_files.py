@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +95,13 @@ def test_files_travel_sealed_are_read_inside_and_what_was_made_comes_back(
     }
     assert (saved / "copy.bin").read_bytes() == FILES["big.bin"]
     assert alice.do("verify", came["bundle"])["ok"]
+    for person in (alice, bob):
+        whole = person.status(dispatch_id)
+        (address,) = [each["download_url"] for each in whole["artifacts"] if each["name"] == "copy.bin"]
+        with urllib.request.urlopen(person.daemon.url + address, timeout=10) as answer:
+            assert answer.read() == FILES["big.bin"]
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(person.daemon.url + address, timeout=10)
     assert json.loads(Path(came["bundle"]).read_text())
 
 

@@ -10,7 +10,9 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -108,6 +110,16 @@ def answer(value: JsonObject, *, status: int = 200, content_type: str = "applica
         content_type=content_type,
         headers=SECURITY_HEADERS,
     )
+
+
+def file_answer(path: Path, name: str) -> web.FileResponse:
+    """Answer with a file to be saved, never to be shown: whatever it holds was made by somebody else's task."""
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Type": "application/octet-stream",
+    }
+    return web.FileResponse(path, headers=headers)
 
 
 def problem(error: ServiceError) -> web.Response:

@@ -13,8 +13,10 @@ from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import decisions, outgoing, rundir, views
+from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ENDED, Box, DispatchRecord, RunRecord
@@ -52,6 +54,7 @@ class Dispatches:
         self._agents = agents
         self._blobs = blobs
         self._projects = projects
+        self._downloads = Downloads()
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -78,7 +81,30 @@ class Dispatches:
             own_address=self._people.own.address,
             trust=self._people.trust_of(record.peer),
             arriving=self._arriving(record),
+            downloads={name: self._downloads.url(record.digest, name) for name in self._places(record)},
         )
+
+    def _places(self, record: DispatchRecord) -> dict[str, Path]:
+        """Return where each artifact that is here lies, or will lie when somebody asks for it."""
+        runs = self._journal.runs(record.digest)
+        if not runs or self._arriving(record):
+            return {}
+        directory = self._executor.artifacts(runs[-1].run_id)
+        files = [artifact_of(item) for item in runs[-1].artifacts]
+        if record.box is Box.SENT:
+            files = [file for file in files if self._blobs.has(file)]
+            return {file.name: directory / name for file, name in zip(files, safe_names(files), strict=True)}
+        return {file.name: directory / file.name for file in files if (directory / file.name).is_file()}
+
+    async def download(self, *, key: str) -> tuple[Path, str]:
+        """Return the file behind a `download_url` and its name; the address is used up by this."""
+        digest, name = self._downloads.take(key)
+        record = self._known(digest)
+        await self._files(record)
+        place = self._places(record).get(name)
+        if place is None or not place.is_file():
+            raise ServiceError("not_found", "this file is not here any more")
+        return place, place.name
 
     def _arriving(self, record: DispatchRecord) -> bool:
         return self._journal.tasks.get(TaskKind.FETCH, record.digest) is not None

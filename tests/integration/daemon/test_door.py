@@ -18,7 +18,7 @@ from tests.support.door_client import DoorClient
 from tests.support.door_requests import BODIES, assert_problem, target
 from tests.support.scripted_service import DISPATCH, OTHER, ScriptedService
 
-SERVED = [route for route in ROUTES if route.kind is not Kind.STREAM]
+SERVED = [route for route in ROUTES if route.kind not in {Kind.STREAM, Kind.DOWNLOAD}]
 
 
 @pytest.mark.parametrize("unix", [False, True])
@@ -263,3 +263,31 @@ class TestFilesAtTheDoor:
         reply = await client.ask("POST", "/v1/files", b"x", Content_Type=kind)
         assert_problem(reply)
         assert reply.code == "unsupported_media_type"
+
+
+class TestDownloads:
+    """The address of a file is the secret: no header is needed, and no page can use the answer."""
+
+    async def test_a_file_comes_to_be_saved_and_never_to_be_shown(
+        self, client: DoorClient, service: ScriptedService
+    ) -> None:
+        reply = await client.ask("GET", "/v1/downloads/once", Authorization=None)
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "application/octet-stream"
+        assert reply.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20name%20%E2%80%AE.txt"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["cross-origin-resource-policy"] == "same-origin"
+        assert b"A small real daemon" in reply.body
+        assert service.calls[-1] == ("download", {"key": "once"})
+
+    async def test_a_used_address_says_no_and_the_other_guards_stand(
+        self, client: DoorClient, service: ScriptedService
+    ) -> None:
+        service.fail_with = ServiceError("not_found", "used")
+        reply = await client.ask("GET", "/v1/downloads/once", Authorization=None)
+        assert reply.status == 404
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+            reply = await client.ask("GET", "/v1/downloads/once", Authorization=None, **headers)
+            assert reply.status == 403
+        for method, path in (("POST", "/v1/downloads/once"), ("GET", "/v1/whoami"), ("GET", "/v1/downloads")):
+            assert (await client.ask(method, path, Authorization=None)).status == 401
