@@ -22,7 +22,8 @@ from typing import Self
 
 from aiohttp import web
 
-from dispatch_broker.adapters import handshake, http, openapi
+from dispatch_broker.adapters import blobs, handshake, http, openapi
+from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.log import say
@@ -36,6 +37,7 @@ from dispatch_broker.core.counts import Counts
 _DATABASE = "broker.db"
 _TOKEN_KEY = "token.key"
 _LOCK = "broker.lock"
+_BLOBS = "blobs"
 _PURGE_S = 60.0
 _PURGE_PAUSE_S = 0.05  # between two batches, for everybody else
 _DRAIN_S = 5.0
@@ -103,6 +105,7 @@ class Application:
             public_url=settings.public_url or self.url,
             urls=frozenset(_spellings(settings, port)),
             store=store,
+            blobs=BlobFiles(data / _BLOBS),
             bus=LocalBus(),
             tokens=tokens,
             counts=counts,
@@ -175,6 +178,10 @@ def _routes(context: Context) -> web.Application:
     app.router.add_get("/v1/session", partial(handshake.session, context), allow_head=False)
     app.router.add_get("/v1/invitations/{id}", partial(http.invitation, context))
     app.router.add_get("/v1/chains/{genesis}", partial(http.chain, context))
+    app.router.add_post("/v1/blobs/{address}", partial(blobs.announce, context))
+    app.router.add_put("/v1/blobs/{address}", partial(blobs.leave, context))
+    app.router.add_get("/v1/blobs/{address}", partial(blobs.fetch, context), allow_head=False)
+    app.router.add_delete("/v1/blobs/{address}", partial(blobs.forget, context))
     app.router.add_get("/i/{id}", partial(http.landing_page, context))
     if context.settings.dev:
         app.router.add_post("/v1/login/dev", http.login_dev(context))
@@ -228,9 +235,18 @@ async def _purge(context: Context) -> None:
         except StoreError:
             gone = 0
         context.counts.purged += gone
+        gone += await _sweep(context)
         if gone:
             say(_log, "purged", rows=gone)
         await asyncio.sleep(_PURGE_PAUSE_S if gone else _PURGE_S)
+
+
+async def _sweep(context: Context) -> int:
+    """Remove files of blobs that nobody is owed any more, and what was begun and never finished."""
+    try:
+        return await context.blobs.sweep(context.store.blobs.known, context.clock())
+    except OSError:
+        return 0
 
 
 async def _drain(context: Context, site: web.BaseSite) -> None:

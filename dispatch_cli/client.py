@@ -4,16 +4,18 @@ aiohttp would cost three times what a whole `dispatch status` takes. The daemon 
 on the socket may be something else, so answers are bounded in time and size and read with suspicion.
 """
 
+import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dispatch_cli.errors import CliError, problem
 from dispatch_cli.events import Event, Events
-from dispatch_cli.http1 import Body, GarbledError, Head, body_of, request, split_head
+from dispatch_cli.http1 import Body, GarbledError, Head, body_of, head, request, split_head
 from dispatch_cli.render.fields import Document
 
 TIMEOUT_S = 30.0
@@ -77,10 +79,29 @@ class Client:
         with _connected(self.socket_path, timeout_s) as connection:
             try:
                 connection.sendall(request(method, where, headers or {}, data))
-                head, content = _answer(connection, deadline)
+                found, content = _answer(connection, deadline)
             except (OSError, GarbledError) as error:
                 raise self._lost(error) from error
-        return self._read(head, content)
+        return self._read(found, content)
+
+    def upload(self, where: str, pieces: Iterable[bytes], size_bytes: int) -> Document:
+        """Send bytes as they are read, and return the answer; raises like `call`.
+
+        A daemon that refuses them says so before it has read them all: what it said counts, not that it hung up.
+        """
+        sized = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
+        with _connected(self.socket_path, TIMEOUT_S) as connection:
+            try:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.sendall(head("POST", where, sized))
+                    for piece in pieces:
+                        if select.select([connection], [], [], 0)[0]:
+                            break  # it has answered already
+                        connection.sendall(piece)
+                found, content = _answer(connection, time.monotonic() + TIMEOUT_S)
+            except (OSError, GarbledError) as error:
+                raise self._lost(error) from error
+        return self._read(found, content)
 
     def watch(self, dispatch_id: str | None) -> "Stream":
         """Open the stream of events of one dispatch, or of everything."""
@@ -89,26 +110,26 @@ class Client:
         where = target("/v1/events", {"dispatch": dispatch_id})
         try:
             connection.sendall(request("GET", where, {"Accept": "text/event-stream"}, None))
-            head, rest = _head(connection, deadline)
-            if head.media_type == "text/event-stream" and head.status == 200:
-                return Stream(connection, body_of(head), rest)
-            content = _body(connection, body_of(head), rest, deadline)
+            found, rest = _head(connection, deadline)
+            if found.media_type == "text/event-stream" and found.status == 200:
+                return Stream(connection, body_of(found), rest)
+            content = _body(connection, body_of(found), rest, deadline)
         except (OSError, GarbledError) as error:
             connection.close()
             raise self._lost(error) from error
         connection.close()
-        self._read(head, content)
+        self._read(found, content)
         raise self._lost(GarbledError("the answer is no stream of events"))
 
-    def _read(self, head: Head, content: bytes) -> Document:
+    def _read(self, answered: Head, content: bytes) -> Document:
         try:
             value = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise self._lost(GarbledError("the answer is not JSON")) from error
         if not isinstance(value, dict):
             raise self._lost(GarbledError("the answer is no JSON object"))
-        if head.status >= 400:
-            raise problem(head.status, value)
+        if answered.status >= 400:
+            raise problem(answered.status, value)
         return value
 
     def _lost(self, error: Exception) -> CliError:
@@ -211,8 +232,8 @@ def _refuse_another_user(connection: socket.socket, path: str) -> None:
 
 
 def _answer(connection: socket.socket, deadline: float) -> tuple[Head, bytes]:
-    head, rest = _head(connection, deadline)
-    return head, _body(connection, body_of(head), rest, deadline)
+    found, rest = _head(connection, deadline)
+    return found, _body(connection, body_of(found), rest, deadline)
 
 
 def _head(connection: socket.socket, deadline: float) -> tuple[Head, bytes]:

@@ -4,7 +4,7 @@ A request that may be repeated (a question, or a send with its idempotency key) 
 daemon went away in the middle: the journal makes the effect once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from dispatch_cli.client import TIMEOUT_S, AbsentError, Client, Stream, segment, target
@@ -39,6 +39,14 @@ class Door:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         again = idempotency_key is not None
         return self._call("POST", path, body, headers, again=again, timeout_s=timeout_s)
+
+    def upload(self, path: str, pieces: Callable[[], Iterable[bytes]], size_bytes: int) -> Document:
+        """Hand over bytes; `pieces` begins to read them, once more if a daemon had to be started first."""
+        try:
+            return self._client().upload(path, pieces(), size_bytes)
+        except AbsentError:
+            self._start()
+            return self._present(lambda client: client.upload(path, pieces(), size_bytes))
 
     def delete(self, path: str) -> Document:
         """Ask for something to be removed."""

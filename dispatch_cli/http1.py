@@ -30,13 +30,17 @@ class Head:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def request(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    """Return the bytes of one request; the caller has already made header values safe."""
+def head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """Return the head of a request whose body follows by itself."""
     lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    if body is not None:
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join(lines).encode("ascii") + _END + (body or b"")
+    return "\r\n".join(lines).encode("ascii") + _END
+
+
+def request(method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """Return the bytes of one request; the caller has already made header values safe."""
+    sized = {} if body is None else {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return head(method, target, {**headers, **sized}) + (body or b"")
 
 
 def split_head(data: bytes) -> tuple[Head, bytes] | None:

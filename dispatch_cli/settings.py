@@ -13,8 +13,10 @@ from typing import Any
 
 from dispatch_cli.errors import CliError
 from dispatch_cli.home import Home
+from dispatch_protocol.limits import ATTACHMENT_BYTES
 
 DEFAULT_LOCAL_PORT = 8001
+FILE_BYTES_MOST = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
 def _port(value: str) -> int:
     if not (value.isascii() and value.isdigit() and int(value) <= 65_535):
         raise ValueError("it should be a port from 0 (any) to 65535")
+    return int(value)
+
+
+def _file_bytes(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 0 < int(value) <= FILE_BYTES_MOST):
+        raise ValueError(f"it should be a number of bytes up to {FILE_BYTES_MOST}")
     return int(value)
 
 
@@ -108,6 +116,10 @@ SETTINGS: Mapping[str, Setting] = {
     "approval_ui": Setting(_one_of("picker", "form", "local"), "picker", "how an agent's session asks"),
     "device_name": Setting(_name, None, "what this machine is called (its host name by default)"),
     "ca_bundle": Setting(_text, None, "certificates of a private authority, as a file"),
+    "file_bytes": Setting(_file_bytes, ATTACHMENT_BYTES, "the largest file that is sent or taken here"),
+    "project_roots": Setting(
+        _text, None, "where projects are looked for, with : in between (usual places of a home by default)"
+    ),
     "agent": Setting(_agent, None, "who decides the calls of a task without steps"),
     "agent_url": Setting(_url, None, "where the agent's model is asked, if not at its vendor"),
     "agent_key": Setting(_key_reference, None, "where its key lies: env:NAME or file:/PATH"),

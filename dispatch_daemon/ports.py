@@ -7,10 +7,11 @@ programs behind these ports instead of replacing parts of the daemon.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.requests import ScopeChoice, SendRequest
+from dispatch_daemon.core.requests import FileChoice, ScopeChoice, SendRequest
 from dispatch_protocol.encoding import JSON
 
 JsonObject = dict[str, JSON]
@@ -44,6 +45,8 @@ class DoorService(Protocol):
     async def decline_invitation(self, *, token: str) -> JsonObject: ...
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject: ...
 
+    async def download(self, *, key: str) -> tuple[Path, str]: ...
+    async def keep_file(self, *, pieces: AsyncIterator[bytes]) -> JsonObject: ...
     async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject: ...
     async def dispatches(self, *, box: str, cursor: str | None, limit: int) -> JsonObject: ...
     async def dispatch(self, *, dispatch_id: str) -> JsonObject: ...
@@ -70,4 +73,4 @@ class DoorService(Protocol):
         ...
 
 
-__all__ = ["DoorService", "JsonObject", "ScopeChoice", "SendRequest", "ServiceError", "Update"]
+__all__ = ["DoorService", "FileChoice", "JsonObject", "ScopeChoice", "SendRequest", "ServiceError", "Update"]

@@ -65,6 +65,12 @@ class RefusalCode(StrEnum):
     SEQUENCE_GAP = "sequence_gap"  # an answer whose predecessor is missing
     PROOF_MISMATCH = "proof_mismatch"  # a session proof for another relay, challenge or device
 
+    # The sealed bytes of a file; the numbers are the steps of the list in PROTOCOL.md, chapter 11.
+    BLOB_SIZE = "blob_size"  # 1: not as long as a file of the signed size is when sealed
+    BLOB_ADDRESS = "blob_address"  # 2: not the bytes that the signed address names
+    BLOB_CHUNK = "blob_chunk"  # 3: a chunk does not open with the signed key, in its place
+    BLOB_DIGEST = "blob_digest"  # 4: what comes out is not the file that was signed
+
 
 # From step 9 on the author's signature has been verified: only then may a refusal be answered to that author.
 ANSWERABLE: Final[frozenset[RefusalCode]] = frozenset(

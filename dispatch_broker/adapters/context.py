@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.settings import Settings
 from dispatch_broker.adapters.store_sqlite import SqliteStore
@@ -26,6 +27,7 @@ class Context:
     public_url: str
     urls: frozenset[str]
     store: SqliteStore
+    blobs: BlobFiles
     bus: LocalBus
     tokens: Tokens
     counts: Counts

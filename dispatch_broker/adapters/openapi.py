@@ -6,11 +6,25 @@ from pydantic import BaseModel
 
 from dispatch_broker.adapters.http import Health, LoginAnswer, LoginRequest
 from dispatch_broker.core.refusal import STATUS, BrokerCode
+from dispatch_protocol.limits import SAFE_INTEGER
 
 Schema = dict[str, Any]
 
+_TOKEN = "The short token of a device's open session."
+
 _ID = {"type": "string", "format": "uuid", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 _HEX = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": SAFE_INTEGER}
+_LEAVING = (
+    BrokerCode.TOKEN_INVALID,
+    BrokerCode.MALFORMED,
+    BrokerCode.NO_EDGE,
+    BrokerCode.EDGE_REVOKED,
+    BrokerCode.EDGE_EXPIRED,
+    BrokerCode.TOO_LARGE,
+    BrokerCode.QUOTA,
+    BrokerCode.UNAVAILABLE,
+)
 _DSSE: Schema = {
     "type": "object",
     "description": "A signed document in the JSON form of DSSE v1.",
@@ -73,6 +87,7 @@ def document(*, version: str, public_url: str, dev: bool, metrics: bool = False)
             ("genesis", _HEX),
             also=(BrokerCode.NOT_FOUND,),
         ),
+        "/v1/blobs/{address}": _blobs(),
         "/i/{id}": _page(),
     }
     if dev:
@@ -85,7 +100,10 @@ def document(*, version: str, public_url: str, dev: bool, metrics: bool = False)
         "info": {"title": "Dispatch broker", "version": version, "license": {"name": "Apache-2.0"}},
         "servers": [{"url": public_url}],
         "paths": paths,
-        "components": {"schemas": {**schemas, "Document": _DSSE, "Chain": _CHAIN, "Problem": _PROBLEM}},
+        "components": {
+            "schemas": {**schemas, "Document": _DSSE, "Chain": _CHAIN, "Problem": _PROBLEM},
+            "securitySchemes": {"session": {"type": "http", "scheme": "bearer", "description": _TOKEN}},
+        },
     }
 
 
@@ -125,6 +143,10 @@ def _in_path(name: str, schema: Schema) -> Schema:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
+def _in_query(name: str, schema: Schema, words: str, *, required: bool = True) -> Schema:
+    return {"name": name, "in": "query", "required": required, "schema": schema, "description": words}
+
+
 def _page() -> Schema:
     html = {"text/html": {"schema": {"type": "string"}}}
     return {
@@ -150,6 +172,58 @@ def _session() -> Schema:
             },
         }
     }
+
+
+def _blobs() -> Schema:
+    """Describe sealed files: announced, left, fetched and forgotten, by a device with its short token."""
+    kept = {
+        "type": "object",
+        "required": ["offset", "kept"],
+        "properties": {"offset": {"type": "integer"}, "kept": {"type": "boolean"}},
+    }
+    answer = {"application/json": {"schema": kept}}
+    data = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    left = [
+        _in_query("edge", _ID, "for whom: the other side of this edge"),
+        _in_query("size", _COUNT, "bytes of the whole blob"),
+        _in_query("expires", _COUNT, "until when, in milliseconds since 1970"),
+    ]
+    at = _in_query("offset", _COUNT, "where these bytes begin", required=False)
+    theirs = (BrokerCode.TOKEN_INVALID, BrokerCode.NOT_FOUND)
+    operations: dict[str, Schema] = {
+        "post": {
+            "summary": "Ask whether a sealed file may be left, and how much of it is here.",
+            "parameters": left,
+            "responses": {"200": {"description": "It may.", "content": answer}, **_refused(*_LEAVING)},
+        },
+        "put": {
+            "summary": "Leave the bytes of a sealed file from an offset to its end.",
+            "parameters": [*left, at],
+            "requestBody": {"required": True, "content": data},
+            "responses": {
+                "200": {"description": "It was here already.", "content": answer},
+                "201": {"description": "It is kept.", "content": answer},
+                **_refused(*_LEAVING, BrokerCode.OFFSET_WRONG, BrokerCode.BLOB_ADDRESS),
+            },
+        },
+        "get": {
+            "summary": "The bytes of a sealed file, or a range of them.",
+            "responses": {
+                "200": {"description": "All of it.", "content": data},
+                "206": {"description": "The range.", "content": data},
+                "416": {"description": "There is no such range."},
+                **_refused(*theirs),
+            },
+        },
+        "delete": {
+            "summary": "Say that a sealed file is here: the broker may forget it.",
+            "responses": {"204": {"description": "Forgotten."}, **_refused(*theirs, BrokerCode.UNAVAILABLE)},
+        },
+    }
+    for operation in operations.values():
+        operation["security"] = [{"session": []}]
+        operation["parameters"] = [_in_path("address", _HEX), *operation.get("parameters", [])]
+    return operations
 
 
 def _metrics() -> Schema:

@@ -104,6 +104,25 @@ class PutEnvelope:
     ttl_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepBlob:
+    """Keep a blob whose bytes are on the disk: for `reader` beside its depositor, until `expires_ms`."""
+
+    address: Digest
+    size_bytes: int
+    depositor: Genesis
+    reader: Genesis
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropBlob:
+    """Forget a blob as far as it was kept for this reader, who has it."""
+
+    address: Digest
+    reader: Genesis
+
+
 @dataclass(frozen=True, slots=True)
 class Wake:
     """Let a device's connection look into its mailbox."""
@@ -138,6 +157,8 @@ Row = (
     | BoundEdge
     | CountTask
     | PutEnvelope
+    | KeepBlob
+    | DropBlob
 )
 Effect = Row | Wake | Tell
 Effects = tuple[Effect, ...]

@@ -49,6 +49,11 @@ class Quotas:
     )  # per account: each goes to somebody who has not asked for it
     deposited: Usage = Usage(20_000, 256 * _MIB)  # per depositing account, until acknowledged
     waiting: Usage = Usage(40_000, 512 * _MIB)  # per receiving device
+    blobs: Usage = Usage(
+        5_000, 1024 * _MIB
+    )  # per depositing account, until fetched or over; unfinished ones too
+    blob_bytes: int = 65 * _MIB  # of one blob
+    blob_writers: int = 4  # blobs that one account may be leaving at once
     in_flight: Usage = Usage(256, 4 * _MIB)  # per connection, sent and not yet acknowledged
     unsent_bytes: int = 1 * _MIB  # answers to one connection that it has not read yet
 

@@ -37,6 +37,8 @@ class BrokerCode(StrEnum):
     EDGE_EXISTS = "edge_exists"  # that trust is there already
     NOT_PENDING = "not_pending"  # decided, ended or expired before
     TOO_LARGE = "too_large"
+    OFFSET_WRONG = "offset_wrong"  # bytes of a blob that do not go on where the last ones ended
+    BLOB_ADDRESS = "blob_address"  # bytes that are not those which their address names
     QUOTA = "quota"
     DAILY_LIMIT = "daily_limit"
     RATE_LIMITED = "rate_limited"
@@ -73,8 +75,10 @@ STATUS: Mapping[BrokerCode, int] = MappingProxyType(
         BrokerCode.REPLACED: 409,
         BrokerCode.EDGE_EXISTS: 409,
         BrokerCode.NOT_PENDING: 409,
+        BrokerCode.OFFSET_WRONG: 409,
         BrokerCode.TOO_LARGE: 413,
         BrokerCode.MEDIA_TYPE: 415,
+        BrokerCode.BLOB_ADDRESS: 422,
         BrokerCode.UPGRADE_NEEDED: 426,
         BrokerCode.QUOTA: 429,
         BrokerCode.DAILY_LIMIT: 429,

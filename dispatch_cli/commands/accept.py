@@ -1,9 +1,12 @@
 """`accept`: a dispatch runs here, and on a terminal each of its questions is answered here."""
 
+import sys
+
 import click
 
 from dispatch_cli import candidates
 from dispatch_cli.door import dispatch_path
+from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.outcome import exit_code
@@ -11,6 +14,7 @@ from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
 from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import following, followings, line
+from dispatch_cli.render.text import visible
 from dispatch_cli.render.words import typed_id
 
 
@@ -35,7 +39,7 @@ def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays
     """Accept what was already shown, and follow the run if somebody stays; return the exit code."""
     places = {"cwd": None if cwd is None else absolute(cwd), "caller_cwd": current_directory()}
     body: Document = {name: place for name, place in places.items() if place is not None}
-    answer = invocation.door.post(dispatch_path(dispatch_id, "accept"), body)
+    answer = _accepted(invocation, dispatch_id, body, may_ask=stays)
     full_id = text(answer, "dispatch_id") or dispatch_id
     if not stays:
         rows = [
@@ -45,6 +49,29 @@ def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays
         invocation.show(answer, lambda _: rows)
         return 0
     return _stay(invocation, full_id)
+
+
+def _accepted(invocation: Invocation, dispatch_id: str, body: Document, *, may_ask: bool) -> Document:
+    """Accept; where several directories are possible and a person is there, let them choose."""
+    path = dispatch_path(dispatch_id, "accept")
+    try:
+        return invocation.door.post(path, body)
+    except CliError as error:
+        if error.code != "cwd_needed" or not error.candidates or not may_ask:
+            raise
+        chosen = _choose(invocation, error)
+    return invocation.door.post(path, {**body, "cwd": chosen})
+
+
+def _choose(invocation: Invocation, error: CliError) -> str:
+    """Show the directories with numbers and return the chosen one; Enter, or anything else, chooses none."""
+    rows = [line(f"  {number:>2}  ", visible(place)) for number, place in enumerate(error.candidates, 1)]
+    invocation.err.show([line(error.message), *rows])
+    invocation.err.raw("Where should it run? Number, or Enter for nowhere: ")
+    said = sys.stdin.readline().strip()
+    if said.isascii() and said.isdigit() and 0 < int(said) <= len(error.candidates):
+        return error.candidates[int(said) - 1]
+    raise error
 
 
 def _show_request(invocation: Invocation, dispatch_id: str) -> None:

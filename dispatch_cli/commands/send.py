@@ -7,6 +7,7 @@ import click
 from dispatch_cli import candidates
 from dispatch_cli.clock import fresh_key
 from dispatch_cli.errors import CliError
+from dispatch_cli.files import OpenFile, hand_over, opened
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.reading import STDIN, read_steps, read_text, text_or_file
@@ -50,6 +51,9 @@ class _Seconds(click.ParamType[Any]):
 @click.argument("recipient", shell_complete=candidates.recipients())
 @click.argument("task")
 @click.option("--steps", metavar="FILE", help="Tool calls to run instead of an agent: a JSON or YAML list.")
+@click.option(
+    "--file", "files", metavar="F", multiple=True, help="A file to go with it, sealed; may be repeated."
+)
 @click.option("--background", metavar="T|@F", help="What a stranger needs to know, as text or from a file.")
 @click.option("--deliverable", metavar="T", help="What done looks like.")
 @click.option("--link", "links", metavar="URL", multiple=True, help="A page to look at; may be repeated.")
@@ -83,10 +87,14 @@ def send(
     With --wait the exit code is the outcome: 0 success, 1 failed or blocked, 3 declined, refused, expired
     or cancelled, 8 still pending.
     """
-    body = _body(recipient, task, fields)
-    sent = invocation.door.post(
-        "/v1/dispatches", body, idempotency_key=_checked_key(idempotency_key) or fresh_key()
-    )
+    key = _checked_key(idempotency_key) or fresh_key()
+    with opened(
+        fields["files"]
+    ) as files:  # before anything is read or asked: one that is missing stops it all
+        body = _body(recipient, task, fields)
+        if files:
+            body["files"] = _hand_over(invocation, files)
+    sent = invocation.door.post("/v1/dispatches", body, idempotency_key=key)
     if wait_s is None:
         return _answer(invocation, sent)
     return _wait(invocation, sent, wait_s)
@@ -110,6 +118,19 @@ def _body(recipient: str, task: str, fields: dict[str, Any]) -> Document:
     if not body["task"].strip():
         raise CliError("empty_task", "The task is empty.")
     return {name: value for name, value in body.items() if value not in (None, [], {})}
+
+
+def _hand_over(invocation: Invocation, files: list[OpenFile]) -> list[dict[str, str]]:
+    """Give the files to the daemon, which seals them; on a terminal each is named while it is read."""
+
+    def upload(file: OpenFile) -> str:
+        return text(invocation.door.upload("/v1/files", file.read, file.size_bytes), "file_id")
+
+    def say(sentence: str) -> None:
+        if invocation.err.is_terminal and not invocation.options.json:
+            invocation.note(sentence)
+
+    return hand_over(files, upload, say)
 
 
 def _meta(pairs: tuple[str, ...]) -> dict[str, str]:

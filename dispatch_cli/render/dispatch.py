@@ -58,6 +58,10 @@ def task_lines(dispatch: Document, view: View) -> list[Line]:
     links = words(dispatch, "links")
     if links:
         lines += [line("  Links:"), *quote("\n".join(links), view)]
+    files = items(dispatch, "attachments")
+    if files:
+        arriving = dispatch.get("files_arriving") is True and is_for_me(dispatch)
+        lines += [line("  Files, still arriving:" if arriving else "  Files:"), *map(_file_line, files)]
     meta = inner(dispatch, "meta")
     if meta:
         lines += [line("  Meta:"), *quote("\n".join(f"{key} = {value}" for key, value in meta.items()), view)]
@@ -124,6 +128,14 @@ def _result_lines(dispatch: Document, view: View) -> list[Line]:
     outcome = visible(text(result, "outcome").replace("_", " "))
     summary = text(result, "summary")
     return _section(f"Result: {outcome}", quote(summary, view) if summary else [line("  no text")])
+
+
+def _file_line(file: Document) -> Line:
+    size = number(file, "size_bytes")
+    return line(
+        f"    {visible(text(file, 'name'))}   ",
+        Span("" if size is None else f"{times.size(size)} · sha256 {text(file, 'sha256')[:16]}", Tone.QUIET),
+    )
 
 
 def artifact_line(artifact: Document) -> Line:

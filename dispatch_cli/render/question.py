@@ -10,6 +10,7 @@ from typing import Any
 
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines, diff_lines
+from dispatch_cli.render.dispatch import artifact_line
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, joined, line, quote, width_of
 from dispatch_cli.render.people import People
@@ -142,6 +143,9 @@ def _changeset_lines(approval: Document, view: View) -> list[Line]:
     summary = text(payload, "summary") or text(payload, "result")
     if summary:
         lines += [line("The answer that would leave this machine:"), *quote(summary, view)]
+    files = items(payload, "artifacts")
+    if files:
+        lines += [line("Files that would leave this machine:"), *map(artifact_line, files)]
     diff = diff_lines(diffs_of(approval), view)
     if len(diff) <= _DIFF_SHOWN_LINES:
         return lines + diff

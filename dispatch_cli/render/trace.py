@@ -70,6 +70,8 @@ def _told(kind: str, data: Document) -> list[Line]:
             return [line(Span("✓ applied", Tone.DONE))]
         case "discarded":
             return [line(Span("✗ discarded, no file was changed", Tone.QUIET))]
+        case "files":
+            return _files(data)
         case "warning":
             said = text(data, "warning") or text(data, "text") or text(data, "detail")
             return [line(Span(f"! {visible(said)}", Tone.WAITING))]
@@ -79,6 +81,19 @@ def _told(kind: str, data: Document) -> list[Line]:
             return [line(Span(f"· {visible(text(data, 'detail'))}", Tone.QUIET))]
         case _:
             return []
+
+
+def _files(data: Document) -> list[Line]:
+    """Say that files came, or which one does not, or is not what was signed."""
+    name = visible(text(data, "name"))
+    match text(data, "state"):
+        case "here":
+            return [line(Span("· its files are here, and are what was signed", Tone.QUIET))]
+        case "missing":
+            return [line(Span(f"! the file {name} has not come yet; it is asked for again", Tone.WAITING))]
+        case _:
+            code = visible(text(data, "code"))
+            return [line(Span(f"! the file {name} is not what was signed ({code})", Tone.FAILED))]
 
 
 def call_line(tool: str, given: Mapping[str, Any], view: View) -> Line:

@@ -4,7 +4,7 @@ The first source that names a value wins, and the origin is kept, because "why d
 more often than any other question. An unknown key is an error with a sentence: a misspelt setting that is silently
 ignored is a setting that somebody believes in. Secrets are no settings; they live in the keystore.
 
-Checked by hand and not by pydantic: eleven values are read once, at a start that somebody waits for, in a process that
+Checked by hand and not by pydantic: thirteen values are read once, at a start that somebody waits for, in a process that
 then idles for days.
 """
 
@@ -24,14 +24,17 @@ from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import LocalError, MalformedError
+from dispatch_protocol.limits import ATTACHMENT_BYTES
 
 CONFIG_NAME: Final = "config.json"
 CONFIG_MAX_BYTES: Final = 64 * 1024
 DEFAULT_LOCAL_PORT: Final = 8001
 NAME_CHARS: Final = 64
+FILE_BYTES_MOST: Final = 64 * 1024 * 1024
 AGENT_NAME: Final = re.compile(r"(?:anthropic|openai):[!-~]{1,128}")
 KEY_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[ -~]{1,1000}")
 
+_NUMBERS: Final = frozenset({"local_port", "file_bytes"})
 # Written by the daemon for others to find its door; a person does not set them by flag or environment.
 RECORDED: Final = frozenset({"socket", "door"})
 
@@ -75,6 +78,8 @@ class Settings:
     agent: str | None = None
     agent_url: str | None = None
     agent_key: str | None = None
+    file_bytes: int = ATTACHMENT_BYTES
+    project_roots: str | None = None
     socket: str | None = None
     door: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -156,7 +161,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     for name in _CHECKS:
         text = environ.get(variable(name), "")
         if text and name not in RECORDED:
-            is_number = name == "local_port" and text.isascii() and text.isdigit()
+            is_number = name in _NUMBERS and text.isascii() and text.isdigit()
             found[name] = int(text) if is_number else text
     return found
 
@@ -212,6 +217,12 @@ def _port(value: object) -> int:
     return value
 
 
+def _file_bytes(value: object) -> int:
+    if type(value) is not int or not 0 < value <= FILE_BYTES_MOST:
+        raise ValueError(f"should be a number of bytes up to {FILE_BYTES_MOST}")
+    return value
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("should be text")
@@ -247,6 +258,8 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "agent": _agent,
         "agent_url": _url,
         "agent_key": _key_reference,
+        "file_bytes": _file_bytes,
+        "project_roots": _text,
         "socket": _text,
         "door": _text,
     }

@@ -2,26 +2,31 @@
 
 import asyncio
 import logging
+import os
 import secrets
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.ballast import Ballast
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.loopback.server import Door
+from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
+from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
+from dispatch_daemon.app.carrying import Carrier
 from dispatch_daemon.app.clock import Clock, life_name
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.identity import open_identity
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.linking import Linking
-from dispatch_daemon.app.people import People
+from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.app.scheduler import Scheduler
+from dispatch_daemon.app.scheduler import Handler, Scheduler
 from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
@@ -35,6 +40,9 @@ from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry
 from dispatch_daemon.core.effects import TaskKind, Unplan
+from dispatch_daemon.core.records import Direction
+from dispatch_daemon.core.views import edge_status
+from dispatch_protocol.standing import EdgeStatus
 
 _DRAIN_S = 3.0  # how long a stopping daemon still tells others what it has to tell
 TOKEN_NAME = "local.token"
@@ -58,10 +66,11 @@ class Daemon:
         self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
         self._executor = Executor(home)
         self._agents = Agents(home)
+        self._projects = ProjectIndex(home, self._project_roots)
         desk = (self._journal, self._people, self._clock, self._performer)
-        self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home))
-        first_contact = FirstContact(self._journal, self._people, self._clock, self._performer)
-        incoming = Incoming(self._journal, self._people, self._clock, self._performer, first_contact)
+        self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
+        self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
+        incoming = Incoming(*desk, FirstContact(*desk), file_bytes=settings.file_bytes)
         self._linking = Linking(
             self._journal,
             self._people,
@@ -74,23 +83,32 @@ class Daemon:
         self._depositor = Depositor(
             self._journal, self._people, self._clock, self._performer, lambda: self._linking.link
         )
-        self._scheduler = Scheduler(
-            self._journal,
-            self._clock,
-            {
-                TaskKind.DEPOSIT: self._depositor.deposit,
-                TaskKind.RELAY_CALL: self._depositor.call,
-                TaskKind.EXPIRE: self._expire,
-                TaskKind.RUN: self._supervisor.start,
-                TaskKind.HEARTBEAT: self._supervisor.heartbeat,
-                TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
-            },
+        self._carrier = Carrier(
+            *desk,
+            self._depositor,
+            Transfers(lambda: self._linking.link, ca_bundle=settings.ca_bundle),
+            self._blobs,
         )
+        self._linking.on_lost_memory = self._carrier.leave_again
+        self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
         self._stopping = asyncio.Event()
         self._door = Door(
             self._service(keystore), home=home, port=settings.local_port, token=self._door_token()
         )
+
+    def _handlers(self) -> dict[TaskKind, Handler]:
+        """Name who settles each kind of task."""
+        return {
+            TaskKind.DEPOSIT: self._depositor.deposit,
+            TaskKind.RELAY_CALL: self._depositor.call,
+            TaskKind.UPLOAD: self._carrier.upload,
+            TaskKind.FETCH: self._carrier.fetch,
+            TaskKind.EXPIRE: self._expire,
+            TaskKind.RUN: self._supervisor.start,
+            TaskKind.HEARTBEAT: self._supervisor.heartbeat,
+            TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
+        }
 
     def _service(self, keystore: Keystore) -> Service:
         self._account = account = Account(
@@ -100,6 +118,7 @@ class Daemon:
             self._people,
             keystore,
             self._executor,
+            self._projects,
             door=lambda: (self._door.url, str(self._door.socket)),
             link=lambda: self._linking.link,
             connect=self._linking.connect,
@@ -107,21 +126,12 @@ class Daemon:
             now_ms=self._clock.now_ms,
         )
         online = self._linking.online
-        invitations = Invitations(self._journal, self._people, self._clock, self._performer, online)
-        accepting = Accepting(
-            self._journal, self._people, self._clock, self._performer, self._executor, online
-        )
-        contacts = Contacts(self._journal, self._people, self._clock, self._performer, online)
-        sending = Sending(self._journal, self._people, self._clock, self._performer, self._depositor.settled)
-        dispatches = Dispatches(
-            self._home,
-            self._journal,
-            self._people,
-            self._clock,
-            self._performer,
-            self._executor,
-            self._agents,
-        )
+        desk = (self._journal, self._people, self._clock, self._performer)
+        invitations = Invitations(*desk, online)
+        accepting = Accepting(*desk, self._executor, online)
+        contacts = Contacts(*desk, online)
+        sending = Sending(*desk, self._depositor.settled, self._blobs)
+        dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
         choosing = Choosing(self._agents)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
@@ -137,6 +147,19 @@ class Daemon:
             choosing,
         )
 
+    def _project_roots(self) -> list[str]:
+        """Name where projects are looked for: what was set, or the usual places of a home, and what edges grant."""
+        chosen = self._settings.project_roots
+        roots = chosen.split(os.pathsep) if chosen is not None else usual_roots(Path.home())
+        now_ms = self._clock.now_ms()
+        granted = [
+            grant.path
+            for edge in self._journal.edges(Direction.INCOMING)
+            if edge_status(edge, now_ms) is EdgeStatus.ACTIVE
+            for grant in grant_of(edge).scopes.paths
+        ]
+        return [*(os.path.expanduser(root) for root in roots if root), *granted]
+
     def _door_token(self) -> str:
         """Make the token of this life for callers over TCP; it is new at every start."""
         token = secrets.token_urlsafe(32)
@@ -148,8 +171,10 @@ class Daemon:
         for orphan in self._journal.tasks.adopt_orphans():
             self._journal.tasks.release(orphan)
         await self._supervisor.mend()
+        self._carrier.sweep()
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
+        self._projects.start()
         self._account.record()
         account = self._people.account
         if account is not None:
@@ -164,6 +189,7 @@ class Daemon:
         log.info("stopping")
         self._watchers.close()
         await self._door.stop()
+        await self._projects.stop()
         await self._supervisor.stop()
         await self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S)
         await self._scheduler.stop()

@@ -31,8 +31,8 @@ from dispatch_protocol.signing import Signed
 _UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT})
 # What was sent once, or is owed about a task that was taken in, is not dropped because a relay has forgotten the edge:
 # it may have been restored from a backup. Only a document that no relay could ever take is given up.
-_NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_long"})
-_RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
+NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_long", "blob_address"})
+RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
 
 log = logging.getLogger("dispatch.depositing")
 
@@ -101,6 +101,17 @@ class Depositor:
         else:
             self.performer.note(self._deposited(row))  # the relay has it on its disk
 
+    async def give_up(self, digest: str, code: str, detail: str) -> bool:
+        """End a dispatch that cannot leave because its files cannot; False for a document that goes without them."""
+        row = self.journal.outbox.row(digest)
+        if row is None or self._unsent(row) is None:
+            return False
+        await self._given_up(row, code, detail)
+        tried = self._tried.pop(digest, None)
+        if tried is not None and not tried.done():
+            tried.set_result(None)
+        return True
+
     async def call(self, task: Task) -> None:
         """Make one owed call to the relay: each of them may be repeated without harm."""
         relay = self.relay()
@@ -114,7 +125,7 @@ class Depositor:
         except RelayUnreachableError:
             self._again(task)
         except RelayRejectedError as error:
-            if error.code in _RETRY_CODES:
+            if error.code in RETRY_CODES:
                 self._again(task)
             else:
                 await self.performer.perform([Unplan(TaskKind.RELAY_CALL, task.key)])
@@ -156,7 +167,7 @@ class Depositor:
 
     async def _rejected(self, task: Task, row: OutboxRow, error: RelayRejectedError) -> None:
         unsent = self._unsent(row) is not None
-        if error.code in _RETRY_CODES or (not unsent and error.code not in _NEVER_CODES):
+        if error.code in RETRY_CODES or (not unsent and error.code not in NEVER_CODES):
             self._again(task)
             return
         await self._given_up(row, error.code, error.detail)

@@ -23,6 +23,7 @@ from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode,
 from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
+from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt, Result
 from dispatch_protocol.messages.follow_on import Ack, Cancel
 from dispatch_protocol.messages.task import Task
@@ -44,12 +45,15 @@ class Incoming:
         clock: Clock,
         performer: Performer,
         first_contact: FirstContact,
+        *,
+        file_bytes: int = ATTACHMENT_BYTES,
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._performer = performer
         self._first_contact = first_contact
+        self._file_bytes = file_bytes
         self._refusing = Refusing(journal, people, clock, performer)
 
     async def deliver(self, raw: bytes) -> None:
@@ -147,6 +151,7 @@ class Incoming:
             moment,
             arrivals_today=arrivals,
             max_per_day=limit if limit is not None else 2**31,
+            file_bytes=self._file_bytes,
         )
         log.info("task %s from %s", record.dispatch_id[:8], record.peer[:16])
         await self._performer.perform(effects)

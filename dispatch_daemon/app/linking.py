@@ -57,6 +57,7 @@ class Linking:
         self._running: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self.link: RelayLink | None = None
+        self.on_lost_memory: Callable[[], None] | None = None
 
     def online(self) -> Online:
         """Return the link for a person's request; raises ServiceError `login_needed` before the first sign-in."""
@@ -161,7 +162,9 @@ class Linking:
             # The relay's storage is another one than before: whatever it had not passed on is owed again.
             self._journal.remember(_EPOCH, state.epoch)
             self._journal.outbox.owe_all_again(self._clock.now_ms())
-        for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL):
+            if self.on_lost_memory is not None:
+                self.on_lost_memory()
+        for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL, TaskKind.UPLOAD, TaskKind.FETCH):
             self._journal.tasks.hasten(kind, self._clock.now_ms())
         self._on_open()
 

@@ -1,9 +1,16 @@
 """What a run begins with: its policy from the grant that was in force, and what its agent is asked to do."""
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
 from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Order, RunSpec
 from dispatch_daemon.core import briefing, questions
 from dispatch_daemon.core.records import EdgeRecord, RunRecord
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.limits import ATTACHMENTS
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
 
@@ -27,7 +34,22 @@ def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
     return Order(agent, briefing.prompt(task, sender), budget.turns, budget.tokens)
 
 
-def spec_of(task: Task, run: RunRecord, edge: EdgeRecord | None, order: Order | None) -> RunSpec:
+async def seal_artifacts(
+    artifacts: Sequence[dict[str, JSON]], directory: Path, blobs: BlobStore, now_ms: int
+) -> tuple[dict[str, JSON], ...]:
+    """Return what a run made with the places of its sealed bytes; what is too large or too much is only named."""
+    sealed: list[dict[str, JSON]] = []
+    for number, artifact in enumerate(artifacts):
+        blob = None
+        if number < ATTACHMENTS:
+            blob = await blobs.keep_path(directory / str(artifact["name"]), str(artifact["sha256"]), now_ms)
+        sealed.append({**artifact, "blob": None if blob is None else blob.write()})
+    return tuple(sealed)
+
+
+def spec_of(
+    task: Task, run: RunRecord, edge: EdgeRecord | None, order: Order | None, blobs: BlobStore
+) -> RunSpec:
     """Return what the run may see and do: the scopes at its start, on the paths as their owner granted them."""
     scopes = questions.scopes_of(run)
     bounds = [bound for bound in (scopes.max_runtime_s, task.timeout_s) if bound is not None]
@@ -40,5 +62,6 @@ def spec_of(task: Task, run: RunRecord, edge: EdgeRecord | None, order: Order | 
         network=scopes.network,
         steps=[step.write() for step in task.steps],
         wall_s=float(min(bounds, default=_WALL_S)),
+        unpack=partial(blobs.unpack, task.attachments) if task.attachments else None,
         order=order,
     )

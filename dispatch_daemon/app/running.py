@@ -6,6 +6,7 @@ so a crash at any point leaves a journal that says what has to be undone or carr
 """
 
 from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, WallError
 from dispatch_daemon.app.preparing import order_of, spec_of
 from dispatch_daemon.app.run_book import RunBook
@@ -23,11 +24,12 @@ from dispatch_protocol.scopes import Approval
 class Conductor:
     """Drives one run."""
 
-    def __init__(self, book: RunBook, executor: Executor, agents: Agents) -> None:
+    def __init__(self, book: RunBook, executor: Executor, agents: Agents, blobs: BlobStore) -> None:
         self._book = book
         self._executor = executor
         self._agents = agents
-        self.settling = Settling(book, executor)
+        self._blobs = blobs
+        self.settling = Settling(book, executor, blobs)
 
     # -- the whole way ---------------------------------------------------------------------------------
 
@@ -46,7 +48,8 @@ class Conductor:
         self._book.unread = order is not None and self._book.scopes.approval is not Approval.AUTO
         try:
             edge = self._book.journal.edge(record.edge)
-            settlement = await self._executor.execute(spec_of(task, self._book.run, edge, order), self)
+            spec = spec_of(task, self._book.run, edge, order, self._blobs)
+            settlement = await self._executor.execute(spec, self)
         except WallError as error:
             await self._book.end(
                 runs.Ending(

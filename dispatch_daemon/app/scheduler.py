@@ -15,7 +15,10 @@ from dispatch_daemon.core.effects import TaskKind
 _LONGEST_WAIT_S = 5.0
 _AT_ONCE = 64  # of one lane
 # What waits for the relay has a lane of its own: one that answers nothing must not hold up this machine's own deadlines.
+# So have files, a few at a time: they may take long, and must not hold up words.
 _WAITING_FOR_RELAY = frozenset({TaskKind.DEPOSIT, TaskKind.RELAY_CALL})
+_MOVING_FILES = frozenset({TaskKind.UPLOAD, TaskKind.FETCH})
+_FILES_AT_ONCE = 4
 log = logging.getLogger("dispatch.scheduler")
 
 Handler = Callable[[Task], Awaitable[None]]
@@ -29,7 +32,8 @@ class Scheduler:
         self._clock = clock
         self._handlers = handlers
         self._wake = asyncio.Event()
-        lanes = (_WAITING_FOR_RELAY & handlers.keys(), handlers.keys() - _WAITING_FOR_RELAY)
+        relay, files = _WAITING_FOR_RELAY & handlers.keys(), _MOVING_FILES & handlers.keys()
+        lanes = (relay, files, handlers.keys() - relay - files)
         self._lanes = tuple(tuple(sorted(lane)) for lane in lanes if lane)
         self._busy: set[asyncio.Task[None]] = set()
         self._ungiven: list[Task] = []
@@ -74,7 +78,8 @@ class Scheduler:
             return self._journal.tasks.take(task, self._clock.now_ms())
 
     def _room(self, lane: Sequence[TaskKind]) -> int:
-        return max(0, _AT_ONCE - len(self._doing(lane)))
+        most = _FILES_AT_ONCE if _MOVING_FILES.issuperset(lane) else _AT_ONCE
+        return max(0, most - len(self._doing(lane)))
 
     def _start(self, task: Task) -> None:
         running = asyncio.create_task(self._handle(task), name=f"{task.kind} {task.key[:16]}")

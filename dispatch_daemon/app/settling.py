@@ -6,15 +6,19 @@ back, nobody can say how the run ended.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, Settlement, WallError
+from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.core import questions, runs
-from dispatch_daemon.core.effects import Note, Plan, TaskKind
-from dispatch_daemon.core.records import ApprovalState
+from dispatch_daemon.core.effects import Note, Plan, Put, TaskKind
+from dispatch_daemon.core.records import ApprovalState, Box
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.messages.trace import EventType, Usage
+from dispatch_protocol.scopes import Returns
 
 _APPLY_AGAIN_MS = 10_000
 log = logging.getLogger("dispatch.runs")
@@ -23,9 +27,10 @@ log = logging.getLogger("dispatch.runs")
 class Settling:
     """Settles one run, however far it came."""
 
-    def __init__(self, book: RunBook, executor: Executor) -> None:
+    def __init__(self, book: RunBook, executor: Executor, blobs: BlobStore) -> None:
         self._book = book
         self._executor = executor
+        self._blobs = blobs
 
     async def settle(self, settlement: Settlement) -> None:
         """Show what the last call left to whoever must read it, apply it, and end the run."""
@@ -68,7 +73,7 @@ class Settling:
         must_ask = (
             questions.must_ask(self._book.scopes, settlement.flags)
             if settlement.changes
-            else questions.must_show(self._book.scopes, self._book.words)
+            else questions.must_show(self._book.scopes, self._book.words, files=bool(settlement.artifacts))
         )
         if must_ask and not await self._approved(settlement):
             return
@@ -160,8 +165,21 @@ class Settling:
         await self._fail(f"apply_{status}", detail)
 
     async def _succeed(self) -> None:
+        await self._seal_artifacts()
         await self._book.end(runs.Ending(outcome=Outcome.SUCCESS, summary=self._book.summary("")))
         self._executor.discard(self._book.run_id)
+
+    async def _seal_artifacts(self) -> None:
+        """Seal what the run made, if its author may have it: it travels beside the result."""
+        run, returns = self._book.run, self._book.scopes.returns
+        if not run.artifacts or self._book.unread or returns is Returns.STATUS:
+            return
+        if self._book.record.box is Box.OWN:
+            return
+        sealed = await seal_artifacts(
+            run.artifacts, self._executor.artifacts(run.run_id), self._blobs, self._book.clock.now_ms()
+        )
+        await self._book.performer.perform([Put(replace(run, artifacts=sealed))])
 
     async def _fail(self, code: str, detail: str) -> None:
         await self._discard(

@@ -5,6 +5,7 @@ import logging
 
 from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.ballast import Ballast
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal, JournalError, Task
 from dispatch_daemon.app.clock import Clock
@@ -33,6 +34,7 @@ class Supervisor:
         executor: Executor,
         agents: Agents,
         ballast: Ballast,
+        blobs: BlobStore,
         *,
         at_once: int = 4,
     ) -> None:
@@ -43,6 +45,7 @@ class Supervisor:
         self._executor = executor
         self._agents = agents
         self._ballast = ballast
+        self._blobs = blobs
         self._room = asyncio.Semaphore(at_once)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._questions: dict[str, asyncio.Future[None]] = {}
@@ -139,10 +142,10 @@ class Supervisor:
                 return
 
     def _conductor(self, run_id: str) -> Conductor:
-        return Conductor(self._book(run_id), self._executor, self._agents)
+        return Conductor(self._book(run_id), self._executor, self._agents, self._blobs)
 
     def _settling(self, run_id: str) -> Settling:
-        return Settling(self._book(run_id), self._executor)
+        return Settling(self._book(run_id), self._executor, self._blobs)
 
     def _book(self, run_id: str) -> RunBook:
         return RunBook(run_id, self._journal, self._people, self._clock, self._performer, self.answered)

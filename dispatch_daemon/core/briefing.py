@@ -4,6 +4,7 @@ Nothing is expanded: `@file`, links and slash commands stay words. Each part sta
 cannot close, so a background that imitates the end of the task remains background.
 """
 
+from dispatch_daemon.core.attachments import safe_names
 from dispatch_protocol.budget import Budget
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
@@ -16,10 +17,20 @@ def prompt(task: Task, sender: str) -> str:
         ("deliverable", task.deliverable),
         ("project", task.project),
         ("links", "\n".join(task.links) or None),
+        ("files", _files(task)),
     ]
     told = [f"{sender} asks:", _tagged("task", task.task)]
     told += [_tagged(name, text) for name, text in parts if text]
     return "\n\n".join(told)
+
+
+def _files(task: Task) -> str | None:
+    """Name the files that came with the task as the run sees them."""
+    if not task.attachments:
+        return None
+    names = zip(safe_names(task.attachments), task.attachments, strict=True)
+    listed = [f"{name} ({attachment.size_bytes} bytes)" for name, attachment in names]
+    return "\n".join(["Read-only, in the directory that $DISPATCH_ATTACHMENTS names:", *listed])
 
 
 def _tagged(name: str, text: str) -> str:

@@ -16,6 +16,7 @@ from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Result
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
+from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import payload_type
 from dispatch_protocol.signing import pae
 
@@ -121,7 +122,17 @@ def send_of(message: Message, *, deliver: bool, keep: bool) -> Send:
         expires_ms=head.expires_ms,
         deliver=deliver,
         keep=evidence if keep else None,
+        files=has_files(message),
     )
+
+
+def has_files(message: Message) -> bool:
+    """Say whether sealed files travel beside a message."""
+    match message:
+        case Task(attachments=files) | Result(artifacts=files):
+            return any(file.blob is not None for file in files)
+        case _:
+            return False
 
 
 def answer_type(message: Message) -> str:

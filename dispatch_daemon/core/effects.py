@@ -16,6 +16,8 @@ class TaskKind(StrEnum):
     """Everything this daemon may owe to the future; each is idempotent, or says that it may not be repeated."""
 
     DEPOSIT = "deposit"
+    UPLOAD = "upload"  # leave a document's files at the relay; then the document is deposited
+    FETCH = "fetch"  # get the files that came with a dispatch, or with its result
     RELAY_CALL = "relay_call"
     EXPIRE = "expire"
     RUN = "run"
@@ -55,6 +57,7 @@ class Send:
     expires_ms: int
     deliver: bool = True
     keep: AnswerRecord | None = None
+    files: bool = False  # whether files travel beside it, which have to be at the relay first
 
 
 @dataclass(frozen=True, slots=True)

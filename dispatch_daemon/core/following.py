@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from dispatch_daemon.core.effects import Effect, Note, Put, Settle
+from dispatch_daemon.core.composing import has_files
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Settle, TaskKind
 from dispatch_daemon.core.records import DispatchRecord, RunRecord
 from dispatch_daemon.core.traces import artifact_data, change_data
 from dispatch_protocol.encoding import JSON
@@ -190,4 +191,5 @@ def _apply_result(desk: Desk, result: Result, now_ms: int) -> Desk:
         Note(desk.record.digest, event.at_ms, event.type, dict(event.data), run.run_id)
         for event in result.events
     ]
-    return moved.then(*notes, Put(over), run=over)
+    came = [Plan(kind=TaskKind.FETCH, key=desk.record.digest, not_before_ms=now_ms, payload={})]
+    return moved.then(*notes, Put(over), *(came if has_files(result) else []), run=over)

@@ -6,8 +6,9 @@ this edge has brought today, and what this daemon cannot do.
 
 from dataclasses import replace
 
+from dispatch_daemon.core import attachments
 from dispatch_daemon.core.composing import Moment, Own, Peer
-from dispatch_daemon.core.effects import Effect, Note
+from dispatch_daemon.core.effects import Effect, Note, Plan, TaskKind, Unplan
 from dispatch_daemon.core.expiry import expiry_plan
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import Box, DispatchRecord
@@ -16,6 +17,7 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
+from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
@@ -50,12 +52,17 @@ def receive(
     *,
     arrivals_today: int,
     max_per_day: int,
+    file_bytes: int = ATTACHMENT_BYTES,
 ) -> list[Effect]:
-    """Take in a dispatch that may be decided, or refuse it with a signed reason."""
+    """Take in a dispatch that may be decided, or refuse it with a signed reason; its files are owed from then on.
+
+    `file_bytes` is the largest file that this machine takes.
+    """
     if task.owner_device not in own.chain.devices:
         return refuse(record, own, peer, moment, code="owner_unknown")
-    if task.attachments:
-        return refuse(record, own, peer, moment, code="attachments_unsupported")
+    too_much = attachments.refusal(task, limit_bytes=file_bytes)
+    if too_much is not None:
+        return refuse(record, own, peer, moment, code=too_much[0], detail=too_much[1])
     if task.after:
         return refuse(record, own, peer, moment, code="dependencies_unsupported")
     if arrivals_today >= max_per_day:
@@ -64,7 +71,20 @@ def receive(
     delivered = replace(record, state=advance(DISPATCH, record.state, DispatchState.DELIVERED))
     _, effects = receipt(delivered, own, peer, moment, ReceiptType.DELIVERED)
     effects.append(Note(record.digest, moment.now_ms, EventType.REQUEST_CREATED, {"by": record.address}))
+    if task.attachments and task.owner_device == own.device:  # whoever runs it needs them, and nobody else
+        effects.append(Plan(kind=TaskKind.FETCH, key=record.digest, not_before_ms=moment.now_ms, payload={}))
     return [*effects, expiry_plan(record)]
+
+
+def spoilt(
+    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, code: RefusalCode, detail: str
+) -> list[Effect]:
+    """Refuse an undecided dispatch whose author has sealed other files than were signed."""
+    return [
+        *refuse(record, own, peer, moment, code=str(code), detail=detail),
+        Unplan(TaskKind.FETCH, record.digest),
+        Unplan(TaskKind.EXPIRE, record.digest),
+    ]
 
 
 def refuse(

@@ -27,6 +27,7 @@ from dispatch_protocol.limits import (
     REASON_CHARS,
     TASK_CHARS,
 )
+from dispatch_protocol.messages.files import Attachment
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Origin, Task, is_link
 from dispatch_protocol.messages.trace import EventType
@@ -109,6 +110,7 @@ def compose(
     *,
     surface: str,
     idempotency_key: str | None,
+    files: tuple[Attachment, ...] = (),
 ) -> tuple[DispatchRecord, list[Effect]]:
     """Return the record of the new dispatch and the effects that sign, keep and owe it.
 
@@ -117,9 +119,7 @@ def compose(
     Raises:
         ServiceError: `invalid` if the body as a whole is not one that a recipient would read.
     """
-    own_job = to.box is Box.OWN
-    lives_s = request.expires_s if request.expires_s is not None else (0 if own_job else EXPIRY_DEFAULT_S)
-    expires_ms = moment.now_ms + lives_s * 1000 if lives_s else 0
+    expires_ms = _expiry(request, moment.now_ms, own_job=to.box is Box.OWN)
     task = Task(
         head=head_of(
             own,
@@ -139,13 +139,14 @@ def compose(
         links=tuple(request.links),
         deliverable=request.deliverable or None,
         project=request.project or None,
+        attachments=files,
         steps=steps,
         meta=dict(request.meta),
         timeout_s=request.timeout_s,
         thread=moment.uuid(),
     )
     try:
-        send = send_of(task, deliver=not own_job, keep=False)
+        send = send_of(task, deliver=to.box is not Box.OWN, keep=False)
     except LocalError as error:
         raise ServiceError("invalid", f"this dispatch would not be readable: {error.detail}") from error
     record = _record(send, task.thread, to, moment.now_ms, expires_ms, idempotency_key)
@@ -157,6 +158,12 @@ def compose(
     if expires_ms:
         effects.append(Plan(kind=TaskKind.EXPIRE, key=record.digest, not_before_ms=expires_ms, payload={}))
     return record, effects
+
+
+def _expiry(request: SendRequest, now_ms: int, *, own_job: bool) -> int:
+    """Return when the time to a decision is over; one's own job waits as long as it must, unless it shall not."""
+    lives_s = request.expires_s if request.expires_s is not None else (0 if own_job else EXPIRY_DEFAULT_S)
+    return now_ms + lives_s * 1000 if lives_s else 0
 
 
 def _record(

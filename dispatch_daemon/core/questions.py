@@ -39,9 +39,10 @@ def must_ask(scopes: Scopes, flags: Sequence[str]) -> bool:
     return scopes.approval is not Approval.AUTO or bool(flags)
 
 
-def must_show(scopes: Scopes, words: str) -> bool:
-    """Return whether a human reads an agent's words before they leave: what it read may stand in them."""
-    return bool(words) and scopes.approval is not Approval.AUTO and scopes.returns is not Returns.STATUS
+def must_show(scopes: Scopes, words: str, *, files: bool = False) -> bool:
+    """Return whether a human sees an agent's words and files before they leave: what it read may stand in them."""
+    says = bool(words) or files
+    return says and scopes.approval is not Approval.AUTO and scopes.returns is not Returns.STATUS
 
 
 def about_call(
@@ -111,6 +112,7 @@ def about_changes(
             "diffs": list(run.diffs),
             "left_behind": list(run.left_behind),
             "result": summary,
+            "artifacts": list(run.artifacts),
             "description": writes if count else "returns the result; no file changes",
         },
         asked_ms=now_ms,

@@ -181,6 +181,17 @@ class ApprovalRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A file that was handed over to be sent: its sealed bytes lie under `file_id`, their address; `key` opens them."""
+
+    file_id: str
+    key: bytes
+    size_bytes: int
+    sha256: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRecord:
     """A standing yes: this tool (for Bash: exactly this command) on this edge."""
 
@@ -268,6 +279,7 @@ Record = (
     | RunRecord
     | EventRecord
     | ApprovalRecord
+    | FileRecord
     | RuleRecord
     | ContactRecord
     | EdgeRecord

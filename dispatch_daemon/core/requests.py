@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 from dispatch_protocol.encoding import JSON
 
 
+@dataclass(frozen=True, slots=True)
+class FileChoice:
+    """One file to go with a dispatch: the id under which it was handed over, and the name it travels under."""
+
+    file_id: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendRequest:
     """A dispatch as a person composes it; absent fields are None or empty, never guessed."""
@@ -20,6 +28,7 @@ class SendRequest:
     meta: Mapping[str, str] = field(default_factory=dict)
     expires_s: int | None = None
     timeout_s: int | None = None
+    files: Sequence[FileChoice] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

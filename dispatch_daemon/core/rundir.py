@@ -4,6 +4,7 @@ All paths here are absolute and already canonical (symbolic links resolved by th
 is the protocol's rule (`scopes.reach`); what is chosen here is only the directory.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dispatch_daemon.core.errors import ServiceError
@@ -20,13 +21,18 @@ class RunDirectory:
     paths: tuple[tuple[str, str], ...]
 
 
-def resolve(scopes: Scopes, *, cwd: str | None, caller_cwd: str | None) -> RunDirectory:
-    """Choose the run directory from what the edge grants and what the human said.
+def resolve(
+    scopes: Scopes, *, cwd: str | None, caller_cwd: str | None, projects: Sequence[str] = ()
+) -> RunDirectory:
+    """Choose the run directory from what the edge grants, what the human said, and which projects are there.
+
+    `projects` are ranked by the sender's hint, which orders what is asked and decides nothing: the only project inside
+    a grant is chosen whatever it is called, and among several a human chooses.
 
     Raises:
         ServiceError: `cwd_needed` if nothing decides, `outside_paths` if `cwd` is outside every grant.
     """
-    chosen = cwd if cwd is not None else _chosen(scopes, caller_cwd)
+    chosen = cwd if cwd is not None else _chosen(scopes, caller_cwd, projects)
     try:
         seen = reach(scopes, chosen)
     except LocalError as error:
@@ -37,13 +43,25 @@ def resolve(scopes: Scopes, *, cwd: str | None, caller_cwd: str | None) -> RunDi
     return RunDirectory(chosen, tuple((grant.path, str(grant.mode)) for grant in seen))
 
 
-def _chosen(scopes: Scopes, caller_cwd: str | None) -> str:
-    """Return the only granted path, or where the human stands if that is granted; never a guess."""
+def needs_projects(scopes: Scopes, *, cwd: str | None, caller_cwd: str | None) -> bool:
+    """Say whether nothing but a look at the projects can tell where it runs, or what to ask."""
+    if cwd is not None or len(scopes.paths) == 1:
+        return False
+    return caller_cwd is None or not scopes.paths or mode_at(scopes.paths, caller_cwd) is None
+
+
+def _chosen(scopes: Scopes, caller_cwd: str | None, projects: Sequence[str]) -> str:
+    """Return the only granted path, where the human stands if that is granted, or the only project; never a guess."""
     if not scopes.paths:
-        raise ServiceError("cwd_needed", "this edge grants no path, so the run needs a directory from you")
+        words = "this edge grants no path, so the run needs a directory from you"
+        raise ServiceError("cwd_needed", words, candidates=projects)
     if len(scopes.paths) == 1:
         return scopes.paths[0].path
     if caller_cwd is not None and mode_at(scopes.paths, caller_cwd) is not None:
         return caller_cwd
-    choices = tuple(grant.path for grant in scopes.paths)
-    raise ServiceError("cwd_needed", f"this edge grants {len(choices)} paths; say which", candidates=choices)
+    inside = [path for path in projects if mode_at(scopes.paths, path) is not None]
+    if len(inside) == 1:
+        return inside[0]
+    choices = tuple(dict.fromkeys([*inside, *(grant.path for grant in scopes.paths)]))
+    words = f"this edge grants {len(scopes.paths)} paths, with {len(inside)} projects; say which"
+    raise ServiceError("cwd_needed", words, candidates=choices)

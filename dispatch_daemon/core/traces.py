@@ -3,9 +3,9 @@
 Both sides of a dispatch keep the same JSON, so that whoever asks either of them about it reads the same words.
 """
 
-from dispatch_protocol.encoding import JSON
+from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.keys import Digest
-from dispatch_protocol.messages.files import Artifact
+from dispatch_protocol.messages.files import Artifact, Blob
 from dispatch_protocol.messages.trace import Change, ChangeOp, Confinement, FileDiff
 
 
@@ -58,6 +58,7 @@ def artifact_of(data: dict[str, JSON]) -> Artifact:
         mime_type=str(data["mime_type"]),
         size_bytes=_integer(data["size_bytes"]) or 0,
         sha256=Digest.from_hex(str(data["sha256"])),
+        blob=_blob_of(data.get("blob")),
     )
 
 
@@ -69,7 +70,12 @@ def artifact_data(artifact: Artifact) -> dict[str, JSON]:
         "mime_type": artifact.mime_type,
         "size_bytes": artifact.size_bytes,
         "sha256": artifact.sha256.hex,
+        "blob": None if artifact.blob is None else artifact.blob.write(),
     }
+
+
+def _blob_of(data: JSON) -> Blob | None:
+    return Blob.read(Fields(data, "artifact.blob")) if isinstance(data, dict) else None
 
 
 def confinement_of(data: dict[str, JSON]) -> Confinement:

@@ -4,6 +4,7 @@ Fields may be added here and never renamed; what does not apply is null, never a
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from dispatch_daemon.core.gate import call_input
 from dispatch_daemon.core.questions import scopes_of
@@ -53,9 +54,9 @@ def task_of(record: DispatchRecord) -> Task:
 
 
 def dispatch(
-    record: DispatchRecord, runs: Sequence[RunRecord], *, own_address: str | None
+    record: DispatchRecord, runs: Sequence[RunRecord], *, own_address: str | None, arriving: bool = False
 ) -> dict[str, JSON]:
-    """Return one dispatch as lists show it."""
+    """Return one dispatch as lists show it; `arriving` says that files of it, or of its result, have not come yet."""
     task = task_of(record)
     me = own_address or ME
     peer = me if record.box is Box.OWN else record.address
@@ -77,6 +78,7 @@ def dispatch(
             {"name": item.name, "size_bytes": item.size_bytes, "sha256": item.sha256.hex}
             for item in task.attachments
         ],
+        "files_arriving": arriving,
         "cancel_requested": record.cancel_requested,
         "error": None
         if record.ended_code is None
@@ -104,14 +106,16 @@ def dispatch_whole(
     answers: Sequence[AnswerRecord],
     own_address: str | None,
     trust: str | None,
+    arriving: bool = False,
+    downloads: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, JSON]:
-    """Return everything this machine knows about one dispatch."""
+    """Return everything this machine knows about one dispatch; `downloads` are addresses of artifacts by their names."""
     task = task_of(record)
     last = runs[-1] if runs else None
     devices = {run.run_id: run.device for run in runs}
     finished = record.state is DispatchState.FINISHED
     return {
-        **dispatch(record, runs, own_address=own_address),
+        **dispatch(record, runs, own_address=own_address, arriving=arriving),
         "trust": trust,
         "author": {
             "identity": task.head.sender.identity.hex,
@@ -132,7 +136,7 @@ def dispatch_whole(
             for item in approvals
             if item.state == "open"
         ],
-        "artifacts": [_artifact(item) for item in (last.artifacts if last else ())],
+        "artifacts": [_artifact(item, downloads) for item in (last.artifacts if last else ())],
         "changeset": list(last.changeset) if last else [],
         "left_behind": list(last.left_behind) if last else [],
         "diffs": list(last.diffs) if last else [],
@@ -211,14 +215,14 @@ def receipt_view(answer: AnswerRecord) -> dict[str, JSON]:
     }
 
 
-def _artifact(item: Mapping[str, JSON]) -> dict[str, JSON]:
+def _artifact(item: Mapping[str, JSON], downloads: Mapping[str, str]) -> dict[str, JSON]:
     return {
         "name": item.get("name"),
         "kind": item.get("kind"),
         "mime_type": item.get("mime_type"),
         "size_bytes": item.get("size_bytes"),
         "sha256": item.get("sha256"),
-        "download_url": None,
+        "download_url": downloads.get(str(item.get("name"))),
     }
 
 

@@ -105,6 +105,9 @@ class Artifact:
         return artifact
 
 
+File = Attachment | Artifact
+
+
 def check_name(name: str, where: str) -> str:
     """Return a bare file name, which cannot leave the folder it is put in; raises MalformedError for any other text."""
     if name in {"", ".", ".."} or "/" in name or "\\" in name or len(name.encode("utf-8")) > NAME_BYTES:

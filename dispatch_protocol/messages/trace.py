@@ -40,6 +40,9 @@ class EventType(StrEnum):
     APPLIED = "applied"
     DISCARDED = "discarded"
     ARTIFACT = "artifact"
+    FILES = (
+        "files"  # {state: here | missing | bad, name, code}: the files that came with it, or with its result
+    )
     WARNING = "warning"
     CANCEL_REQUESTED = "cancel_requested"
     RUN_ENDED = "run_ended"  # {outcome, code}

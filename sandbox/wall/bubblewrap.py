@@ -18,6 +18,7 @@ PYTHON_PREFIX = "/run/dispatch/python"
 HELPER = "/run/dispatch/inside.zip"
 NODE_PRELOAD = "/run/dispatch/interfaces.cjs"
 ARTIFACTS = "/run/dispatch/artifacts"
+ATTACHMENTS = "/run/dispatch/attachments"
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount point inside
 UID = GID = 1000
 SMALL_BYTES = 64 * 1024 * 1024
@@ -59,6 +60,7 @@ class Descriptors:
 
     grants: tuple[int, ...]
     artifacts: int
+    attachments: int
     etc: tuple[tuple[str, int], ...]
     helper: int
     node_preload: int
@@ -71,7 +73,7 @@ class Descriptors:
     def all(self) -> tuple[int, ...]:
         """List every number, for whoever passes them on."""
         etc = tuple(number for _, number in self.etc)
-        files = (self.artifacts, self.helper, self.node_preload, self.seccomp)
+        files = (self.artifacts, self.attachments, self.helper, self.node_preload, self.seccomp)
         return (*self.grants, *etc, *files, self.info, self.block, self.hears, self.says)
 
 
@@ -177,6 +179,7 @@ def _ours(machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
     words += ["--perms", "0644", "--ro-bind-data", str(descriptors.node_preload), NODE_PRELOAD]
     for outside, inside in machine.python_parts:
         words += ["--ro-bind", outside, inside]
+    words += ["--ro-bind-fd", str(descriptors.attachments), ATTACHMENTS]
     return (*words, "--bind-fd", str(descriptors.artifacts), ARTIFACTS)
 
 

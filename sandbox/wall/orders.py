@@ -3,7 +3,7 @@
 from sandbox.job import Limits
 from sandbox.wall import landlock
 from sandbox.wall.brief import Brief
-from sandbox.wall.bubblewrap import ARTIFACTS, NODE_PRELOAD, SHARED_MEMORY
+from sandbox.wall.bubblewrap import ARTIFACTS, ATTACHMENTS, NODE_PRELOAD, SHARED_MEMORY
 from sandbox.wall.policy import OWN_PROCESSES, View
 
 # Everything a program does to its own files; making devices and sockets is nobody's work.
@@ -56,6 +56,7 @@ def environment(view: View) -> dict[str, str]:
         "TMPDIR": view.scratch,
         "PAGER": "cat",
         "DISPATCH_ARTIFACTS": ARTIFACTS,
+        "DISPATCH_ATTACHMENTS": ATTACHMENTS,
         # Files of the owner belong to another user inside, and git refuses such a repository unless told.
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "safe.directory",

@@ -23,6 +23,7 @@ from sandbox.wall.snapshot import copy_tree
 from sandbox.wall.walk import walk
 
 UPPER, OUTBOX, ARTIFACTS = "upper", "outbox", "artifacts"
+INBOX = "inbox"  # may be there before the run, with the files that it may read
 _NAMES = (UPPER, "work", "merged", "copy", OUTBOX, ARTIFACTS)
 _NO_NAMELESS_FILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
 _TICK_S = 0.001
@@ -32,13 +33,14 @@ _TICK_S = 0.001
 class Prepared:
     """A run's state directory, ready: mounts in the view's order, the layers they will leave, what to tell.
 
-    `outbox` is an open descriptor of the directory that `$DISPATCH_ARTIFACTS` names inside. It and the mounts'
-    numbers are owned by the exit stack that was passed in.
+    `outbox` and `inbox` are open descriptors of the directories that `$DISPATCH_ARTIFACTS` and `$DISPATCH_ATTACHMENTS`
+    name inside. They and the mounts' numbers are owned by the exit stack that was passed in.
     """
 
     mounts: tuple[Mount, ...]
     layers: tuple[Layer, ...]
     outbox: int
+    inbox: int
     warnings: tuple[str, ...]
     watched: tuple[Path, ...]
 
@@ -55,6 +57,7 @@ def make_state(state_dir: Path) -> None:
             if place != state_dir:
                 place.mkdir()
             place.chmod(0o700)  # whatever the mask of the moment is
+        (state_dir / INBOX).mkdir(mode=0o500, exist_ok=True)
     except FileExistsError:
         raise SandboxError(
             "state_used",
@@ -98,7 +101,10 @@ def prepare(view: View, state_dir: Path, host: Host, stack: contextlib.ExitStack
         for grant, slot in writable
     )
     watched = (state_dir / UPPER, state_dir / OUTBOX)
-    return Prepared(tuple(mounts), layers, outbox, tuple(warnings), watched)
+    inbox = _owned(
+        stack, os.open(state_dir / INBOX, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    )
+    return Prepared(tuple(mounts), layers, outbox, inbox, tuple(warnings), watched)
 
 
 def walk_directory(path: str) -> int:

@@ -172,6 +172,7 @@ def _start(
     numbers = Descriptors(
         grants=tuple(mount.number for mount in prepared.mounts),
         artifacts=prepared.outbox,
+        attachments=prepared.inbox,
         etc=tuple(
             (name, _memory_file(handed, text.format(home=view.home).encode()))
             for name, text in ETC_FILES.items()

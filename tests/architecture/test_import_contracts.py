@@ -32,6 +32,7 @@ PLANTED = {
     ],
     "blind-relay": [
         ("dispatch_broker/app.py", "import dispatch_protocol.unseal"),
+        ("dispatch_broker/adapters/http.py", "from dispatch_protocol.blob import open_blob"),
         ("dispatch_broker/core/__init__.py", "from dispatch_protocol import seal"),
         ("dispatch_protocol/session.py", "import dispatch_protocol.hpke"),  # reached through another module
     ],

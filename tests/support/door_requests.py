@@ -23,7 +23,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def target(route: Route) -> str:
-    return route.path.format(dispatch_id=DISPATCH, request_id="r1", rule_id="rule1")
+    return route.path.format(dispatch_id=DISPATCH, request_id="r1", rule_id="rule1", key="once")
 
 
 def assert_problem(reply: Reply) -> None:

@@ -18,7 +18,7 @@ from tests.support.patience import eventually, eventually_so
 _LOOK_S = 0.01
 _ASK_S = 0.05  # a look that costs the broker a call
 # Nobody is there for the moment: ask again.
-_AWAY = frozenset({"broker_unreachable", "unavailable", "draining", "rate_limited"})
+_AWAY = frozenset({"broker_unreachable", "unavailable", "draining", "rate_limited", "files_arriving"})
 
 
 class Keeper:
@@ -110,6 +110,11 @@ class Machine:
                 f"{self.person.name}: {method} {target}: {reply.status} {reply.body!r}"
             )
             await asyncio.sleep(_ASK_S)
+
+    async def hand_over(self, data: bytes) -> str:
+        """Hand over a file to be sent; returns what stands for it."""
+        kept = await self.do("POST", "/v1/files", data, Content_Type="application/octet-stream")
+        return str(kept["file_id"])
 
     async def until(self, target: str, condition: Callable[[Any], Any]) -> Any:
         """Look at something again and again until it fulfils a condition; the test's own time limit ends this."""

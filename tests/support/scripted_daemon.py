@@ -108,7 +108,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         data = self.rfile.read(length)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, path, query, headers, json.loads(data) if data else None)
+        is_json = headers.get("content-type", "application/json") == "application/json"
+        body = json.loads(data) if data and is_json else data or None
+        request = Request(self.command, path, query, headers, body)
         script.requests.append(request)
         self.close_connection = True
         if script.stall:

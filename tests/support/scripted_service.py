@@ -5,7 +5,9 @@ call raise, `publish` moves every watcher.
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from dispatch_daemon.ports import JsonObject, ScopeChoice, SendRequest, ServiceError, Update
@@ -227,6 +229,15 @@ class ScriptedService:
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
         await self._asked("revoke", peer=peer, outgoing=outgoing)
         return {"edge_id": EDGE, "status": "revoked"}
+
+    async def download(self, *, key: str) -> tuple[Path, str]:
+        await self._asked("download", key=key)
+        return Path(__file__), "a name \u202e.txt"
+
+    async def keep_file(self, *, pieces: AsyncIterator[bytes]) -> JsonObject:
+        data = b"".join([piece async for piece in pieces])
+        await self._asked("keep_file", data=data)
+        return {"file_id": KEY, "size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
         await self._asked("send", request=request, idempotency_key=idempotency_key)

@@ -15,6 +15,7 @@ from tests.support.keeping import Keeper, Machine
 from tests.support.neighbourhood import ENDED, Broker, Person, bash, edit, make_repository
 from tests.support.patience import eventually_so
 
+FILE = b"a file that travels, is read inside, and comes back\n" * 2_000
 OVER = {"already": ("not_pending", "not_found", "expired", "edge_revoked")}
 
 
@@ -89,10 +90,13 @@ class TwoPeople:
         (self.project / "witness").mkdir(exist_ok=True)
         return Asked(key, files, str(self.project / "witness" / key))
 
-    async def send(self, key: str, steps: Sequence[Mapping[str, Any]]) -> str:
-        """Let Alice ask for one task; returns its id, and keeps it for the history."""
+    async def send(self, key: str, steps: Sequence[Mapping[str, Any]], *files: bytes) -> str:
+        """Let Alice ask for one task, with files; returns its id, and keeps it for the history."""
         asked = self.prepare(key)
-        body = {"recipient": self.bob.person.address, "task": key, "steps": list(steps)}
+        body: dict[str, Any] = {"recipient": self.bob.person.address, "task": key, "steps": list(steps)}
+        if files:
+            kept = [await self.alice.hand_over(data) for data in files]
+            body["files"] = [{"file_id": file_id, "name": "file"} for file_id in kept]
         sent = await self.alice.do("POST", "/v1/dispatches", body, Idempotency_Key=key)
         name = str(sent["dispatch_id"])
         self.asked.append(Asked(asked.key, asked.files, asked.witness, answered=name))
@@ -139,7 +143,9 @@ class TwoPeople:
         """Live through one round of the story."""
         await self.befriend()
         names = {
-            what: await self.send(f"{what}-{number}", change(f"{what}-{number}"))
+            what: await self.send(
+                f"{what}-{number}", change(f"{what}-{number}"), *([FILE] if what == "done" else [])
+            )
             for what in ("done", "denied", "declined", "cancelled", "left")
         }
         for name in names.values():
@@ -153,9 +159,21 @@ class TwoPeople:
             self.answer(names["denied"], "changeset", {"decision": "deny"}),
             self._cancelled(names["cancelled"]),
         )
+        await self._brought(names["done"])
         for rule in (await self.bob.do("GET", "/v1/rules"))["rules"]:
             await self.bob.do("DELETE", f"/v1/rules/{rule['rule_id']}", **OVER)
         await self.part()
+
+    async def _brought(self, name: str) -> None:
+        """Wait until Alice has the file that a run made of the one that she sent, and see that it is whole."""
+        await self.alice.until(
+            f"/v1/dispatches/{name}",
+            lambda seen: seen["status"] in ENDED and not seen["files_arriving"],
+        )
+        result = await self.alice.do("GET", f"/v1/dispatches/{name}/result")
+        if result["outcome"] == "success":
+            (place,) = result["files"]
+            assert await asyncio.to_thread(Path(place).read_bytes) == FILE
 
     async def _cancelled(self, name: str) -> None:
         await self.asks(name)
@@ -168,5 +186,5 @@ def change(key: str) -> list[dict[str, Any]]:
     return [
         edit(f"left/{key}.txt", "before", "after"),
         edit(f"right/{key}.txt", "before", "after"),
-        bash(f"echo {key} >> witness/{key}"),
+        bash(f"echo {key} >> witness/{key}; cp $DISPATCH_ATTACHMENTS/* $DISPATCH_ARTIFACTS || true"),
     ]

@@ -49,6 +49,13 @@ class AccountTable:
         ).fetchone()
         return None if row is None else Genesis(row[0])
 
+    def is_active(self, device: DeviceId) -> bool:
+        """Whether a device stands in its identity's chain as it is now."""
+        row = self._commits.writer.execute(
+            "SELECT 1 FROM devices WHERE device = ? AND active", (device.raw,)
+        ).fetchone()
+        return row is not None
+
     def counter(self, device: DeviceId) -> int:
         """Return the counter of the last session that a device opened, 0 before the first."""
         row = self._commits.writer.execute(

@@ -52,8 +52,14 @@ class InvitationTable:
         ).fetchone()
         return int(count)
 
-    def keep(self, effect: KeepInvitation) -> None:
-        """Add an invitation."""
+    def write(self, effect: KeepInvitation | MoveInvitation) -> None:
+        """Add an invitation, or give one its next status."""
+        if isinstance(effect, KeepInvitation):
+            self._keep(effect)
+        else:
+            self._move(effect)
+
+    def _keep(self, effect: KeepInvitation) -> None:
         invitation = effect.invitation
         self._commits.begin().execute(
             "INSERT INTO invitations (invitation_id, document, inviter_no, to_address, status, created_ms, expires_ms)"
@@ -69,8 +75,7 @@ class InvitationTable:
             ),
         )
 
-    def move(self, effect: MoveInvitation) -> None:
-        """Give an invitation its next status."""
+    def _move(self, effect: MoveInvitation) -> None:
         self._commits.begin().execute(
             "UPDATE invitations SET status = ? WHERE invitation_id = ?",
             (effect.status, effect.invitation_id.raw),

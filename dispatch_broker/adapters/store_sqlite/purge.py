@@ -26,6 +26,11 @@ def purge(commits: Commits, now_ms: int) -> int:
         " WHERE edge_no IN (SELECT edge_no FROM edges) AND at_ms <= ? LIMIT ?)",
         (now_ms - DAY_MS, BATCH),
     )
+    writer.execute(
+        "DELETE FROM blobs WHERE (address, depositor_no, reader_no) IN"
+        " (SELECT address, depositor_no, reader_no FROM blobs WHERE expires_ms <= ? LIMIT ?)",
+        (now_ms, BATCH),
+    )
     long_ago_ms = now_ms - _KEEP_ENDED_MS
     # An acceptance that no device of the inviter ever confirmed ends with its invitation.
     writer.execute(

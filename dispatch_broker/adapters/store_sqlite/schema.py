@@ -117,6 +117,19 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE INDEX mails_due ON mails (due_ms);
     """,
+    # Sealed files: their bytes lie beside the database under their address, whoever left them and for whom.
+    """
+    CREATE TABLE blobs (
+        address      BLOB NOT NULL,
+        depositor_no INTEGER NOT NULL REFERENCES accounts,
+        reader_no    INTEGER NOT NULL REFERENCES accounts,
+        size_bytes   INTEGER NOT NULL,
+        expires_ms   INTEGER NOT NULL,
+        PRIMARY KEY (address, depositor_no, reader_no)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX blobs_depositor ON blobs (depositor_no, size_bytes);
+    CREATE INDEX blobs_expires ON blobs (expires_ms);
+    """,
 )
 
 

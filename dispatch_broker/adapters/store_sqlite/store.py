@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import assert_never
 
 from dispatch_broker.adapters.store_sqlite.accounts import AccountTable
+from dispatch_broker.adapters.store_sqlite.blobs import BlobTable
 from dispatch_broker.adapters.store_sqlite.commits import Commits, StoreError
 from dispatch_broker.adapters.store_sqlite.edges import EdgeTable
 from dispatch_broker.adapters.store_sqlite.invitations import InvitationTable
@@ -18,6 +19,8 @@ from dispatch_broker.core.counts import Backlog, Counts
 from dispatch_broker.core.effects import (
     BoundEdge,
     CountTask,
+    DropBlob,
+    KeepBlob,
     KeepCounter,
     KeepEdge,
     KeepInvitation,
@@ -58,6 +61,7 @@ class SqliteStore:
         self.invitations = InvitationTable(self._commits)
         self.mailboxes = MailboxTable(self._commits)
         self.mails = MailTable(self._commits, self.invitations.invitation)
+        self.blobs = BlobTable(self._commits)
 
     def _settle_epoch(self, path: Path, fresh_epoch: str) -> str:
         """Return the epoch that goes on, or begin another: this file stands elsewhere, or is older than was seen."""
@@ -103,10 +107,8 @@ class SqliteStore:
                 self.accounts.keep_links(row)
             case KeepCounter():
                 self.accounts.keep_counter(row)
-            case KeepInvitation():
-                self.invitations.keep(row)
-            case MoveInvitation():
-                self.invitations.move(row)
+            case KeepInvitation() | MoveInvitation():
+                self.invitations.write(row)
             case OweMail():
                 self.mails.owe(row)
             case KeepEdge():
@@ -115,6 +117,8 @@ class SqliteStore:
                 self.edges.move(row, now_ms)
             case BoundEdge():
                 self.edges.bound(row)
+            case KeepBlob() | DropBlob():
+                self.blobs.write(row)
             case _ as never:
                 assert_never(never)
 

@@ -23,6 +23,7 @@ from dispatch_daemon.adapters.executor.shown import (
     result_json,
 )
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.errors import RefusedError
 from sandbox.agents.agent import Gate, Verdict
 from sandbox.agents.model.loop import Spent
 from sandbox.agents.steps import parse_steps, run_steps
@@ -35,9 +36,11 @@ from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Thoug
 from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall
 from sandbox.wall import machine
 from sandbox.wall.grants import enrol
+from sandbox.wall.preparation import INBOX
 from sandbox.wall.runner import Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
+_ASK = "Ask its sender to send it again."
 log = logging.getLogger("dispatch.executor")
 
 
@@ -55,7 +58,8 @@ class WallError(Exception):
 class RunSpec:
     """What one run may see and do; `identities` are (path, device, inode) as the owner granted them.
 
-    With `steps` these are followed; without, a model works on `order`.
+    With `steps` these are followed; without, a model works on `order`. `unpack` makes the directory of the files that
+    came with the task, and fills it.
     """
 
     run_id: str
@@ -66,6 +70,7 @@ class RunSpec:
     network: Sequence[str]
     steps: Sequence[Mapping[str, JSON]]
     wall_s: float
+    unpack: Callable[[Path], None] | None = None
     order: Order | None = None
 
 
@@ -144,6 +149,9 @@ class Executor:
         try:
             # What stands there is of a box that an earlier life opened, and in which nothing was run yet.
             self.forget(spec.run_id)
+            if spec.unpack is not None:
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                await _unpacked(spec.unpack, directory / INBOX)
             calls = parse_steps(list(spec.steps)) if spec.steps else ()
             spent = Spent()
             async with open_box(self._policy(spec), directory, spec.run_id, forbidden=(self._home,)) as box:
@@ -261,6 +269,16 @@ class Executor:
 
     def _apply_journal(self, run_id: str) -> Path:
         return self.directory(run_id) / "apply"
+
+
+async def _unpacked(unpack: Callable[[Path], None], directory: Path) -> None:
+    try:
+        await asyncio.to_thread(unpack, directory)
+    except RefusedError as error:
+        raise WallError(error.code, f"a file that came with the task: {error.detail}", _ASK) from error
+    except FileNotFoundError as error:
+        gone = "a file that came with the task is not on this machine any more"
+        raise WallError("files_missing", gone, _ASK) from error
 
 
 def _wall_error(error: SandboxError) -> WallError:

@@ -11,13 +11,16 @@ from dispatch_daemon.adapters.journal.tasks import Tasks
 from dispatch_daemon.core.effects import Plan, Send, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord
 
-_FIELDS = ("digest", "about", "recipient", "edge", "created_ms", "expires_ms", "signed")
+_FIELDS = ("digest", "about", "recipient", "edge", "created_ms", "expires_ms", "signed", "files")
 _COLUMNS = ", ".join(_FIELDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRow:
-    """Signed bytes that have to reach every active device of `recipient` (a genesis)."""
+    """Signed bytes that have to reach every active device of `recipient` (a genesis).
+
+    `files` says that files travel beside them, which have to be at the relay first.
+    """
 
     digest: str
     about: str
@@ -26,6 +29,7 @@ class OutboxRow:
     created_ms: int
     expires_ms: int
     signed: bytes
+    files: bool = False
 
 
 class Outbox:
@@ -45,6 +49,7 @@ class Outbox:
             created_ms=send.created_ms,
             expires_ms=send.expires_ms,
             signed=signed,
+            files=send.files,
         )
         self._owe(row, send.created_ms)
 
@@ -67,7 +72,12 @@ class Outbox:
             f"INSERT INTO outbox ({_COLUMNS}) VALUES ({marks}) ON CONFLICT (digest) DO NOTHING",
             tuple(getattr(row, field) for field in _FIELDS),
         )
-        self._tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=row.digest, not_before_ms=not_before_ms, payload={}))
+        self._plan(row.digest, files=row.files, not_before_ms=not_before_ms)
+
+    def _plan(self, digest: str, *, files: bool, not_before_ms: int) -> None:
+        """Plan the next step of a row: its files first, if it has any."""
+        kind = TaskKind.UPLOAD if files else TaskKind.DEPOSIT
+        self._tasks.plan(Plan(kind=kind, key=digest, not_before_ms=not_before_ms, payload={}))
 
     def row(self, digest: str) -> OutboxRow | None:
         """Return what is owed under this digest, or None."""
@@ -87,6 +97,7 @@ class Outbox:
     def drop(self, digest: str) -> None:
         """Forget one owed document: its recipient holds it, or it can no longer matter."""
         self._tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))
+        self._tasks.unplan(Unplan(TaskKind.UPLOAD, digest))
         self._database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
 
     def drop_about(self, about: str) -> None:
@@ -95,6 +106,10 @@ class Outbox:
             self.drop(digest)
 
     def owe_all_again(self, now_ms: int) -> None:
-        """Plan every remaining outbox row's deposit anew (the relay lost its memory)."""
-        for (digest,) in self._database.read("SELECT digest FROM outbox"):
-            self._tasks.plan(Plan(kind=TaskKind.DEPOSIT, key=digest, not_before_ms=now_ms, payload={}))
+        """Plan every remaining outbox row's way out anew (the relay lost its memory)."""
+        for digest, files in self._database.read("SELECT digest, files FROM outbox"):
+            self._plan(digest, files=bool(files), not_before_ms=now_ms)
+
+    def with_files(self) -> list[bytes]:
+        """Return the owed documents beside which files travel, as they were signed."""
+        return [signed for (signed,) in self._database.read("SELECT signed FROM outbox WHERE files")]

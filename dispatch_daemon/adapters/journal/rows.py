@@ -89,6 +89,7 @@ DISPATCHES = Table(records.DispatchRecord, "dispatches", ("digest",))
 RUNS = Table(records.RunRecord, "runs", ("run_id",))
 EVENTS = Table(records.EventRecord, "events", ("digest", "seq"))
 APPROVALS = Table(records.ApprovalRecord, "approvals", ("request_id",))
+FILES = Table(records.FileRecord, "files", ("file_id",))
 RULES = Table(records.RuleRecord, "rules", ("rule_id",))
 CONTACTS = Table(records.ContactRecord, "contacts", ("genesis",))
 EDGES = Table(records.EdgeRecord, "edges", ("edge",))
@@ -97,5 +98,5 @@ ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 
 TABLES: dict[type, Table[Any]] = {
     table.record_type: table
-    for table in (DISPATCHES, RUNS, EVENTS, APPROVALS, RULES, CONTACTS, EDGES, INVITATIONS, ANSWERS)
+    for table in (DISPATCHES, RUNS, EVENTS, APPROVALS, FILES, RULES, CONTACTS, EDGES, INVITATIONS, ANSWERS)
 }

@@ -97,4 +97,13 @@ CREATE INDEX dispatches_arrivals ON dispatches (edge, arrived_ms, box, ended_cod
     WHERE box = 'inbox' AND ended_code IS NOT 'daily_limit';
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS)
+# Files that were handed over to be sent, and which owed documents have to wait until theirs are at the relay.
+_FILES = """
+CREATE TABLE files (
+    file_id TEXT PRIMARY KEY, key BLOB NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    created_ms INTEGER NOT NULL
+) STRICT;
+ALTER TABLE outbox ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES)

@@ -38,6 +38,7 @@ from dispatch_daemon.core.records import (
     DispatchRecord,
     EdgeRecord,
     EventRecord,
+    FileRecord,
     InvitationRecord,
     RuleRecord,
     RunRecord,
@@ -218,6 +219,19 @@ class Journal:
 
     def approvals_of(self, digest: str) -> list[ApprovalRecord]:
         return self._all(rows.APPROVALS, "WHERE digest = ? ORDER BY asked_ms", (digest,))
+
+    def files(self, file_ids: Iterable[str]) -> dict[str, FileRecord]:
+        """Return those of these files that were handed over and are still known."""
+        found = (self._one(rows.FILES, "WHERE file_id = ?", (file_id,)) for file_id in file_ids)
+        return {record.file_id: record for record in found if record is not None}
+
+    def file_ids(self) -> list[str]:
+        """Return the ids of all files that were handed over."""
+        return [file_id for (file_id,) in self.database.read("SELECT file_id FROM files")]
+
+    def forget_files(self, before_ms: int) -> None:
+        """Forget what was handed over before then: it was sent since, or never will be."""
+        self.database.write("DELETE FROM files WHERE created_ms < ?", (before_ms,))
 
     def rules(self) -> list[RuleRecord]:
         return self._all(rows.RULES, "ORDER BY created_ms", ())

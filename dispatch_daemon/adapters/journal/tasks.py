@@ -67,6 +67,10 @@ class Tasks:
     def get(self, kind: TaskKind, key: str) -> Task | None:
         return next(iter(self._tasks("WHERE kind = ? AND key = ?", (kind, key))), None)
 
+    def keys(self, kind: TaskKind) -> list[str]:
+        """Return what is owed of one kind."""
+        return [key for (key,) in self._database.read("SELECT key FROM tasks WHERE kind = ?", (kind,))]
+
     def take(self, task: Task, now_ms: int) -> bool:
         """Mark a due task as being done by this life; False if somebody else has it."""
         changed = self._database.write(

@@ -8,9 +8,11 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -76,6 +78,29 @@ async def read_body(request: web.BaseRequest, *, timeout_s: float = BODY_TIMEOUT
     return b"".join(pieces)
 
 
+async def read_pieces(request: web.BaseRequest, *, timeout_s: float = BODY_TIMEOUT_S) -> AsyncIterator[bytes]:
+    """Yield a body of plain bytes as it comes; whoever reads it bounds it.
+
+    Raises `ServiceError`: `unsupported_media_type`, or `body_timeout` from a client that sends nothing for too long.
+    """
+    if request.content_type != "application/octet-stream" or "Content-Encoding" in request.headers:
+        raise ServiceError("unsupported_media_type", "A file should be application/octet-stream, as it is.")
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # that was no answer yet
+    while request.body_exists:
+        try:
+            async with asyncio.timeout(timeout_s):
+                piece = await request.content.readany()
+        except web.RequestPayloadError:
+            raise ServiceError("bad_http", "The body is not framed as HTTP frames one.") from None
+        except TimeoutError:
+            raise ServiceError("body_timeout", f"Nothing of the body came for {timeout_s:g} s.") from None
+        if not piece:
+            return
+        yield piece
+
+
 def answer(value: JsonObject, *, status: int = 200, content_type: str = "application/json") -> web.Response:
     """Spell one JSON answer; text that has no UTF-8 form, as some file names, loses only those characters."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -85,6 +110,16 @@ def answer(value: JsonObject, *, status: int = 200, content_type: str = "applica
         content_type=content_type,
         headers=SECURITY_HEADERS,
     )
+
+
+def file_answer(path: Path, name: str) -> web.FileResponse:
+    """Answer with a file to be saved, never to be shown: whatever it holds was made by somebody else's task."""
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Type": "application/octet-stream",
+    }
+    return web.FileResponse(path, headers=headers)
 
 
 def problem(error: ServiceError) -> web.Response:

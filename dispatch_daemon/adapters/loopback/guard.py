@@ -39,8 +39,11 @@ class Guard:
         if uid is not None and uid != os.geteuid():
             raise ServiceError("other_user", "This door belongs to another user of this machine.")
 
-    def check_request(self, request: web.BaseRequest, *, over_tcp: bool) -> None:
-        """Refuse a wrong name, a foreign page or a wrong token; on the Unix socket the token may be absent."""
+    def check_request(self, request: web.BaseRequest, *, over_tcp: bool, keyed: bool = False) -> None:
+        """Refuse a wrong name, a foreign page or a wrong token.
+
+        On the Unix socket the token may be absent, and for an address that is itself a secret (`keyed`).
+        """
         headers = request.headers
         if over_tcp and not self._named_exactly(request):
             raise ServiceError(
@@ -50,7 +53,7 @@ class Guard:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
         if headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
-        self._check_token(request, needed=over_tcp)
+        self._check_token(request, needed=over_tcp and not keyed)
 
     def _named_exactly(self, request: web.BaseRequest) -> bool:
         """Whether exactly one `Host` is given and it is one of ours, port included."""

@@ -12,13 +12,15 @@ from dispatch_daemon.adapters.loopback.connection import Connection
 from dispatch_daemon.adapters.loopback.events import Watchers
 from dispatch_daemon.adapters.loopback.exchange import (
     answer,
+    file_answer,
     incident,
     problem,
     read_body,
+    read_pieces,
     refusal_of,
 )
 from dispatch_daemon.adapters.loopback.guard import Guard
-from dispatch_daemon.adapters.loopback.routes import KEY_CHARS, Kind, Route, find_route
+from dispatch_daemon.adapters.loopback.routes import DOWNLOADS, KEY_CHARS, Kind, Route, find_route
 from dispatch_daemon.ports import DoorService, JsonObject, ServiceError
 from dispatch_protocol.errors import DispatchError
 
@@ -43,7 +45,8 @@ class Handler:
             response.force_close()
             return response
         try:
-            self._guard.check_request(request, over_tcp=self._over_tcp)
+            keyed = request.method == "GET" and request.raw_path.startswith(DOWNLOADS)
+            self._guard.check_request(request, over_tcp=self._over_tcp, keyed=keyed)
             return await self._answer(request)
         except ServiceError as error:
             return problem(error)
@@ -66,6 +69,11 @@ class Handler:
                 return answer({"ok": True})
             case Kind.DESCRIPTION:
                 return answer(_description())
+            case Kind.DOWNLOAD:
+                return file_answer(*await self._service.download(**arguments))
+            case Kind.UPLOAD:
+                pieces = read_pieces(request, timeout_s=self._body_timeout_s)
+                return answer(await self._service.keep_file(pieces=pieces), status=route.status)
             case Kind.STREAM:
                 return await self._watchers.serve(request, self._service.subscribe(**arguments))
             case Kind.CALL:

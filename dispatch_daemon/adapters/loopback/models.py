@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
-from dispatch_daemon.ports import ScopeChoice, SendRequest
+from dispatch_daemon.ports import FileChoice, ScopeChoice, SendRequest
 from dispatch_protocol import limits
 
 PAGE: Final = 50
@@ -143,6 +143,13 @@ class Revoke(Asked):
     outgoing: bool = False
 
 
+class FileChosen(Asked):
+    """A file that was handed over at `/v1/files`, and the bare name that it travels under."""
+
+    file_id: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    name: Name
+
+
 class Send(Asked):
     """One dispatch: the task as written, for whom, and what goes with it. `expires` and `timeout` are seconds."""
 
@@ -165,6 +172,7 @@ class Send(Asked):
     ] = {}
     expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
     timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
+    files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = []
 
     def arguments(self) -> dict[str, Any]:
         """Gather the fields into one request."""
@@ -179,6 +187,7 @@ class Send(Asked):
             meta=self.meta,
             expires_s=self.expires,
             timeout_s=self.timeout,
+            files=tuple(FileChoice(file.file_id, file.name) for file in self.files),
         )
         return {"request": request}
 

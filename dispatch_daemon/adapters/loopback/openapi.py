@@ -15,6 +15,7 @@ from dispatch_daemon.adapters.loopback.routes import ID_CHARS, KEY_CHARS, ROUTES
 
 DISTRIBUTION: Final = "dispatch-courier"
 _REF: Final = "#/components/schemas/{model}"
+_MEDIA: Final = {Kind.STREAM: "text/event-stream", Kind.DOWNLOAD: "application/octet-stream"}
 _PROBLEM: Final = "application/problem+json"
 
 
@@ -48,7 +49,10 @@ def describe() -> dict[str, Any]:
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     """Describe one route."""
-    media = "text/event-stream" if route.kind is Kind.STREAM else "application/json"
+    media = _MEDIA.get(route.kind, "application/json")
+    schema: dict[str, Any] = {"$ref": _REF.format(model=route.answer)}
+    if route.kind is Kind.DOWNLOAD:
+        schema = {"type": "string", "format": "binary"}
     operation: dict[str, Any] = {
         "operationId": route.operation,
         "summary": route.summary,
@@ -56,7 +60,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             str(route.status): {
                 "description": route.summary,
-                "content": {media: {"schema": {"$ref": _REF.format(model=route.answer)}}},
+                "content": {media: {"schema": schema}},
             },
             "4XX": {
                 "description": "Refused; `code` says why and `hint` what to do next.",
@@ -64,6 +68,11 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             },
         },
     }
+    if route.kind is Kind.UPLOAD:
+        operation["requestBody"] = {
+            "required": False,  # no bytes at all are an empty file
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
     if route.body is not None:
         operation["requestBody"] = {
             "required": bool(schemas[route.body].get("required")),
@@ -92,7 +101,9 @@ def _parameters(route: Route, schemas: dict[str, Any]) -> list[dict[str, Any]]:
 def _schemas() -> dict[str, Any]:
     """Collect the schemas of everything that may be asked or answered, and what those refer to."""
     asked = [MODELS[name] for route in ROUTES for name in (route.body, route.query) if name is not None]
-    answered: list[type[BaseModel]] = [ANSWERS[route.answer] for route in ROUTES]
+    answered: list[type[BaseModel]] = [
+        ANSWERS[route.answer] for route in ROUTES if route.kind is not Kind.DOWNLOAD
+    ]
     wanted: dict[type[BaseModel], None] = dict.fromkeys([*asked, *answered, Problem])
     _, schema = models_json_schema([(model, "validation") for model in wanted], ref_template=_REF)
     return dict(schema["$defs"])

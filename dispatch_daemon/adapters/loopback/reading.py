@@ -22,6 +22,7 @@ _CODES: Final[dict[object, str]] = {
     "string_too_long": "too_long",
     "too_long": "too_long",
     ("task", "too_short"): "empty_task",
+    ("files", "too_long"): "too_many_files",
 }
 
 

@@ -14,6 +14,7 @@ from dispatch_daemon.adapters.loopback.exchange import MethodNotAllowedError
 from dispatch_daemon.ports import ServiceError
 
 ID_CHARS: Final = 64
+DOWNLOADS: Final = "/v1/downloads/"
 KEY_CHARS: Final = 255  # of an Idempotency-Key
 _ID_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -23,6 +24,8 @@ class Kind(StrEnum):
 
     CALL = "call"  # one call of the service
     STREAM = "stream"  # server-sent events
+    DOWNLOAD = "download"  # one call of the service, answered with a file; its address is a secret used once
+    UPLOAD = "upload"  # one call of the service, with the body as bytes
     HEALTH = "health"  # by the door itself
     DESCRIPTION = "description"  # the OpenAPI document
 
@@ -31,7 +34,7 @@ class Kind(StrEnum):
 class Route:
     """One thing that may be asked; `operation` is a method of `DoorService` and the operation id.
 
-    `body` and `query` name classes of `models`, `answer` one of `answers`. They are named and not imported, because
+    `body` and `query` name classes of `models`, `answer` one of `answers` (or bytes). They are named and not imported, because
     pydantic is a quarter of an idle daemon, and one that nobody has asked anything yet needs none of it.
     """
 
@@ -121,6 +124,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Dispatches",
         query="Listing",
     ),
+    Route(
+        "POST",
+        "/v1/files",
+        "keep_file",
+        "Hand over the bytes of one file; `file_id` then stands for it in `files` of a dispatch, for a day.",
+        "FileKept",
+        status=201,
+        kind=Kind.UPLOAD,
+    ),
     Route("POST", "/v1/dispatches", "send", "Send a task.", "Sent", body="Send", status=201, keyed=True),
     Route(
         "GET",
@@ -154,6 +166,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         body="Because",
     ),
     Route("GET", "/v1/dispatches/{dispatch_id}/result", "result", "What came back.", "Result"),
+    Route(
+        "GET",
+        "/v1/downloads/{key}",
+        "download",
+        "The bytes of one artifact: its `download_url`, which works once and needs no token.",
+        "bytes",
+        kind=Kind.DOWNLOAD,
+    ),
     Route("GET", "/v1/approvals", "approvals", "Questions that wait for a human.", "Approvals"),
     Route(
         "POST", "/v1/approvals/{request_id}", "decide", "Answer one question.", "ApprovalActed", body="Decide"

@@ -11,6 +11,7 @@ from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
+from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import (
     LinkPhase,
     LinkState,
@@ -43,6 +44,7 @@ class Account:
         people: People,
         keystore: Keystore,
         executor: Executor,
+        projects: ProjectIndex,
         *,
         door: Callable[[], tuple[str, str]],
         link: Callable[[], RelayLink | None],
@@ -56,6 +58,7 @@ class Account:
         self._people = people
         self._keystore = keystore
         self._executor = executor
+        self._projects = projects
         self._door = door
         self._link = link
         self._connect = connect
@@ -203,6 +206,7 @@ class Account:
             _check("keys", True, self._keystore.describe(), None),
             self._check_invitations(),
             await self._check_wall(),
+            _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
             _check(
                 "system",
@@ -246,6 +250,11 @@ class Account:
             detail = f"this clock and the broker's differ by {abs(state.skew_ms) / 1000:.1f} s"
             checks.append(_check("clock", near, detail, None if near else "set this machine's clock"))
         return checks
+
+
+def _projects_words(count: int) -> str:
+    known = "no project is known" if not count else f"{count} project{'' if count == 1 else 's'} known"
+    return f"{known}; `dispatch config get project_roots` says where they are looked for"
 
 
 def _check(name: str, ok: bool, detail: str, remedy: str | None) -> dict[str, JSON]:

@@ -5,19 +5,26 @@ import os
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import MODEL, Agents
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core import decisions, outgoing, rundir, views
+from dispatch_daemon.core.attachments import safe_names
+from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ENDED, Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.traces import artifact_of
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.limits import SAFE_INTEGER
+from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 
 _LIST_HINT = "dispatch inbox, or dispatch sent"
@@ -35,6 +42,8 @@ class Dispatches:
         performer: Performer,
         executor: Executor,
         agents: Agents,
+        blobs: BlobStore,
+        projects: ProjectIndex,
     ) -> None:
         self._home = home
         self._journal = journal
@@ -43,6 +52,9 @@ class Dispatches:
         self._performer = performer
         self._executor = executor
         self._agents = agents
+        self._blobs = blobs
+        self._projects = projects
+        self._downloads = Downloads()
 
     # -- looking ---------------------------------------------------------------------------------------
 
@@ -68,7 +80,34 @@ class Dispatches:
             answers=self._journal.answers(record.digest),
             own_address=self._people.own.address,
             trust=self._people.trust_of(record.peer),
+            arriving=self._arriving(record),
+            downloads={name: self._downloads.url(record.digest, name) for name in self._places(record)},
         )
+
+    def _places(self, record: DispatchRecord) -> dict[str, Path]:
+        """Return where each artifact that is here lies, or will lie when somebody asks for it."""
+        runs = self._journal.runs(record.digest)
+        if not runs or self._arriving(record):
+            return {}
+        directory = self._executor.artifacts(runs[-1].run_id)
+        files = [artifact_of(item) for item in runs[-1].artifacts]
+        if record.box is Box.SENT:
+            files = [file for file in files if self._blobs.has(file)]
+            return {file.name: directory / name for file, name in zip(files, safe_names(files), strict=True)}
+        return {file.name: directory / file.name for file in files if (directory / file.name).is_file()}
+
+    async def download(self, *, key: str) -> tuple[Path, str]:
+        """Return the file behind a `download_url` and its name; the address is used up by this."""
+        digest, name = self._downloads.take(key)
+        record = self._known(digest)
+        await self._files(record)
+        place = self._places(record).get(name)
+        if place is None or not place.is_file():
+            raise ServiceError("not_found", "this file is not here any more")
+        return place, place.name
+
+    def _arriving(self, record: DispatchRecord) -> bool:
+        return self._journal.tasks.get(TaskKind.FETCH, record.digest) is not None
 
     def find(self, dispatch_id: str) -> DispatchRecord:
         """Return the dispatch that an id or a unique prefix of one names."""
@@ -101,15 +140,21 @@ class Dispatches:
             "diffs": shown["diffs"],
             "artifacts": shown["artifacts"],
             "receipts": shown["receipts"],
-            "files": self._files(record),
+            "files": await self._files(record),
+            "files_arriving": self._arriving(record),
             "bundle": str(bundle),
         }
 
-    def _files(self, record: DispatchRecord) -> list[str]:
+    async def _files(self, record: DispatchRecord) -> list[str]:
+        """Return where the files of the result lie: as the run left them here, or opened from what has come."""
         runs = self._journal.runs(record.digest)
         if not runs:
             return []
         directory = self._executor.artifacts(runs[-1].run_id)
+        if record.box is Box.SENT:
+            if self._arriving(record):
+                return []
+            await self._blobs.unpack_once([artifact_of(item) for item in runs[-1].artifacts], directory)
         return [str(path) for path in sorted(directory.iterdir())] if directory.is_dir() else []
 
     # -- deciding --------------------------------------------------------------------------------------
@@ -125,11 +170,8 @@ class Dispatches:
         scopes = self._people.scopes_of(record.edge)
         decisions.require_undecided(record)
         self._require_edge(record)
-        place = rundir.resolve(
-            scopes,
-            cwd=_directory(cwd),
-            caller_cwd=None if caller_cwd is None else os.path.realpath(caller_cwd),
-        )
+        self._require_files(record)
+        place = self._place(record, scopes, _directory(cwd), caller_cwd)
         run, effects = decisions.accept(
             record,
             self._people.own,
@@ -142,6 +184,18 @@ class Dispatches:
         await self._performer.perform(effects)
         return self._acted(record.digest, run)
 
+    def _place(
+        self, record: DispatchRecord, scopes: Scopes, cwd: str | None, caller_cwd: str | None
+    ) -> rundir.RunDirectory:
+        """Choose where it runs; projects are looked for only where nothing else tells."""
+        stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
+        projects: list[str] = []
+        if rundir.needs_projects(scopes, cwd=cwd, caller_cwd=stands):
+            granted = [grant.path for grant in scopes.paths]
+            projects = self._projects.find(views.task_of(record).project, inside=granted)
+            self._projects.hurry()
+        return rundir.resolve(scopes, cwd=cwd, caller_cwd=stands, projects=projects)
+
     def _require_edge(self, record: DispatchRecord) -> None:
         edge = self._journal.edge(record.edge)
         if record.box is Box.OWN or edge is None:
@@ -149,6 +203,16 @@ class Dispatches:
         status = views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
             raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
+
+    def _require_files(self, record: DispatchRecord) -> None:
+        """Refuse to accept what is not here as a whole: every file has come and passed its checks first."""
+        if self._arriving(record):
+            count = len(views.task_of(record).attachments)
+            raise ServiceError(
+                "files_arriving",
+                f"its files are still arriving ({count} in all)",
+                hint=f"dispatch watch {record.dispatch_id[:8]}",
+            )
 
     def _agent(self, record: DispatchRecord) -> str:
         return "steps" if views.task_of(record).steps else MODEL if self._agents.chosen() else "none"
@@ -199,7 +263,9 @@ class Dispatches:
 
     def _view(self, record: DispatchRecord) -> JsonObject:
         runs = self._journal.runs(record.digest)
-        return views.dispatch(record, runs, own_address=self._people.own.address)
+        return views.dispatch(
+            record, runs, own_address=self._people.own.address, arriving=self._arriving(record)
+        )
 
     def _acted(self, digest: str, run: RunRecord | None) -> JsonObject:
         record = self._known(digest)

@@ -50,6 +50,8 @@ class Service:
         self.accept_invitation = accepting.accept_invitation
         self.decline_invitation = accepting.decline_invitation
         self.revoke = contacts.revoke
+        self.download = dispatches.download
+        self.keep_file = sending.keep_file
         self.send = sending.send
         self.dispatches = dispatches.dispatches
         self.dispatch = dispatches.dispatch

@@ -1,16 +1,18 @@
 """Sending at the door: composed, signed and owed once, however often it is asked under one key."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import outgoing, views
+from dispatch_daemon.core import attachments, outgoing, views
 from dispatch_daemon.core.composing import Peer
+from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord, FileRecord
 from dispatch_daemon.core.requests import SendRequest
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
@@ -36,21 +38,34 @@ class Sending:
         clock: Clock,
         performer: Performer,
         settled: Callable[[str], "asyncio.Future[None]"],
+        blobs: BlobStore,
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._performer = performer
         self._settled = settled
+        self._blobs = blobs
+
+    async def keep_file(self, *, pieces: AsyncIterator[bytes]) -> JsonObject:
+        """Take a file that will be sent: sealed under a key of its own while it comes, and kept for a day."""
+        record = await self._blobs.keep(pieces, now_ms=self._clock.now_ms())
+        await self._performer.perform([Put(record)])
+        return {
+            "file_id": record.file_id,
+            "size_bytes": record.size_bytes,
+            "sha256": record.sha256,
+        }
 
     async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
         """Sign, keep and owe a dispatch; says within two seconds whether the relay refused it."""
         outgoing.check(request)
         steps = _steps(request)
+        files = self._journal.files(choice.file_id for choice in request.files)
         if idempotency_key is not None:
             earlier = self._journal.dispatch_for_key(idempotency_key)
             if earlier is not None:
-                return self._sent(self._same(earlier, request, steps))
+                return self._sent(self._same(earlier, request, steps, files))
         record, effects = outgoing.compose(
             request,
             steps,
@@ -59,6 +74,7 @@ class Sending:
             self._clock.moment(),
             surface="cli",
             idempotency_key=idempotency_key,
+            files=attachments.attach(request.files, files),
         )
         settled = self._settled(record.digest) if record.box is Box.SENT else None
         await self._performer.perform(effects)
@@ -98,9 +114,20 @@ class Sending:
             grant_version=grant_of(edge).version,
         )
 
-    def _same(self, earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...]) -> DispatchRecord:
+    def _same(
+        self,
+        earlier: DispatchRecord,
+        request: SendRequest,
+        steps: tuple[Step, ...],
+        kept: Mapping[str, FileRecord],
+    ) -> DispatchRecord:
         """Return the earlier dispatch of an idempotency key, if it asked the same of the same person."""
-        if not self._is_for(earlier, request.recipient) or not _asks_the_same(earlier, request, steps):
+        files = views.task_of(earlier).attachments
+        if (
+            not self._is_for(earlier, request.recipient)
+            or not _asks_the_same(earlier, request, steps)
+            or not attachments.same_files(files, request.files, kept)
+        ):
             raise ServiceError("idempotency_conflict", "this idempotency key was used for another dispatch")
         return earlier
 

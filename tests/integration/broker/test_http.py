@@ -278,7 +278,11 @@ class TestDescription:
             document = await response.json()
         assert document["openapi"].startswith("3.1")
         assert document["servers"] == [{"url": url}]
-        filled = {"{id}": "00000000-0000-8000-8000-000000000000", "{genesis}": "0" * 64}
+        filled = {
+            "{id}": "00000000-0000-8000-8000-000000000000",
+            "{genesis}": "0" * 64,
+            "{address}": "0" * 64,
+        }
         for path, operations in document["paths"].items():
             real = re.sub(r"\{\w+\}", lambda name: filled[name[0]], path)
             for method, operation in operations.items():

@@ -190,6 +190,7 @@ async def test_an_older_database_learns_when_things_came(tmp_path, alice, bob):
         await a.deposit(alice.envelope(bob, edge))
     with sqlite3.connect(data / "broker.db") as database:
         database.execute("DROP TABLE mails")
+        database.execute("DROP TABLE blobs")
         database.execute("ALTER TABLE envelopes DROP COLUMN arrived_ms")
         database.execute("PRAGMA user_version = 1")
     database.close()

@@ -13,6 +13,8 @@ from dispatch_broker.core.refusal import STATUS, BrokerCode
 
 ROOT = Path(__file__).resolve().parents[3]
 TOLD = {
+    "test_blobs.py::test_bytes_that_are_not_what_the_address_says_are_dropped": "blob_address",
+    "test_blobs.py::test_what_has_come_stays_when_the_connection_breaks_and_the_rest_goes_after_it": "offset_wrong",
     "test_delivery.py::test_nobody_squats_on_a_digest": "id_collision",
     "test_failures.py::test_a_full_disk_opens_no_account": "unavailable",
     "test_hostile.py::TestFrames::test_before_the_proof": "malformed",

@@ -8,7 +8,7 @@ import pytest
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import Terminal, dispatch
 from tests.support.door_documents import ID
-from tests.support.scripted_daemon import Script
+from tests.support.scripted_daemon import Answer, Request, Script, problem
 from tests.support.scripted_run import ScriptedRun
 
 SECOND = "0badc0de-0000-4000-8000-000000000002"
@@ -211,3 +211,45 @@ def test_detach_returns_at_once_on_a_terminal_too(door: Script, home: Path) -> N
     with Terminal(home, "accept", ID, "--detach") as terminal:
         assert terminal.end() == 0
     assert "Deny" not in terminal.plain
+
+
+class TestSeveralDirectories:
+    """Where several could be meant a person chooses by number, and a script is told them all."""
+
+    PLACES = ("/srv/payments-api", "/srv/two\x1b[2Jlines")
+
+    def door_that_asks(self, door: Script) -> None:
+        story(door)
+        path = f"/v1/dispatches/{ID}/accept"
+        run = door.routes["POST", path]
+        asks = problem("cwd_needed", "this edge grants 2 paths; say which", candidates=list(self.PLACES))
+
+        def answer(request: Request) -> Answer:
+            return run(request) if request.body.get("cwd") == self.PLACES[0] else (asks["status"], asks)
+
+        door.on("POST", path, answer)
+
+    def test_a_person_is_asked_and_answers_with_a_number(self, door: Script, home: Path) -> None:
+        self.door_that_asks(door)
+        with Terminal(home, "accept", ID) as terminal:
+            terminal.expect(" 1  /srv/payments-api")
+            terminal.expect("Where should it run? Number, or Enter for nowhere:")
+            terminal.press("1\n")
+            assert terminal.end() == 0
+        assert "\x1b[2J" not in terminal.plain
+        assert door.asked("POST", f"/v1/dispatches/{ID}/accept")[-1].body["cwd"] == self.PLACES[0]
+
+    @pytest.mark.parametrize("said", ["\n", "3\n", "x\n", "0\n", "²\n"])
+    def test_anything_else_runs_nowhere(self, door: Script, home: Path, said: str) -> None:
+        self.door_that_asks(door)
+        with Terminal(home, "accept", ID) as terminal:
+            terminal.expect("Where should it run?")
+            terminal.press(said)
+            assert terminal.end() == 2
+        assert len(door.asked("POST", f"/v1/dispatches/{ID}/accept")) == 1
+
+    def test_a_script_gets_them_in_the_error(self, door: Script, home: Path) -> None:
+        self.door_that_asks(door)
+        ended = dispatch(home, "accept", ID, "--json")
+        assert (ended.code, ended.json["error"]["code"]) == (2, "cwd_needed")
+        assert ended.json["error"]["candidates"] == list(self.PLACES)

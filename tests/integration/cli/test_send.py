@@ -198,3 +198,40 @@ def test_an_interrupted_wait_says_what_was_sent(sender: Script, home: Path) -> N
         terminal.press("\x03")
         assert terminal.end() == 130
     assert f'"hint": "dispatch watch {ID}"' in terminal.plain
+
+
+class TestFiles:
+    """Files are handed over one by one, before the dispatch; what is wrong with one stops it all."""
+
+    def test_each_is_named_by_its_last_part_and_stands_for_what_was_handed_over(
+        self, sender: Script, home: Path, tmp_path: Path
+    ) -> None:
+        ids = iter(["a" * 64, "b" * 64])
+        got: list[Request] = []
+
+        def keep(request: Request) -> Answer:
+            got.append(request)
+            return 201, {"file_id": next(ids), "size_bytes": 1, "sha256": "c" * 64}
+
+        sender.on("POST", "/v1/files", keep)
+        (tmp_path / "deep").mkdir()
+        (tmp_path / "deep" / "one.txt").write_text("1")
+        (tmp_path / "two.txt").write_text("2")
+        (tmp_path / "link").symlink_to(tmp_path / "two.txt")
+        ended = dispatch(home, "send", "bob", "x", "--file", "deep/one.txt", "--file", "link", cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert sent_body(sender)["files"] == [
+            {"file_id": "a" * 64, "name": "one.txt"},
+            {"file_id": "b" * 64, "name": "link"},
+        ]
+        assert [request.headers["content-type"] for request in got] == ["application/octet-stream"] * 2
+        assert "one.txt" not in ended.err  # progress is for terminals
+
+    def test_the_door_says_why_a_file_is_not_taken_and_nothing_is_sent(
+        self, sender: Script, home: Path, tmp_path: Path
+    ) -> None:
+        sender.refuse("POST", "/v1/files", "file_too_large", "the file has more than the limit")
+        (tmp_path / "large").write_bytes(bytes(3_000_000))
+        ended = dispatch(home, "send", "bob", "x", "--file", "large", "--json", cwd=tmp_path)
+        assert (ended.code, ended.json["error"]["code"]) == (2, "file_too_large")
+        assert sender.asked("POST", "/v1/dispatches") == []

@@ -217,7 +217,7 @@ def test_settings_are_found_where_they_come_from(home: Path) -> None:
     assert (got["value"], got["origin"]) == ("http://x", "flag")
     dispatch(home, "config", "set", "local_port", "")
     assert json.loads((home / "config.json").read_text()) == {}
-    assert len(dispatch(home, "config", "get", "--json").json["settings"]) == 9
+    assert len(dispatch(home, "config", "get", "--json").json["settings"]) == 11
     assert "approval_ui   picker" in dispatch(home, "config", "get").out
 
 

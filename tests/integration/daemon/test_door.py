@@ -18,7 +18,7 @@ from tests.support.door_client import DoorClient
 from tests.support.door_requests import BODIES, assert_problem, target
 from tests.support.scripted_service import DISPATCH, OTHER, ScriptedService
 
-SERVED = [route for route in ROUTES if route.kind is not Kind.STREAM]
+SERVED = [route for route in ROUTES if route.kind not in {Kind.STREAM, Kind.DOWNLOAD}]
 
 
 @pytest.mark.parametrize("unix", [False, True])
@@ -26,7 +26,11 @@ SERVED = [route for route in ROUTES if route.kind is not Kind.STREAM]
 async def test_every_route_answers_in_its_described_shape(
     client: DoorClient, route: Route, unix: bool
 ) -> None:
-    reply = await client.ask(route.method, target(route), BODIES.get(route.operation), unix=unix)
+    body = b"bytes of a file" if route.kind is Kind.UPLOAD else BODIES.get(route.operation)
+    kind = "application/octet-stream" if route.kind is Kind.UPLOAD else "application/json"
+    reply = await client.ask(
+        route.method, target(route), body, unix=unix, **({} if body is None else {"Content_Type": kind})
+    )
     assert reply.status == route.status, reply.body
     assert reply.headers["content-type"].startswith("application/json")
     model: type[BaseModel] = ANSWERS[route.answer]
@@ -237,3 +241,53 @@ async def test_the_description_is_served(client: DoorClient) -> None:
         reply.value["paths"]["/v1/dispatches/{dispatch_id}/accept"]["post"]["requestBody"]["required"]
         is False
     )
+
+
+class TestFilesAtTheDoor:
+    """Bytes come as they are, are never held as a whole, and are refused before the service hears of them."""
+
+    async def test_reaches_the_service_piece_by_piece(
+        self, client: DoorClient, service: ScriptedService
+    ) -> None:
+        data = bytes(range(256)) * 4_000
+        reply = await client.ask("POST", "/v1/files", data, Content_Type="application/octet-stream")
+        assert (reply.status, reply.value["size_bytes"]) == (201, len(data))
+        assert service.calls[-1] == ("keep_file", {"data": data})
+
+    async def test_an_empty_file_is_a_file(self, client: DoorClient) -> None:
+        reply = await client.ask("POST", "/v1/files", b"", Content_Type="application/octet-stream")
+        assert (reply.status, reply.value["size_bytes"]) == (201, 0)
+
+    @pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data"])
+    async def test_what_a_form_of_a_page_could_send_is_refused(self, client: DoorClient, kind: str) -> None:
+        reply = await client.ask("POST", "/v1/files", b"x", Content_Type=kind)
+        assert_problem(reply)
+        assert reply.code == "unsupported_media_type"
+
+
+class TestDownloads:
+    """The address of a file is the secret: no header is needed, and no page can use the answer."""
+
+    async def test_a_file_comes_to_be_saved_and_never_to_be_shown(
+        self, client: DoorClient, service: ScriptedService
+    ) -> None:
+        reply = await client.ask("GET", "/v1/downloads/once", Authorization=None)
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "application/octet-stream"
+        assert reply.headers["content-disposition"] == "attachment; filename*=UTF-8''a%20name%20%E2%80%AE.txt"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["cross-origin-resource-policy"] == "same-origin"
+        assert b"A small real daemon" in reply.body
+        assert service.calls[-1] == ("download", {"key": "once"})
+
+    async def test_a_used_address_says_no_and_the_other_guards_stand(
+        self, client: DoorClient, service: ScriptedService
+    ) -> None:
+        service.fail_with = ServiceError("not_found", "used")
+        reply = await client.ask("GET", "/v1/downloads/once", Authorization=None)
+        assert reply.status == 404
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+            reply = await client.ask("GET", "/v1/downloads/once", Authorization=None, **headers)
+            assert reply.status == 403
+        for method, path in (("POST", "/v1/downloads/once"), ("GET", "/v1/whoami"), ("GET", "/v1/downloads")):
+            assert (await client.ask(method, path, Authorization=None)).status == 401

@@ -349,3 +349,11 @@ def test_no_body_ends_in_our_own_mistake(route: Route, data: st.DataObject, tmp_
     reply = asyncio.run(ask())
     assert reply.status < 500, reply.body
     json.loads(reply.body)
+
+
+async def test_file_that_stands_still_is_given_up(open_door: Callable[..., Awaitable[Door]]) -> None:
+    door = await open_door(body_timeout_s=0.05)
+    client = DoorClient(door, TOKEN)
+    kind = "application/octet-stream"
+    reply = await client.ask("POST", "/v1/files", b"x", Content_Type=kind, Content_Length="9")
+    assert (reply.status, reply.code) == (408, "body_timeout")

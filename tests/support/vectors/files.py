@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from dispatch_protocol.encoding import JSON
-from tests.support.vectors import primitives, words, world
+from tests.support.vectors import blobs, primitives, words, world
 from tests.support.vectors.cases import Case, write_identity, write_machine
 from tests.support.vectors.chains import chain_vectors
 from tests.support.vectors.evidence import bundle_vectors
@@ -42,6 +42,7 @@ def refused_envelopes() -> dict[str, JSON]:
 
 
 FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
+    "blobs.json": blobs.blob_vectors,
     "bundles.json": bundle_vectors,
     "chains.json": chain_vectors,
     "encoding.json": primitives.encoding_vectors,

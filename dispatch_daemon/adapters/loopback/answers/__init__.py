@@ -36,6 +36,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             dispatches.Dispatches,
             dispatches.DispatchWhole,
             dispatches.DispatchActed,
+            dispatches.FileKept,
             dispatches.Sent,
             dispatches.Result,
             dispatches.Approvals,

@@ -36,6 +36,14 @@ class Sent(Answer):
     expires_at: Moment | None
 
 
+class FileKept(Answer):
+    """A file that was handed over: `file_id` stands for it when a dispatch is sent."""
+
+    file_id: Fingerprint
+    size_bytes: int
+    sha256: Fingerprint
+
+
 class DispatchActed(Answer):
     """A dispatch after an act."""
 

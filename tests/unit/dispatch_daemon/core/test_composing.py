@@ -1,21 +1,23 @@
 """What this device says is chained, named and complete before the key is touched."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
-from dispatch_daemon.core.composing import Own, Peer, answer, answer_type, head_of, send_of
+from dispatch_daemon.core.composing import Own, Peer, answer, answer_type, has_files, head_of, send_of
 from dispatch_daemon.core.effects import Put, Send
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.files import Artifact, Attachment, Blob
 from dispatch_protocol.messages.follow_on import Ack, Cancel
 from dispatch_protocol.scopes import Returns
 from dispatch_protocol.signing import Signed
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, at, own_job, puts, received, sends, signed
-from tests.support.documents import ALICE, BOB, NOW_MS, RUN, fixed
+from tests.support.documents import ALICE, BOB, NOW_MS, RUN, digest, fixed, task
 
 
 def delivered(head: Head, seq: int, prev: Digest) -> Answer:
@@ -114,5 +116,13 @@ def test_statement_is_named_in_one_word() -> None:
         ended_ms=NOW_MS,
     )
     assert answer_type(over) == "result"
+    made = Artifact(name="a", kind="file", mime_type="text/plain", size_bytes=1, sha256=digest("a"))
+    assert not has_files(over)
+    assert not has_files(replace(over, artifacts=(made,)))
+    assert has_files(replace(over, artifacts=(replace(made, blob=Blob(digest("b"), fixed("k"))),)))
     ack = send_of(Ack(head=head, device=BOB.device, seq=3), deliver=True, keep=False)
     assert ack.keep is None
+    assert not ack.files
+    attached = Attachment("a", 1, digest("a"), Blob(digest("b"), fixed("k")))
+    assert send_of(task(attachments=(attached,)), deliver=True, keep=False).files
+    assert not send_of(task(), deliver=True, keep=False).files

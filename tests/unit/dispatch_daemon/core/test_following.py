@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from dispatch_daemon.core.effects import Note, Settle
+from dispatch_daemon.core.effects import Note, Plan, Settle, TaskKind
 from dispatch_daemon.core.following import Desk, take_in
 from dispatch_daemon.core.records import RunRecord
 from dispatch_daemon.core.reports import Report
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, RunState
 from dispatch_protocol.messages.answers import ReceiptType
-from dispatch_protocol.messages.files import Artifact
+from dispatch_protocol.messages.files import Artifact, Blob
 from dispatch_protocol.messages.trace import (
     Change,
     ChangeOp,
@@ -35,7 +35,7 @@ from tests.support.answers import (
     warnings,
 )
 from tests.support.desk import puts, sent
-from tests.support.documents import BOB, NOW_MS, digest
+from tests.support.documents import BOB, NOW_MS, digest, fixed
 
 S, R = DispatchState, ReceiptType
 
@@ -214,6 +214,15 @@ def test_author_keeps_all_that_the_result_tells() -> None:
     assert [(note.at_ms, note.data, note.run_id) for note in called] == [
         (NOW_MS + 15, {"tool": "Edit"}, str(RUN_ID))
     ]
+
+
+def test_files_of_a_result_are_owed_from_the_moment_it_is_known() -> None:
+    made = Artifact(name="r.txt", kind="file", mime_type="text/plain", size_bytes=3, sha256=digest("a"))
+    there = replace(made, blob=Blob(digest("b"), fixed("k")))
+    for artifacts, owed in (((made,), []), ((made, there), [RECORD.digest])):
+        effects = receive(ended(artifacts=artifacts), sent(S.ACCEPTED), known_run())
+        plans = [each for each in effects if isinstance(each, Plan) and each.kind is TaskKind.FETCH]
+        assert [plan.key for plan in plans] == owed
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """A task arrives: it may be decided, or its author gets a signed reason."""
 
+from dataclasses import replace
+
 import pytest
 
 from dispatch_daemon.core import intake
-from dispatch_daemon.core.effects import Effect, Plan, TaskKind
+from dispatch_daemon.core.effects import Effect, Plan, TaskKind, Unplan
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
-from dispatch_protocol.limits import EXPIRY_GRACE_MS
+from dispatch_protocol.limits import ATTACHMENT_BYTES, EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.files import Attachment, Blob
 from dispatch_protocol.messages.task import Task
@@ -44,7 +46,12 @@ ATTACHMENT = Attachment("a.txt", 1, digest("a"), Blob(digest("b"), fixed("k")))
 @pytest.mark.parametrize(
     ("body", "arrivals", "code"),
     [
-        (task(attachments=(ATTACHMENT,)), 0, "attachments_unsupported"),
+        (task(attachments=(replace(ATTACHMENT, size_bytes=ATTACHMENT_BYTES + 1),)), 0, "file_too_large"),
+        (
+            task(attachments=(ATTACHMENT, replace(ATTACHMENT, name="b", size_bytes=2**53 - 1))),
+            0,
+            "file_too_large",
+        ),
         (task(after=(digest("x"),)), 0, "dependencies_unsupported"),
         (task(owner_device=ALICE.device), 0, "owner_unknown"),
         (task(), 50, "daily_limit"),
@@ -55,6 +62,30 @@ def test_what_cannot_be_taken_in_is_refused_in_words(body: Task, arrivals: int, 
     (record,) = puts(effects, DispatchRecord)
     assert (record.state, record.ended_code) == (DispatchState.REFUSED, code)
     assert (said(effects).type, said(effects).code) == (ReceiptType.REFUSED, code)
+
+
+def test_files_are_owed_to_the_device_that_will_run_it_and_to_no_other() -> None:
+    with_file = task(attachments=(replace(ATTACHMENT, size_bytes=ATTACHMENT_BYTES),))
+    plans = [effect for effect in receive(with_file) if isinstance(effect, Plan)]
+    assert [plan.kind for plan in plans] == [TaskKind.FETCH, TaskKind.EXPIRE]
+    elsewhere = replace(BOB_OWN, device=ALICE.device)
+    record = intake.arrived(signed(with_file), with_file, address=ALICE.email, now_ms=NOW_MS)
+    effects = intake.receive(
+        record, with_file, elsewhere, ALICE_PEER, MOMENT, arrivals_today=0, max_per_day=50
+    )
+    assert [effect.kind for effect in effects if isinstance(effect, Plan)] == [TaskKind.EXPIRE]
+
+
+def test_files_that_are_not_what_was_signed_end_it_with_a_signed_reason() -> None:
+    (record,) = puts(receive(task(attachments=(ATTACHMENT,))), DispatchRecord)
+    effects = intake.spoilt(
+        record, BOB_OWN, ALICE_PEER, MOMENT, code=RefusalCode.BLOB_CHUNK, detail="the file a.txt"
+    )
+    (after,) = puts(effects, DispatchRecord)
+    assert (after.state, after.ended_code) == (DispatchState.REFUSED, "blob_chunk")
+    assert (said(effects).type, said(effects).code) == (ReceiptType.REFUSED, "blob_chunk")
+    unplanned = [effect.kind for effect in effects if isinstance(effect, Unplan)]
+    assert unplanned == [TaskKind.FETCH, TaskKind.EXPIRE]
 
 
 def test_refusals_of_the_opening_list_have_their_own_receipts() -> None:

@@ -51,6 +51,26 @@ def test_words_that_would_leave_are_read_first(
 
 
 @pytest.mark.parametrize(
+    ("mode", "returns", "shows"),
+    [
+        (Approval.REVIEW, Returns.RESULT, True),
+        (Approval.MANUAL, Returns.TRACE, True),
+        (Approval.REVIEW, Returns.STATUS, False),
+        (Approval.AUTO, Returns.RESULT, False),
+    ],
+)
+def test_files_that_would_leave_are_seen_first_without_any_words(
+    mode: Approval, returns: Returns, shows: bool
+) -> None:
+    assert questions.must_show(replace(SCOPES, approval=mode, returns=returns), "", files=True) is shows
+    made = {"name": "a", "size_bytes": 1, "sha256": "00"}
+    asked = questions.about_changes(
+        received(), run(artifacts=(made,)), summary="", flags=(), request_id="r", now_ms=NOW_MS
+    )
+    assert asked.payload["artifacts"] == [made]
+
+
+@pytest.mark.parametrize(
     ("tool", "words"), [("Bash", "shell command"), ("Edit", "own copy"), ("Read", "reads below")]
 )
 def test_call_is_shown_verbatim_with_what_it_means(tool: str, words: str) -> None:
@@ -89,4 +109,5 @@ def test_closing_question_shows_every_change(count: int, title: str) -> None:
     )
     assert (asked.title, asked.subject, asked.flags) == (title, "aa", ("build_file",))
     assert asked.payload["changes"] == list(changes)
+    assert asked.payload["artifacts"] == []
     assert asked.payload["result"] == "done"

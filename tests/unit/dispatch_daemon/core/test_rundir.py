@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.rundir import RunDirectory, resolve
+from dispatch_daemon.core.rundir import RunDirectory, needs_projects, resolve
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import Scopes
 
@@ -49,3 +49,44 @@ def test_nothing_is_guessed(scopes: Scopes, cwd: str | None, caller: str | None,
     with pytest.raises(ServiceError) as raised:
         resolve(scopes, cwd=cwd, caller_cwd=caller)
     assert raised.value.code == code
+
+
+class TestProjects:
+    """What is there narrows the choice; what a sender calls it orders it and decides nothing."""
+
+    TWO = granting(SRC, DOC)
+
+    def asked(self, scopes: Scopes, *projects: str) -> tuple[str, ...]:
+        with pytest.raises(ServiceError) as raised:
+            resolve(scopes, cwd=None, caller_cwd=None, projects=projects)
+        assert raised.value.code == "cwd_needed"
+        return raised.value.candidates
+
+    def test_the_only_one_inside_the_grant_is_chosen(self) -> None:
+        place = resolve(self.TWO, cwd=None, caller_cwd="/x", projects=("/else/api", "/src/api", "/srcs"))
+        assert place.cwd == "/src/api"
+
+    def test_of_several_a_human_chooses_the_likeliest_first(self) -> None:
+        assert self.asked(self.TWO, "/src/b", "/else/a", "/src/a") == ("/src/b", "/src/a", "/doc", "/src")
+        assert self.asked(self.TWO, "/src", "/src/a") == ("/src", "/src/a", "/doc")
+        assert self.asked(self.TWO) == ("/doc", "/src")
+
+    def test_without_granted_paths_a_human_names_the_directory_even_if_there_is_only_one(self) -> None:
+        assert self.asked(granting(), "/src/a") == ("/src/a",)
+
+    @pytest.mark.parametrize(
+        ("scopes", "cwd", "caller", "needed"),
+        [
+            (granting(), None, None, True),
+            (granting(), None, "/x", True),
+            (granting(), "/x", None, False),
+            (granting(SRC), None, None, False),
+            (granting(SRC, DOC), None, "/src/a", False),
+            (granting(SRC, DOC), None, "/x", True),
+            (granting(SRC, DOC), None, None, True),
+        ],
+    )
+    def test_they_are_looked_for_only_where_nothing_else_tells(
+        self, scopes: Scopes, cwd: str | None, caller: str | None, needed: bool
+    ) -> None:
+        assert needs_projects(scopes, cwd=cwd, caller_cwd=caller) is needed

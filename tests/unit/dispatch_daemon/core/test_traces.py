@@ -11,9 +11,9 @@ from dispatch_daemon.core.traces import (
     diff_of,
 )
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.messages.files import Artifact
+from dispatch_protocol.messages.files import Artifact, Blob
 from dispatch_protocol.messages.trace import Change, ChangeOp, Confinement, FileDiff
-from tests.support.documents import digest, read
+from tests.support.documents import digest, fixed, read
 
 CREATED: dict[str, JSON] = {
     "op": "create",
@@ -28,6 +28,7 @@ CREATED: dict[str, JSON] = {
 }
 LINKED: dict[str, JSON] = CREATED | {"op": "symlink", "sha256": None, "target": "b", "flags": []}
 ARTIFACT: dict[str, JSON] = {
+    "blob": None,
     "name": "a.txt",
     "kind": "file",
     "mime_type": "text/plain",
@@ -48,8 +49,10 @@ def test_change_of_which_only_the_path_is_known_is_a_change() -> None:
 
 
 def test_artifact_comes_back_as_it_was_after_the_way_to_the_other_side() -> None:
-    told = read(Artifact.read, artifact_of(ARTIFACT).write())
-    assert artifact_data(told) == ARTIFACT
+    for blob in (None, Blob(digest("b"), fixed("k")).write()):
+        kept = {**ARTIFACT, "blob": blob}
+        told = read(Artifact.read, artifact_of(kept).write())
+        assert artifact_data(told) == kept
 
 
 def test_diff_comes_back_as_it_was_after_the_way_to_the_other_side() -> None:

@@ -17,6 +17,7 @@ MERGED = Machine(
 )
 NUMBERS = Descriptors(
     grants=(20, 21),
+    attachments=31,
     artifacts=22,
     etc=(("passwd", 23),),
     helper=24,
@@ -107,7 +108,7 @@ def test_the_filter_and_the_pipes_are_named() -> None:
 
 
 def test_every_descriptor_is_passed_on() -> None:
-    assert sorted(NUMBERS.all()) == list(range(20, 31))
+    assert sorted(NUMBERS.all()) == list(range(20, 32))
 
 
 def test_the_command_line_tells_nothing() -> None:

@@ -1,0 +1,169 @@
+"""The index of projects: a cache on the disk that is refreshed in the background and asked in a millisecond.
+
+It decides nothing. What it returns is checked against the disk when it is asked, is without links, and is only ever a
+list to choose from: the core decides what of it lies inside a grant, and a human which one is meant. A sender's words
+rank it; they come from outside, so they are bounded and never become a query of their own making.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from dispatch_daemon.adapters.projects.scan import Bounds, marker_in, scan
+
+_NAME: Final = "projects.db"
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS projects (path TEXT PRIMARY KEY, name TEXT NOT NULL, marker TEXT NOT NULL, round INTEGER NOT NULL);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (path, tokenize = 'trigram');
+"""
+_REFRESH_S: Final = 900.0
+_FIRST_S: Final = 1.0
+_NEAR: Final = 200  # of those that share three letters with what was said
+_SHOWN: Final = 20
+_TRIGRAMS: Final = 64
+log = logging.getLogger("dispatch.projects")
+
+
+class ProjectIndex:
+    """The projects below `roots` (asked anew at each refresh); used from the event loop's thread."""
+
+    def __init__(
+        self, home: Path, roots: Callable[[], Sequence[str]], *, bounds: Bounds | None = None
+    ) -> None:
+        self._path = home / _NAME
+        self._roots = roots
+        self._bounds = bounds
+        self._wanted = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    # -- keeping it fresh ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Look around now and then, from now on."""
+        self._running = asyncio.create_task(self._keep_fresh(), name="projects")
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+            self._running = None
+
+    def hurry(self) -> None:
+        """Look around soon: somebody needed it, and may not have found what they meant."""
+        self._wanted.set()
+
+    async def _keep_fresh(self) -> None:
+        wait_s = _FIRST_S
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wanted.wait()
+            self._wanted.clear()
+            await self.refresh()
+            wait_s = _REFRESH_S
+
+    async def refresh(self) -> None:
+        """Look around once, in a thread; a cache that cannot be written is made anew or done without."""
+        roots = list(self._roots())
+        try:
+            await asyncio.to_thread(self._refresh, roots)
+        except sqlite3.DatabaseError as error:
+            log.warning("the index of projects is made anew: %s", error)
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("nobody can look for projects now: %s", error)
+
+    def _refresh(self, roots: Sequence[str]) -> None:
+        with contextlib.closing(self._open()) as database, database:
+            ((last,),) = database.execute("SELECT coalesce(max(round), 0) FROM projects").fetchall()
+            database.executemany(
+                "INSERT INTO projects (path, name, marker, round) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (path) DO UPDATE SET marker = excluded.marker, round = excluded.round",
+                ((each.path, each.name, each.marker, last + 1) for each in scan(roots, self._bounds)),
+            )
+            database.execute("DELETE FROM projects WHERE round <= ?", (last,))
+            database.execute("DELETE FROM words")
+            database.execute("INSERT INTO words (rowid, path) SELECT rowid, path FROM projects")
+
+    def _open(self) -> sqlite3.Connection:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        os.close(descriptor)
+        database = sqlite3.connect(self._path, timeout=5.0)
+        database.executescript(_TABLES)
+        return database
+
+    # -- asking ----------------------------------------------------------------------------------------
+
+    def find(self, hint: str | None, *, inside: Iterable[str] = ()) -> list[str]:
+        """Return projects that are there now, by their paths without links, the likeliest first.
+
+        `hint` is what somebody calls it, or None; `inside` are directories that it has to lie in, none for anywhere.
+        """
+        within = [os.path.realpath(path) for path in inside]
+        try:
+            with contextlib.closing(self._open()) as database:
+                paths = self._near(database, hint)
+        except (sqlite3.Error, OSError) as error:
+            log.warning("the index of projects cannot be asked: %s", error)
+            return []
+        found: list[str] = []
+        for path in paths:
+            if not _lies_in(path, within):
+                continue
+            real = os.path.realpath(path)
+            if real not in found and _lies_in(real, within) and marker_in(real) is not None:
+                found.append(real)
+            if len(found) == _SHOWN:
+                break
+        return found
+
+    def count(self) -> int:
+        """Return how many projects are known."""
+        try:
+            with contextlib.closing(self._open()) as database:
+                return int(database.execute("SELECT count(*) FROM projects").fetchone()[0])
+        except (sqlite3.Error, OSError):
+            return 0
+
+    def _near(self, database: sqlite3.Connection, hint: str | None) -> list[str]:
+        everything = [path for (path,) in database.execute("SELECT path FROM projects ORDER BY path")]
+        if hint is None or not hint.strip():
+            return everything
+        match = _trigrams(hint)
+        near: list[str] = []
+        if match:
+            rows = database.execute(
+                "SELECT path FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", (match, _NEAR)
+            )
+            near = [path for (path,) in rows]
+        return [*_ranked(hint, near), *(path for path in everything if path not in set(near))]
+
+
+def _trigrams(hint: str) -> str:
+    """Return the hint's letters, three by three, as a query of ours: each is a quoted text, and so no operator."""
+    plain = hint.strip().casefold()
+    pieces = dict.fromkeys(plain[at : at + 3] for at in range(len(plain) - 2))
+    quoted = ('"' + piece.replace('"', '""') + '"' for piece in list(pieces)[:_TRIGRAMS])
+    return " OR ".join(quoted)
+
+
+def _ranked(hint: str, paths: Sequence[str]) -> list[str]:
+    """Sort by likeness of the name first, then of the whole path."""
+    from rapidfuzz import fuzz, utils  # costs an idle daemon nothing
+
+    def likeness(path: str) -> tuple[float, float, str]:
+        name = fuzz.WRatio(hint, os.path.basename(path), processor=utils.default_process)
+        return -name, -fuzz.partial_ratio(hint, path, processor=utils.default_process), path
+
+    return sorted(paths, key=likeness)
+
+
+def _lies_in(path: str, within: Sequence[str]) -> bool:
+    return not within or any(path == root or path.startswith(f"{root.rstrip('/')}/") for root in within)

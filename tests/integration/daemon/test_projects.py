@@ -1,0 +1,196 @@
+"""The index of projects on real trees: what is found, in which order, what never is, and what it costs."""
+
+import os
+import sqlite3
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.adapters.projects import Bounds, ProjectIndex, scan, usual_roots
+from tests.conftest import TIME_SCALE
+from tests.support.patience import eventually
+
+DIRECTORIES = int(os.environ.get("DISPATCH_TEST_DIRECTORIES", "4000"))  # 50000 tries it large
+
+
+def project(path: Path, marker: str = ".git") -> Path:
+    path.mkdir(parents=True)
+    (path / marker).mkdir() if marker == ".git" else (path / marker).touch()
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "src"
+
+
+@pytest.fixture
+def index(tmp_path: Path, root: Path) -> ProjectIndex:
+    home = tmp_path / "home"
+    home.mkdir()
+    root.mkdir()
+    return ProjectIndex(home, lambda: [str(root)])
+
+
+def names(paths: list[str]) -> list[str]:
+    return [os.path.basename(path) for path in paths]
+
+
+class TestScan:
+    def test_a_project_is_a_directory_with_a_marker_and_is_not_entered(self, root: Path) -> None:
+        project(root / "api")
+        project(root / "api" / "inner")
+        project(root / "team" / "web", "package.json")
+        (root / "notes").mkdir()
+        assert sorted(each.name for each in scan([str(root)])) == ["api", "web"]
+
+    def test_links_hidden_and_generated_directories_are_not_entered(self, root: Path, tmp_path: Path) -> None:
+        elsewhere = project(tmp_path / "elsewhere" / "secret")
+        project(root / ".cache" / "x")
+        project(root / "app" / "node_modules" / "left-pad", "package.json")
+        (root / "link").symlink_to(elsewhere.parent)
+        (root / "loop").symlink_to(root)
+        assert list(scan([str(root)])) == []
+
+    def test_roots_in_one_another_and_under_two_names_give_each_project_once(
+        self, root: Path, tmp_path: Path
+    ) -> None:
+        project(root / "team" / "api")
+        (tmp_path / "alias").symlink_to(root)
+        found = list(scan([str(root), str(root / "team"), str(tmp_path / "alias"), str(tmp_path / "none")]))
+        assert [each.path for each in found] == [str(root / "team" / "api")]
+
+    def test_what_may_not_be_read_and_names_that_are_no_text_are_passed_over(self, root: Path) -> None:
+        project(root / "api")
+        closed = root / "closed"
+        project(closed / "inner")
+        os.mkdir(os.fsencode(root) + b"/\xff\xfe")
+        os.mkdir(os.fsencode(root) + b"/\xff\xfe/.git")
+        closed.chmod(0)
+        try:
+            found = [each.name for each in scan([str(root)])]
+        finally:
+            closed.chmod(0o700)
+        assert "api" in found
+        assert set(found) <= {"api", "inner"}  # root may read everything
+
+    def test_hostile_names_are_only_names(self, root: Path) -> None:
+        for name in ("a\nb", '"; DROP TABLE projects; --', "-rf", "%s", "\u202egnp"):
+            project(root / name)
+        assert len(list(scan([str(root)]))) == 5
+
+    def test_its_bounds_hold_in_depth_width_number_and_time(self, root: Path) -> None:
+        project(root / "a" / "b" / "c" / "d" / "e" / "deep")
+        for number in range(20):
+            project(root / f"p{number:02}")
+        assert "deep" not in {each.name for each in scan([str(root)])}
+        assert len(list(scan([str(root)], Bounds(projects=3)))) == 3
+        assert len(list(scan([str(root)], Bounds(directories=5)))) <= 5
+        assert list(scan([str(root)], Bounds(seconds=0))) == []
+
+    def test_many_directories_are_looked_at_in_bounded_time_and_memory(self, root: Path) -> None:
+        for number in range(DIRECTORIES):
+            (root / str(number // 100) / str(number)).mkdir(parents=True)
+        project(root / "zz-late")
+        tracemalloc.start()
+        began = time.monotonic()
+        found = list(scan([str(root)], Bounds(directories=DIRECTORIES * 2)))
+        took = time.monotonic() - began
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert [each.name for each in found] == ["zz-late"]
+        assert took < 10 * TIME_SCALE
+        assert peak < 64 * 1024 * 1024
+
+    def test_the_usual_places_are_those_that_are_there(self, tmp_path: Path) -> None:
+        (tmp_path / "src").mkdir()
+        (tmp_path / "work").write_text("a file\n")
+        assert usual_roots(tmp_path) == [str(tmp_path / "src")]
+
+
+class TestIndex:
+    async def test_the_likeliest_comes_first_whatever_its_spelling(
+        self, index: ProjectIndex, root: Path
+    ) -> None:
+        for name in ("payments-api", "payment-web", "notes", "api"):
+            project(root / name)
+        await index.refresh()
+        assert names(index.find("Payments API"))[0] == "payments-api"
+        assert names(index.find("paymnet web"))[0] == "payment-web"
+        assert set(names(index.find("payments"))) == {"payments-api", "payment-web", "notes", "api"}
+        assert names(index.find(None)) == ["api", "notes", "payment-web", "payments-api"]
+
+    async def test_two_of_one_name_are_both_there(self, index: ProjectIndex, root: Path) -> None:
+        project(root / "old" / "api")
+        project(root / "new" / "api")
+        await index.refresh()
+        assert index.find("new/api") == [str(root / "new" / "api"), str(root / "old" / "api")]
+
+    async def test_nothing_outside_is_ever_returned_whatever_the_hint_says(
+        self, index: ProjectIndex, root: Path, tmp_path: Path
+    ) -> None:
+        project(root / "granted" / "api")
+        outside = project(root / "other" / "secrets")
+        (root / "granted" / "alias").symlink_to(outside)
+        await index.refresh()
+        for hint in (
+            str(outside),
+            "../other/secrets",
+            "secrets",
+            "alias",
+            "/etc",
+            "a" * 200,
+            '" OR path:*',
+            "*",
+        ):
+            found = index.find(hint, inside=[str(root / "granted")])
+            assert found == [str(root / "granted" / "api")]
+
+    async def test_a_project_that_moved_is_gone_at_once_and_found_again_after_a_look(
+        self, index: ProjectIndex, root: Path
+    ) -> None:
+        project(root / "api")
+        await index.refresh()
+        (root / "api").rename(root / "api-2")
+        assert index.find("api") == []
+        await index.refresh()
+        assert index.find("api") == [str(root / "api-2")]
+        assert index.count() == 1
+
+    async def test_a_directory_that_became_a_link_out_of_the_grant_is_not_returned(
+        self, index: ProjectIndex, root: Path, tmp_path: Path
+    ) -> None:
+        project(root / "api")
+        await index.refresh()
+        elsewhere = project(tmp_path / "elsewhere")
+        (root / "api" / ".git").rmdir()
+        (root / "api").rmdir()
+        (root / "api").symlink_to(elsewhere)
+        assert index.find("api", inside=[str(root)]) == []
+
+    async def test_a_damaged_cache_is_made_anew_and_never_an_error(
+        self, index: ProjectIndex, root: Path, tmp_path: Path
+    ) -> None:
+        project(root / "api")
+        cache = tmp_path / "home" / "projects.db"
+        cache.write_bytes(b"no database at all" * 1_000)
+        assert index.find("api") == []
+        await index.refresh()
+        await index.refresh()
+        assert names(index.find("api")) == ["api"]
+        assert cache.stat().st_mode & 0o077 == 0
+        with sqlite3.connect(cache) as database:
+            assert database.execute("SELECT count(*) FROM words").fetchone() == (1,)
+
+    async def test_it_looks_around_by_itself_and_sooner_when_it_is_needed(
+        self, index: ProjectIndex, root: Path
+    ) -> None:
+        index.start()
+        try:
+            project(root / "api")
+            index.hurry()
+            await eventually(lambda: index.count() == 1)
+        finally:
+            await index.stop()

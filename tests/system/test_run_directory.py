@@ -1,0 +1,49 @@
+"""Where a task runs is found on its recipient's machine; what the sender calls the place decides nothing."""
+
+import os
+from pathlib import Path
+
+from tests.support.neighbourhood import Neighbourhood, bash, make_repository
+from tests.support.patience import poll
+
+
+def test_the_only_project_is_taken_and_among_several_a_human_chooses(
+    neighbourhood: Neighbourhood, place: Path
+) -> None:
+    bob = neighbourhood.bob
+    granted, other = place / "granted", place / "docs"
+    granted.mkdir()
+    other.mkdir()
+    outside = make_repository(place / "outside" / "payments", {"README": "not yours\n"})
+    api = make_repository(granted / "payments-api", {"README": "yours\n"})
+    neighbourhood.befriend(
+        *("--tools", "Bash", "--approval", "auto", "--paths", f"{granted}:rw", "--paths", f"{other}:ro")
+    )
+    bob.do("config", "set", "project_roots", str(place))
+    bob.daemon.stop()
+    bob.daemon.start()
+
+    def known(count: int) -> bool:
+        checks = {each["name"]: each["detail"] for each in bob.try_("doctor", "--json").json["checks"]}
+        return str(checks["projects"]).startswith(f"{count} project")
+
+    poll(lambda: known(2), "Bob's daemon has looked around")
+    first = neighbourhood.send("Look", [bash("pwd")], "--project", str(outside))
+    assert bob.do("accept", first, cwd=place / "outside")["cwd"] == str(api)
+    assert bob.until(first, "completed", "failed")["status"] == "completed"
+
+    web = make_repository(granted / "web", {"README": "yours too\n"})
+    bob.daemon.stop()
+    bob.daemon.start()
+    poll(lambda: known(3), "Bob's daemon has looked again")
+    second = neighbourhood.send("Look", [bash("pwd")], "--project", "the Web")
+    refused = bob.do("accept", second, code=2, cwd=place / "outside")["error"]
+    assert refused["code"] == "cwd_needed"
+    assert refused["candidates"] == [str(web), str(api), str(other), str(granted)]
+    denied = bob.do("accept", second, "--cwd", str(outside), code=3)["error"]
+    assert denied["code"] == "outside_paths"
+    (granted / "alias").symlink_to(outside)
+    assert (
+        bob.do("accept", second, "--cwd", str(granted / "alias"), code=3)["error"]["code"] == "outside_paths"
+    )
+    assert bob.do("accept", second, "--cwd", str(web))["cwd"] == os.path.realpath(web)
