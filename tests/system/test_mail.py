@@ -101,7 +101,7 @@ def test_a_busy_server_is_asked_again_after_a_crash_and_gets_it_once(
     sink.reply = "250 kept"
     store = mailing.broker.data / "broker.db"
     with sqlite3.connect(store) as database:
-        assert database.execute("SELECT count(*), max(attempts) FROM mails").fetchone() == (1, 1)
+        assert database.execute("SELECT count(*) FROM mails").fetchone() == (1,)
         database.execute("UPDATE mails SET due_ms = 0")
     database.close()
     mailing.broker.start()
