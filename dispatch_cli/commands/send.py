@@ -95,6 +95,8 @@ def send(
         if files:
             body["files"] = _hand_over(invocation, files)
     sent = invocation.door.post("/v1/dispatches", body, idempotency_key=key)
+    if body.get("files") and text(sent, "status") == "queued" and not invocation.options.json:
+        invocation.note("Its files are on their way to the broker; it follows when they are there.")
     if wait_s is None:
         return _answer(invocation, sent)
     return _wait(invocation, sent, wait_s)

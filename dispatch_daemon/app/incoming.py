@@ -14,7 +14,8 @@ from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.refusing import DAY_MS, Refusing
-from dispatch_daemon.core import decisions, intake, reports
+from dispatch_daemon.core import decisions, intake, reports, views
+from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
 from dispatch_protocol.answer_chain import HELD
@@ -152,9 +153,14 @@ class Incoming:
             arrivals_today=arrivals,
             max_per_day=limit if limit is not None else 2**31,
             file_bytes=self._file_bytes,
+            waiting_bytes=self._waiting_bytes(edge.edge) if task.attachments else 0,
         )
         log.info("task %s from %s", record.dispatch_id[:8], record.peer[:16])
         await self._performer.perform(effects)
+
+    def _waiting_bytes(self, edge: str) -> int:
+        """Return how many bytes have the files of what came over an edge and is not over."""
+        return sum(size_of(views.task_of(record)) for record in self._journal.on_edge(edge))
 
     async def _answer(self, report: reports.Report) -> None:
         about = report.message.head.re

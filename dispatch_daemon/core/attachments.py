@@ -21,6 +21,7 @@ from dispatch_protocol.messages.task import Task
 # the separators of lines and paragraphs.
 _DECEIVING: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 _NAMELESS: Final = "file"
+WAITING_BYTES: Final = 1024 * 1024 * 1024  # files of undecided dispatches on one edge
 
 
 def attach(choices: Sequence[FileChoice], kept: Mapping[str, FileRecord]) -> tuple[Attachment, ...]:
@@ -67,12 +68,22 @@ def same_files(
     return asked == [(each.name, each.sha256.hex) for each in attachments] and len(asked) == len(choices)
 
 
-def refusal(task: Task, *, limit_bytes: int) -> tuple[str, str] | None:
-    """Return why the files of a task are not taken in (code, sentence), or None; nothing was fetched yet."""
+def refusal(task: Task, *, limit_bytes: int, waiting_bytes: int = 0) -> tuple[str, str] | None:
+    """Return why the files of a task are not taken in (code, sentence), or None; nothing was fetched yet.
+
+    `waiting_bytes` have the files of what waits on the same edge already: nobody fills a disk by what is not decided.
+    """
     for attachment in task.attachments:
         if attachment.size_bytes > limit_bytes:
             return "file_too_large", f"a file of {attachment.size_bytes} bytes; {limit_bytes} are taken here"
+    if task.attachments and waiting_bytes + size_of(task) > WAITING_BYTES:
+        return "quota", f"files of {waiting_bytes} bytes wait on this edge already; {WAITING_BYTES} may"
     return None
+
+
+def size_of(task: Task) -> int:
+    """Return how many bytes the files of a task have together."""
+    return sum(attachment.size_bytes for attachment in task.attachments)
 
 
 def distinct(names: Iterable[str]) -> list[str]:

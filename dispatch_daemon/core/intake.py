@@ -53,14 +53,15 @@ def receive(
     arrivals_today: int,
     max_per_day: int,
     file_bytes: int = ATTACHMENT_BYTES,
+    waiting_bytes: int = 0,
 ) -> list[Effect]:
     """Take in a dispatch that may be decided, or refuse it with a signed reason; its files are owed from then on.
 
-    `file_bytes` is the largest file that this machine takes.
+    `file_bytes` is the largest file that this machine takes, `waiting_bytes` what the edge's other files have.
     """
     if task.owner_device not in own.chain.devices:
         return refuse(record, own, peer, moment, code="owner_unknown")
-    too_much = attachments.refusal(task, limit_bytes=file_bytes)
+    too_much = attachments.refusal(task, limit_bytes=file_bytes, waiting_bytes=waiting_bytes)
     if too_much is not None:
         return refuse(record, own, peer, moment, code=too_much[0], detail=too_much[1])
     if task.after:

@@ -59,6 +59,7 @@ def test_a_closing_question_shows_changes_what_stays_behind_and_the_answer() -> 
         "diffs": documents.DIFFS,
         "left_behind": left,
         "result": "Two are flaky.",
+        "artifacts": [{"name": "log\x1b.txt", "size_bytes": 2_048, "sha256": "a" * 64}],
     }
     text = shown(
         question_lines(documents.closing(input=documents.CHANGES, payload=payload, flags=["odd"]), WIDE)
@@ -67,6 +68,7 @@ def test_a_closing_question_shows_changes_what_stays_behind_and_the_answer() -> 
         "2 files would change:",
         "  + /srv/api/flaky.md   new, 29 bytes",
         "  ! odd",
+        "Files that would leave this machine:\n  log",
         "  1 path would be left behind:\n    /srv/api/.env   protected name",
         "The answer that would leave this machine:\n  │ Two are flaky.",
         "  │ +test_login_retry",

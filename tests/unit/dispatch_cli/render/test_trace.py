@@ -90,3 +90,17 @@ def test_a_call_fits_the_screen_and_is_remembered() -> None:
 )
 def test_no_data_makes_a_trace_fail(kind: EventType, data: Json) -> None:
     Trace().lines([{"type": kind.value, "data": data}], WIDE)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"state": "here"}, "its files are here"),
+        ({"state": "missing", "name": "a\x1b.txt"}, "has not come yet"),
+        ({"state": "bad", "name": "a", "code": "blob_chunk"}, "is not what was signed (blob_chunk)"),
+    ],
+)
+def test_files_that_come_or_do_not_are_told(data: Json, said: str) -> None:
+    (row,) = Trace().lines([{"type": "files", "data": data}], View(None, 0, "/"))
+    assert said in plain(row)
+    assert "\x1b" not in plain(row)

@@ -78,6 +78,17 @@ def test_size_is_judged_before_anything_is_fetched() -> None:
     assert too_much[0] == "file_too_large"
 
 
+def test_what_waits_on_one_edge_is_bounded_as_a_whole() -> None:
+    one = task(attachments=(named("a"),))
+    assert attachments.size_of(one) == 1
+    room = attachments.WAITING_BYTES - 1
+    assert attachments.refusal(one, limit_bytes=1, waiting_bytes=room) is None
+    too_much = attachments.refusal(one, limit_bytes=1, waiting_bytes=room + 1)
+    assert too_much is not None
+    assert too_much[0] == "quota"
+    assert attachments.refusal(task(), limit_bytes=1, waiting_bytes=room + 1) is None
+
+
 @pytest.mark.parametrize(
     ("name", "safe"),
     [
