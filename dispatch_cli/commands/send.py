@@ -93,7 +93,7 @@ def send(
     ) as files:  # before anything is read or asked: one that is missing stops it all
         body = _body(recipient, task, fields)
         if files:
-            body["files"] = _hand_over(invocation, files)
+            body["files"] = hand_over_all(invocation, files)
     sent = invocation.door.post("/v1/dispatches", body, idempotency_key=key)
     if body.get("files") and text(sent, "status") == "queued" and not invocation.options.json:
         invocation.note("Its files are on their way to the broker; it follows when they are there.")
@@ -122,7 +122,7 @@ def _body(recipient: str, task: str, fields: dict[str, Any]) -> Document:
     return {name: value for name, value in body.items() if value not in (None, [], {})}
 
 
-def _hand_over(invocation: Invocation, files: list[OpenFile]) -> list[dict[str, str]]:
+def hand_over_all(invocation: Invocation, files: list[OpenFile]) -> list[dict[str, str]]:
     """Give the files to the daemon, which seals them; on a terminal each is named while it is read."""
 
     def upload(file: OpenFile) -> str:
