@@ -11,9 +11,11 @@ from typing import Any
 
 from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.ballast import Ballast
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.core.effects import Effect
+from dispatch_protocol.limits import ATTACHMENT_BYTES
 from tests.support.world import Member
 
 
@@ -86,7 +88,9 @@ class MortalMember(Member):
             return False
         self.die()
         desk = (self.journal, self.people, self.clock, self.performer)
-        await Supervisor(*desk, Executor(self.home), Agents(self.home, {}), Ballast(self.home)).mend()
+        blobs = BlobStore(self.home, file_bytes=ATTACHMENT_BYTES)
+        mender = Supervisor(*desk, Executor(self.home), Agents(self.home, {}), Ballast(self.home), blobs)
+        await mender.mend()
         return True
 
 

@@ -15,8 +15,22 @@ from tests.support.keeping import Keeper, Machine
 from tests.support.neighbourhood import ENDED, Broker, Person, bash, edit, make_repository
 from tests.support.patience import eventually_so
 
+_MAILED = 10  # invitations; a broker mails twenty a day
 FILE = b"a file that travels, is read inside, and comes back\n" * 2_000
 OVER = {"already": ("not_pending", "not_found", "expired", "edge_revoked")}
+
+
+class MailingBroker(Broker):
+    """A broker whose mail server is never there: a mail that is owed stays owed."""
+
+    def _arguments(self, listen: str) -> list[str]:
+        return [
+            *super()._arguments(listen),
+            "--smtp-url",
+            "smtp://127.0.0.1:9",
+            "--mail-from",
+            "d@example.net",
+        ]
 
 
 class TwoPeople:
@@ -27,13 +41,14 @@ class TwoPeople:
 
     def __init__(self, place: Path, modules: Mapping[str, str] | None = None) -> None:
         named = modules or {}
-        self.broker = Keeper(Broker(place, module=named.get("broker", "dispatch_broker")))
+        self.broker = Keeper(MailingBroker(place, module=named.get("broker", "dispatch_broker")))
         self.alice, self.bob = (
             Machine(Person(name, place, module=named.get(name, "tests.support.mortal_daemon")))
             for name in ("alice", "bob")
         )
         self.project = make_repository(place / "project", {"README": "a project\n"})
         self.asked: list[Asked] = []
+        self._mails = 0
 
     @property
     def keepers(self) -> list[Keeper]:
@@ -56,7 +71,8 @@ class TwoPeople:
         """Let Alice send to Bob, within scopes that he chooses."""
         choice = {"tools": ["Edit", "Bash"], "paths": [{"path": str(self.project), "mode": "rw"}], **scopes}
         while True:
-            invite = {"email": self.bob.person.address, "link_only": True}
+            invite = {"email": self.bob.person.address, "link_only": self._mails >= _MAILED}
+            self._mails += 1
             token = (await self.alice.do("POST", "/v1/invitations", invite))["token"]
             again = {"already": ("not_pending",)}
             await self.bob.do("POST", "/v1/invitations/accept", {"token": token, **choice}, **again)

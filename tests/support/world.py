@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_daemon.adapters.agents import Agents
+from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
+from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.first_contact import FirstContact
@@ -39,6 +41,7 @@ from dispatch_protocol.chain import write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.lifecycle import Outcome, RunState
+from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.trace import Usage
 from dispatch_protocol.scopes import Returns
 from tests.support.documents import Person
@@ -182,8 +185,10 @@ class Member:
         self.invitations = Invitations(*desk, lambda: Online(line))
         self.accepting = Accepting(*desk, executor, lambda: Online(line))
         self.contacts = Contacts(*desk, lambda: Online(line))
-        self.sending = Sending(*desk, lambda _: _done())
-        self.dispatches = Dispatches(self.home, *desk, executor, agents)
+        blobs = BlobStore(self.home, file_bytes=ATTACHMENT_BYTES)
+        projects = ProjectIndex(self.home, list)
+        self.sending = Sending(*desk, lambda _: _done(), blobs)
+        self.dispatches = Dispatches(self.home, *desk, executor, agents, blobs, projects)
         for orphan in self.journal.tasks.adopt_orphans():
             self.journal.tasks.release(orphan)
 
