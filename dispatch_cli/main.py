@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Decide here": {
         "inbox": Entry("lists", "List what was sent to me."),
+        "waiting": Entry("waiting", "Say in one line what waits for me, for a prompt."),
         "accept": Entry("accept", "Accept a dispatch and run it here, asking each call.", "Not accepted"),
         "decline": Entry("decide", "Decline a dispatch.", "Not declined"),
         "approvals": Entry("approvals", "List the questions that wait for an answer."),

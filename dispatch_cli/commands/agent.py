@@ -1,9 +1,11 @@
 """`agent`: who decides the calls of a task without steps, on this machine."""
 
 import os
+from dataclasses import asdict
 
 import click
 
+from dispatch_cli import hosts
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
@@ -16,6 +18,7 @@ from dispatch_cli.settings import change, find
 
 _TEST_S = 330.0  # a local model may load for minutes before its first word
 NOBODY = "none"
+HOSTS = ("claude", "codex")
 
 
 @click.group(cls=Group)
@@ -29,6 +32,33 @@ def list_agents(invocation: Invocation) -> None:
     """List the agents of this machine: the chosen ones, and what was found to choose from."""
     found = invocation.door.get("/v1/agents")
     invocation.show(found, lambda view: _lines(found, view))
+
+
+@agent.group(cls=Group)
+def host() -> None:
+    """Let the sessions of an agent program use Dispatch, or no longer."""
+
+
+@host.command("install")
+@click.argument("name", type=click.Choice(HOSTS))
+@click.pass_obj
+def install_host(invocation: Invocation, name: str) -> None:
+    """Add Dispatch to Claude Code (as a plugin) or Codex (as a tool server); nothing else of its settings changes."""
+    done = hosts.install(name, os.environ)
+    said = "Added" if done.changed else "It is there already"
+    invocation.show(
+        asdict(done), lambda _: [line(f"{said}: {visible(done.path)}"), line("It counts in new sessions.")]
+    )
+
+
+@host.command("remove")
+@click.argument("name", type=click.Choice(HOSTS))
+@click.pass_obj
+def remove_host(invocation: Invocation, name: str) -> None:
+    """Take Dispatch away from Claude Code or Codex again."""
+    done = hosts.remove(name, os.environ)
+    said = "Removed" if done.changed else "It was not there"
+    invocation.show(asdict(done), lambda _: [line(f"{said}: {visible(done.path)}")])
 
 
 @agent.command("use")

@@ -65,6 +65,10 @@ PLANTED = {
         ("dispatch_cli/main.py", "import aiohttp"),
         ("dispatch_protocol/loopback.py", "import pydantic"),
     ],
+    "session-library": [
+        ("dispatch_cli/main.py", "import mcp"),
+        ("dispatch_cli/door.py", "import dispatch_cli.mcp.session"),
+    ],
     "light-loopback": [("dispatch_protocol/loopback.py", "import dispatch_protocol.signing")],
     "no-circles": [
         ("sandbox/job.py", "import sandbox.events"),

@@ -1,0 +1,40 @@
+"""`waiting`: one line for a prompt or the beginning of a session; it says nothing if nothing waits."""
+
+import click
+
+from dispatch_cli.errors import CliError
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.lines import Line, line
+from dispatch_cli.render.people import People
+from dispatch_cli.render.text import visible
+
+_NAMED = 3
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def waiting(invocation: Invocation) -> None:
+    """Say in one line how much waits for me, and from whom. It starts nothing, and says nothing if nothing waits."""
+    try:
+        inbox = invocation.door.if_running("/v1/dispatches?box=inbox&limit=200")
+        contacts = invocation.door.if_running("/v1/contacts")
+    except CliError:
+        inbox = contacts = None
+    rows = [row for row in items(inbox or {}, "dispatches") if text(row, "status") == "delivered"]
+    senders = list(dict.fromkeys(text(row, "from") for row in rows))
+    invocation.show(
+        {"waiting": len(rows), "from": senders}, lambda _: _lines(rows, senders, People(contacts or {}))
+    )
+
+
+def _lines(rows: list[Document], senders: list[str], people: People) -> list[Line]:
+    """Name who is known by a signature, and never a word of what they wrote."""
+    if not rows:
+        return []
+    named = ", ".join(visible(people.known(sender)) for sender in senders[:_NAMED])
+    more = f" and {len(senders) - _NAMED} more" if len(senders) > _NAMED else ""
+    return [
+        line(f"Dispatch: {len(rows)} waiting, from {named}{more}. See them with /dispatch or dispatch inbox.")
+    ]
