@@ -2,13 +2,14 @@
 
 The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
 text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
-`{"refuse": true}` or `{"cut": true}` how it stops. Which turn comes next follows from how many replies the request
+`{"refuse": true}` or `{"cut": true}` how it stops. In an input, `"$name"` is what the last tool result calls so. Which turn comes next follows from how many replies the request
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
 """
 
 import asyncio
 import json
 import queue
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -46,6 +47,7 @@ class ModelServer:
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
         is_anthropic = request.path == "/v1/messages"
         turn = script(body)[len([each for each in body["messages"] if each["role"] == "assistant"])]
+        turn = [_filled(part, body["messages"]) for part in turn]
         written = anthropic(turn) if is_anthropic else openai(turn)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
@@ -55,12 +57,34 @@ class ModelServer:
 
 
 def script(body: Mapping[str, Any]) -> list[list[Any]]:
-    """Return the turns that the first user message asks for."""
+    """Return the turns that the first user message asks for, whatever else a host program put beside them."""
     (first, *_) = [message for message in body["messages"] if message["role"] == "user"]
-    text = first["content"] if isinstance(first["content"], str) else first["content"][0]["text"]
-    (line,) = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
+    (line,) = [line for line in "\n".join(_texts(first)).split("\n") if line.startswith("SCRIPT: ")]
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns
+
+
+def _texts(message: Mapping[str, Any]) -> list[str]:
+    content = message["content"]
+    return [content] if isinstance(content, str) else [block.get("text", "") for block in content]
+
+
+def _filled(part: Any, messages: list[Any]) -> Any:
+    """Put what the last tool result holds in the place of `$name` in a call's input."""
+    if not isinstance(part, dict) or "input" not in part:
+        return part
+    said = json.dumps(messages)
+    filled = {
+        name: _named_in(said, value[1:]) if isinstance(value, str) and value.startswith("$") else value
+        for name, value in part["input"].items()
+    }
+    return {**part, "input": filled}
+
+
+def _named_in(said: str, name: str) -> str:
+    found = re.findall(rf"\W{name}\W+([0-9a-f-]{{36}})", said)
+    assert found, f"no result names a {name}: {said[-2000:]}"
+    return str(found[-1])
 
 
 def scripted(*turns: list[Any], words: str = "Do it.") -> str:
@@ -73,13 +97,30 @@ def _sse(data: Mapping[str, Any], name: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(data)}\n\n".encode()
 
 
+def _named(data: Mapping[str, Any]) -> bytes:
+    """Return an event that is called as its type says, as Anthropic's are."""
+    return _sse(data, str(data["type"]))
+
+
 def _halves(text: str) -> tuple[str, str]:
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
+_BEGUN = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "scripted",
+    "content": [],
+    "stop_reason": None,
+    "stop_sequence": None,
+    "usage": {"input_tokens": 10, "output_tokens": 1},
+}
+
+
 def anthropic(turn: list[Any]) -> Iterator[bytes]:
     """Write one turn as Anthropic streams it."""
-    yield _sse({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}})
+    yield _named({"type": "message_start", "message": _BEGUN})
     stop = "end_turn"
     for index, part in enumerate(turn):
         if isinstance(part, str):
@@ -101,12 +142,12 @@ def anthropic(turn: list[Any]) -> Iterator[bytes]:
         else:
             stop = "refusal" if "refuse" in part else "max_tokens"
             continue
-        yield _sse({"type": "content_block_start", "index": index, "content_block": block})
+        yield _named({"type": "content_block_start", "index": index, "content_block": block})
         for delta in deltas:
-            yield _sse({"type": "content_block_delta", "index": index, "delta": delta})
-        yield _sse({"type": "content_block_stop", "index": index})
-    yield _sse({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
-    yield _sse({"type": "message_stop"})
+            yield _named({"type": "content_block_delta", "index": index, "delta": delta})
+        yield _named({"type": "content_block_stop", "index": index})
+    yield _named({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
+    yield _named({"type": "message_stop"})
 
 
 def openai(turn: list[Any]) -> Iterator[bytes]:
