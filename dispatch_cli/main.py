@@ -44,10 +44,14 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Decide here": {
         "inbox": Entry("lists", "List what was sent to me."),
         "accept": Entry("accept", "Accept a dispatch and run it here, asking each call.", "Not accepted"),
+        "complete": Entry("going_on", "Say what came of a dispatch done by hand.", "Not completed"),
         "decline": Entry("decide", "Decline a dispatch.", "Not declined"),
         "approvals": Entry("approvals", "List the questions that wait for an answer."),
         "approve": Entry("approvals", "Allow one question.", "Not approved"),
         "deny": Entry("approvals", "Deny one question.", "Not denied"),
+        "review": Entry("going_on", "Be asked no more in one run; review its changes.", "Not switched"),
+        "resume": Entry("going_on", "Take up a run that was parked.", "Not taken up"),
+        "discard": Entry("going_on", "Throw away a parked run, or undecided changes.", "Not discarded"),
         "rules": Entry("rules", "List or remove what is always allowed."),
     },
     "Trust somebody": {
