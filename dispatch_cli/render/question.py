@@ -83,7 +83,7 @@ def _bound(approval: Document) -> str:
     return "this command" if tool == "Bash" else tool
 
 
-def standing(questions: Mapping[str, Any], left: str) -> str:
+def standing(questions: Document, left: str) -> str:
     """Return `4 answered, 1 open, 70 s left`; of a first question only its time."""
     answered, waiting = number(questions, "answered") or 0, number(questions, "open") or 0
     missed = number(questions, "unanswered") or 0
