@@ -65,7 +65,9 @@ def test_parked_run_outlives_its_daemon_and_is_applied_after_it_was_resumed(
     assert alice.do("verify", alice.do("result", name)["bundle"])["ok"]
 
 
-def test_parked_run_is_dropped_by_its_human_by_its_author_or_by_time(shifted: Shifted, repository: Path) -> None:
+def test_parked_run_is_dropped_by_its_human_by_its_author_or_by_time(
+    shifted: Shifted, repository: Path
+) -> None:
     alice, bob = shifted.everybody.alice, shifted.everybody.bob
     shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
     names = [shifted.everybody.send(f"Set it right {number}", [FIRST]) for number in range(3)]

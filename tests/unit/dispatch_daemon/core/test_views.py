@@ -261,7 +261,9 @@ def test_event_is_one_entry_of_the_trace() -> None:
 
 
 def test_question_about_a_call_shows_the_whole_call() -> None:
-    shown = views.approval_view(approval(flags=("shell",)), received(), device=DEVICE, own_address=BOB.email)
+    shown = views.approval_view(
+        approval(flags=("shell",)), received(), run(), own_address=BOB.email, trust="token"
+    )
     promised = (
         "dispatch_id request_id kind from tool input title description payload device flags expires_at grants"
     )
@@ -269,19 +271,35 @@ def test_question_about_a_call_shows_the_whole_call() -> None:
     assert (shown["tool"], shown["input"], shown["from"]) == ("Bash", {"command": "true"}, ALICE.email)
     assert (shown["flags"], shown["grants"]) == (["shell"], ["once", "always", "session"])
     assert shown["expires_at"] == "2026-01-02T03:06:05.678Z"
+    assert (shown["can_review"], shown["device"]) == (True, DEVICE)
+    details = shown["grant_details"]
+    assert isinstance(details, list)
+    assert [detail["grant"] for detail in details if isinstance(detail, dict)] == shown["grants"]
+    unknown = views.approval_view(approval(), received(), run(), own_address=None, trust="unverified")
+    assert unknown["can_review"] is False
 
 
 def test_closing_question_shows_the_changes_and_is_answered_once() -> None:
     changes = [{"op": "create", "path": "/src/a"}]
     asked = approval(kind=ApprovalKind.CHANGESET, tool=None, payload={"changes": changes})
-    shown = views.approval_view(asked, received(), device=None, own_address=None)
+    shown = views.approval_view(asked, received(), run(), own_address=None, trust=None)
     assert (shown["tool"], shown["input"], shown["grants"]) == (None, changes, ["once"])
+    assert shown["can_review"] is False
 
 
 @pytest.mark.parametrize(("own_address", "sender"), [(BOB.email, BOB.email), (None, "me")])
 def test_question_of_ones_own_job_comes_from_oneself(own_address: str | None, sender: str) -> None:
-    shown = views.approval_view(approval(), own_job(), device=DEVICE, own_address=own_address)
+    shown = views.approval_view(approval(), own_job(), run(), own_address=own_address, trust=None)
     assert (shown["from"], shown["device"]) == (sender, DEVICE)
+
+
+def test_questions_of_the_last_run_are_counted_by_what_became_of_them() -> None:
+    states = [ApprovalState.OPEN, ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.EXPIRED]
+    asked = [approval(request_id=str(state), state=state) for state in (*states, ApprovalState.WITHDRAWN)]
+    asked.append(approval(request_id="of another run", run_id="another", state=ApprovalState.DENIED))
+    assert views.questions_view(asked, run()) == {"answered": 2, "unanswered": 1, "open": 1}
+    assert views.questions_view(asked, None) == {"answered": 0, "unanswered": 0, "open": 0}
+    assert whole(runs=[run()])["questions"] == {"answered": 0, "unanswered": 0, "open": 0}
 
 
 # -- trust ---------------------------------------------------------------------------------------------
@@ -381,7 +399,10 @@ def test_received_invitation_shows_what_it_is_accepted_with() -> None:
 
 @pytest.mark.parametrize(
     ("tool", "command", "meaning"),
-    [("Read", None, "Read by al"), ("Bash", "true", "exactly this command by al")],
+    [
+        ("Read", None, "every Read; asked by al"),
+        ("Bash", "true", "exactly this command: true; asked by al"),
+    ],
 )
 def test_rule_says_exactly_what_it_covers(tool: str, command: str | None, meaning: str) -> None:
     rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool=tool, command=command, created_ms=NOW_MS)
