@@ -57,7 +57,7 @@ def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays
         ]
         invocation.show(answer, lambda _: rows)
         return 0
-    return _stay(invocation, full_id)
+    return stay(invocation, full_id)
 
 
 def _accepted(invocation: Invocation, dispatch_id: str, body: Document, *, may_ask: bool) -> Document:
@@ -127,7 +127,8 @@ def _by_hand(invocation: Invocation, dispatch_id: str) -> int:
     return 0
 
 
-def _stay(invocation: Invocation, dispatch_id: str) -> int:
+def stay(invocation: Invocation, dispatch_id: str) -> int:
+    """Show a run that goes on here, ask its questions, and end with its outcome."""
     from dispatch_cli.staying import Stay
 
     started = invocation.door.dispatch(dispatch_id)

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli.commands.accept import stay
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -14,19 +15,23 @@ from dispatch_cli.render.words import typed_id
 @click.command(cls=Command)
 @click.argument("dispatch_id", metavar="ID")
 @click.pass_obj
-def resume(invocation: Invocation, dispatch_id: str) -> None:
+def resume(invocation: Invocation, dispatch_id: str) -> int:
     """Take up a run that was parked because nobody answered.
 
     It goes on before the call that was not answered, under the scopes of its edge as they are now. It does not if
-    somebody has changed meanwhile what the run would change too.
+    somebody has changed meanwhile what the run would change too. On a terminal it stays, as accept does.
     """
     answer = invocation.door.post(dispatch_path(dispatch_id, "resume"), {})
-    short = typed_id(text(answer, "dispatch_id") or dispatch_id)
+    full_id = text(answer, "dispatch_id") or dispatch_id
+    if invocation.is_interactive:
+        return stay(invocation, full_id)
+    short = typed_id(full_id)
     rows = [
         line("Taken up. It asks again where nobody answered."),
         following("follow it with", f"dispatch watch {short}"),
     ]
     invocation.show(answer, lambda _: rows)
+    return 0
 
 
 @click.command(cls=Command)

@@ -38,17 +38,7 @@ def accept(
         ServiceError: as `decisions.accept`.
     """
     require_acceptable(record, own, moment.now_ms)
-    run = RunRecord(
-        run_id=str(moment.uuid()),
-        digest=record.digest,
-        state=advance(RUN, RunState.QUEUED, RunState.RUNNING),
-        created_ms=moment.now_ms,
-        started_ms=moment.now_ms,
-        last_heard_ms=moment.now_ms,
-        device=own.device.hex,
-        agent=BY_HAND,
-        scopes=scopes.write(),
-    )
+    run = _begun(record, own, moment, scopes)
     accepted = replace(
         record,
         state=advance(DISPATCH, record.state, DispatchState.ACCEPTED),
@@ -85,6 +75,20 @@ def accept(
         Unplan(TaskKind.EXPIRE, record.digest),
         heartbeat_plan(run.run_id, moment.now_ms),
     ]
+
+
+def _begun(record: DispatchRecord, own: Own, moment: Moment, scopes: Scopes) -> RunRecord:
+    return RunRecord(
+        run_id=str(moment.uuid()),
+        digest=record.digest,
+        state=advance(RUN, RunState.QUEUED, RunState.RUNNING),
+        created_ms=moment.now_ms,
+        started_ms=moment.now_ms,
+        last_heard_ms=moment.now_ms,
+        device=own.device.hex,
+        agent=BY_HAND,
+        scopes=scopes.write(),
+    )
 
 
 def require_by_hand(record: DispatchRecord, run: RunRecord | None) -> RunRecord:

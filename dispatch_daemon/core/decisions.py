@@ -209,22 +209,7 @@ def cancel_received(
         return []
     if run.state is RunState.APPLYING:
         return [requested]
-    stopped = replace(
-        run,
-        state=advance(RUN, run.state, RunState.CANCELLED),
-        ended_ms=moment.now_ms,
-        outcome=None,
-        code=code,
-        detail=detail,
-        parked_ms=None,
-    )
-    over = replace(
-        record,
-        state=advance(DISPATCH, record.state, DispatchState.FINISHED),
-        outcome=None,
-        ended_code=code,
-        ended_detail=detail,
-    )
+    over, stopped = _stopped(record, run, moment.now_ms, code=code, detail=detail)
     return [
         requested,
         *receipt(over, own, peer, moment, ReceiptType.CANCELLED, code=code, detail=detail, run=run)[1],
@@ -236,6 +221,29 @@ def cancel_received(
         Unplan(TaskKind.RETENTION, run.run_id),
         StopRun(run.run_id, code),
     ]
+
+
+def _stopped(
+    record: DispatchRecord, run: RunRecord, now_ms: int, *, code: str, detail: str | None
+) -> tuple[DispatchRecord, RunRecord]:
+    """Return a dispatch and its run as they are once it was cancelled; what was kept of a parked one is not."""
+    over = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.FINISHED),
+        outcome=None,
+        ended_code=code,
+        ended_detail=detail,
+    )
+    stopped = replace(
+        run,
+        state=advance(RUN, run.state, RunState.CANCELLED),
+        ended_ms=now_ms,
+        outcome=None,
+        code=code,
+        detail=detail,
+        parked_ms=None,
+    )
+    return over, stopped
 
 
 def withdraw(approvals: Sequence[ApprovalRecord], now_ms: int) -> list[Effect]:

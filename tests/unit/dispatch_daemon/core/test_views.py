@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from dispatch_daemon.core import views
+from dispatch_daemon.core import questions, views
 from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
@@ -272,9 +272,7 @@ def test_question_about_a_call_shows_the_whole_call() -> None:
     assert (shown["flags"], shown["grants"]) == (["shell"], ["once", "always", "session"])
     assert shown["expires_at"] == "2026-01-02T03:06:05.678Z"
     assert (shown["can_review"], shown["device"]) == (True, DEVICE)
-    details = shown["grant_details"]
-    assert isinstance(details, list)
-    assert [detail["grant"] for detail in details if isinstance(detail, dict)] == shown["grants"]
+    assert shown["grant_details"] == questions.meanings(approval(), run())
     unknown = views.approval_view(approval(), received(), run(), own_address=None, trust="unverified")
     assert unknown["can_review"] is False
 
@@ -294,12 +292,9 @@ def test_question_of_ones_own_job_comes_from_oneself(own_address: str | None, se
 
 
 def test_questions_of_the_last_run_are_counted_by_what_became_of_them() -> None:
-    states = [ApprovalState.OPEN, ApprovalState.APPROVED, ApprovalState.DENIED, ApprovalState.EXPIRED]
-    asked = [approval(request_id=str(state), state=state) for state in (*states, ApprovalState.WITHDRAWN)]
-    asked.append(approval(request_id="of another run", run_id="another", state=ApprovalState.DENIED))
+    asked = [approval(state=state) for state in ApprovalState] + [approval(run_id="another")]
     assert views.questions_view(asked, run()) == {"answered": 2, "unanswered": 1, "open": 1}
-    assert views.questions_view(asked, None) == {"answered": 0, "unanswered": 0, "open": 0}
-    assert whole(runs=[run()])["questions"] == {"answered": 0, "unanswered": 0, "open": 0}
+    assert whole(runs=[])["questions"] == {"answered": 0, "unanswered": 0, "open": 0}
 
 
 # -- trust ---------------------------------------------------------------------------------------------
@@ -397,17 +392,11 @@ def test_received_invitation_shows_what_it_is_accepted_with() -> None:
     assert shown["token"] == "the id"
 
 
-@pytest.mark.parametrize(
-    ("tool", "command", "meaning"),
-    [
-        ("Read", None, "every Read; asked by al"),
-        ("Bash", "true", "exactly this command: true; asked by al"),
-    ],
-)
-def test_rule_says_exactly_what_it_covers(tool: str, command: str | None, meaning: str) -> None:
-    rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool=tool, command=command, created_ms=NOW_MS)
+def test_rule_says_exactly_what_it_covers() -> None:
+    rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool="Read", command=None, created_ms=NOW_MS, path="/src")
     shown = views.rule_view(rule, "al")
-    assert (shown["meaning"], shown["command"], shown["created_at"]) == (meaning, command, AT)
+    assert shown["meaning"] == "every Read that names a place at or below /src; asked by al"
+    assert (shown["command"], shown["path"], shown["created_at"]) == (None, "/src", AT)
 
 
 def test_lists_show_ones_own_jobs_by_their_box() -> None:
