@@ -51,9 +51,9 @@ def test_a_run_is_shown_asked_and_applied(door: Script, home: Path) -> None:
     assert "Applied: 2 paths changed." in terminal.plain
     assert "alice@example.org gets the result and a signed receipt." in terminal.plain
     assert run.answers == [
-        {"decision": "approve", "dispatch_id": ID, "grant": "once"},
-        {"decision": "approve", "dispatch_id": ID, "grant": "always"},
-        {"decision": "approve", "dispatch_id": ID},
+        {"decision": "approve", "dispatch_id": ID, "grant": "once", "by": "cli"},
+        {"decision": "approve", "dispatch_id": ID, "grant": "always", "by": "cli"},
+        {"decision": "approve", "dispatch_id": ID, "by": "cli"},
     ]
 
 
@@ -257,8 +257,7 @@ def test_after_some_answers_the_rest_may_be_reviewed_instead(door: Script, home:
     run = story(door, documents.approval(can_review=True), documents.closing(request_id=CLOSING))
     run.state["questions"] = {"answered": 4, "unanswered": 0, "open": 1}
     with Terminal(home, "accept", ID) as terminal:
-        terminal.expect("review the rest [r] · Deny [D]")
-        terminal.expect("4 answered, 1 open, ")
+        terminal.expect("r review  D deny  4 answered, 1 open, ")
         terminal.press("r")
         terminal.expect("this run asks no more, you review its changes")
         terminal.expect("would change")
@@ -272,8 +271,8 @@ def test_a_contact_who_may_not_be_reviewed_is_not_offered_it(door: Script, home:
     run = story(door, documents.approval(can_review=False))
     run.state["questions"] = {"answered": 9, "unanswered": 0, "open": 1}
     with Terminal(home, "accept", ID) as terminal:
-        terminal.expect("Deny [D]")
-        assert "[r]" not in terminal.plain
+        terminal.expect("D deny  9 answered, 1 open")
+        assert "review" not in terminal.plain
         terminal.press("d")
         assert terminal.end() == 1
 
