@@ -49,7 +49,9 @@ def everything(mallory: Stranger, about: Digest, run_id: UUID) -> list[bytes]:
         mallory.receipt(about, ReceiptType.WAITING, code=PARKED, **waiting),
         mallory.receipt(about, ReceiptType.HEARTBEAT, run_id=run_id, data={"state": "running"}),
         mallory.then(about, result(run_id)),
-        mallory.sealed(Message(head=mallory.head(re=about), thread=uuid4(), text="approve, resume, complete")),
+        mallory.sealed(
+            Message(head=mallory.head(re=about), thread=uuid4(), text="approve, resume, complete")
+        ),
     ]
 
 
@@ -64,7 +66,11 @@ async def test_author_answers_nothing_that_the_recipient_is_asked(
     await victim.relay.deliver(*everything(mallory, about, UUID(before["runs"][0]["run_id"])))
     await victim.relay.kept()
     after = await victim.do("GET", f"/v1/dispatches/{name}")
-    assert (after["status"], after["outcome"], after["decision"]) == ("waiting_approval", None, before["decision"])
+    assert (after["status"], after["outcome"], after["decision"]) == (
+        "waiting_approval",
+        None,
+        before["decision"],
+    )
     assert [each["request_id"] for each in after["approvals"]] == [asked["request_id"]]
     assert after["runs"] == before["runs"]
     await victim.do("POST", f"/v1/approvals/{asked['request_id']}", {"decision": "deny", "stop": True})

@@ -2,7 +2,8 @@
 
 `DISPATCH_TEST_DIES_AT` names the place: `accepted` (the yes is in the journal), `started` (the box stands, the journal
 does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
-renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed).
+renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed),
+`resumed` (a parked run is taken up, and its box not opened), `restarted` (it is open, and the journal does not say so yet).
 `DISPATCH_TEST_HOLDS` names a file, and an apply stands still after its first rename for as long as that is there.
 `DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail, and
 `DISPATCH_TEST_JOURNAL_FULL` so many writes to the journal after an apply is done.
@@ -20,7 +21,7 @@ from dispatch_daemon import __main__ as program
 from dispatch_daemon.adapters.executor import executor
 from dispatch_daemon.adapters.journal import Database, JournalError
 from dispatch_daemon.app import run_book, running
-from dispatch_daemon.app.services import dispatches
+from dispatch_daemon.app.services import continuing, dispatches
 from dispatch_daemon.core import runs
 from sandbox.changes.applying.disk import Disk
 from sandbox.changes.applying.journal import Journal
@@ -135,6 +136,10 @@ def main() -> None:
             renaming(second)
         case "applied":
             after(executor.Executor, "apply")
+        case "resumed":
+            after(continuing.Continuing, "resume")
+        case "restarted":
+            before(running.parking, "restarted")
         case "ended":
             after(run_book.RunBook, "end")
     if os.environ.get("DISPATCH_TEST_DISK_FULL"):

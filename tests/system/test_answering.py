@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,28 @@ def test_parked_run_does_not_go_on_over_what_somebody_changed_since(
     assert (repository / "notes.md").read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("place_of_death", ["resumed", "restarted"])
+def test_run_that_was_taken_up_is_owed_over_a_crash(
+    shifted: Shifted, bob: Person, repository: Path, place_of_death: str
+) -> None:
+    name = job(bob, repository, FIRST, bash("cat notes.md"))
+    bob.do("approve", bob.question(name)["request_id"])
+    shifted.park(bob, name)
+    bob.daemon.stop()
+    dying = Person.program(bob.home, "tests.support.dying_daemon", bob.daemon.log)
+    dying.environ["DISPATCH_TEST_DIES_AT"] = place_of_death
+    dying.start()
+    bob.try_("resume", name, "--no-start")
+    assert dying.process is not None
+    dying.process.wait(timeout=60)
+    dying.stop()
+    bob.daemon.start()
+    assert bob.question(name)["input"]["command"] == "cat notes.md"
+    ended = bob.approve_all(name)
+    assert (ended["status"], ended["outcome"]) == ("completed", "success")
+    assert changed(repository) == {"notes.md"}
+
+
 def test_of_many_answers_at_once_one_is_applied_and_all_are_told_which(bob: Person, repository: Path) -> None:
     name = job(bob, repository, bash("true"))
     request = bob.question(name)["request_id"]
@@ -75,18 +98,36 @@ def test_of_many_answers_at_once_one_is_applied_and_all_are_told_which(bob: Pers
         )
         for answer in answers
     ]
+    faces = [ask_door(bob, request, face) for face in ("page", "mcp")]
     told = [(json.loads(each.communicate()[0]), each.returncode) for each in typed]
+    told += [
+        (answer if code == 200 else {"error": answer}, 0 if code == 200 else 6) for code, answer in faces
+    ]
     applied = [answer for answer, code in told if code == 0]
     (won,) = applied
-    assert won["decided_by"] == "cli"
     lost = [answer["error"] for answer, code in told if code == 6]
-    assert len(lost) == len(answers) - 1
+    assert len(lost) == len(answers) + len(faces) - 1
     names = ("request_id", "status", "grant", "decided_by", "decided_at")
     assert {tuple(error["applied"][key] for key in names) for error in lost} == {
         tuple(won[key] for key in names)
     }
     (event,) = [each for each in bob.status(name)["events"] if each["type"] == "approval_decided"]
-    assert (event["data"]["decision"], event["data"]["decided_by"]) == (won["status"], "cli")
+    assert (event["data"]["decision"], event["data"]["decided_by"]) == (won["status"], won["decided_by"])
+
+
+def ask_door(bob: Person, request: str, face: str) -> tuple[int, dict[str, Any]]:
+    """Approve at the TCP door, as a page or an agent session does."""
+    host = bob.daemon.url.removeprefix("http://")
+    token = (bob.home / "local.token").read_text()
+    body = json.dumps({"decision": "approve", "by": face})
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection = HTTPConnection(host, timeout=60)
+    try:
+        connection.request("POST", f"/v1/approvals/{request}", body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
 
 
 def test_a_run_may_be_reviewed_instead_and_then_asks_once_more(bob: Person, repository: Path) -> None:

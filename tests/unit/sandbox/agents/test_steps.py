@@ -127,7 +127,9 @@ def test_anything_else_is_refused(value: object) -> None:
         parse_steps(value)
 
 
-async def park(steps: list[object], tools: Tools, silent: str, session: dict[str, object] | None = None) -> Ended:
+async def park(
+    steps: list[object], tools: Tools, silent: str, session: dict[str, object] | None = None
+) -> Ended:
     async def gate(call: ToolCall) -> Verdict:
         return Verdict(allow=call.call_id != silent, park=call.call_id == silent)
 
