@@ -35,8 +35,10 @@ def test_what_was_kept_is_found_again(tmp_path: Path) -> None:
         '{"version": 2, "layers": [], "session": {}, "saved": []}',
         '{"version": 1, "layers": [{"path": "/"}], "session": {}, "saved": []}',
         '{"version": 1, "layers": [], "session": 3, "saved": []}',
-        '{"version": 1, "layers": [{"path": "/", "mode": "rw", "identity": null, "slot": "../0", "marker_ctime_ns": 1}],'
-        ' "session": {}, "saved": []}',
+        (
+            '{"version": 1, "layers": [{"path": "/", "mode": "rw", "identity": null, "slot": "../0", "marker_ctime_ns": 1}],'
+            ' "session": {}, "saved": []}'
+        ),
     ],
 )
 def test_what_cannot_be_read_is_not_kept(tmp_path: Path, text: str) -> None:
