@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, WallError
@@ -9,6 +10,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.core import approvals, by_hand, outgoing, parking, questions, rundir, stepping_in
 from dispatch_daemon.core.errors import ServiceError
@@ -16,11 +18,13 @@ from dispatch_daemon.core.records import (
     ApprovalKind,
     ApprovalRecord,
     ApprovalState,
+    Box,
     DispatchRecord,
     Door,
     RunRecord,
 )
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.scopes import Returns
 
 DISCARDED = "its human threw away what it had done; nothing was applied"
 
@@ -136,7 +140,7 @@ class Continuing:
         found = self._dispatches.find(dispatch_id)
         run = by_hand.require_by_hand(found, self._last_run(found))
         outgoing.check_text(text)
-        artifacts = await self._kept(run, files)
+        artifacts = await self._sealed(found, run, await self._kept(run, files))
         record = self._dispatches.find(found.dispatch_id)
         run = by_hand.require_by_hand(record, self._last_run(record))
         await self._performer.perform(
@@ -164,6 +168,15 @@ class Continuing:
             raise ServiceError("file_unreadable", said) from error
         except WallError as error:
             raise ServiceError(error.code, error.detail, hint=error.remedy) from error
+
+    async def _sealed(
+        self, record: DispatchRecord, run: RunRecord, artifacts: list[JsonObject]
+    ) -> Sequence[JsonObject]:
+        """Seal the files, if their author may have them: they travel beside the result."""
+        if record.box is Box.OWN or questions.scopes_of(run).returns is Returns.STATUS:
+            return artifacts
+        place = self._executor.artifacts(run.run_id)
+        return await seal_artifacts(artifacts, place, self._blobs, self._clock.now_ms())
 
     def _last_run(self, record: DispatchRecord) -> RunRecord | None:
         runs = self._journal.runs(record.digest)

@@ -253,6 +253,8 @@ class TestSeveralDirectories:
         ended = dispatch(home, "accept", ID, "--json")
         assert (ended.code, ended.json["error"]["code"]) == (2, "cwd_needed")
         assert ended.json["error"]["candidates"] == list(self.PLACES)
+
+
 def test_after_some_answers_the_rest_may_be_reviewed_instead(door: Script, home: Path) -> None:
     run = story(door, documents.approval(can_review=True), documents.closing(request_id=CLOSING))
     run.state["questions"] = {"answered": 4, "unanswered": 0, "open": 1}
