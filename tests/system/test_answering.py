@@ -153,6 +153,16 @@ def test_a_run_may_be_reviewed_instead_and_then_asks_once_more(bob: Person, repo
     assert {"decision": "review", "decided_by": "cli"} in said
 
 
+def test_output_that_would_leave_is_shown_first_and_then_leaves(bob: Person, repository: Path) -> None:
+    name = job(bob, repository, bash("cat notes.md", save_as="seen.txt"))
+    bob.do("approve", bob.question(name)["request_id"])
+    closing = bob.question(name)
+    assert (closing["kind"], closing["title"], closing["input"]) == ("changeset", "Return the result", [])
+    assert [artifact["name"] for artifact in closing["payload"]["artifacts"]] == ["seen.txt"]
+    bob.do("approve", closing["request_id"])
+    assert bob.until(name, "completed", "failed")["outcome"] == "success"
+
+
 def test_a_denial_that_stops_ends_everything_at_once(bob: Person, repository: Path) -> None:
     name = job(bob, repository, bash("sleep 600 & echo started"), bash("true"))
     bob.do("approve", bob.question(name)["request_id"])

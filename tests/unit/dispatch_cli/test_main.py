@@ -41,6 +41,8 @@ ISSUED = {
     "config",
     "version",
     "daemon",
+    "service",
+    "completion",
 }
 
 
