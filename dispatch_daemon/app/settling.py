@@ -187,7 +187,9 @@ class Settling:
         await self._fail(f"apply_{status}", detail)
 
     async def _succeed(self) -> None:
-        if self._book.run.state is RunState.WAITING_APPROVAL:  # what was approved is to be returned, and nothing else
+        if (
+            self._book.run.state is RunState.WAITING_APPROVAL
+        ):  # what was approved is to be returned, and nothing else
             _, effects = runs.move(self._book.run, RunState.APPLYING, self._book.clock.now_ms())
             await self._book.performer.perform(effects)
         await self._seal_artifacts()
