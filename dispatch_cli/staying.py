@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from dispatch_cli.client import segment
+from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.following import REFRESH_S, Wakes, milliseconds_left
 from dispatch_cli.invocation import Invocation
@@ -16,14 +17,16 @@ from dispatch_cli.moving import Moving
 from dispatch_cli.outcome import has_ended
 from dispatch_cli.progress import Progress
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, inner, items, text
+from dispatch_cli.render.fields import Document, inner, items, number, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, line
 from dispatch_cli.render.question import (
+    REVIEW,
     Choice,
     choices,
     is_changeset,
     prompt_line,
     question_lines,
+    standing,
     whole_diff_lines,
 )
 from dispatch_cli.render.trace import Trace
@@ -62,6 +65,7 @@ class Stay:
         self._trace = Trace()
         self._answered: set[str] = set()
         self._asked: _Asked | None = None
+        self._questions: Document = {}
         self._prompted = False
 
     def follow(self) -> Document:
@@ -86,6 +90,7 @@ class Stay:
     def _look(self, moving: Moving, keys: Keys) -> Document:
         """Fetch the present state, tell what is new, and put the next question."""
         dispatch = self._invocation.door.dispatch(self._id)
+        self._questions = inner(dispatch, "questions")
         news = self._progress.since(dispatch)
         told = [event for event in news.events if not self._is_ours(event)]
         moving.show(self._invocation.out, self._trace.lines(told, self._invocation.view))
@@ -107,7 +112,7 @@ class Stay:
 
     def _put(self, moving: Moving, keys: Keys, approval: Document) -> None:
         """Show a question whole; keys typed before it do not count."""
-        self._asked = _Asked(approval, choices(approval))
+        self._asked = _Asked(approval, choices(approval, number(self._questions, "answered") or 0))
         self._prompted = False
         named = text(inner(approval, "payload"), "call_id") in self._trace.calls
         moving.show(self._invocation.err, question_lines(approval, self._invocation.err_view, named=named))
@@ -141,7 +146,7 @@ class Stay:
         view: View = self._invocation.err_view
         left = milliseconds_left(asked.approval)
         shown = "" if left is None else times.seconds_left(view.now_ms + left, view.now_ms)
-        return prompt_line(asked.options, shown, view.width)
+        return prompt_line(asked.options, standing(self._questions, shown), view.width)
 
     def _take_key(self, moving: Moving, keys: Keys) -> bool:
         """Take one key; return whether it answered a question."""
@@ -162,13 +167,20 @@ class Stay:
 
     def _decide(self, moving: Moving, asked: _Asked, option: Choice) -> None:
         """Send an answer and say what holds now: the daemon's word, not the key's."""
-        body: Document = {"decision": option.decision, "dispatch_id": text(asked.approval, "dispatch_id")}
+        body: Document = {
+            "decision": option.decision,
+            "dispatch_id": text(asked.approval, "dispatch_id"),
+            "by": "cli",
+        }
         if option.grant is not None and not is_changeset(asked.approval):
             body["grant"] = option.grant
         self._asked = None
         self._answered.add(asked.request_id)
         try:
-            self._invocation.door.post(f"/v1/approvals/{segment(asked.request_id)}", body)
+            if option.decision == REVIEW:
+                self._invocation.door.post(dispatch_path(self._id, REVIEW), {"by": "cli"})
+            else:
+                self._invocation.door.post(f"/v1/approvals/{segment(asked.request_id)}", body)
         except CliError as error:
             if error.code != "not_pending":
                 raise
@@ -183,5 +195,7 @@ def _said(option: Choice, *, changeset: bool) -> Span:
         return Span("  ✗ discarded" if changeset else "  ✗ denied", Tone.FAILED)
     if changeset:
         return Span("  ✓ approved", Tone.DONE)
+    if option.decision == REVIEW:
+        return Span("  ✓ allowed; this run asks no more, you review its changes", Tone.DONE)
     reach = {"always": "allowed, always on this edge", "session": "allowed for this run"}
     return Span(f"  ✓ {reach.get(option.grant or '', 'allowed once')}", Tone.DONE)

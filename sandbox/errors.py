@@ -52,5 +52,14 @@ class StepsError(SandboxError):
         super().__init__("steps_invalid", detail, "Correct the steps and send them again.")
 
 
+class SessionError(SandboxError):
+    """What an agent was given to take up again is no session of its own."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            "session_invalid", f"The session cannot be taken up: {detail}.", "Discard it, and ask again."
+        )
+
+
 class ChangesetError(SandboxError):
     """What a run left behind cannot be read, compared or applied."""

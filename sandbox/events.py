@@ -4,6 +4,7 @@ A run is `Started`, then what the agent `Said` and `Thought`, a `CallProposed` f
 a `CallFinished` for every call that ran, and exactly one `Ended`. The daemon turns these into its own trace; the sandbox keeps none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,11 +63,15 @@ class CallFinished:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run is over. `reason_code` is empty on success, else a stable word."""
+    """The run is over. `reason_code` is empty on success, else a stable word.
+
+    `session` is where the agent can be taken up again, when the run was set aside (`parked`).
+    """
 
     outcome: Outcome
     reason_code: str = ""
     detail: str = ""
+    session: Mapping[str, object] | None = None
 
 
 Event = Started | Said | Thought | CallProposed | CallFinished | Ended

@@ -9,10 +9,10 @@ from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.outcome import exit_code
+from dispatch_cli.outcome import PENDING, exit_code
 from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
-from dispatch_cli.render.fields import Document, text
+from dispatch_cli.render.fields import Document, items, text, truth
 from dispatch_cli.render.lines import following, followings, line
 from dispatch_cli.render.text import visible
 from dispatch_cli.render.words import typed_id
@@ -21,17 +21,26 @@ from dispatch_cli.render.words import typed_id
 @click.command(cls=Command)
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.undecided())
 @click.option("--cwd", metavar="DIR", help="The directory to run in.")
+@click.option("--by-hand", is_flag=True, help="Do it yourself, unconfined; then say `dispatch complete`.")
 @click.option("--detach", is_flag=True, help="Return at once; answer with approve and deny.")
 @click.pass_obj
-def accept(invocation: Invocation, dispatch_id: str, cwd: str | None, detach: bool) -> int:
+def accept(invocation: Invocation, dispatch_id: str, cwd: str | None, by_hand: bool, detach: bool) -> int:
     """Accept a dispatch and run it here, inside the sandbox and the scopes of its edge.
 
     On a terminal it stays, shows the run and asks each call, and ends with the outcome: 0 success, 1 failed or
     blocked, 8 input needed. With --detach, --json or no terminal it returns at once.
+
+    With --by-hand nothing runs: you do it with your own tools, which nothing confines, and end it with complete.
     """
+    if by_hand and cwd is not None:
+        raise click.UsageError("By hand nothing runs, so there is no --cwd.")
     stays = invocation.is_interactive and not detach
-    if stays:
-        _show_request(invocation, dispatch_id)
+    if stays or (by_hand and invocation.is_interactive):
+        dispatch = _show_request(invocation, dispatch_id)
+        if not by_hand:
+            _require_agent(invocation, dispatch)
+    if by_hand:
+        return _by_hand(invocation, dispatch_id)
     return run_here(invocation, dispatch_id, cwd, stays=stays)
 
 
@@ -48,7 +57,7 @@ def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays
         ]
         invocation.show(answer, lambda _: rows)
         return 0
-    return _stay(invocation, full_id)
+    return stay(invocation, full_id)
 
 
 def _accepted(invocation: Invocation, dispatch_id: str, body: Document, *, may_ask: bool) -> Document:
@@ -74,13 +83,52 @@ def _choose(invocation: Invocation, error: CliError) -> str:
     raise error
 
 
-def _show_request(invocation: Invocation, dispatch_id: str) -> None:
+def _show_request(invocation: Invocation, dispatch_id: str) -> Document:
     """Show who asks for what, whole, before it is accepted."""
     dispatch = invocation.door.dispatch(dispatch_id)
     invocation.out.show(asks_lines(dispatch, invocation.people(), invocation.view))
+    return dispatch
 
 
-def _stay(invocation: Invocation, dispatch_id: str) -> int:
+def _require_agent(invocation: Invocation, dispatch: Document) -> None:
+    """Stop before accepting what nobody here could work on: say what there is, and that a human may do it."""
+    if items(dispatch, "steps") or text(dispatch, "status") != "delivered":
+        return
+    agents = [
+        each for each in items(invocation.door.get("/v1/agents"), "agents") if text(each, "name") != "steps"
+    ]
+    if any(truth(each, "chosen") for each in agents):
+        return
+    short = typed_id(text(dispatch, "dispatch_id"))
+    found = [following(visible(text(each, "detail")), visible(text(each, "remedy"))) for each in agents]
+    invocation.err.show(
+        [
+            line("It carries no steps, and no agent is chosen on this machine."),
+            *found,
+            following("or do it yourself", f"dispatch accept {short} --by-hand"),
+        ]
+    )
+    raise CliError(
+        "no_agent",
+        "Nobody here would do it, so it was not accepted.",
+        hint="dispatch agent list",
+        exit_code=PENDING,
+    )
+
+
+def _by_hand(invocation: Invocation, dispatch_id: str) -> int:
+    answer = invocation.door.post(dispatch_path(dispatch_id, "accept"), {"by_hand": True})
+    short = typed_id(text(answer, "dispatch_id") or dispatch_id)
+    rows = [
+        line("Accepted, by hand: you do it, and nothing confines what you do. The author is told so."),
+        following("when it is done", f"dispatch complete {short} --text 'what came of it'"),
+    ]
+    invocation.show(answer, lambda _: rows)
+    return 0
+
+
+def stay(invocation: Invocation, dispatch_id: str) -> int:
+    """Show a run that goes on here, ask its questions, and end with its outcome."""
     from dispatch_cli.staying import Stay
 
     started = invocation.door.dispatch(dispatch_id)

@@ -14,7 +14,7 @@ from dispatch_cli.render.question import waiting_lines
 GRANTS = ("once", "always", "session")
 _REACH = {
     "once": "Allowed once.",
-    "always": "Allowed, and from now on always on this edge.",
+    "always": "Allowed, and from now on always on this edge: `dispatch rules list` says exactly what.",
     "session": "Allowed for this run.",
 }
 
@@ -45,18 +45,21 @@ def approve(invocation: Invocation, ids: tuple[str, ...], grant: str | None) -> 
 @click.command(cls=Command)
 @click.argument("ids", metavar="[ID] REQ", nargs=-1, required=True, shell_complete=candidates.questions())
 @click.option("--reason", metavar="T", help="Say why, for the trace.")
+@click.option("--stop", is_flag=True, help="End the run at once, with everything that runs in it.")
 @click.pass_obj
-def deny(invocation: Invocation, ids: tuple[str, ...], reason: str | None) -> None:
+def deny(invocation: Invocation, ids: tuple[str, ...], reason: str | None, stop: bool) -> None:
     """Deny one question. REQ is its id; ID, the dispatch's, may stand before it."""
-    answer = answer_question(invocation, ids, "deny", {} if reason is None else {"reason": reason})
-    invocation.show(answer, lambda _: [line("Denied.")])
+    more: Document = {"reason": reason, "stop": stop or None}
+    given = {name: value for name, value in more.items() if value is not None}
+    answer = answer_question(invocation, ids, "deny", given)
+    invocation.show(answer, lambda _: [line("Denied, and the run is stopped." if stop else "Denied.")])
 
 
 def answer_question(invocation: Invocation, ids: tuple[str, ...], decision: str, more: Document) -> Document:
     """Send one decision; the daemon answers once it holds."""
     if len(ids) > 2:
         raise click.UsageError("Name one question: [ID] REQ.")
-    body: Document = {"decision": decision, **more}
+    body: Document = {"decision": decision, "by": "cli", **more}
     if len(ids) == 2:
         body["dispatch_id"] = ids[0]
     return invocation.door.post(f"/v1/approvals/{segment(ids[-1])}", body)

@@ -19,10 +19,10 @@ from dispatch_cli.render.lines import Line, Span, Tone, line
 from dispatch_cli.render.text import count
 
 _WAITING = frozenset({"delivered", "conflict"})
-_PROMPT = line("  Run it here [r] · decline [d] · leave [q] · Next [N]")
-_SHORT = line("  r run  d decline  q leave  N next")
+_PROMPT = line("  Begin it here [b] · decline [d] · leave [q] · Next [N]")
+_SHORT = line("  b begin  d decline  q leave  N next")
 # No letter here allows something in a question of a run: a key pressed once too often must not answer that.
-_KEYS = {"r": "accept", "d": "decline", "n": "skip", "q": "leave", ENTER: "skip", LEAVE: "leave"}
+_KEYS = {"b": "accept", "d": "decline", "n": "skip", "q": "leave", ENTER: "skip", LEAVE: "leave"}
 
 
 def decide_waiting(invocation: Invocation, inbox: Sequence[Document]) -> None:

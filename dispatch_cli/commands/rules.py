@@ -49,10 +49,11 @@ def _lines(found: Document, view: View) -> list[Line]:
 
 def _row(rule: Document, view: View) -> list[Line]:
     since = moment_ms(rule, "created_at")
-    tool, command = visible(text(rule, "tool")), text(rule, "command")
+    tool, command, path = visible(text(rule, "tool")), text(rule, "command"), text(rule, "path")
+    bound = f"{tool} in {visible(path)}" if path else tool
     return [
         line(visible(text(rule, "rule_id")[:8])),
         line(visible(text(rule, "peer"))),
-        line(f"{tool}: {one_line(command)}" if command else tool),
+        line(f"{tool}: {one_line(command)}" if command else bound),
         line("" if since is None else times.ago(since, view.now_ms)),
     ]

@@ -45,6 +45,8 @@ def ended_lines(dispatch: Document, view: View) -> list[Line]:
     changes = items(dispatch, "changeset")
     reviewed = any(text(inner(event, "data"), "kind") == "changeset" for event in items(dispatch, "events"))
     seen = {"result": None, "decision": None} if reviewed and status == "completed" else {}
+    if status == "waiting_input":
+        return _parked_lines(dispatch)
     lines = outcome_lines({**dispatch, "changeset": [], **seen}, view)
     lines = lines[:-1] if status in {"completed", "failed"} else lines
     if status == "completed" and changes:
@@ -57,3 +59,15 @@ def ended_lines(dispatch: Document, view: View) -> list[Line]:
         lines.append(line(f"{whose} {tail}"))
         lines.append(following("more with", f"dispatch status {short}"))
     return lines
+
+
+def _parked_lines(dispatch: Document) -> list[Line]:
+    """Return that a run was set aside, and the two things that may be done about it."""
+    short = short_id(dispatch)
+    detail = visible(text(inner(dispatch, "error"), "detail"))
+    return [
+        line(Span("Parked: nobody answered, so nothing goes on and nothing is lost.", Tone.WAITING)),
+        *([line(Span(detail, Tone.QUIET))] if detail else []),
+        following("take it up with", f"dispatch resume {short}"),
+        following("throw it away with", f"dispatch discard {short}"),
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines, diff_lines
 from dispatch_cli.render.dispatch import artifact_line
-from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, joined, line, quote, width_of
 from dispatch_cli.render.people import People
 from dispatch_cli.render.text import count, one_line, visible, wrapped
@@ -19,6 +19,8 @@ from dispatch_cli.render.trace import call_line, in_order
 from dispatch_cli.render.words import typed_id
 
 CHANGESET = "changeset"
+REVIEW = "review"
+OFFER_AFTER = 3  # answers, before a person is offered to be asked no more
 _DIFF_SHOWN_LINES = 60
 
 
@@ -43,8 +45,8 @@ def is_changeset(approval: Document) -> bool:
     return text(approval, "kind") == CHANGESET
 
 
-def choices(approval: Document) -> list[Choice]:
-    """Return what may be answered, the refusal last."""
+def choices(approval: Document, answered: int = 0) -> list[Choice]:
+    """Return what may be answered, the refusal last; `answered` counts the questions of this run before it."""
     if is_changeset(approval) and not _changes(approval):
         return [
             Choice("y", "Return it", "y return", "approve"),
@@ -56,15 +58,39 @@ def choices(approval: Document) -> list[Choice]:
             Choice("l", "look", "l look"),
             Choice("n", "discard", "N discard", "deny"),
         ]
-    tool = visible(text(approval, "tool"))
-    always = "this command" if tool == "Bash" else tool
+    always = _bound(approval)
     offered = words(approval, "grants") or ["once"]
     every = [
         Choice("o", "Allow once", "o once", "approve", "once"),
         Choice("a", f"always, for {always} on this edge", "a always", "approve", "always"),
         Choice("s", "this run", "s run", "approve", "session"),
     ]
-    return [*(choice for choice in every if choice.grant in offered), Choice("d", "Deny", "D deny", "deny")]
+    rest = [Choice("r", "review the rest", "r review", REVIEW)] if _may_review(approval, answered) else []
+    deny = Choice("d", "Deny", "D deny", "deny")
+    return [*(choice for choice in every if choice.grant in offered), *rest, deny]
+
+
+def _may_review(approval: Document, answered: int) -> bool:
+    return answered >= OFFER_AFTER and approval.get("can_review") is True
+
+
+def _bound(approval: Document) -> str:
+    """Return in few words what `always` is bound to; the whole sentence stands above the keys."""
+    tool = visible(text(approval, "tool"))
+    for detail in items(approval, "grant_details"):
+        if text(detail, "grant") == "always" and text(detail, "path"):
+            return f"{tool} in {visible(text(detail, 'path'))}"
+    return "this command" if tool == "Bash" else tool
+
+
+def standing(questions: Document, left: str) -> str:
+    """Return `4 answered, 1 open, 70 s left`; of a first question only its time."""
+    answered, waiting = number(questions, "answered") or 0, number(questions, "open") or 0
+    missed = number(questions, "unanswered") or 0
+    if not answered and not missed and waiting <= 1:
+        return left
+    parts = [f"{answered} answered", *([f"{missed} unanswered"] if missed else []), f"{waiting} open"]
+    return ", ".join([*parts, f"{left} left"] if left else parts)
 
 
 def prompt_line(options: Sequence[Choice], left: str, width: int | None) -> Line:
@@ -91,7 +117,21 @@ def question_lines(approval: Document, view: View, *, named: bool = False) -> li
     if described:
         room = None if view.width is None else view.width - 2
         lines += [line("  ", Span(row, Tone.QUIET)) for row in wrapped(described, room)]
-    return lines + [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
+    lines += [line("  ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(approval, "flags")]
+    return lines + _meaning_lines(approval, view)
+
+
+def _meaning_lines(approval: Document, view: View) -> list[Line]:
+    """Return what each lasting yes would cover from now on, one sentence each."""
+    room = None if view.width is None else view.width - 4
+    lines: list[Line] = []
+    for detail in items(approval, "grant_details"):
+        if text(detail, "grant") != "once":
+            said = f"{visible(text(detail, 'grant'))}: {visible(text(detail, 'meaning'))}"
+            first, *more = wrapped(said, room) or [""]
+            lines.append(line("  ", Span(f"· {first}", Tone.QUIET)))
+            lines += [line("    ", Span(row, Tone.QUIET)) for row in more]
+    return lines
 
 
 def verbatim(tool: str, given: Mapping[str, Any], view: View) -> list[Line]:

@@ -32,6 +32,7 @@ from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.choosing import Choosing
 from dispatch_daemon.app.services.contacts import Contacts
+from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
@@ -108,6 +109,7 @@ class Daemon:
             TaskKind.RUN: self._supervisor.start,
             TaskKind.HEARTBEAT: self._supervisor.heartbeat,
             TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
+            TaskKind.RETENTION: self._supervisor.retain,
         }
 
     def _service(self, keystore: Keystore) -> Service:
@@ -132,6 +134,7 @@ class Daemon:
         contacts = Contacts(*desk, online)
         sending = Sending(*desk, self._depositor.settled, self._blobs)
         dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
+        continuing = Continuing(*desk, self._executor, self._blobs, dispatches)
         choosing = Choosing(self._agents)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
@@ -145,6 +148,7 @@ class Daemon:
             dispatches,
             approvals,
             choosing,
+            continuing,
         )
 
     def _project_roots(self) -> list[str]:

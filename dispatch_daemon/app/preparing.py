@@ -27,7 +27,7 @@ def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
     """
     agent = agents.open()
     if agent is None:
-        raise AgentError("no_agent", NO_AGENT, "dispatch agent list")
+        raise AgentError("no_agent", NO_AGENT, "dispatch agent list, or accept it with --by-hand")
     budget = briefing.budget(task, scopes)
     if budget.cost_microusd is not None:
         raise AgentError("no_agent", NO_PRICES, "limit tokens or turns instead")
@@ -64,4 +64,5 @@ def spec_of(
         wall_s=float(min(bounds, default=_WALL_S)),
         unpack=partial(blobs.unpack, task.attachments) if task.attachments else None,
         order=order,
+        resume=run.parked_ms is not None,
     )

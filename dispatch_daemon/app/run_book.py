@@ -12,11 +12,11 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import approvals, questions, runs
+from dispatch_daemon.core import approvals, gate, questions, runs
 from dispatch_daemon.core.effects import Effect, Note, Put
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, RunRecord
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.lifecycle import RunState
+from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.messages.trace import EventType, Usage
 from dispatch_protocol.scopes import Returns, Scopes
 
@@ -41,7 +41,8 @@ class RunBook:
         self.steps: list[str] = []
         self.words = ""  # an agent's last ones, which become the summary
         self.usage = Usage()
-        self.unread = False  # whether anything of a model's would leave that no human has read
+        self.by_model = False
+        self.read = False  # whether a human has seen everything that would leave
         self._answered = answered
 
     @property
@@ -90,12 +91,29 @@ class RunBook:
                 self.people.peer_of(record),
                 self.clock.moment(),
                 ending=ending,
-                returns=Returns.STATUS if self.unread else self.scopes.returns,
+                returns=self._returns(ending),
                 usage=self.usage,
                 events=self.journal.events(record.digest),
                 approvals=self.journal.approvals_of(record.digest),
             )
         )
+
+    def _returns(self, ending: runs.Ending) -> Returns:
+        """Return what may leave: all that the grant lets, once a human has seen it, or where nothing is to be seen."""
+        if self.read or ending.outcome is Outcome.SUCCESS:
+            return self.scopes.returns
+        return questions.unread(self.scopes, by_model=self.by_model)
+
+    def recall(self) -> None:
+        """Remember the steps that an earlier part of this run has taken."""
+        told = self.journal.events(self.run.digest)
+        made = {event.data.get("call_id") for event in told if event.type is EventType.TOOL_RESULT}
+        calls = [event.data for event in told if event.type is EventType.TOOL_CALL]
+        self.steps = [
+            gate.call_title(str(call.get("tool")), given)
+            for call in calls
+            if call.get("call_id") in made and isinstance(given := call.get("input"), dict)
+        ]
 
     async def note(self, event: EventType, data: dict[str, JSON]) -> None:
         """Add an event to the dispatch's trace; it also says that the run is alive."""

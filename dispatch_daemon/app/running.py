@@ -8,17 +8,14 @@ so a crash at any point leaves a journal that says what has to be undone or carr
 from dispatch_daemon.adapters.agents import AgentError, Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.app.asking import Asker
 from dispatch_daemon.app.preparing import order_of, spec_of
 from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.app.settling import Settling
-from dispatch_daemon.core import gate, questions, runs, views
-from dispatch_daemon.core.records import (
-    ApprovalState,
-)
+from dispatch_daemon.core import gate, parking, runs, views
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.lifecycle import Outcome, RunState
+from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.trace import EventType
-from dispatch_protocol.scopes import Approval
 
 
 class Conductor:
@@ -29,6 +26,7 @@ class Conductor:
         self._executor = executor
         self._agents = agents
         self._blobs = blobs
+        self._asker = Asker(book)
         self.settling = Settling(book, executor, blobs)
 
     # -- the whole way ---------------------------------------------------------------------------------
@@ -45,7 +43,8 @@ class Conductor:
                 runs.Ending(outcome=Outcome.NEED_INPUT, summary=error.detail, code=error.code, detail=detail)
             )
             return
-        self._book.unread = order is not None and self._book.scopes.approval is not Approval.AUTO
+        self._book.by_model = order is not None
+        self._book.recall()
         try:
             edge = self._book.journal.edge(record.edge)
             spec = spec_of(task, self._book.run, edge, order, self._blobs)
@@ -61,22 +60,19 @@ class Conductor:
             )
             self._executor.forget(self._book.run_id)
             return
-        await self.settling.settle(settlement)
+        if settlement.resumable and self.parked:
+            await self.settling.park(settlement)
+        else:
+            await self.settling.settle(settlement)
 
     # -- what the sandbox tells and asks (the executor's Observer) -------------------------------------
 
     async def started(self, confinement: dict[str, JSON]) -> None:
-        record = self._book.record
-        await self._book.performer.perform(
-            runs.started(
-                record,
-                self._book.run,
-                self._book.people.own,
-                self._book.people.peer_of(record),
-                self._book.clock.moment(),
-                confinement=confinement,
-            )
-        )
+        record, run = self._book.record, self._book.run
+        begin = runs.started if run.parked_ms is None else parking.restarted
+        own, peer = self._book.people.own, self._book.people.peer_of(record)
+        moment = self._book.clock.moment()
+        await self._book.performer.perform(begin(record, run, own, peer, moment, confinement=confinement))
 
     async def proposed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> None:
         self._book.steps.append(gate.call_title(tool, arguments))
@@ -93,32 +89,10 @@ class Conductor:
         await self._book.note(EventType.REASONING, {"text": text})
 
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]:
-        """Pass one call through the gate; a question waits for the human of this machine."""
-        record = self._book.record
-        ruling = gate.rule_on(
-            tool,
-            arguments,
-            self._book.scopes,
-            rules=self._book.journal.rules_on(record.edge),
-            asked_before=self._book.journal.approvals_of(record.digest),
-            run_id=self._book.run_id,
-        )
-        if ruling.verdict is not gate.Verdict.ASK:
-            return ruling.verdict is gate.Verdict.ALLOW, ruling.reason
-        moment = self._book.clock.moment()
-        approval = questions.about_call(
-            record,
-            self._book.run,
-            call_id,
-            tool,
-            arguments,
-            request_id=str(moment.uuid(1)),
-            now_ms=moment.now_ms,
-            timeout_s=self._book.scopes.approval_timeout_s,
-        )
-        answer = await self._book.ask(approval)
-        if answer.state is ApprovalState.APPROVED:
-            moved, effects = runs.move(self._book.run, RunState.RUNNING, self._book.clock.now_ms())
-            await self._book.performer.perform([*effects, runs.heartbeat_plan(moved.run_id, 0)])
-            return True, f"allowed {answer.grant}"
-        return False, answer.reason or f"{answer.state}"
+        """Pass one call through the gate."""
+        return await self._asker.allowed(call_id, tool, arguments)
+
+    @property
+    def parked(self) -> bool:
+        """Whether so many questions in a row went unanswered that the run is to be set aside."""
+        return self._asker.is_silent

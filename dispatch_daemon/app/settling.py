@@ -12,7 +12,7 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, Settlement, WallError
 from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.run_book import RunBook
-from dispatch_daemon.core import questions, runs
+from dispatch_daemon.core import parking, questions, runs
 from dispatch_daemon.core.effects import Note, Plan, Put, TaskKind
 from dispatch_daemon.core.records import ApprovalState, Box
 from dispatch_protocol.encoding import JSON
@@ -34,11 +34,7 @@ class Settling:
 
     async def settle(self, settlement: Settlement) -> None:
         """Show what the last call left to whoever must read it, apply it, and end the run."""
-        spent = settlement.spent
-        if spent.turns:
-            self._book.usage = Usage(
-                turns=spent.turns, input_tokens=spent.tokens.input, output_tokens=spent.tokens.output
-            )
+        self._count(settlement)
         if settlement.outcome != "success":
             ending = runs.Ending(
                 outcome=Outcome(settlement.outcome),
@@ -70,17 +66,43 @@ class Settling:
                 Note(settling.digest, self._book.clock.now_ms(), EventType.CHANGESET, data, settling.run_id),
             ]
         )
-        must_ask = (
-            questions.must_ask(self._book.scopes, settlement.flags)
-            if settlement.changes
-            else questions.must_show(self._book.scopes, self._book.words, files=bool(settlement.artifacts))
-        )
-        if must_ask and not await self._approved(settlement):
+        if self._must_ask(settlement) and not await self._approved(settlement):
             return
         if settlement.changes:
             await self._apply(settlement)
         else:
             await self._succeed()
+
+    def _count(self, settlement: Settlement) -> None:
+        spent = settlement.spent
+        if spent.turns:
+            self._book.usage = Usage(
+                turns=spent.turns, input_tokens=spent.tokens.input, output_tokens=spent.tokens.output
+            )
+
+    def _must_ask(self, settlement: Settlement) -> bool:
+        """Return whether a human sees what would be applied, or would leave, before it does."""
+        scopes = self._book.scopes
+        if settlement.changes:
+            return questions.must_ask(scopes, settlement.flags)
+        files, traced = bool(settlement.artifacts), bool(self._book.steps)
+        return questions.must_show(scopes, self._book.words, files=files, traced=traced)
+
+    async def park(self, settlement: Settlement) -> None:
+        """Set the run aside with what it wrote so far; the next word is a human's."""
+        self._count(settlement)
+        record = self._book.record
+        run = replace(
+            self._book.run,
+            changeset=settlement.changes,
+            changeset_digest=settlement.changeset.digest if settlement.changeset else None,
+            diffs=settlement.diffs,
+            left_behind=settlement.left_behind,
+            artifacts=settlement.artifacts,
+            usage=self._book.usage.write(),
+        )
+        own, peer = self._book.people.own, self._book.people.peer_of(record)
+        await self._book.performer.perform(parking.parked(record, run, own, peer, self._book.clock.moment()))
 
     async def _approved(self, settlement: Settlement) -> bool:
         moment = self._book.clock.moment()
@@ -94,7 +116,7 @@ class Settling:
         )
         answer = await self._book.ask(approval)
         if answer.state is ApprovalState.APPROVED:
-            self._book.unread = False
+            self._book.read = True
             return True
         detail = answer.reason or "the changes were not approved"
         await self._discard(
@@ -165,6 +187,11 @@ class Settling:
         await self._fail(f"apply_{status}", detail)
 
     async def _succeed(self) -> None:
+        if (
+            self._book.run.state is RunState.WAITING_APPROVAL
+        ):  # what was approved is to be returned, and nothing else
+            _, effects = runs.move(self._book.run, RunState.APPLYING, self._book.clock.now_ms())
+            await self._book.performer.perform(effects)
         await self._seal_artifacts()
         await self._book.end(runs.Ending(outcome=Outcome.SUCCESS, summary=self._book.summary("")))
         self._executor.discard(self._book.run_id)
@@ -172,7 +199,7 @@ class Settling:
     async def _seal_artifacts(self) -> None:
         """Seal what the run made, if its author may have it: it travels beside the result."""
         run, returns = self._book.run, self._book.scopes.returns
-        if not run.artifacts or self._book.unread or returns is Returns.STATUS:
+        if not run.artifacts or returns is Returns.STATUS:
             return
         if self._book.record.box is Box.OWN:
             return

@@ -14,8 +14,9 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.app.running import Conductor
 from dispatch_daemon.app.settling import Settling
-from dispatch_daemon.core import approvals, runs
+from dispatch_daemon.core import approvals, by_hand, parking, questions, runs
 from dispatch_daemon.core.effects import TaskKind, Unplan
+from dispatch_daemon.core.records import RunRecord
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
 _JOURNAL_AGAIN_S = 2.0
@@ -61,7 +62,7 @@ class Supervisor:
             if task.key not in self._running:
                 await self._settling(task.key).finish_apply()
             return
-        if run is None or run.state is not RunState.QUEUED:
+        if run is None or not (run.state is RunState.QUEUED or self._is_taken_up(run)):
             await self._performer.perform([Unplan(TaskKind.RUN, task.key)])
             return
         conducting = asyncio.create_task(self._conduct(task.key), name=f"run {task.key}")
@@ -72,7 +73,7 @@ class Supervisor:
         """Tell the author that the run is alive."""
         run = self._journal.run(task.key)
         record = self._journal.dispatch(run.digest) if run else None
-        if run is None or record is None or task.key not in self._running:
+        if run is None or record is None or not (task.key in self._running or by_hand.is_by_hand(run)):
             await self._performer.perform([Unplan(TaskKind.HEARTBEAT, task.key)])
             return
         peer = self._people.peer_of(record)
@@ -85,6 +86,31 @@ class Supervisor:
         approval = self._journal.approval(task.key)
         effects = approvals.time_out(approval, self._clock.now_ms()) if approval else []
         await self._performer.perform(effects or [Unplan(TaskKind.ANSWER_DEADLINE, task.key)])
+
+    async def retain(self, task: Task) -> None:
+        """End a parked run that nobody took up in time, and tell its author."""
+        run = self._journal.run(task.key)
+        record = self._journal.dispatch(run.digest) if run else None
+        if run is None or record is None or run.parked_ms is None or self._is_taken_up(run):
+            await self._performer.perform([Unplan(TaskKind.RETENTION, task.key)])
+            return
+        await self._performer.perform(
+            parking.dropped(
+                record,
+                run,
+                self._people.own,
+                self._people.peer_of(record),
+                self._clock.moment(),
+                code="not_resumed",
+                detail="nobody took it up again in time; nothing was applied",
+                returns=questions.unread(questions.scopes_of(run), by_model=run.agent != "steps"),
+                events=self._journal.events(record.digest),
+            )
+        )
+
+    def _is_taken_up(self, run: RunRecord) -> bool:
+        record = self._journal.dispatch(run.digest)
+        return record is not None and parking.is_owed(record, run)
 
     # -- stopping, answering ---------------------------------------------------------------------------
 
@@ -159,8 +185,8 @@ class Supervisor:
             record = self._journal.dispatch(run.digest)
             if record is None or record.peer == "" or run.device != self._people.own.device.hex:
                 continue  # the author's view of somebody else's run
-            if run.state is RunState.QUEUED:
-                continue
+            if run.state is RunState.QUEUED or run.parked_ms is not None or by_hand.is_by_hand(run):
+                continue  # nothing of it was going on
             settling = self._settling(run.run_id)
             if run.state is RunState.APPLYING:
                 await settling.finish_apply()

@@ -5,13 +5,16 @@ from dataclasses import replace
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Resolve, TaskKind, Unplan
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.gate import bash_command, call_input
+from dispatch_daemon.core.gate import call_input
+from dispatch_daemon.core.questions import run_paths
+from dispatch_daemon.core.reach import reach_of
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import (
     ApprovalKind,
     ApprovalRecord,
     ApprovalState,
     DispatchRecord,
+    Door,
     GrantChoice,
     RuleRecord,
     RunRecord,
@@ -24,6 +27,7 @@ from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.timestamps import format_time
 
 TIMEOUT_REASON = "nobody answered in time"
+_FACES = {Door.CLI: "command line", Door.PAGE: "page", Door.MCP: "agent session", Door.API: "local door"}
 
 
 def ask(
@@ -65,64 +69,108 @@ def decide(
     approved: bool,
     grant: GrantChoice | None,
     reason: str | None,
+    run: RunRecord,
     edge: str,
+    door: Door,
     moment: Moment,
 ) -> list[Effect]:
-    """Answer an open question; the first valid answer wins.
+    """Answer an open question of a run; the first valid answer wins, and a later one is told what holds.
 
     Raises:
         ServiceError: `not_pending` if it is no longer open, `invalid` for a grant that this kind does not have.
     """
-    if approval.state is not ApprovalState.OPEN:
-        raise ServiceError("not_pending", f"this question is no longer open: it was {approval.state}")
-    if moment.now_ms >= approval.deadline_ms:
-        raise ServiceError("not_pending", "this question's time is over; it was denied")
+    require_open(approval, moment.now_ms)
     if not approved and grant is not None:
         raise ServiceError("invalid", "a denial takes no grant")
     choice = grant or GrantChoice.ONCE
     if approval.kind is ApprovalKind.CHANGESET and choice is not GrantChoice.ONCE:
         raise ServiceError("invalid", "a changeset is approved once, as it is shown")
-    effects = _close(
+    effects = close(
         approval,
         ApprovalState.APPROVED if approved else ApprovalState.DENIED,
         choice if approved else None,
         reason,
         moment.now_ms,
+        door,
     )
     if approved and choice is GrantChoice.ALWAYS and approval.tool is not None:
-        rule = RuleRecord(
-            rule_id=str(moment.uuid()),
-            edge=edge,
-            tool=approval.tool,
-            command=bash_command(approval.tool, call_input(approval)),
-            created_ms=moment.now_ms,
-        )
-        effects.append(Put(rule))
+        effects.append(Put(_rule(approval, approval.tool, run, edge, moment)))
     return effects
+
+
+def _rule(approval: ApprovalRecord, tool: str, run: RunRecord, edge: str, moment: Moment) -> RuleRecord:
+    reach = reach_of(tool, call_input(approval), run.cwd or "/", [path for path, _ in run_paths(run)])
+    return RuleRecord(
+        rule_id=str(moment.uuid()),
+        edge=edge,
+        tool=tool,
+        command=reach.command,
+        created_ms=moment.now_ms,
+        path=reach.below,
+        subject=reach.subject,
+    )
+
+
+def require_open(approval: ApprovalRecord, now_ms: int) -> None:
+    """Refuse to answer what is answered: the refusal carries what was applied, by which face, and when.
+
+    Raises:
+        ServiceError: `not_pending`.
+    """
+    if approval.state is ApprovalState.OPEN and now_ms < approval.deadline_ms:
+        return
+    over = approval.state
+    if over is ApprovalState.OPEN:  # the deadline's own task is on its way
+        over = ApprovalState.EXPIRED
+    words = "its time was over, so it was denied" if over is ApprovalState.EXPIRED else f"it was {over}"
+    if approval.decided_by is not None and approval.decided_ms is not None:
+        reach = f" ({approval.grant})" if approval.grant is not None else ""
+        words += f"{reach} through the {_FACES[approval.decided_by]} at {format_time(approval.decided_ms)}"
+    raise ServiceError(
+        "not_pending",
+        f"this question is no longer open: {words}",
+        applied={**applied(approval), "status": over},
+    )
+
+
+def applied(approval: ApprovalRecord) -> dict[str, JSON]:
+    """Return what holds of a question: its answer, how far a yes reaches, and who gave it when."""
+    return {
+        "request_id": approval.request_id,
+        "status": approval.state,
+        "grant": approval.grant,
+        "reason": approval.reason,
+        "decided_by": approval.decided_by,
+        "decided_at": None if approval.decided_ms is None else format_time(approval.decided_ms),
+    }
 
 
 def time_out(approval: ApprovalRecord, now_ms: int) -> list[Effect]:
     """Turn silence into a no."""
     if approval.state is not ApprovalState.OPEN or now_ms < approval.deadline_ms:
         return []
-    return _close(approval, ApprovalState.EXPIRED, None, TIMEOUT_REASON, now_ms)
+    return close(approval, ApprovalState.EXPIRED, None, TIMEOUT_REASON, now_ms)
 
 
-def _close(
+def close(
     approval: ApprovalRecord,
     state: ApprovalState,
     grant: GrantChoice | None,
     reason: str | None,
     now_ms: int,
+    door: Door | None = None,
 ) -> list[Effect]:
+    """Close a question with what was answered, and by whom; without a door nobody answered."""
     data: dict[str, JSON] = {
         "request_id": approval.request_id,
         "decision": state,
         "grant": grant,
         "reason": reason,
+        "decided_by": door,
     }
+    closed = replace(approval, state=state, grant=grant, reason=reason, decided_ms=now_ms, decided_by=door)
     return [
-        Put(replace(approval, state=state, grant=grant, reason=reason, decided_ms=now_ms)),
+        Put(closed),
         Note(approval.digest, now_ms, EventType.APPROVAL_DECIDED, data, approval.run_id),
         Unplan(TaskKind.ANSWER_DEADLINE, approval.request_id),
         Resolve(approval.request_id),

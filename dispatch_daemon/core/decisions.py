@@ -61,10 +61,7 @@ def accept(
         ServiceError: `not_pending` if it is decided or over, `not_owner` if it names another device of ours to run it,
             `expired` if its time is up.
     """
-    require_undecided(record)
-    _require_owner(record, own)
-    if is_expired(record, moment.now_ms):
-        raise ServiceError("expired", "this dispatch expired before it was decided")
+    require_acceptable(record, own, moment.now_ms)
     run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent)
     accepted = replace(
         record,
@@ -212,19 +209,7 @@ def cancel_received(
         return []
     if run.state is RunState.APPLYING:
         return [requested]
-    stopped = replace(
-        run,
-        state=advance(RUN, run.state, RunState.CANCELLED),
-        ended_ms=moment.now_ms,
-        code=code,
-        detail=detail,
-    )
-    over = replace(
-        record,
-        state=advance(DISPATCH, record.state, DispatchState.FINISHED),
-        ended_code=code,
-        ended_detail=detail,
-    )
+    over, stopped = _stopped(record, run, moment.now_ms, code=code, detail=detail)
     return [
         requested,
         *receipt(over, own, peer, moment, ReceiptType.CANCELLED, code=code, detail=detail, run=run)[1],
@@ -233,8 +218,32 @@ def cancel_received(
         Note(record.digest, moment.now_ms, EventType.DISCARDED, {"reason": code}, run.run_id),
         Unplan(TaskKind.RUN, run.run_id),
         Unplan(TaskKind.HEARTBEAT, run.run_id),
+        Unplan(TaskKind.RETENTION, run.run_id),
         StopRun(run.run_id, code),
     ]
+
+
+def _stopped(
+    record: DispatchRecord, run: RunRecord, now_ms: int, *, code: str, detail: str | None
+) -> tuple[DispatchRecord, RunRecord]:
+    """Return a dispatch and its run as they are once it was cancelled; what was kept of a parked one is not."""
+    over = replace(
+        record,
+        state=advance(DISPATCH, record.state, DispatchState.FINISHED),
+        outcome=None,
+        ended_code=code,
+        ended_detail=detail,
+    )
+    stopped = replace(
+        run,
+        state=advance(RUN, run.state, RunState.CANCELLED),
+        ended_ms=now_ms,
+        outcome=None,
+        code=code,
+        detail=detail,
+        parked_ms=None,
+    )
+    return over, stopped
 
 
 def withdraw(approvals: Sequence[ApprovalRecord], now_ms: int) -> list[Effect]:
@@ -256,6 +265,14 @@ def require_undecided(record: DispatchRecord) -> None:
         raise ServiceError("wrong_party", "you sent this dispatch; only its recipient decides")
     if record.state not in _UNDECIDED:
         raise ServiceError("not_pending", f"nothing is pending on this dispatch: it is {record.state}")
+
+
+def require_acceptable(record: DispatchRecord, own: Own, now_ms: int) -> None:
+    """Refuse to take on what is not this machine's, is decided already, or whose time is up."""
+    require_undecided(record)
+    _require_owner(record, own)
+    if is_expired(record, now_ms):
+        raise ServiceError("expired", "this dispatch expired before it was decided")
 
 
 def _require_owner(record: DispatchRecord, own: Own) -> None:

@@ -23,6 +23,7 @@ class TaskKind(StrEnum):
     RUN = "run"
     ANSWER_DEADLINE = "answer_deadline"
     HEARTBEAT = "heartbeat"
+    RETENTION = "retention"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Settle, TaskKi
 from dispatch_daemon.core.records import DispatchRecord, RunRecord
 from dispatch_daemon.core.traces import artifact_data, change_data
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance, run_end
-from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
+from dispatch_protocol.messages.answers import PARKED, Answer, Decision, Receipt, ReceiptType, Result, Verdict
 from dispatch_protocol.messages.trace import EventType
 
 
@@ -79,7 +79,7 @@ def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
 
 def _cancelled(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
     said: dict[str, JSON] = {"code": receipt.code, "detail": receipt.detail}
-    ended = {"ended_code": receipt.code, "ended_detail": receipt.detail}
+    ended = {"outcome": None, "ended_code": receipt.code, "ended_detail": receipt.detail}
     if desk.record.state not in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT):
         return _moved(desk, DispatchState.CANCELLED, now_ms, said, **ended)
     run = _run_of(desk, receipt.run_id)
@@ -107,6 +107,7 @@ def _run_is(desk: Desk, receipt: Receipt, state: RunState, now_ms: int) -> Desk:
     run = _run_of(desk, receipt.run_id)
     if run is None or state not in _reachable(run.state) | {run.state}:
         return desk
+    desk = _set_aside(desk, receipt, now_ms)
     first = run.started_ms is None and receipt.type is ReceiptType.STARTED
     followed = replace(
         run,
@@ -118,6 +119,19 @@ def _run_is(desk: Desk, receipt: Receipt, state: RunState, now_ms: int) -> Desk:
     if followed.state is not run.state:
         effects.append(Note(run.digest, now_ms, EventType.RUN_STATE, {"state": state}, run.run_id))
     return desk.then(*effects, run=followed)
+
+
+def _set_aside(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
+    """Follow a run that is parked, or goes on after it was: its dispatch waits for the recipient's human, or no more."""
+    parked = receipt.type is ReceiptType.WAITING and receipt.code == PARKED
+    if parked and desk.record.state is DispatchState.ACCEPTED:
+        said: dict[str, JSON] = {"code": receipt.code, "detail": receipt.detail}
+        blocked = {"outcome": Outcome.BLOCKED, "ended_code": receipt.code, "ended_detail": receipt.detail}
+        return _moved(desk, DispatchState.WAITING_INPUT, now_ms, said, **blocked)
+    if not parked and desk.record.state is DispatchState.WAITING_INPUT:
+        again = {"outcome": None, "ended_code": None, "ended_detail": None}
+        return _moved(desk, DispatchState.ACCEPTED, now_ms, {}, **again)
+    return desk
 
 
 def _reachable(state: RunState) -> frozenset[RunState]:

@@ -4,13 +4,13 @@ The kernel is the wall; the gate is the human's part. It can only narrow: a tool
 name is refused in every mode, and an unknown mode asks.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dispatch_daemon.core.reach import Reach, reach_of
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, GrantChoice, RuleRecord
-from dispatch_protocol.encoding import JSON, dumps
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.scopes import Approval, Scopes, covers
 
 _SHOWN_ARGUMENT = {
@@ -49,42 +49,42 @@ def rule_on(
     rules: Iterable[RuleRecord],
     asked_before: Iterable[ApprovalRecord],
     run_id: str,
+    cwd: str,
+    paths: Iterable[str] = (),
 ) -> Ruling:
-    """Decide one call under the grant; `asked_before` may hold yeses that were given for this whole run."""
+    """Decide one call under the grant; `asked_before` may hold yeses that were given for this whole run.
+
+    `cwd` is where the run works, `paths` are the directories that it may see.
+    """
     if not covers(scopes, tool):
         return Ruling(Verdict.REFUSE, f"{tool} is not granted on this edge")
     if scopes.approval in (Approval.AUTO, Approval.REVIEW):
         return Ruling(Verdict.ALLOW, f"approval is {scopes.approval}")
-    command = bash_command(tool, arguments)
     for rule in rules:
-        if rule.tool == tool and rule.command == command:
+        if rule_reach(rule).covers(tool, arguments, cwd):
             return Ruling(Verdict.ALLOW, "always, this edge")
+    seen = tuple(paths)
     for earlier in asked_before:
         if (
             earlier.run_id == run_id
             and earlier.state is ApprovalState.APPROVED
             and earlier.grant is GrantChoice.SESSION
-            and earlier.tool == tool
-            and bash_command(tool, call_input(earlier)) == command
+            and earlier.tool is not None
+            and reach_of(earlier.tool, call_input(earlier), cwd, seen).covers(tool, arguments, cwd)
         ):
             return Ruling(Verdict.ALLOW, "this run")
     return Ruling(Verdict.ASK, "approval is manual")
 
 
-def bash_command(tool: str, arguments: Mapping[str, JSON]) -> str | None:
-    """Return the exact command that a standing yes for Bash is bound to; None for every other tool."""
-    return str(arguments.get("command", "")) if tool == "Bash" else None
+def rule_reach(rule: RuleRecord) -> Reach:
+    """Return how far a standing rule reaches."""
+    return Reach(rule.tool, rule.command, rule.path, rule.subject)
 
 
 def call_input(approval: ApprovalRecord) -> dict[str, JSON]:
     """Return the tool input that the approval shows."""
     shown = approval.payload.get("input")
     return shown if isinstance(shown, dict) else {}
-
-
-def call_subject(tool: str, arguments: Mapping[str, JSON]) -> str:
-    """Return the SHA-256 (hex) of exactly the call that is asked about."""
-    return hashlib.sha256(dumps({"tool": tool, "input": dict(arguments)})).hexdigest()
 
 
 def call_title(tool: str, arguments: Mapping[str, JSON]) -> str:

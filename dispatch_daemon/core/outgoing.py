@@ -25,6 +25,7 @@ from dispatch_protocol.limits import (
     META_VALUE_CHARS,
     PROJECT_CHARS,
     REASON_CHARS,
+    REPLY_CHARS,
     TASK_CHARS,
 )
 from dispatch_protocol.messages.files import Attachment
@@ -88,6 +89,11 @@ def check_reason(reason: str | None) -> None:
     """Refuse a reason that the other side would not read; one of no characters is none."""
     if reason is not None:
         _text("reason", reason, REASON_CHARS)
+
+
+def check_text(text: str) -> None:
+    """Refuse a result's words that are none, or more than its reader takes."""
+    _text("text", text, REPLY_CHARS, empty=False)
 
 
 def _text(name: str, value: str, limit: int, *, empty: bool = True) -> None:

@@ -4,8 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from dispatch_daemon.core import gate
-from dispatch_daemon.core.records import ApprovalKind, ApprovalRecord, DispatchRecord, RunRecord
+from dispatch_daemon.core.reach import call_subject, reach_of
+from dispatch_daemon.core.records import (
+    ApprovalKind,
+    ApprovalRecord,
+    DispatchRecord,
+    GrantChoice,
+    RunRecord,
+    Trust,
+)
 from dispatch_protocol.encoding import JSON, Fields
+from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.scopes import Approval, Returns, Scopes
 
 CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
@@ -39,10 +48,31 @@ def must_ask(scopes: Scopes, flags: Sequence[str]) -> bool:
     return scopes.approval is not Approval.AUTO or bool(flags)
 
 
-def must_show(scopes: Scopes, words: str, *, files: bool = False) -> bool:
-    """Return whether a human sees an agent's words and files before they leave: what it read may stand in them."""
-    says = bool(words) or files
-    return says and scopes.approval is not Approval.AUTO and scopes.returns is not Returns.STATUS
+def must_show(scopes: Scopes, words: str, *, files: bool = False, traced: bool = False) -> bool:
+    """Return whether a human reads what would leave before it does: what a run read may stand in it.
+
+    `words` are an agent's own, `files` says that some would go along, and `traced` says that calls were
+    made whose output a whole trace would carry.
+    """
+    if scopes.approval is Approval.AUTO or scopes.returns is Returns.STATUS:
+        return False
+    return bool(words) or files or (traced and scopes.returns is Returns.TRACE)
+
+
+def unread(scopes: Scopes, *, by_model: bool) -> Returns:
+    """Return what may leave of a run of which no human has read the result: how it ended, and no word of a model."""
+    if scopes.approval is Approval.AUTO or scopes.returns is Returns.STATUS:
+        return scopes.returns
+    return Returns.STATUS if by_model else Returns.RESULT
+
+
+def may_review(run: RunRecord, trust: str | None) -> bool:
+    """Return whether the human may stop being asked and review the changes of a run instead.
+
+    Never for a contact who came by mail and whom nobody has compared: that edge is `manual` only.
+    """
+    live = run.state in (RunState.RUNNING, RunState.WAITING_APPROVAL)
+    return live and trust != Trust.UNVERIFIED and scopes_of(run).approval is Approval.MANUAL
 
 
 def about_call(
@@ -64,7 +94,7 @@ def about_call(
         run_id=run.run_id,
         kind=ApprovalKind.TOOL,
         title=gate.call_title(tool, arguments),
-        subject=gate.call_subject(tool, arguments),
+        subject=call_subject(tool, arguments),
         payload={
             "call_id": call_id,
             "tool": tool,
@@ -76,6 +106,28 @@ def about_call(
         tool=tool,
         flags=gate.call_flags(tool),
     )
+
+
+def meanings(approval: ApprovalRecord, run: RunRecord) -> list[dict[str, JSON]]:
+    """Return, for each answer that means yes, exactly what it covers from now on."""
+    if approval.kind is not ApprovalKind.TOOL or approval.tool is None:
+        return [_meaning(GrantChoice.ONCE, None, "exactly what is shown here, once")]
+    paths = [path for path, _ in run_paths(run)]
+    reach = reach_of(approval.tool, gate.call_input(approval), run.cwd or "/", paths)
+    said = reach.sentence()
+    bounds: dict[str, JSON] = {"command": reach.command, "path": reach.below}
+    return [
+        _meaning(GrantChoice.ONCE, approval.tool, "this call, once"),
+        _meaning(
+            GrantChoice.ALWAYS, approval.tool, f"{said}; in every run on this edge until you remove the rule"
+        )
+        | bounds,
+        _meaning(GrantChoice.SESSION, approval.tool, f"{said}; until this run ends") | bounds,
+    ]
+
+
+def _meaning(grant: GrantChoice, tool: str | None, meaning: str) -> dict[str, JSON]:
+    return {"grant": grant, "tool": tool, "command": None, "path": None, "meaning": meaning}
 
 
 def _describe(tool: str, run: RunRecord) -> str:

@@ -82,6 +82,15 @@ class GrantChoice(StrEnum):
     SESSION = "session"
 
 
+class Door(StrEnum):
+    """Through which face of this machine a human answered, as that face says itself; `api` is any other program."""
+
+    CLI = "cli"
+    PAGE = "page"
+    MCP = "mcp"
+    API = "api"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRecord:
     """One signed task and where it stands on this machine.
@@ -118,7 +127,10 @@ class DispatchRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One execution of a dispatch: on the recipient's machine the run, on the author's what is known of it."""
+    """One execution of a dispatch: on the recipient's machine the run, on the author's what is known of it.
+
+    `parked_ms` stands while what the run wrote and where its agent stopped are kept to be taken up again.
+    """
 
     run_id: str
     digest: str
@@ -141,6 +153,7 @@ class RunRecord:
     diffs: tuple[dict[str, JSON], ...] = ()
     artifacts: tuple[dict[str, JSON], ...] = ()
     usage: dict[str, JSON] | None = None
+    parked_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +191,7 @@ class ApprovalRecord:
     grant: GrantChoice | None = None
     reason: str | None = None
     decided_ms: int | None = None
+    decided_by: Door | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +207,15 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleRecord:
-    """A standing yes: this tool (for Bash: exactly this command) on this edge."""
+    """A standing yes on this edge: this tool, and of it exactly one command, one directory or one call (`core.reach`)."""
 
     rule_id: str
     edge: str
     tool: str
     command: str | None
     created_ms: int
+    path: str | None = None
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,6 +146,7 @@ def ended(
         Note(record.digest, moment.now_ms, EventType.RUN_ENDED, data, run.run_id),
         Unplan(TaskKind.RUN, run.run_id),
         Unplan(TaskKind.HEARTBEAT, run.run_id),
+        Unplan(TaskKind.RETENTION, run.run_id),
     ]
 
 
@@ -159,6 +160,7 @@ def _over(run: RunRecord, ending: Ending, used: Usage, now_ms: int) -> RunRecord
         ended_ms=now_ms,
         last_heard_ms=now_ms,
         usage=used.write(),
+        parked_ms=None,
     )
 
 

@@ -6,12 +6,13 @@ Fields may be added here and never renamed; what does not apply is null, never a
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from dispatch_daemon.core.gate import call_input
-from dispatch_daemon.core.questions import scopes_of
+from dispatch_daemon.core.gate import call_input, rule_reach
+from dispatch_daemon.core.questions import may_review, meanings, scopes_of
 from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
     ApprovalRecord,
+    ApprovalState,
     Box,
     ContactRecord,
     Direction,
@@ -112,7 +113,7 @@ def dispatch_whole(
     """Return everything this machine knows about one dispatch; `downloads` are addresses of artifacts by their names."""
     task = task_of(record)
     last = runs[-1] if runs else None
-    devices = {run.run_id: run.device for run in runs}
+    known = {run.run_id: run for run in runs}
     finished = record.state is DispatchState.FINISHED
     return {
         **dispatch(record, runs, own_address=own_address, arriving=arriving),
@@ -132,10 +133,11 @@ def dispatch_whole(
         "runs": [run_view(run) for run in runs],
         "events": [event_view(event) for event in events],
         "approvals": [
-            approval_view(item, record, device=devices.get(item.run_id), own_address=own_address)
+            approval_view(item, record, known[item.run_id], own_address=own_address, trust=trust)
             for item in approvals
-            if item.state == "open"
+            if item.state is ApprovalState.OPEN
         ],
+        "questions": questions_view(approvals, last),
         "artifacts": [_artifact(item, downloads) for item in (last.artifacts if last else ())],
         "changeset": list(last.changeset) if last else [],
         "left_behind": list(last.left_behind) if last else [],
@@ -177,10 +179,25 @@ def event_view(event: EventRecord) -> dict[str, JSON]:
     }
 
 
+def questions_view(approvals: Sequence[ApprovalRecord], run: RunRecord | None) -> dict[str, JSON]:
+    """Return how many questions the last run has put, by what became of them."""
+    of_run = [item for item in approvals if run is not None and item.run_id == run.run_id]
+    return {
+        "answered": sum(item.state in (ApprovalState.APPROVED, ApprovalState.DENIED) for item in of_run),
+        "unanswered": sum(item.state is ApprovalState.EXPIRED for item in of_run),
+        "open": sum(item.state is ApprovalState.OPEN for item in of_run),
+    }
+
+
 def approval_view(
-    approval: ApprovalRecord, record: DispatchRecord, *, device: str | None, own_address: str | None
+    approval: ApprovalRecord,
+    record: DispatchRecord,
+    run: RunRecord,
+    *,
+    own_address: str | None,
+    trust: str | None,
 ) -> dict[str, JSON]:
-    """Return a question exactly as the human has to see it before answering; `device` is where the run is."""
+    """Return a question of a run exactly as the human has to see it before answering."""
     is_call = approval.kind is ApprovalKind.TOOL
     shown: JSON = call_input(approval) if is_call else approval.payload.get("changes")
     return {
@@ -195,12 +212,14 @@ def approval_view(
         "description": str(approval.payload.get("description", "")),
         "payload": approval.payload,
         "subject_digest": approval.subject,
-        "device": device,
+        "device": run.device,
         "flags": list(approval.flags),
         "state": approval.state,
         "asked_at": format_time(approval.asked_ms),
         "expires_at": format_time(approval.deadline_ms),
         "grants": ["once", "always", "session"] if is_call else ["once"],
+        "grant_details": list(meanings(approval, run)),
+        "can_review": is_call and may_review(run, trust),
     }
 
 
@@ -299,13 +318,13 @@ def _also_proved(invitation: InvitationRecord) -> JSON:
 
 def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:
     """Return one standing yes with its exact meaning in words."""
-    meaning = f"{rule.tool} by {address}" if rule.command is None else f"exactly this command by {address}"
     return {
         "rule_id": rule.rule_id,
         "peer": address,
         "edge_id": EdgeId.from_hex(rule.edge).uuid,
         "tool": rule.tool,
         "command": rule.command,
-        "meaning": meaning,
+        "path": rule.path,
+        "meaning": f"{rule_reach(rule).sentence()}; asked by {address}",
         "created_at": format_time(rule.created_ms),
     }

@@ -21,7 +21,11 @@ from dispatch_protocol.limits import CHAIN_LINKS, REASON_CHARS, TYPE_BYTES
 from dispatch_protocol.messages.result import Result, read_place
 from dispatch_protocol.signing import Document
 
-__all__ = ["Answer", "Decision", "Mode", "Receipt", "ReceiptType", "Result", "Verdict"]
+__all__ = ["PARKED", "Answer", "Decision", "Mode", "Receipt", "ReceiptType", "Result", "Verdict"]
+
+PARKED: Final = (
+    "parked"  # the code of a `waiting` receipt whose run is set aside until a human takes it up again
+)
 
 
 class Verdict(StrEnum):

@@ -4,7 +4,7 @@ An agent only decides which call comes next. What a call may do is decided by th
 the gate, and neither believes the agent.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,12 +14,20 @@ from sandbox.job import ToolCall, ToolResult
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says to one call; `reason` is a stable word or a person's words when it is denied."""
+    """What the gate says to one call; `reason` is a stable word or a person's words when it is denied.
+
+    With `park` nobody has answered, and the run is set aside: the agent makes no further call and ends at once,
+    `blocked` and `parked`, with the session in which it can be taken up before this very call.
+    """
 
     allow: bool
     reason: str = ""
+    park: bool = False
 
 
+# Where an agent stopped, as plain JSON in its own words: the same agent takes it up, in a box over the same layers.
+# It is kept on this machine only, and an agent that cannot read what it is given says so with `SessionError`.
+Session = Mapping[str, object]
 Gate = Callable[[ToolCall], Awaitable[Verdict]]
 Emit = Callable[[Event], Awaitable[None]]
 

@@ -7,8 +7,8 @@ here, which is the point: what the sender signed and the person read is what run
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.agents.agent import Emit, Gate, Tools
-from sandbox.errors import SandboxError, StepsError
+from sandbox.agents.agent import Emit, Gate, Session, Tools
+from sandbox.errors import SandboxError, SessionError, StepsError
 from sandbox.events import CallFinished, CallProposed, Ended, Started
 from sandbox.job import ToolCall
 from sandbox.names import is_plain_name
@@ -31,7 +31,9 @@ def parse_steps(value: object) -> tuple[ToolCall, ...]:
     return tuple(_parse_step(number, step) for number, step in enumerate(value, start=1))
 
 
-async def run_steps(calls: Sequence[ToolCall], box: Tools, gate: Gate, emit: Emit) -> Ended:
+async def run_steps(
+    calls: Sequence[ToolCall], box: Tools, gate: Gate, emit: Emit, session: Session | None = None
+) -> Ended:
     """Follow the list; emits `Started`, then `CallProposed` and `CallFinished` for each call that got so far.
 
     Args:
@@ -39,11 +41,16 @@ async def run_steps(calls: Sequence[ToolCall], box: Tools, gate: Gate, emit: Emi
         box: An open box.
         gate: Asked before each call; may take as long as a person takes.
         emit: Told of each event before the next thing happens, so that a journal is never behind.
+        session: Where an earlier run of this list was set aside.
 
     Returns:
         The end, not emitted: `blocked` when a tool is not granted (then nothing ran at all) or the gate said no,
         `failed` when a call failed or the run was killed, else `success`.
+
+    Raises:
+        SessionError: The session is not one of this list.
     """
+    first = 0 if session is None else _next_step(session, len(calls))
     await emit(Started(box.confinement))
     for call in calls:
         if call.tool not in box.tools:
@@ -52,9 +59,12 @@ async def run_steps(calls: Sequence[ToolCall], box: Tools, gate: Gate, emit: Emi
                 "tool_not_granted",
                 f"{_name(call)} needs the tool {call.tool}, which is not granted.",
             )
-    for call in calls:
+    for number, call in enumerate(calls[first:], start=first):
         await emit(CallProposed(call))
         verdict = await gate(call)
+        if verdict.park:
+            where = {"next": number}
+            return Ended("blocked", "parked", f"{_name(call)} was not answered.", session=where)
         if not verdict.allow:
             return Ended(
                 "blocked", "denied", f"{_name(call)} was denied: {verdict.reason or 'no reason given'}."
@@ -67,6 +77,13 @@ async def run_steps(calls: Sequence[ToolCall], box: Tools, gate: Gate, emit: Emi
         if not (result.ok or call.allow_failure):
             return Ended("failed", "step_failed", f"{_name(call)} failed: {result.error}.")
     return Ended("success")
+
+
+def _next_step(session: Session, count: int) -> int:
+    number = session.get("next")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < count:
+        raise SessionError("it names no step of this list")
+    return number
 
 
 def _name(call: ToolCall) -> str:

@@ -10,7 +10,8 @@ import errno
 import os
 import stat
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox.errors import SandboxError
@@ -66,7 +67,9 @@ def make_state(state_dir: Path) -> None:
         ) from None
 
 
-def prepare(view: View, state_dir: Path, host: Host, stack: contextlib.ExitStack) -> Prepared:
+def prepare(
+    view: View, state_dir: Path, host: Host, stack: contextlib.ExitStack, kept: Sequence[Layer] | None = None
+) -> Prepared:
     """Prepare a run; every descriptor that is opened is closed by `stack`.
 
     Args:
@@ -74,6 +77,7 @@ def prepare(view: View, state_dir: Path, host: Host, stack: contextlib.ExitStack
         state_dir: This run's own directory, as `make_state` leaves it.
         host: Which ids the overlay can name.
         stack: Closes the descriptors.
+        kept: The layers of a run that is taken up again, in the order of the view's writable grants.
 
     Raises:
         PathRefusedError: A grant is not what it was, or cannot be made writable safely.
@@ -92,12 +96,17 @@ def prepare(view: View, state_dir: Path, host: Host, stack: contextlib.ExitStack
         copied = False
         if slot:
             writable.append((grant, slot))
-            copied = _make_slot(grant, slot, descriptor, state_dir, host, warnings)
+            if kept is None:
+                copied = _make_slot(grant, slot, descriptor, state_dir, host, warnings)
+            else:
+                copied = _kept_slot(grant, slot, state_dir, kept)
         mounts.append(Mount(grant.path, grant.mode, (found.st_dev, found.st_ino), descriptor, slot, copied))
     os.close(walk_directory(view.cwd))
     outbox = _owned(stack, os.open(state_dir / OUTBOX, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
     layers = tuple(
         Layer(grant, grant.path, state_dir / UPPER / slot, marker_ctime_ns(Path(grant.path), state_dir))
+        if kept is None
+        else replace(kept[int(slot)], grant=grant)
         for grant, slot in writable
     )
     watched = (state_dir / UPPER, state_dir / OUTBOX)
@@ -171,6 +180,18 @@ def _make_slot(
     copied = copy_tree(descriptor, state_dir / "copy" / slot, size_bytes=found.size_bytes)
     warnings.append(_copy_warning(grant, found, copied.left_out))
     return True
+
+
+def _kept_slot(grant: PathGrant, slot: str, state_dir: Path, kept: Sequence[Layer]) -> bool:
+    """Take up the overlay of a kept run; return whether it goes over a copy."""
+    number = int(slot)
+    if number >= len(kept) or kept[number].lower != grant.path:
+        raise SandboxError(
+            "not_kept",
+            f"What was kept of the run is not of {grant.path}.",
+            "Discard it, and ask again.",
+        )
+    return (state_dir / "copy" / slot).exists()
 
 
 def _own(status: os.stat_result, host: Host) -> bool:

@@ -8,9 +8,11 @@ them comes along.
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.errors import SandboxError
 from sandbox.names import is_plain_name
 
 MAX_FILES = 1000
@@ -47,6 +49,28 @@ def collect(source: Path, target: Path) -> tuple[tuple[str, str], ...]:
         os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), "", 0, collection
     )
     return tuple(collection.left)
+
+
+def copy_files(paths: Sequence[str], target: Path) -> None:
+    """Copy the plain files that a person names into a directory, each under its own name.
+
+    Raises:
+        SandboxError: `artifact_refused`: a name that is not plain or is given twice, or too many or too much.
+        OSError: A path is not there, cannot be read, or is no plain file.
+    """
+    collection = _Collection(target)
+    for path in paths:
+        name = os.path.basename(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            status = os.fstat(descriptor)
+            reason = _keep(descriptor, status, name, collection) if is_plain_name(name) else "name"
+        finally:
+            os.close(descriptor)
+        if reason is not None:
+            raise SandboxError(
+                "artifact_refused", f"{path} cannot go along: {reason}.", "Name other files, or rename it."
+            )
 
 
 def _collect_below(directory: int, prefix: str, depth: int, collection: _Collection) -> None:

@@ -23,7 +23,7 @@ from typing import TypeVar
 from sandbox.changes.discard import discard
 from sandbox.errors import NoSandboxError, PathRefusedError, SandboxError
 from sandbox.events import Confinement
-from sandbox.job import PathGrant, Policy, ToolCall
+from sandbox.job import Layer, PathGrant, Policy, ToolCall
 from sandbox.wall import bubblewrap, bundle, cgroup, diagnosis, machine, orders, seccomp, words
 from sandbox.wall.box import Box, Parts
 from sandbox.wall.bubblewrap import ETC_FILES, Descriptors, Machine
@@ -70,7 +70,12 @@ class _Started:
 
 @contextlib.asynccontextmanager
 async def open_box(
-    policy: Policy, state_dir: Path, run_id: str, *, forbidden: Sequence[str | Path] = ()
+    policy: Policy,
+    state_dir: Path,
+    run_id: str,
+    *,
+    forbidden: Sequence[str | Path] = (),
+    kept: Sequence[Layer] | None = None,
 ) -> AsyncIterator[Box]:
     """Open a sandbox for one run; leaving the context ends everything inside and freezes what is left.
 
@@ -80,15 +85,15 @@ async def open_box(
         run_id: Names the run's control group; letters, digits and dashes.
         forbidden: Directories no grant may contain or lie in, besides the usual private ones: the daemon's
             home at least.
+        kept: The layers of a run that was set aside (`wall.kept`) and is taken up again.
 
     Raises:
         NoSandboxError: This machine cannot build the wall.
         PathRefusedError: A grant or the run directory is refused.
         SandboxError: The policy cannot be served, or the state directory is in use.
     """
-    box = await _open(
-        policy, Path(os.path.realpath(state_dir)), run_id, [os.path.realpath(each) for each in forbidden]
-    )
+    closed = [os.path.realpath(each) for each in forbidden]
+    box = await _open(policy, Path(os.path.realpath(state_dir)), run_id, closed, kept)
     try:
         yield box
     finally:
@@ -119,20 +124,23 @@ async def probe(state_dir: Path | None = None) -> Probe:
     return Probe(can_run=True, reason="", remedy="", layers=layers)
 
 
-async def _open(policy: Policy, state_dir: Path, run_id: str, forbidden: Sequence[str]) -> Box:
+async def _open(
+    policy: Policy, state_dir: Path, run_id: str, forbidden: Sequence[str], kept: Sequence[Layer] | None
+) -> Box:
     if not run_id.replace("-", "").isalnum():
         raise SandboxError("run_id_invalid", f"{run_id!r} names no run.", "Use letters, digits and dashes.")
     host, layout, loop = machine.survey_host(), machine.layout(), asyncio.get_running_loop()
     view = resolve(policy, homes=machine.homes(), forbidden=[*forbidden, str(state_dir)])
     started_s = loop.time()
     async with contextlib.AsyncExitStack() as undo:
-        make_state(state_dir)
-        undo.callback(_unmake_state, state_dir)
+        if kept is None:
+            make_state(state_dir)
+            undo.callback(_unmake_state, state_dir)
         group = cgroup.create(run_id, view.limits)
         if group is not None:
             undo.push_async_callback(group.remove)
         with contextlib.ExitStack() as handed:
-            prepared = await _to_the_end(asyncio.to_thread(prepare, view, state_dir, host, handed))
+            prepared = await _to_the_end(asyncio.to_thread(prepare, view, state_dir, host, handed, kept))
             started = _start(view, prepared, host, layout, state_dir, handed)
         undo.callback(started.jail.close)
         undo.push_async_callback(started.jail.kill)

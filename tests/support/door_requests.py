@@ -15,10 +15,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "accept_invitation": {"token": "dispatch1:x#y", "tools": ["Read"]},
     "decline_invitation": {"token": "dispatch1:x"},
     "send": {"recipient": "bob", "task": "look"},
-    "accept": {"cwd": "/srv/api", "caller_cwd": "/home/bob"},
+    "accept": {"cwd": "/srv/api", "caller_cwd": "/home/bob", "by_hand": False},
+    "complete": {"text": "done", "file": ["/srv/api/a"]},
+    "discard": {"by": "page"},
+    "review": {"by": "mcp"},
     "decline": {"reason": "no"},
     "cancel": {"reason": None},
-    "decide": {"decision": "approve", "grant": "always"},
+    "decide": {"decision": "approve", "grant": "always", "stop": False, "by": "cli"},
 }
 
 

@@ -2,7 +2,8 @@
 
 `DISPATCH_TEST_DIES_AT` names the place: `accepted` (the yes is in the journal), `started` (the box stands, the journal
 does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
-renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed).
+renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed),
+`resumed` (a parked run is taken up, and its box not opened), `restarted` (it is open, and the journal does not say so yet).
 `DISPATCH_TEST_HOLDS` names a file, and an apply stands still after its first rename for as long as that is there.
 `DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail, and
 `DISPATCH_TEST_JOURNAL_FULL` so many writes to the journal after an apply is done.
@@ -20,8 +21,8 @@ from dispatch_daemon import __main__ as program
 from dispatch_daemon.adapters.executor import executor
 from dispatch_daemon.adapters.journal import Database, JournalError
 from dispatch_daemon.app import run_book, running
-from dispatch_daemon.app.services import dispatches
-from dispatch_daemon.core import runs
+from dispatch_daemon.app.services import continuing, dispatches
+from dispatch_daemon.core import parking, runs
 from sandbox.changes.applying.disk import Disk
 from sandbox.changes.applying.journal import Journal
 
@@ -120,23 +121,29 @@ def unwritable_after_apply(writes: int) -> None:
     Database.write = refuse  # type: ignore[method-assign]  # planted
 
 
+# Whose coroutine has done its work at a place, and which function has done nothing yet.
+_AFTER = {
+    "accepted": (dispatches.Dispatches, "accept"),
+    "told": (running.Conductor, "started"),
+    "applied": (executor.Executor, "apply"),
+    "resumed": (continuing.Continuing, "resume"),
+    "ended": (run_book.RunBook, "end"),
+}
+_BEFORE = {
+    "started": (runs, "started"),
+    "applying": (executor, "apply"),
+    "restarted": (parking, "restarted"),
+}
+
+
 def main() -> None:
     """Plant the death and run the daemon."""
-    match PLACE:
-        case "accepted":
-            after(dispatches.Dispatches, "accept")
-        case "started":
-            before(runs, "started")
-        case "told":
-            after(running.Conductor, "started")
-        case "applying":
-            before(executor, "apply")
-        case "renaming":
-            renaming(second)
-        case "applied":
-            after(executor.Executor, "apply")
-        case "ended":
-            after(run_book.RunBook, "end")
+    if PLACE in _AFTER:
+        after(*_AFTER[PLACE])
+    elif PLACE in _BEFORE:
+        before(*_BEFORE[PLACE])
+    elif PLACE == "renaming":
+        renaming(second)
     if os.environ.get("DISPATCH_TEST_DISK_FULL"):
         renaming(full)
     if os.environ.get("DISPATCH_TEST_HOLDS"):

@@ -96,8 +96,13 @@ class Person:
         self.address = f"{name}@example.org"
         self.home = directory / name
         self.home.mkdir(mode=0o700)
-        arguments = [sys.executable, "-m", module, "run", "--home", str(self.home), "--local-port", "0"]
-        self.daemon = Program(arguments, self.home, directory / f"{name}.log")
+        self.daemon = self.program(self.home, module, directory / f"{name}.log")
+
+    @staticmethod
+    def program(home: Path, module: str, log: Path) -> Program:
+        """Return a daemon of a home, not started yet."""
+        arguments = [sys.executable, "-m", module, "run", "--home", str(home), "--local-port", "0"]
+        return Program(arguments, home, log)
 
     def try_(self, *arguments: str, stdin: bytes = b"", cwd: Path | None = None) -> Ended:
         """Type a command and return how it ended."""

@@ -21,11 +21,14 @@ class ScriptedRun:
     questions: list[Json]
     state: Json = field(default_factory=documents.whole)
     answers: list[Json] = field(default_factory=list)
+    agents: list[Json] = field(default_factory=lambda: [{"name": "openai:m", "chosen": True}])
 
     def __post_init__(self) -> None:
         path = f"/v1/dispatches/{documents.ID}"
         self.script.on("GET", path, lambda _: (200, dict(self.state)))
+        self.script.on("GET", "/v1/agents", lambda _: (200, {"agents": self.agents}))
         self.script.on("POST", f"{path}/accept", self._accept)
+        self.script.on("POST", f"{path}/review", self._review)
         for question in self.questions:
             self.script.on("POST", f"/v1/approvals/{question['request_id']}", self._decide)
 
@@ -54,6 +57,12 @@ class ScriptedRun:
         else:
             self.end(status="failed", outcome="blocked")
         return 200, {"request_id": asked, "status": "approved" if approved else "denied"}
+
+    def _review(self, request: Request) -> Answer:
+        self.answers.append({"review": request.body})
+        self.state["approvals"] = []
+        self._next()
+        return 200, {"dispatch_id": documents.ID, "status": "running"}
 
     def _next(self) -> None:
         if not self.questions:

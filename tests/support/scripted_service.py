@@ -43,6 +43,10 @@ APPROVAL: JsonObject = {
     "flags": [],
     "expires_at": WHEN,
     "grants": ["once", "always", "session"],
+    "grant_details": [
+        {"grant": "once", "tool": "Read", "command": None, "path": None, "meaning": "this call, once"}
+    ],
+    "can_review": True,
 }
 LISTED: JsonObject = {
     "dispatch_id": DISPATCH,
@@ -76,6 +80,7 @@ WHOLE: JsonObject = {
     ],
     "events": [{"seq": 1, "at": WHEN, "run_id": "run1", "type": "message", "data": {"text": "hi"}}],
     "approvals": [APPROVAL],
+    "questions": {"answered": 0, "unanswered": 0, "open": 1},
     "artifacts": [
         {
             "name": "report.txt",
@@ -252,8 +257,30 @@ class ScriptedService:
         self._known(dispatch_id)
         return WHOLE
 
-    async def accept(self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None) -> JsonObject:
-        await self._asked("accept", dispatch_id=dispatch_id, cwd=cwd, caller_cwd=caller_cwd)
+    async def accept(
+        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool
+    ) -> JsonObject:
+        await self._asked("accept", dispatch_id=dispatch_id, cwd=cwd, caller_cwd=caller_cwd, by_hand=by_hand)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "running"}
+
+    async def complete(self, *, dispatch_id: str, text: str, files: list[str]) -> JsonObject:
+        await self._asked("complete", dispatch_id=dispatch_id, text=text, files=files)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "completed"}
+
+    async def resume(self, *, dispatch_id: str) -> JsonObject:
+        await self._asked("resume", dispatch_id=dispatch_id)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "waiting_approval"}
+
+    async def discard(self, *, dispatch_id: str, by: str) -> JsonObject:
+        await self._asked("discard", dispatch_id=dispatch_id, by=by)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "failed"}
+
+    async def review(self, *, dispatch_id: str, by: str) -> JsonObject:
+        await self._asked("review", dispatch_id=dispatch_id, by=by)
         self._known(dispatch_id)
         return {"dispatch_id": DISPATCH, "status": "running"}
 
@@ -290,6 +317,8 @@ class ScriptedService:
         grant: str | None,
         reason: str | None,
         dispatch_id: str | None,
+        stop: bool,
+        by: str,
     ) -> JsonObject:
         await self._asked(
             "decide",
@@ -298,8 +327,16 @@ class ScriptedService:
             grant=grant,
             reason=reason,
             dispatch_id=dispatch_id,
+            stop=stop,
+            by=by,
         )
-        return {"request_id": request_id, "status": "approved"}
+        return {
+            "request_id": request_id,
+            "status": "approved",
+            "grant": grant,
+            "decided_by": by,
+            "decided_at": WHEN,
+        }
 
     async def rules(self) -> JsonObject:
         await self._asked("rules")

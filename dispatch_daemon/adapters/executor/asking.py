@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.relay.dial import read_address, trust
 from dispatch_protocol.broker_url import is_loopback
-from sandbox.agents.agent import Emit, Gate, Tools
+from sandbox.agents.agent import Emit, Gate, Session, Tools
 from sandbox.agents.model.conversation import Asked, Conversation, ModelError, Reply
 from sandbox.agents.model.endpoint import Endpoint, Protocol
 from sandbox.agents.model.loop import Allowance, Spent, run_model
@@ -32,10 +32,13 @@ class Order:
     tokens: int | None = None
 
 
-async def work(order: Order, cwd: str, box: Tools, gate: Gate, emit: Emit, spent: Spent) -> Ended:
+async def work(
+    order: Order, cwd: str, box: Tools, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
+) -> Ended:
     """Let the model work on its order in an open box until it is done, denied or out of its allowance."""
     allowance = Allowance(order.turns or Allowance().turns, order.tokens)
-    return await run_model(_endpoint(order.agent), order.prompt, cwd, box, gate, emit, allowance, spent)
+    endpoint = _endpoint(order.agent)
+    return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session)
 
 
 async def try_agent(agent: Agent) -> list[tuple[str, bool, str]]:

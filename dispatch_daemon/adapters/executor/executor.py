@@ -36,7 +36,9 @@ from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Thoug
 from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall
 from sandbox.wall import machine
 from sandbox.wall.grants import enrol
+from sandbox.wall.kept import NAME, Kept, find, keep, reopen
 from sandbox.wall.preparation import INBOX
+from sandbox.wall.remains import copy_files
 from sandbox.wall.runner import Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
@@ -59,7 +61,7 @@ class RunSpec:
     """What one run may see and do; `identities` are (path, device, inode) as the owner granted them.
 
     With `steps` these are followed; without, a model works on `order`. `unpack` makes the directory of the files that
-    came with the task, and fills it.
+    came with the task, and fills it. `resume` takes up what was set aside.
     """
 
     run_id: str
@@ -72,6 +74,7 @@ class RunSpec:
     wall_s: float
     unpack: Callable[[Path], None] | None = None
     order: Order | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class Settlement:
     artifacts: tuple[dict[str, JSON], ...] = ()
     flags: tuple[str, ...] = field(default=())
     spent: Spent = field(default_factory=Spent)
+    resumable: bool = False
 
 
 class Observer(Protocol):
@@ -99,6 +103,9 @@ class Observer(Protocol):
     async def proposed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> None: ...
 
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]: ...
+
+    @property
+    def parked(self) -> bool: ...  # whether nobody answers any more, and the run is to be set aside
 
     async def finished(self, result: dict[str, JSON]) -> None: ...
 
@@ -147,22 +154,48 @@ class Executor:
         directory = self.directory(spec.run_id)
         self._runs.mkdir(mode=0o700, exist_ok=True)
         try:
-            # What stands there is of a box that an earlier life opened, and in which nothing was run yet.
-            self.forget(spec.run_id)
-            if spec.unpack is not None:
+            earlier = self._taken_up(spec)
+            session, layers = (None, None) if earlier is None else (earlier.session, earlier.layers)
+            if spec.unpack is not None and earlier is None:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 await _unpacked(spec.unpack, directory / INBOX)
             calls = parse_steps(list(spec.steps)) if spec.steps else ()
             spent = Spent()
-            async with open_box(self._policy(spec), directory, spec.run_id, forbidden=(self._home,)) as box:
+            policy, gate, emit = self._policy(spec), _gate(observer), _emit(observer)
+            async with open_box(policy, directory, spec.run_id, forbidden=(self._home,), kept=layers) as box:
                 await observer.started(confinement_json(box.confinement))
                 if calls:
-                    ended = await run_steps(calls, box, _gate(observer), _emit(observer))
+                    ended = await run_steps(calls, box, gate, emit, session)
                 else:
                     assert spec.order is not None  # noqa: S101 - a run without steps has an order
-                    gate, emit = _gate(observer), _emit(observer)
-                    ended = await work(spec.order, spec.cwd, box, gate, emit, spent)
+                    ended = await work(spec.order, spec.cwd, box, gate, emit, spent, session)
+            if ended.session is not None:
+                saved = tuple(call.save_as for call in calls if call.save_as is not None)
+                await asyncio.to_thread(keep, directory, Kept(box.frozen.layers, ended.session, saved))
             return replace(await asyncio.to_thread(self._settle, ended, box.frozen), spent=spent)
+        except SandboxError as error:
+            raise _wall_error(error) from error
+
+    def _taken_up(self, spec: RunSpec) -> Kept | None:
+        """Return what a run that goes on was set aside with; a new one finds an empty place."""
+        directory = self.directory(spec.run_id)
+        if not spec.resume:
+            # What stands there is of a box that an earlier life opened, and in which nothing was run yet.
+            self.forget(spec.run_id)
+            return None
+        kept = find(directory)
+        reopen(directory, kept.saved)
+        return kept
+
+    async def drift(self, run_id: str) -> tuple[str, ...]:
+        """Return which paths of a kept run somebody else changed since it began: it cannot go on over those.
+
+        Raises:
+            WallError: nothing is kept, or a grant is not the directory that it was.
+        """
+        try:
+            kept = await asyncio.to_thread(find, self.directory(run_id))
+            return (await asyncio.to_thread(collect, kept.layers)).drift
         except SandboxError as error:
             raise _wall_error(error) from error
 
@@ -176,7 +209,7 @@ class Executor:
         )
 
     def _settle(self, ended: Ended, frozen: Frozen) -> Settlement:
-        if ended.outcome != "success":
+        if ended.outcome != "success" and ended.session is None:
             return Settlement(
                 outcome=ended.outcome,
                 code=ended.reason_code,
@@ -194,8 +227,8 @@ class Executor:
             shown[-1]["truncated"] = True
         flags = dict.fromkeys(flag for change in changeset.entries for flag in change.flags)
         return Settlement(
-            outcome="success",
-            code="",
+            outcome=ended.outcome,
+            code=ended.reason_code,
             detail=ended.detail,
             frozen=frozen,
             changeset=changeset,
@@ -214,6 +247,7 @@ class Executor:
             ),
             artifacts=tuple(artifacts_json(frozen.artifacts_dir)),
             flags=tuple(flags),
+            resumable=ended.session is not None,
         )
 
     async def apply(self, run_id: str, settlement: Settlement) -> ApplyOutcome:
@@ -257,10 +291,28 @@ class Executor:
         directory = self.directory(run_id)
         if directory.exists():
             discard(directory)
+            (directory / NAME).unlink(missing_ok=True)
 
     def artifacts(self, run_id: str) -> Path:
         """Return the directory of the run's artifacts (plain files only); it may not exist."""
         return self.directory(run_id) / "artifacts"
+
+    def keep_files(self, run_id: str, paths: Sequence[str]) -> list[dict[str, JSON]]:
+        """Copy files that a human made into the artifacts of their run; what was copied for an earlier try goes.
+
+        Raises:
+            WallError: two have one name, a name that means something else elsewhere, or they are too large.
+            OSError: one is not there, or no plain file.
+        """
+        self._runs.mkdir(mode=0o700, exist_ok=True)
+        place = self.artifacts(run_id)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(mode=0o700, parents=True)
+        try:
+            copy_files(paths, place)
+        except SandboxError as error:
+            raise _wall_error(error) from error
+        return artifacts_json(place)
 
     def forget(self, run_id: str) -> None:
         """Remove everything of a run that ended without applying."""
@@ -288,7 +340,7 @@ def _wall_error(error: SandboxError) -> WallError:
 def _gate(observer: Observer) -> Gate:
     async def ask(call: ToolCall) -> Verdict:
         allow, reason = await observer.allowed(call.call_id, call.tool, plain(call.input))
-        return Verdict(allow=allow, reason=reason)
+        return Verdict(allow=allow, reason=reason, park=observer.parked)
 
     return ask
 

@@ -106,4 +106,12 @@ CREATE TABLE files (
 ALTER TABLE outbox ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES)
+# How far a standing yes reaches, who gave an answer, and which runs are kept to be resumed.
+_APPROVALS = """
+ALTER TABLE rules ADD COLUMN path TEXT;
+ALTER TABLE rules ADD COLUMN subject TEXT;
+ALTER TABLE approvals ADD COLUMN decided_by TEXT;
+ALTER TABLE runs ADD COLUMN parked_ms INTEGER;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS)

@@ -135,6 +135,8 @@ def problem(error: ServiceError) -> web.Response:
     }
     if error.candidates:
         value["candidates"] = list(error.candidates)
+    if error.applied is not None:
+        value["applied"] = error.applied
     response = answer(value, status=status.value, content_type="application/problem+json")
     if isinstance(error, MethodNotAllowedError):
         response.headers["Allow"] = error.allowed

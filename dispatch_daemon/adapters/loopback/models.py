@@ -60,6 +60,7 @@ Place = Annotated[Text, Field(min_length=1, max_length=limits.PATH_CHARS)]
 Reason = Annotated[Text, Field(max_length=limits.REASON_CHARS)]
 Url = Annotated[Line, Field(min_length=1, max_length=limits.URL_CHARS)]
 Token = Annotated[Line, Field(min_length=1, max_length=4_096)]
+Face = Literal["cli", "page", "mcp", "api"]
 Names = Annotated[list[Name], Field(max_length=limits.GRANT_TOOLS)]
 
 
@@ -193,10 +194,34 @@ class Send(Asked):
 
 
 class Accept(Asked):
-    """Run a dispatch here; `cwd` is the run directory, `caller_cwd` where the person stood when accepting."""
+    """Run a dispatch here; `cwd` is the run directory, `caller_cwd` where the person stood when accepting.
+
+    With `by_hand` nothing runs: a human does it, and completes it.
+    """
 
     cwd: Place | None = None
     caller_cwd: Place | None = None
+    by_hand: bool = False
+
+
+class Complete(Asked):
+    """Say what came of a dispatch done by hand; `file` names files of this machine, in full."""
+
+    text: Annotated[Text, Field(min_length=1, max_length=limits.REPLY_CHARS)]
+    file: Annotated[
+        list[Place],
+        Field(max_length=limits.ATTACHMENTS, validation_alias=AliasChoices("file", "files")),
+    ] = []
+
+    def arguments(self) -> dict[str, Any]:
+        """Name the files as the daemon does."""
+        return {"text": self.text, "files": self.file}
+
+
+class Stepping(Asked):
+    """A human's word on a run that goes on; `by` is the face through which it is said."""
+
+    by: Face = "api"
 
 
 class Because(Asked):
@@ -206,12 +231,17 @@ class Because(Asked):
 
 
 class Decide(Asked):
-    """Answer one question; `grant` says how far an approval reaches."""
+    """Answer one question; `grant` says how far an approval reaches, `stop` ends the run at once with a denial.
+
+    `by` is the face through which the human answers, as that face says itself.
+    """
 
     decision: Literal["approve", "deny"]
     grant: Literal["once", "always", "session"] | None = None
     reason: Reason | None = None
     dispatch_id: Name | None = None
+    stop: bool = False
+    by: Face = "api"
 
 
 class Listing(Asked):
@@ -240,6 +270,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Accept,
             AcceptInvitation,
             Because,
+            Complete,
             Decide,
             DeclineInvitation,
             Invite,
@@ -248,6 +279,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Nothing,
             Revoke,
             Send,
+            Stepping,
             Watching,
         )
     }

@@ -5,10 +5,10 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find
-from dispatch_daemon.core import approvals, views
-from dispatch_daemon.core.effects import Forget
+from dispatch_daemon.core import approvals, questions, stepping_in, views
+from dispatch_daemon.core.effects import Effect, Forget
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, GrantChoice
+from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, Door, GrantChoice, RunRecord
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.keys import EdgeId
 
@@ -29,7 +29,9 @@ class Approvals:
         """Return every open question as the human has to see it."""
         own = self._people.own.address
         return [
-            views.approval_view(approval, record, device=run.device, own_address=own)
+            views.approval_view(
+                approval, record, run, own_address=own, trust=self._people.trust_of(record.peer)
+            )
             for approval in self._journal.approvals_open()
             if (record := self._journal.dispatch(approval.digest)) is not None
             and (run := self._journal.run(approval.run_id)) is not None
@@ -43,8 +45,15 @@ class Approvals:
         grant: str | None,
         reason: str | None,
         dispatch_id: str | None,
+        stop: bool,
+        by: str,
     ) -> JsonObject:
-        """Answer one question; the answer says what is now applied, not what was asked for."""
+        """Answer one question; the answer says what is now applied, not what was asked for.
+
+        With `stop` a denial ends the run in the same step.
+        """
+        if stop and decision == "approve":
+            raise ServiceError("invalid", "only a denial stops a run")
         approval = find(
             request_id,
             "question",
@@ -53,23 +62,40 @@ class Approvals:
             hint="dispatch approvals",
         )
         record = self._record(approval, dispatch_id)
+        run = self._journal.run(approval.run_id)
+        assert run is not None  # noqa: S101 - a question is a run's
         effects = approvals.decide(
             approval,
             approved=decision == "approve",
             grant=None if grant is None else GrantChoice(grant),
             reason=reason,
+            run=run,
             edge=record.edge,
+            door=Door(by),
             moment=self._clock.moment(),
         )
+        if stop:
+            effects += self._stopping(record, run, approval, reason)
         await self._performer.perform(effects)
-        applied = self._journal.approval(approval.request_id)
-        assert applied is not None  # noqa: S101 - it was found above
-        return {
-            "request_id": applied.request_id,
-            "dispatch_id": record.dispatch_id,
-            "status": applied.state,
-            "grant": applied.grant,
-        }
+        answered = self._journal.approval(approval.request_id)
+        assert answered is not None  # noqa: S101 - it was found above
+        return {"dispatch_id": record.dispatch_id, **approvals.applied(answered), "stopped": stop}
+
+    def _stopping(
+        self, record: DispatchRecord, run: RunRecord, denied: ApprovalRecord, reason: str | None
+    ) -> list[Effect]:
+        return stepping_in.stop(
+            record,
+            run,
+            denied,
+            self._journal.approvals_of(record.digest),
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            reason=reason,
+            returns=questions.unread(questions.scopes_of(run), by_model=run.agent != "steps"),
+            events=self._journal.events(record.digest),
+        )
 
     def _record(self, approval: ApprovalRecord, dispatch_id: str | None) -> DispatchRecord:
         record = self._journal.dispatch(approval.digest)

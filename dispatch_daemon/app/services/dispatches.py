@@ -15,7 +15,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find
-from dispatch_daemon.core import decisions, outgoing, rundir, views
+from dispatch_daemon.core import by_hand, decisions, outgoing, rundir, views
 from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
@@ -159,17 +159,22 @@ class Dispatches:
 
     # -- deciding --------------------------------------------------------------------------------------
 
-    async def accept(self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None) -> JsonObject:
-        """Accept on this machine: needs a wall, a run directory and a dispatch that is still undecided."""
+    async def accept(
+        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool
+    ) -> JsonObject:
+        """Accept on this machine: needs a wall, a run directory and a dispatch that is still undecided.
+
+        By hand it needs neither: a human does it, with nothing around them that confines.
+        """
         found = self.find(dispatch_id)
+        if by_hand:
+            return await self._accept_by_hand(found)
         if found.state is DispatchState.DELIVERED and found.box is not Box.SENT:
-            capability = await self._executor.probe()
-            if not capability.can_run:
-                raise ServiceError("no_sandbox", capability.reason, hint=capability.remedy or None)
+            await self.require_wall()
         record = self._known(found.digest)  # it may have been decided while the wall was tried
         scopes = self._people.scopes_of(record.edge)
         decisions.require_undecided(record)
-        self._require_edge(record)
+        self.require_edge(record)
         self._require_files(record)
         place = self._place(record, scopes, _directory(cwd), caller_cwd)
         run, effects = decisions.accept(
@@ -182,7 +187,7 @@ class Dispatches:
             agent=self._agent(record),
         )
         await self._performer.perform(effects)
-        return self._acted(record.digest, run)
+        return self.acted(record.digest, run)
 
     def _place(
         self, record: DispatchRecord, scopes: Scopes, cwd: str | None, caller_cwd: str | None
@@ -196,7 +201,24 @@ class Dispatches:
             self._projects.hurry()
         return rundir.resolve(scopes, cwd=cwd, caller_cwd=stands, projects=projects)
 
-    def _require_edge(self, record: DispatchRecord) -> None:
+    async def _accept_by_hand(self, record: DispatchRecord) -> JsonObject:
+        scopes = self._people.scopes_of(record.edge)
+        decisions.require_undecided(record)
+        self.require_edge(record)
+        self._require_files(record)
+        peer = self._people.peer_of(record)
+        run, effects = by_hand.accept(record, self._people.own, peer, self._clock.moment(), scopes=scopes)
+        await self._performer.perform(effects)
+        return {**self.acted(record.digest, run), "confined": False}
+
+    async def require_wall(self) -> None:
+        """Refuse to run anything on a machine that cannot confine it."""
+        capability = await self._executor.probe()
+        if not capability.can_run:
+            raise ServiceError("no_sandbox", capability.reason, hint=capability.remedy or None)
+
+    def require_edge(self, record: DispatchRecord) -> None:
+        """Refuse what comes over an edge that is not in force."""
         edge = self._journal.edge(record.edge)
         if record.box is Box.OWN or edge is None:
             return
@@ -228,7 +250,7 @@ class Dispatches:
             reason=reason,
         )
         await self._performer.perform(effects)
-        return self._acted(record.digest, None)
+        return self.acted(record.digest, None)
 
     async def cancel(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
         """Cancel as whichever party this machine is."""
@@ -252,7 +274,7 @@ class Dispatches:
                 detail=reason,
             )
         await self._performer.perform(effects)
-        return {**self._acted(record.digest, None), "cancel_requested": True}
+        return {**self.acted(record.digest, None), "cancel_requested": True}
 
     # -- small things ----------------------------------------------------------------------------------
 
@@ -267,7 +289,8 @@ class Dispatches:
             record, runs, own_address=self._people.own.address, arriving=self._arriving(record)
         )
 
-    def _acted(self, digest: str, run: RunRecord | None) -> JsonObject:
+    def acted(self, digest: str, run: RunRecord | None) -> JsonObject:
+        """Return a dispatch after an act on it."""
         record = self._known(digest)
         shown = self._view(record)
         acted: JsonObject = {

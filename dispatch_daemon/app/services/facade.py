@@ -8,6 +8,7 @@ from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.choosing import Choosing
 from dispatch_daemon.app.services.contacts import Contacts
+from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.sending import Sending
@@ -31,6 +32,7 @@ class Service:
         dispatches: Dispatches,
         approvals: Approvals,
         choosing: Choosing,
+        continuing: Continuing,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -59,6 +61,10 @@ class Service:
         self.decline = dispatches.decline
         self.cancel = dispatches.cancel
         self.result = dispatches.result
+        self.complete = continuing.complete
+        self.resume = continuing.resume
+        self.discard = continuing.discard
+        self.review = continuing.review
         self.approvals = approvals.approvals
         self.decide = approvals.decide
         self.rules = approvals.rules

@@ -5,10 +5,11 @@ words. A denied call ends the run as everywhere; a call that the box refuses is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sandbox.agents.agent import Emit, Gate, Tools
+from sandbox.agents.agent import Emit, Gate, Session, Tools
+from sandbox.agents.model import session as sessions
 from sandbox.agents.model.conversation import (
     Asked,
     Call,
@@ -67,6 +68,7 @@ async def run_model(
     emit: Emit,
     allowance: Allowance,
     spent: Spent,
+    session: Session | None = None,
 ) -> Ended:
     """Let the model work until it calls no tool any more; emits `Started`, what it says, and its calls.
 
@@ -79,13 +81,25 @@ async def run_model(
         emit: Told of each event before the next thing happens.
         allowance: The bounds; reaching one ends the run as `blocked`, `budget`.
         spent: Filled in as the run goes on.
+        session: Where an earlier run of this task was set aside; what it had spent counts.
 
     Returns:
         The end, not emitted; on success its `detail` is the model's last words.
+
+    Raises:
+        SessionError: The session is no conversation of this agent.
     """
+    pause = None if session is None else sessions.read(session)
     await emit(Started(box.confinement))
     conversation = Conversation(SYSTEM.format(cwd=cwd), (Asked(prompt),), box.tools)
     try:
+        if pause is not None:
+            conversation = replace(conversation, turns=pause.turns)
+            spent.turns, spent.tokens = pause.spent_turns, pause.spent
+            worked = await _calls(conversation, pause.reply, pause.returned, spent, box, gate, emit)
+            if isinstance(worked, Ended):
+                return worked
+            conversation = worked
         while True:
             over = _over(allowance, spent)
             if over:
@@ -101,10 +115,10 @@ async def run_model(
                     return _last_words(reply)
                 conversation = conversation.then(reply, Asked(_GO_ON))
                 continue
-            returned = await _calls(reply.calls, spent.turns, box, gate, emit)
-            if isinstance(returned, Ended):
-                return returned
-            conversation = conversation.then(reply, tuple(returned))
+            worked = await _calls(conversation, reply, (), spent, box, gate, emit)
+            if isinstance(worked, Ended):
+                return worked
+            conversation = worked
     except ModelError as error:
         return Ended("failed", error.code, error.detail)
     except SandboxError as error:
@@ -133,17 +147,27 @@ async def _tell(reply: Reply, emit: Emit) -> None:
 
 
 async def _calls(
-    calls: Sequence[Call], turn: int, box: Tools, gate: Gate, emit: Emit
-) -> list[Returned] | Ended:
-    """Make the calls of one turn, one after another; a denied one ends the run."""
-    returned: list[Returned] = []
-    for number, asked in enumerate(calls, start=1):
-        call, wrong = _checked(asked, f"call-{turn}-{number}", box.tools)
+    conversation: Conversation,
+    reply: Reply,
+    before: Sequence[Returned],
+    spent: Spent,
+    box: Tools,
+    gate: Gate,
+    emit: Emit,
+) -> Conversation | Ended:
+    """Make the calls of one turn, one after another, after those of `before`; a denied one ends the run."""
+    returned = list(before)
+    for number, asked in enumerate(reply.calls[len(returned) :], start=len(returned) + 1):
+        call, wrong = _checked(asked, f"call-{spent.turns}-{number}", box.tools)
         if call is None:
             returned.append(Returned(asked.call_id, ok=False, output=wrong))
             continue
         await emit(CallProposed(call))
         verdict = await gate(call)
+        if verdict.park:
+            pause = sessions.Pause(conversation.turns, reply, tuple(returned), spent.turns, spent.tokens)
+            said = f"{call.call_id} ({call.tool}) was not answered."
+            return Ended("blocked", "parked", said, session=sessions.write(pause))
         if not verdict.allow:
             why = verdict.reason or "no reason given"
             return Ended("blocked", "denied", f"{call.call_id} ({call.tool}) was denied: {why}.")
@@ -151,7 +175,7 @@ async def _calls(
         await emit(CallFinished(result))
         said = result.output if result.ok else "\n".join(filter(None, (result.error, result.output)))
         returned.append(Returned(asked.call_id, ok=result.ok, output=_bounded(said)))
-    return returned
+    return conversation.then(reply, tuple(returned))
 
 
 def _checked(asked: Call, name: str, granted: frozenset[str]) -> tuple[ToolCall | None, str]:

@@ -51,9 +51,9 @@ def test_a_run_is_shown_asked_and_applied(door: Script, home: Path) -> None:
     assert "Applied: 2 paths changed." in terminal.plain
     assert "alice@example.org gets the result and a signed receipt." in terminal.plain
     assert run.answers == [
-        {"decision": "approve", "dispatch_id": ID, "grant": "once"},
-        {"decision": "approve", "dispatch_id": ID, "grant": "always"},
-        {"decision": "approve", "dispatch_id": ID},
+        {"decision": "approve", "dispatch_id": ID, "grant": "once", "by": "cli"},
+        {"decision": "approve", "dispatch_id": ID, "grant": "always", "by": "cli"},
+        {"decision": "approve", "dispatch_id": ID, "by": "cli"},
     ]
 
 
@@ -66,7 +66,7 @@ def test_deny_is_the_default_and_ends_the_run(door: Script, home: Path, key: str
         terminal.expect("✗ denied")
         assert terminal.end() == 1
     assert "Blocked: a call or the changes were denied. Nothing was changed." in terminal.plain
-    assert run.answers == [{"decision": "deny", "dispatch_id": ID}]
+    assert run.answers == [{"decision": "deny", "dispatch_id": ID, "by": "cli"}]
 
 
 def test_an_enter_after_a_letter_does_not_answer_the_next_question(door: Script, home: Path) -> None:
@@ -253,3 +253,77 @@ class TestSeveralDirectories:
         ended = dispatch(home, "accept", ID, "--json")
         assert (ended.code, ended.json["error"]["code"]) == (2, "cwd_needed")
         assert ended.json["error"]["candidates"] == list(self.PLACES)
+
+
+def test_after_some_answers_the_rest_may_be_reviewed_instead(door: Script, home: Path) -> None:
+    run = story(door, documents.approval(can_review=True), documents.closing(request_id=CLOSING))
+    run.state["questions"] = {"answered": 4, "unanswered": 0, "open": 1}
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("r review  D deny  4 answered, 1 open, ")
+        terminal.press("r")
+        terminal.expect("this run asks no more, you review its changes")
+        terminal.expect("would change")
+        terminal.press("y")
+        terminal.expect("approved")
+        assert terminal.end() == 0
+    assert run.answers[0] == {"review": {"by": "cli"}}
+
+
+def test_a_contact_who_may_not_be_reviewed_is_not_offered_it(door: Script, home: Path) -> None:
+    run = story(door, documents.approval(can_review=False))
+    run.state["questions"] = {"answered": 9, "unanswered": 0, "open": 1}
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("D deny  9 answered, 1 open")
+        assert "review" not in terminal.plain
+        terminal.press("d")
+        assert terminal.end() == 1
+
+
+def test_a_run_that_is_parked_ends_the_staying_and_says_how_to_go_on(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        run.end(
+            status="waiting_input", outcome="blocked", error={"code": "parked", "detail": "kept until then"}
+        )
+        terminal.expect("Parked: nobody answered")
+        terminal.expect("kept until then")
+        terminal.expect("dispatch resume 4f2a91c0")
+        terminal.expect("dispatch discard 4f2a91c0")
+        assert terminal.end() == 8
+
+
+def test_what_nobody_here_could_do_is_not_accepted_and_may_be_done_by_hand(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    run.agents = [
+        {"name": "steps", "chosen": True},
+        {
+            "name": "openai:m",
+            "chosen": False,
+            "detail": "Ollama here",
+            "remedy": "dispatch agent use openai:m",
+        },
+    ]
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("no agent is chosen on this machine")
+        terminal.expect("dispatch agent use openai:m")
+        terminal.expect("dispatch accept 4f2a91c0 --by-hand")
+        assert terminal.end() == 8
+    assert not [request for request in door.requests if request.method == "POST"]
+
+
+def test_on_a_terminal_by_hand_shows_who_asks_first(door: Script, home: Path) -> None:
+    story(door)
+    with Terminal(home, "accept", ID, "--by-hand") as terminal:
+        terminal.expect("Alice (token) <alice@example.org> asks, signed:")
+        terminal.expect("Accepted, by hand")
+        assert terminal.end() == 0
+
+
+def test_resumed_on_a_terminal_it_stays(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    door.on("POST", f"/v1/dispatches/{ID}/resume", run._accept)
+    with Terminal(home, "resume", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press("o")
+        assert terminal.end() == 0

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import dispatch
 from tests.support.door_documents import ID, REQUEST_ID
-from tests.support.scripted_daemon import Script
+from tests.support.scripted_daemon import Script, problem
 
 ASKED = f"/v1/approvals/{REQUEST_ID}"
 
@@ -48,20 +50,71 @@ def test_questions_are_listed_whole(door: Script, home: Path) -> None:
 def test_an_approval_carries_its_reach(door: Script, home: Path) -> None:
     door.answer("POST", ASKED, {"request_id": REQUEST_ID, "status": "approved"})
     assert dispatch(home, "approve", REQUEST_ID).out == "Allowed once.\n"
-    assert door.requests[-1].body == {"decision": "approve"}
-    assert dispatch(home, "approve", ID, REQUEST_ID, "--grant", "always").out.endswith(
-        "always on this edge.\n"
-    )
-    assert door.requests[-1].body == {"decision": "approve", "grant": "always", "dispatch_id": ID}
+    assert door.requests[-1].body == {"decision": "approve", "by": "cli"}
+    always = dispatch(home, "approve", ID, REQUEST_ID, "--grant", "always").out
+    assert "always on this edge: `dispatch rules list` says exactly what" in always
+    assert door.requests[-1].body == {
+        "decision": "approve",
+        "grant": "always",
+        "dispatch_id": ID,
+        "by": "cli",
+    }
     assert dispatch(home, "approve", REQUEST_ID, "--grant", "forever").code == 2
 
 
 def test_a_denial_carries_its_reason(door: Script, home: Path) -> None:
     door.answer("POST", ASKED, {"request_id": REQUEST_ID, "status": "denied"})
     assert dispatch(home, "deny", REQUEST_ID, "--reason", "no").out == "Denied.\n"
-    assert door.requests[-1].body == {"decision": "deny", "reason": "no"}
-    door.refuse("POST", ASKED, "not_pending", "this question is no longer open: it was approved")
-    assert dispatch(home, "deny", REQUEST_ID).code == 6
+    assert door.requests[-1].body == {"decision": "deny", "reason": "no", "by": "cli"}
+    assert "the run is stopped" in dispatch(home, "deny", REQUEST_ID, "--stop").out
+    assert door.requests[-1].body == {"decision": "deny", "stop": True, "by": "cli"}
+
+
+def test_whoever_is_second_is_shown_what_was_applied(door: Script, home: Path) -> None:
+    applied = {"status": "approved", "decided_by": "page", "decided_at": documents.AT}
+    late = problem("not_pending", "this question is no longer open: it was approved through the page")
+    door.on("POST", ASKED, lambda _: (409, late | {"applied": applied}))
+    ended = dispatch(home, "deny", REQUEST_ID, "--json")
+    assert (ended.code, ended.json["error"]["applied"]) == (6, applied)
+    assert "it was approved through the page" in dispatch(home, "deny", REQUEST_ID).err
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "body"),
+    [
+        (("resume",), "It asks again where nobody answered", {}),
+        (("discard",), "Nothing was applied", {"by": "cli"}),
+        (("review",), "You approve its changes at the end", {"by": "cli"}),
+        (("complete", "--text", "done"), "The author gets your words", {"text": "done", "file": []}),
+    ],
+)
+def test_word_on_a_run_that_goes_on_is_passed_on_and_said(
+    door: Script, home: Path, command: tuple[str, ...], said: str, body: documents.Json
+) -> None:
+    name, *more = command
+    door.answer("POST", f"/v1/dispatches/{ID}/{name}", {"dispatch_id": ID, "status": "running"})
+    ended = dispatch(home, name, ID, *more)
+    assert (ended.code, ended.err) == (0, "")
+    assert said in ended.out
+    assert door.requests[-1].body == body
+
+
+def test_files_of_a_task_done_by_hand_are_named_in_full(door: Script, home: Path, tmp_path: Path) -> None:
+    door.answer("POST", f"/v1/dispatches/{ID}/complete", {"dispatch_id": ID, "status": "completed"})
+    (tmp_path / "a.txt").write_text("a")
+    dispatch(home, "complete", ID, "--text", "done", "--file", "a.txt", cwd=tmp_path)
+    assert door.requests[-1].body["file"] == [str(tmp_path / "a.txt")]
+    assert dispatch(home, "complete", ID).code == 2
+
+
+def test_by_hand_nothing_runs_and_that_is_said(door: Script, home: Path) -> None:
+    accepted = {"dispatch_id": ID, "status": "running", "confined": False}
+    door.answer("POST", f"/v1/dispatches/{ID}/accept", accepted)
+    said = dispatch(home, "accept", ID, "--by-hand").out
+    assert "nothing confines what you do" in said
+    assert "dispatch complete 4f2a91c0 --text" in said
+    assert door.requests[-1].body == {"by_hand": True}
+    assert dispatch(home, "accept", ID, "--by-hand", "--cwd", "/").code == 2
 
 
 def test_rules_are_listed_and_removed(door: Script, home: Path) -> None:

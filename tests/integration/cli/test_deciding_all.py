@@ -62,13 +62,13 @@ def test_one_is_declined_and_the_next_accepted_and_followed(door: Script, home: 
     with Terminal(home, "inbox", "-i") as terminal:
         press(terminal, "1 of 2", "d")
         terminal.expect("declined; the author is told")
-        press(terminal, "2 of 2", "r")
+        press(terminal, "2 of 2", "b")
         terminal.expect("Deny [D]")
         terminal.press("o")
         terminal.expect("Done. It took 48 s.")
         terminal.expect("1 dispatch still waits for you.")
         assert terminal.end() == 0
-    assert run.answers == [{"decision": "approve", "dispatch_id": ID, "grant": "once"}]
+    assert run.answers == [{"decision": "approve", "dispatch_id": ID, "by": "cli", "grant": "once"}]
 
 
 def test_a_refusal_is_told_and_the_next_one_is_asked_all_the_same(door: Script, home: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_refusal_is_told_and_the_next_one_is_asked_all_the_same(door: Script, 
     waits(door, documents.listed(task="the newer one", status="delivered"), older)
     door.refuse("POST", f"/v1/dispatches/{OTHER}/accept", "no_sandbox", "this machine has no sandbox")
     with Terminal(home, "inbox", "-i") as terminal:
-        press(terminal, "1 of 2", "r")
+        press(terminal, "1 of 2", "b")
         terminal.expect("Not accepted: this machine has no sandbox.")
         terminal.expect("the newer one")
         press(terminal, "2 of 2", "q")
@@ -95,7 +95,7 @@ def test_no_key_of_the_list_allows_anything_in_a_run() -> None:
         choice.key
         for asked in (documents.approval(), documents.closing())
         for choice in choices(asked)
-        if choice.decision == "approve"
+        if choice.decision not in {"", "deny"}
     }
     assert allowing
     assert not allowing & deciding._KEYS.keys()

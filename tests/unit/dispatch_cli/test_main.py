@@ -26,10 +26,14 @@ ISSUED = {
     "result",
     "verify",
     "accept",
+    "complete",
     "decline",
     "approvals",
     "approve",
     "deny",
+    "review",
+    "resume",
+    "discard",
     "rules",
     "cancel",
     "revoke",
@@ -37,6 +41,8 @@ ISSUED = {
     "config",
     "version",
     "daemon",
+    "service",
+    "completion",
 }
 
 

@@ -128,6 +128,18 @@ class Approval(Answer):
     flags: list[str]
     expires_at: Moment | None
     grants: list[Literal["once", "always", "session"]]
+    grant_details: list["GrantMeaning"]
+    can_review: bool
+
+
+class GrantMeaning(Answer):
+    """What one answer that means yes covers from now on, in a sentence and in the bounds that it is made of."""
+
+    grant: Literal["once", "always", "session"]
+    tool: str | None
+    command: str | None
+    path: str | None
+    meaning: str
 
 
 class Approvals(Answer):
@@ -137,10 +149,13 @@ class Approvals(Answer):
 
 
 class ApprovalActed(Answer):
-    """A question after its answer."""
+    """A question after its answer: what is applied, and through which face of this machine it was given."""
 
     request_id: str
     status: str
+    grant: str | None
+    decided_by: Literal["cli", "page", "mcp", "api"] | None
+    decided_at: Moment | None
 
 
 class Artifact(Answer):
@@ -189,12 +204,21 @@ class Summary(Answer):
     summary: str | None
 
 
+class Questions(Answer):
+    """How many questions the last run has put, by what became of them."""
+
+    answered: int
+    unanswered: int
+    open: int
+
+
 class DispatchWhole(DispatchListed):
     """Everything known about one dispatch."""
 
     runs: list[Run]
     events: list[Event]
     approvals: list[Approval]
+    questions: "Questions"
     artifacts: list[Artifact]
     changeset: list[Change]
     receipts: list[Receipt]

@@ -1,5 +1,7 @@
 """Questions are asked once, answered once, here, or denied by silence."""
 
+from dataclasses import replace
+
 import pytest
 
 from dispatch_daemon.core import approvals
@@ -9,6 +11,7 @@ from dispatch_daemon.core.records import (
     ApprovalKind,
     ApprovalRecord,
     ApprovalState,
+    Door,
     GrantChoice,
     RuleRecord,
     RunRecord,
@@ -25,7 +28,14 @@ def decide(
     record: ApprovalRecord, *, approved: bool = True, grant: GrantChoice | None = None
 ) -> list[Effect]:
     return approvals.decide(
-        record, approved=approved, grant=grant, reason="because", edge=EDGE.hex, moment=MOMENT
+        record,
+        approved=approved,
+        grant=grant,
+        reason="because",
+        run=run(),
+        edge=EDGE.hex,
+        door=Door.CLI,
+        moment=MOMENT,
     )
 
 
@@ -60,6 +70,7 @@ def test_answer_closes_the_question(
     effects = decide(approval(), approved=approved, grant=grant)
     (closed,) = puts(effects, ApprovalRecord)
     assert (closed.state, closed.grant, closed.reason, closed.decided_ms) == (state, kept, "because", NOW_MS)
+    assert closed.decided_by is Door.CLI
     assert Resolve(approval().request_id) in effects
     assert Unplan(TaskKind.ANSWER_DEADLINE, approval().request_id) in effects
     assert puts(effects, RuleRecord) == []
@@ -67,7 +78,27 @@ def test_answer_closes_the_question(
 
 def test_always_becomes_a_rule_for_exactly_this() -> None:
     (rule,) = puts(decide(approval(), grant=GrantChoice.ALWAYS), RuleRecord)
-    assert (rule.edge, rule.tool, rule.command) == (EDGE.hex, "Bash", "true")
+    assert (rule.edge, rule.tool, rule.command, rule.path) == (EDGE.hex, "Bash", "true", None)
+    payload = {"tool": "Edit", "input": {"file_path": "a"}}
+    (rule,) = puts(decide(approval(tool="Edit", payload=payload), grant=GrantChoice.ALWAYS), RuleRecord)
+    assert (rule.tool, rule.command, rule.path, rule.subject) == ("Edit", None, "/src", None)
+    away = {"tool": "Edit", "input": {"file_path": "../a"}}
+    nowhere = replace(run(), cwd=None)
+    (rule,) = puts(
+        approvals.decide(
+            approval(tool="Edit", payload=away),
+            approved=True,
+            grant=GrantChoice.ALWAYS,
+            reason=None,
+            run=nowhere,
+            edge=EDGE.hex,
+            door=Door.PAGE,
+            moment=MOMENT,
+        ),
+        RuleRecord,
+    )
+    assert (rule.command, rule.path) == (None, None)
+    assert rule.subject is not None
 
 
 @pytest.mark.parametrize("state", [state for state in ApprovalState if state is not ApprovalState.OPEN])
@@ -75,6 +106,25 @@ def test_first_valid_answer_wins(state: ApprovalState) -> None:
     with pytest.raises(ServiceError) as raised:
         decide(approval(state=state))
     assert raised.value.code == "not_pending"
+
+
+def test_whoever_is_second_is_told_what_was_applied_by_whom_and_when() -> None:
+    first = approval(
+        state=ApprovalState.APPROVED, grant=GrantChoice.ALWAYS, decided_by=Door.PAGE, decided_ms=NOW_MS
+    )
+    with pytest.raises(ServiceError) as raised:
+        decide(first, approved=False)
+    assert raised.value.detail.endswith(
+        "it was approved (always) through the page at 2026-01-02T03:04:05.678Z"
+    )
+    assert raised.value.applied == approvals.applied(first)
+    assert raised.value.applied["decided_by"] == "page"
+    with pytest.raises(ServiceError, match="it was denied through the agent session") as raised:
+        decide(approval(state=ApprovalState.DENIED, decided_by=Door.MCP, decided_ms=NOW_MS))
+    with pytest.raises(ServiceError, match="its time was over, so it was denied") as raised:
+        decide(approval(deadline_ms=NOW_MS))
+    assert raised.value.applied is not None
+    assert (raised.value.applied["status"], raised.value.applied["decided_by"]) == ("expired", None)
 
 
 def test_answer_after_the_deadline_counts_for_nothing() -> None:

@@ -12,3 +12,10 @@ def test_refusal_keeps_what_a_person_needs() -> None:
         ("a", "b"),
     )
     assert str(error) == "ambiguous: two of them"
+
+
+def test_refusal_says_what_holds_where_somebody_was_first() -> None:
+    assert ServiceError("not_pending", "answered", applied={"status": "denied"}).applied == {
+        "status": "denied"
+    }
+    assert ServiceError("not_pending", "over").applied is None

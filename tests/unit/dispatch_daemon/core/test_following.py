@@ -10,7 +10,7 @@ from dispatch_daemon.core.following import Desk, take_in
 from dispatch_daemon.core.records import RunRecord
 from dispatch_daemon.core.reports import Report
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, Outcome, RunState
-from dispatch_protocol.messages.answers import ReceiptType
+from dispatch_protocol.messages.answers import PARKED, ReceiptType
 from dispatch_protocol.messages.files import Artifact, Blob
 from dispatch_protocol.messages.trace import (
     Change,
@@ -248,3 +248,55 @@ def test_signed_expiry_says_where_it_was_presumed_that_it_is_so() -> None:
     assert take_in(desk, receipt(R.EXPIRED).message, NOW_MS) == Desk(
         replace(record, ended_code="expired"), None
     )
+
+
+# -- parked runs ---------------------------------------------------------------------------------------
+
+
+def parked_word(seq: int = 1) -> Report:
+    return receipt(R.WAITING, seq, code=PARKED, detail="kept", data={"state": "waiting_approval"})
+
+
+def test_parked_run_makes_its_dispatch_wait_for_input() -> None:
+    effects = receive(parked_word(), sent(S.ACCEPTED), known_run(RunState.RUNNING))
+    after = record_after(effects)
+    assert (after.state, after.outcome, after.ended_code, after.ended_detail) == (
+        S.WAITING_INPUT,
+        Outcome.BLOCKED,
+        PARKED,
+        "kept",
+    )
+    (waiting,) = puts(effects, RunRecord)
+    assert waiting.state is RunState.WAITING_APPROVAL
+
+
+@pytest.mark.parametrize("kind", [R.STARTED, R.HEARTBEAT])
+def test_run_that_was_taken_up_goes_on_and_nothing_of_the_parking_stays(kind: ReceiptType) -> None:
+    before = sent(S.WAITING_INPUT, outcome=Outcome.BLOCKED, ended_code=PARKED, ended_detail="kept")
+    effects = receive(receipt(kind), before, known_run(RunState.WAITING_APPROVAL))
+    after = record_after(effects)
+    assert (after.state, after.outcome, after.ended_code, after.ended_detail) == (
+        S.ACCEPTED,
+        None,
+        None,
+        None,
+    )
+    (running,) = puts(effects, RunRecord)
+    assert running.state is RunState.RUNNING
+
+
+def test_parked_twice_it_waits_all_the_same() -> None:
+    before = sent(S.WAITING_INPUT, outcome=Outcome.BLOCKED)
+    effects = receive(parked_word(), before, known_run(RunState.WAITING_APPROVAL))
+    assert record_after(effects).state is S.WAITING_INPUT
+    assert warnings(effects) == 0
+
+
+def test_parked_run_may_be_cancelled_or_end() -> None:
+    before = sent(S.WAITING_INPUT, outcome=Outcome.BLOCKED)
+    effects = receive(receipt(R.CANCELLED, run_id=RUN_ID), before, known_run(RunState.WAITING_APPROVAL))
+    after = record_after(effects)
+    assert (after.state, after.outcome) == (S.FINISHED, None)
+    over = ended(outcome=Outcome.BLOCKED, code="discarded")
+    effects = receive(over, before, known_run(RunState.WAITING_APPROVAL))
+    assert (record_after(effects).state, record_after(effects).outcome) == (S.FINISHED, Outcome.BLOCKED)

@@ -17,7 +17,7 @@ CALL: dict[str, JSON] = {"command": "true"}
 
 def ruling(tool: str, arguments: dict[str, JSON], **more: object) -> Verdict:
     settings: dict[str, object] = {"rules": (), "asked_before": (), "run_id": run().run_id, "scopes": SCOPES}
-    settings |= more
+    settings |= {"cwd": "/src", **more}
     return gate.rule_on(tool, arguments, **settings).verdict
 
 
@@ -51,19 +51,26 @@ def test_standing_yes_covers_its_tool_and_for_bash_one_exact_command() -> None:
     assert ruling("Bash", CALL, rules=[rule("Bash", None), rule("Read", None)]) is Verdict.ASK
 
 
+def test_rule_is_bound_to_its_directory_or_its_one_call() -> None:
+    below = replace(rule("Read", None), path="/src/a")
+    assert ruling("Read", {"file_path": "a/b"}, rules=[below]) is Verdict.ALLOW
+    assert ruling("Read", {"file_path": "b"}, rules=[below]) is Verdict.ASK
+    one = gate.rule_reach(replace(rule("Read", None), subject="00"))
+    assert (one.subject, one.covers("Read", {"file_path": "a"}, "/src")) == ("00", False)
+
+
 def test_yes_for_the_session_ends_with_its_run() -> None:
     yes = approval(state=ApprovalState.APPROVED, grant=GrantChoice.SESSION)
     assert ruling("Bash", CALL, asked_before=[yes]) is Verdict.ALLOW
     assert ruling("Bash", {"command": "id"}, asked_before=[yes]) is Verdict.ASK
     assert ruling("Read", {}, asked_before=[yes]) is Verdict.ASK
     assert ruling("Bash", CALL, asked_before=[replace(yes, run_id="another")]) is Verdict.ASK
+    assert ruling("Bash", CALL, asked_before=[replace(yes, tool=None)]) is Verdict.ASK
     assert ruling("Bash", CALL, asked_before=[replace(yes, grant=GrantChoice.ONCE)]) is Verdict.ASK
     assert ruling("Bash", CALL, asked_before=[replace(yes, state=ApprovalState.DENIED)]) is Verdict.ASK
 
 
-def test_call_is_named_by_exactly_what_is_asked() -> None:
-    assert gate.call_subject("Bash", CALL) == gate.call_subject("Bash", dict(CALL))
-    assert gate.call_subject("Bash", CALL) != gate.call_subject("Read", CALL)
+def test_input_of_a_question_is_what_it_shows() -> None:
     assert gate.call_input(approval(payload={"input": None})) == {}
     assert gate.call_input(approval()) == CALL
 

@@ -6,8 +6,9 @@ import pytest
 
 from dispatch_daemon.core import questions
 from dispatch_daemon.core.records import ApprovalKind
+from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.scopes import Approval, Returns
-from tests.support.desk import SCOPES, received, run
+from tests.support.desk import SCOPES, approval, received, run
 from tests.support.documents import NOW_MS
 
 
@@ -68,6 +69,74 @@ def test_files_that_would_leave_are_seen_first_without_any_words(
         received(), run(artifacts=(made,)), summary="", flags=(), request_id="r", now_ms=NOW_MS
     )
     assert asked.payload["artifacts"] == [made]
+
+
+@pytest.mark.parametrize(
+    ("returns", "files", "traced", "shows"),
+    [
+        (Returns.RESULT, True, False, True),
+        (Returns.RESULT, False, True, False),
+        (Returns.TRACE, False, True, True),
+        (Returns.TRACE, False, False, False),
+        (Returns.STATUS, True, True, False),
+    ],
+)
+def test_output_that_would_leave_is_seen_first(
+    returns: Returns, files: bool, traced: bool, shows: bool
+) -> None:
+    scopes = replace(SCOPES, returns=returns)
+    assert questions.must_show(scopes, "", files=files, traced=traced) is shows
+    never = replace(scopes, approval=Approval.AUTO)
+    assert questions.must_show(never, "", files=files, traced=traced) is False
+
+
+@pytest.mark.parametrize(
+    ("mode", "returns", "by_model", "leaves"),
+    [
+        (Approval.MANUAL, Returns.TRACE, True, Returns.STATUS),
+        (Approval.REVIEW, Returns.TRACE, False, Returns.RESULT),
+        (Approval.MANUAL, Returns.STATUS, False, Returns.STATUS),
+        (Approval.AUTO, Returns.TRACE, True, Returns.TRACE),
+    ],
+)
+def test_of_what_nobody_has_read_little_leaves(
+    mode: Approval, returns: Returns, by_model: bool, leaves: Returns
+) -> None:
+    scopes = replace(SCOPES, approval=mode, returns=returns)
+    assert questions.unread(scopes, by_model=by_model) is leaves
+
+
+def test_each_yes_says_what_it_covers_from_now_on() -> None:
+    once, always, session = questions.meanings(
+        approval(tool="Edit", payload={"tool": "Edit", "input": {"file_path": "a"}}), run()
+    )
+    assert (once["meaning"], once["path"]) == ("this call, once", None)
+    said = "every Edit that names a place at or below /src"
+    assert always["meaning"] == f"{said}; in every run on this edge until you remove the rule"
+    assert (session["meaning"], session["path"]) == (f"{said}; until this run ends", "/src")
+    (bash, *_) = questions.meanings(approval(), run(cwd=None))[1:]
+    assert (bash["command"], bash["path"]) == ("true", None)
+    (closing,) = questions.meanings(approval(kind=ApprovalKind.CHANGESET, tool=None), run())
+    assert (closing["grant"], closing["tool"]) == ("once", None)
+    (odd,) = questions.meanings(approval(tool=None), run())
+    assert odd["grant"] == "once"
+
+
+@pytest.mark.parametrize(
+    ("state", "mode", "trust", "may"),
+    [
+        (RunState.RUNNING, Approval.MANUAL, "token", True),
+        (RunState.WAITING_APPROVAL, Approval.MANUAL, None, True),
+        (RunState.RUNNING, Approval.MANUAL, "unverified", False),
+        (RunState.RUNNING, Approval.REVIEW, "compared", False),
+        (RunState.SETTLING, Approval.MANUAL, "compared", False),
+    ],
+)
+def test_only_a_run_that_asks_may_be_reviewed_instead(
+    state: RunState, mode: Approval, trust: str | None, may: bool
+) -> None:
+    scopes = replace(SCOPES, approval=mode).write()
+    assert questions.may_review(run(state, scopes=scopes), trust) is may
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from dispatch_daemon.core import views
+from dispatch_daemon.core import questions, views
 from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
@@ -261,7 +261,9 @@ def test_event_is_one_entry_of_the_trace() -> None:
 
 
 def test_question_about_a_call_shows_the_whole_call() -> None:
-    shown = views.approval_view(approval(flags=("shell",)), received(), device=DEVICE, own_address=BOB.email)
+    shown = views.approval_view(
+        approval(flags=("shell",)), received(), run(), own_address=BOB.email, trust="token"
+    )
     promised = (
         "dispatch_id request_id kind from tool input title description payload device flags expires_at grants"
     )
@@ -269,19 +271,27 @@ def test_question_about_a_call_shows_the_whole_call() -> None:
     assert (shown["tool"], shown["input"], shown["from"]) == ("Bash", {"command": "true"}, ALICE.email)
     assert (shown["flags"], shown["grants"]) == (["shell"], ["once", "always", "session"])
     assert shown["expires_at"] == "2026-01-02T03:06:05.678Z"
+    assert (shown["can_review"], shown["device"]) == (True, DEVICE)
+    assert shown["grant_details"] == questions.meanings(approval(), run())
 
 
 def test_closing_question_shows_the_changes_and_is_answered_once() -> None:
     changes = [{"op": "create", "path": "/src/a"}]
     asked = approval(kind=ApprovalKind.CHANGESET, tool=None, payload={"changes": changes})
-    shown = views.approval_view(asked, received(), device=None, own_address=None)
+    shown = views.approval_view(asked, received(), run(), own_address=None, trust=None)
     assert (shown["tool"], shown["input"], shown["grants"]) == (None, changes, ["once"])
 
 
 @pytest.mark.parametrize(("own_address", "sender"), [(BOB.email, BOB.email), (None, "me")])
 def test_question_of_ones_own_job_comes_from_oneself(own_address: str | None, sender: str) -> None:
-    shown = views.approval_view(approval(), own_job(), device=DEVICE, own_address=own_address)
+    shown = views.approval_view(approval(), own_job(), run(), own_address=own_address, trust=None)
     assert (shown["from"], shown["device"]) == (sender, DEVICE)
+
+
+def test_questions_of_the_last_run_are_counted_by_what_became_of_them() -> None:
+    asked = [approval(state=state) for state in ApprovalState] + [approval(run_id="another")]
+    assert views.questions_view(asked, run()) == {"answered": 2, "unanswered": 1, "open": 1}
+    assert whole(runs=[])["questions"] == {"answered": 0, "unanswered": 0, "open": 0}
 
 
 # -- trust ---------------------------------------------------------------------------------------------
@@ -379,14 +389,11 @@ def test_received_invitation_shows_what_it_is_accepted_with() -> None:
     assert shown["token"] == "the id"
 
 
-@pytest.mark.parametrize(
-    ("tool", "command", "meaning"),
-    [("Read", None, "Read by al"), ("Bash", "true", "exactly this command by al")],
-)
-def test_rule_says_exactly_what_it_covers(tool: str, command: str | None, meaning: str) -> None:
-    rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool=tool, command=command, created_ms=NOW_MS)
+def test_rule_says_exactly_what_it_covers() -> None:
+    rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool="Read", command=None, created_ms=NOW_MS, path="/src")
     shown = views.rule_view(rule, "al")
-    assert (shown["meaning"], shown["command"], shown["created_at"]) == (meaning, command, AT)
+    assert shown["meaning"] == "every Read that names a place at or below /src; asked by al"
+    assert (shown["command"], shown["path"], shown["created_at"]) == (None, "/src", AT)
 
 
 def test_lists_show_ones_own_jobs_by_their_box() -> None:

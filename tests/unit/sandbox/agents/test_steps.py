@@ -4,7 +4,7 @@ import pytest
 
 from sandbox.agents.agent import Verdict
 from sandbox.agents.steps import MAX_STEPS, parse_steps, run_steps
-from sandbox.errors import LimitExceededError, StepsError
+from sandbox.errors import LimitExceededError, SessionError, StepsError
 from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event, Started
 from sandbox.job import ToolCall, ToolResult
 
@@ -125,3 +125,34 @@ def test_steps_are_read_with_their_names() -> None:
 def test_anything_else_is_refused(value: object) -> None:
     with pytest.raises(StepsError):
         parse_steps(value)
+
+
+async def park(
+    steps: list[object], tools: Tools, silent: str, session: dict[str, object] | None = None
+) -> Ended:
+    async def gate(call: ToolCall) -> Verdict:
+        return Verdict(allow=call.call_id != silent, park=call.call_id == silent)
+
+    async def emit(event: Event) -> None:
+        pass
+
+    return await run_steps(parse_steps(steps), tools, gate, emit, session)
+
+
+async def test_list_that_nobody_answers_is_set_aside_before_that_call_and_goes_on_there() -> None:
+    tools = Tools()
+    ended = await park([READ, BASH, READ], tools, "step-2")
+    assert (ended.outcome, ended.reason_code, ended.session) == ("blocked", "parked", {"next": 1})
+    assert tools.called == ["step-1"]
+    assert await park([READ, BASH, READ], tools, "", {"next": 1}) == Ended("success")
+    assert tools.called == ["step-1", "step-2", "step-3"]
+
+
+@pytest.mark.parametrize(
+    "session", [{}, {"next": -1}, {"next": 2}, {"next": True}, {"next": "1"}, {"next": None}]
+)
+async def test_session_of_another_list_is_taken_up_by_nobody(session: dict[str, object]) -> None:
+    tools = Tools()
+    with pytest.raises(SessionError, match="names no step"):
+        await park([READ, BASH], tools, "", session)
+    assert tools.called == []

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.errors import SandboxError
 from sandbox.wall import remains
 
 
@@ -69,3 +70,18 @@ def test_too_deep_is_left_and_never_followed(source: Path, target: Path) -> None
     (deep / "file").touch()
     assert len(remains.collect(source, target)) == 1
     assert names(target) == []
+
+
+def test_files_that_a_person_names_are_copied_under_their_own_names(source: Path, target: Path) -> None:
+    (source / "a.txt").write_text("a")
+    remains.copy_files([str(source / "a.txt")], target)
+    assert (target / "a.txt").read_text() == "a"
+    for refused, word in (([source / "a.txt"], "has this name"), ([source], "not a plain file")):
+        with pytest.raises(SandboxError, match=word) as raised:
+            remains.copy_files([str(path) for path in refused], target)
+        assert raised.value.code == "artifact_refused"
+    (source / "b\x1b").touch()
+    with pytest.raises(SandboxError, match="name"):
+        remains.copy_files([str(source / "b\x1b")], target)
+    with pytest.raises(FileNotFoundError):
+        remains.copy_files([str(source / "none")], target)
