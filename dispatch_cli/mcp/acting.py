@@ -65,7 +65,7 @@ def decide(
     invocation: Invocation, dispatch_id: str, request_id: str, decision: str, grant: str | None
 ) -> Answer:
     """Send a human's answer, then go on watching; one that came too late is told, with what holds instead."""
-    body: Document = {"decision": decision, "dispatch_id": dispatch_id}
+    body: Document = {"decision": decision, "dispatch_id": dispatch_id, "by": "mcp"}
     if decision == "approve" and grant is not None:
         body["grant"] = grant
     late = None
@@ -94,7 +94,8 @@ def by_form(invocation: Invocation, question: Document, choice: str | None, form
         }
     if choice == "decline":
         invocation.door.post(
-            f"/v1/approvals/{segment(request_id)}", {"decision": "deny", "dispatch_id": dispatch_id}
+            f"/v1/approvals/{segment(request_id)}",
+            {"decision": "deny", "dispatch_id": dispatch_id, "by": "mcp"},
         )
         return ended(invocation.door.dispatch(dispatch_id))
     if choice in GRANTS and not forms.was_read(question):

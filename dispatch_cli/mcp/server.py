@@ -41,7 +41,7 @@ _MENU = [
 _SCOPES = "tools comma-separated: 1 is Read,Glob,Grep; 2 adds Write,Edit; 3 adds Bash"
 
 What = Literal["inbox", "status", "sent", "contacts", "invitations", "approvals", "whoami"]
-Act = Literal["accept", "decline", "cancel", "approve", "deny"]
+Act = Literal["accept", "decline", "cancel", "approve", "deny", "resume"]
 Grant = Literal["once", "always", "session"]
 Inviting = Literal["send", "list", "accept", "decline"]
 Approval = Literal["manual", "review", "auto"]
@@ -109,7 +109,7 @@ class Tools:
             grant: Grant | None = None,
             cwd: str | None = None,
         ) -> Answer:
-            """Accept, decline or cancel a dispatch, or relay the human's approve/deny of one call (request_id; grant once|always|session).
+            """Accept, decline, cancel or resume (a parked) dispatch, or relay the human's approve/deny of one call (request_id; grant once|always|session).
 
             accept runs it in the sandbox and returns approval_needed (ask the human, relay the answer, repeat), running (call again) or the result. cwd overrides the directory.
             """
@@ -230,6 +230,9 @@ def _act(
             if question is not None:
                 return acting.by_form(invocation, question, choice or None, forms)
             acting.accept(invocation, dispatch_id, cwd)
+            return acting.watch(invocation, dispatch_id)
+        case "resume":
+            invocation.door.post(dispatch_path(dispatch_id, action), {})
             return acting.watch(invocation, dispatch_id)
         case "decline" | "cancel":
             return invocation.door.post(dispatch_path(dispatch_id, action), {})
