@@ -19,6 +19,8 @@ _AT_ONCE = 64  # of one lane
 _WAITING_FOR_RELAY = frozenset({TaskKind.DEPOSIT, TaskKind.RELAY_CALL})
 _MOVING_FILES = frozenset({TaskKind.UPLOAD, TaskKind.FETCH})
 _FILES_AT_ONCE = 4
+# Handlers of these do not wait for what they write of their task at the end; all of them may be repeated without harm.
+_UNHURRIED = _WAITING_FOR_RELAY | _MOVING_FILES
 log = logging.getLogger("dispatch.scheduler")
 
 Handler = Callable[[Task], Awaitable[None]]
@@ -35,8 +37,9 @@ class Scheduler:
         relay, files = _WAITING_FOR_RELAY & handlers.keys(), _MOVING_FILES & handlers.keys()
         lanes = (relay, files, handlers.keys() - relay - files)
         self._lanes = tuple(tuple(sorted(lane)) for lane in lanes if lane)
-        self._busy: set[asyncio.Task[None]] = set()
+        self._busy: dict[asyncio.Task[None], Task] = {}
         self._ungiven: list[Task] = []
+        self._undone = journal.database.undone
         self._stopping = False
 
     def wake(self) -> None:
@@ -49,7 +52,7 @@ class Scheduler:
             self._wake.clear()
             try:
                 await self._give_back()
-                self._take_up()
+                await self._take_up()
             except JournalError as error:
                 log.error("the journal cannot be written, so nothing is taken up for now: %s", error)  # noqa: TRY400 - no mistake of ours to trace
                 await self._wait(at_least_s=_LONGEST_WAIT_S)
@@ -57,25 +60,44 @@ class Scheduler:
                 await self._wait()
 
     async def _give_back(self) -> None:
-        """Owe again what could not be given back when its handler failed: the journal could not be written then."""
+        """Owe again what could not be given back, or settled, because the journal could not be written then."""
         while self._ungiven:
             self._journal.tasks.retry(self._ungiven[-1], self._clock.now_ms())
             await self._journal.database.committed()
             self._ungiven.pop()
+        undone = self._journal.database.undone
+        if undone != self._undone:
+            doing = {(task.kind, task.key) for task in self._busy.values()}
+            for task in self._journal.tasks.taken(tuple(_UNHURRIED)):
+                if (task.kind, task.key) not in doing:
+                    self._journal.tasks.retry(task, self._clock.now_ms())
+            await self._journal.database.committed()
+            self._undone = undone
 
-    def _take_up(self) -> None:
+    async def _take_up(self) -> None:
         """Start what is due, as far as there is room."""
         for lane in self._lanes:
-            for task in self._journal.tasks.due(lane, self._clock.now_ms(), self._room(lane)):
-                if self._take(task):
+            due = self._journal.tasks.due(lane, self._clock.now_ms(), self._room(lane))
+            if _WAITING_FOR_RELAY.issuperset(lane):
+                self._start_at_once(due)
+            elif due:
+                await self._start_once_taken(due)
+
+    def _start_at_once(self, due: Sequence[Task]) -> None:
+        """Start what goes to the relay. That it was taken may be lost: it is due again, and does no harm twice."""
+        for task in due:
+            with self._journal.database.at_leisure():
+                if self._journal.tasks.take(task, self._clock.now_ms()):
                     self._start(task)
 
-    def _take(self, task: Task) -> bool:
-        """Take up a task; that what goes to the relay was taken may be lost: it is due again, and does no harm twice."""
-        if task.kind not in _WAITING_FOR_RELAY:
-            return self._journal.tasks.take(task, self._clock.now_ms())
-        with self._journal.database.at_leisure():
-            return self._journal.tasks.take(task, self._clock.now_ms())
+    async def _start_once_taken(self, due: Sequence[Task]) -> None:
+        """Start what must not be done twice at a time: if its taking were lost, it would be due while it is done."""
+        with self._journal.database.together():
+            taken = [task for task in due if self._journal.tasks.take(task, self._clock.now_ms())]
+        await self._journal.database.committed()
+        if not self._stopping:
+            for task in taken:
+                self._start(task)
 
     def _room(self, lane: Sequence[TaskKind]) -> int:
         most = _FILES_AT_ONCE if _MOVING_FILES.issuperset(lane) else _AT_ONCE
@@ -83,11 +105,11 @@ class Scheduler:
 
     def _start(self, task: Task) -> None:
         running = asyncio.create_task(self._handle(task), name=f"{task.kind} {task.key[:16]}")
-        self._busy.add(running)
+        self._busy[running] = task
         running.add_done_callback(self._done)
 
     def _done(self, running: "asyncio.Task[None]") -> None:
-        self._busy.discard(running)
+        del self._busy[running]
         self._wake.set()
 
     async def _handle(self, task: Task) -> None:
@@ -124,7 +146,7 @@ class Scheduler:
             log.info("stopped with work still owed; it is done at the next start")
 
     def _doing(self, kinds: Sequence[TaskKind]) -> set["asyncio.Task[None]"]:
-        return {running for running in self._busy if running.get_name().partition(" ")[0] in kinds}
+        return {running for running, task in self._busy.items() if task.kind in kinds}
 
     async def stop(self) -> None:
         """Take up nothing new, and end what is being done; it stays owed."""

@@ -7,6 +7,7 @@ written `at_leisure`: it rides the next commit, or makes one itself a little lat
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from dispatch_daemon.adapters.journal.schema import MIGRATIONS
 from dispatch_protocol.errors import LocalError
 
 _LEISURE_S = 0.05
+log = logging.getLogger("dispatch.journal")
 
 
 class JournalError(LocalError):
@@ -151,12 +153,22 @@ class Database:
         except RuntimeError:  # outside a loop (start and stop): the caller commits
             return
         if hurry:
-            self._soon = loop.call_soon(self.commit)
+            self._soon = loop.call_soon(self._commit_by_itself)
         else:
-            self._later = loop.call_later(_LEISURE_S, self.commit)
+            self._later = loop.call_later(_LEISURE_S, self._commit_by_itself)
+
+    def _commit_by_itself(self) -> None:
+        """Commit what is open. Without a waiter nobody hears of a failure but the log and who looks at `undone`."""
+        try:
+            self.commit()
+        except JournalError as error:
+            log.error("what nobody waited for is not on the disk: %s", error)  # noqa: TRY400 - no mistake of ours to trace
 
     def commit(self) -> None:
-        """Put the open transaction on disk and release whoever waits for it."""
+        """Put the open transaction on disk and release whoever waits for it.
+
+        Raises `JournalError` if it could not be written and nobody waits, who would be told instead.
+        """
         for handle in (self._soon, self._later):
             if handle is not None:
                 handle.cancel()

@@ -80,6 +80,11 @@ class Tasks:
         )
         return changed == 1
 
+    def taken(self, kinds: Sequence[TaskKind]) -> list[Task]:
+        """Return the tasks of these kinds that are being done."""
+        marks = ", ".join("?" * len(kinds))
+        return self._tasks(f"WHERE state = 'taken' AND kind IN ({marks})", tuple(kinds))
+
     def retry(self, task: Task, not_before_ms: int) -> None:
         """Give a taken task back, due at `not_before_ms`; one settled in the meantime stays settled."""
         self._database.write(

@@ -156,8 +156,20 @@ async def test_loopback_is_never_dialled_through_a_proxy(
     await link.deposit(b"x")
 
 
+@pytest.mark.parametrize(
+    ("variable", "url", "line"),
+    [
+        ("http_proxy", "http://relay.invalid", b"CONNECT relay.invalid:80 "),
+        ("HTTPS_PROXY", "https://relay.invalid", b"CONNECT relay.invalid:443 "),
+    ],
+)
 async def test_another_host_is_dialled_through_the_proxy(
-    device: LinkedDevice, linked: Linker, monkeypatch: pytest.MonkeyPatch
+    device: LinkedDevice,
+    linked: Linker,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    url: str,
+    line: bytes,
 ) -> None:
     asked: list[bytes] = []
 
@@ -168,10 +180,27 @@ async def test_another_host_is_dialled_through_the_proxy(
 
     server = await asyncio.start_server(proxy, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv(variable, f"http://127.0.0.1:{port}")
     monkeypatch.delenv("no_proxy", raising=False)
     async with server:
-        await linked("http://relay.invalid", online=False)
+        await linked(url, online=False)
         await eventually(lambda: LinkPhase.OFFLINE in device.phases)
-    assert asked[0].startswith(b"CONNECT relay.invalid:80 ")
+    assert asked[0].startswith(line)
     assert "the proxy refused (HTTP 407)" in device.offline_words
+
+
+async def test_a_host_that_no_proxy_names_is_dialled_straight(
+    relay: ScriptedRelay, device: LinkedDevice, linked: Linker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`0.0.0.0` reaches this machine without being one of its loopback addresses."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    relay.url = relay.url.replace("127.0.0.1", "0.0.0.0")
+    monkeypatch.setenv("no_proxy", "elsewhere.invalid")
+    await linked(relay.url, online=False)
+    await eventually(lambda: LinkPhase.OFFLINE in device.phases)
+    assert relay.proofs == []
+    monkeypatch.setenv("no_proxy", "elsewhere.invalid,0.0.0.0")
+    await eventually(lambda: LinkPhase.ONLINE in device.phases)
+    assert len(relay.proofs) == 1
