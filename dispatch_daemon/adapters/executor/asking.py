@@ -42,7 +42,7 @@ async def work(order: Order, cwd: str, box: Tools, gate: Gate, emit: Emit, spent
     return await run_model(_endpoint(order.agent), order.prompt, cwd, box, gate, emit, allowance, spent)
 
 
-async def try_agent(agent: Agent) -> list[tuple[str, bool, str]]:
+async def try_model(agent: Agent) -> list[tuple[str, bool, str]]:
     """Ask the model for one harmless call that is never made; return (name, whether it is well, what was found)."""
     endpoint = _endpoint(agent)
     try:
