@@ -2,7 +2,8 @@
 
 The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
 text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
-`{"refuse": true}` or `{"cut": true}` how it stops. In an input, `"$name"` is what the last tool result calls so. Which turn comes next follows from how many replies the request
+`{"refuse": true}` or `{"cut": true}` how it stops. In an input, `"$name"` is what the last tool result calls so. Without such
+a line it says that it is ready. Which turn comes next follows from how many replies the request
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
 """
 
@@ -46,9 +47,9 @@ class ModelServer:
             trouble = self.trouble.pop(0)
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
         is_anthropic = request.path == "/v1/messages"
-        turn = script(body)[len([each for each in body["messages"] if each["role"] == "assistant"])]
-        turn = [_filled(part, body["messages"]) for part in turn]
-        written = anthropic(turn) if is_anthropic else openai(turn)
+        number = len([each for each in body["messages"] if each["role"] == "assistant"])
+        turn = [_filled(part, body["messages"]) for part in script(body)[number]]
+        written = anthropic(turn, number) if is_anthropic else openai(turn)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for event in written:
@@ -57,16 +58,18 @@ class ModelServer:
 
 
 def script(body: Mapping[str, Any]) -> list[list[Any]]:
-    """Return the turns that the first user message asks for, whatever else a host program put beside them."""
+    """Return the turns that the first user message asks for."""
     (first, *_) = [message for message in body["messages"] if message["role"] == "user"]
-    (line,) = [line for line in "\n".join(_texts(first)).split("\n") if line.startswith("SCRIPT: ")]
+    said = [{"text": first["content"]}] if isinstance(first["content"], str) else first["content"]
+    text = "\n".join(
+        part.get("text", "") for part in said
+    )  # some agents put reminders of their own before it
+    lines = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
+    if not lines:
+        return [["ready"]]
+    (line,) = lines
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns
-
-
-def _texts(message: Mapping[str, Any]) -> list[str]:
-    content = message["content"]
-    return [content] if isinstance(content, str) else [block.get("text", "") for block in content]
 
 
 def _filled(part: Any, messages: list[Any]) -> Any:
@@ -97,30 +100,27 @@ def _sse(data: Mapping[str, Any], name: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(data)}\n\n".encode()
 
 
-def _named(data: Mapping[str, Any]) -> bytes:
-    """Return an event that is called as its type says, as Anthropic's are."""
-    return _sse(data, str(data["type"]))
+def _event(data: Mapping[str, Any]) -> bytes:
+    return _sse(data, data["type"])
 
 
 def _halves(text: str) -> tuple[str, str]:
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
-_BEGUN = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "scripted",
-    "content": [],
-    "stop_reason": None,
-    "stop_sequence": None,
-    "usage": {"input_tokens": 10, "output_tokens": 1},
-}
-
-
-def anthropic(turn: list[Any]) -> Iterator[bytes]:
+def anthropic(turn: list[Any], number: int = 0) -> Iterator[bytes]:
     """Write one turn as Anthropic streams it."""
-    yield _named({"type": "message_start", "message": _BEGUN})
+    message = {
+        "id": f"msg_{number}",
+        "type": "message",
+        "role": "assistant",
+        "model": "a-model",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 1},
+    }
+    yield _event({"type": "message_start", "message": message})
     stop = "end_turn"
     for index, part in enumerate(turn):
         if isinstance(part, str):
@@ -130,7 +130,7 @@ def anthropic(turn: list[Any]) -> Iterator[bytes]:
             )
         elif "tool" in part:
             stop = "tool_use"
-            block = {"type": "tool_use", "id": f"toolu_{index}", "name": part["tool"], "input": {}}
+            block = {"type": "tool_use", "id": f"toolu_{number}_{index}", "name": part["tool"], "input": {}}
             written = part["raw"] if "raw" in part else json.dumps(part["input"])
             deltas = [{"type": "input_json_delta", "partial_json": t} for t in _halves(written)]
         elif "think" in part:
@@ -142,12 +142,12 @@ def anthropic(turn: list[Any]) -> Iterator[bytes]:
         else:
             stop = "refusal" if "refuse" in part else "max_tokens"
             continue
-        yield _named({"type": "content_block_start", "index": index, "content_block": block})
+        yield _event({"type": "content_block_start", "index": index, "content_block": block})
         for delta in deltas:
-            yield _named({"type": "content_block_delta", "index": index, "delta": delta})
-        yield _named({"type": "content_block_stop", "index": index})
-    yield _named({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
-    yield _named({"type": "message_stop"})
+            yield _event({"type": "content_block_delta", "index": index, "delta": delta})
+        yield _event({"type": "content_block_stop", "index": index})
+    yield _event({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
+    yield _event({"type": "message_stop"})
 
 
 def openai(turn: list[Any]) -> Iterator[bytes]:

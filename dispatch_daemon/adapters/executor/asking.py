@@ -1,6 +1,6 @@
 """A model at its endpoint: letting it work in an open box, and trying whether it can work at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.relay.dial import read_address, trust
@@ -24,12 +24,16 @@ _PROBE = Conversation(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a model is asked to do, where, and how much it may use; None is the default or no bound."""
+    """What a model is asked to do, where, and how much it may use; None is the default or no bound.
+
+    `placeholder` stands for the key inside the wall, for this run alone, where the agent's own program is there.
+    """
 
     agent: Agent
     prompt: str
     turns: int | None = None
     tokens: int | None = None
+    placeholder: str = field(default="", repr=False)
 
 
 async def work(
@@ -41,7 +45,7 @@ async def work(
     return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session)
 
 
-async def try_agent(agent: Agent) -> list[tuple[str, bool, str]]:
+async def try_model(agent: Agent) -> list[tuple[str, bool, str]]:
     """Ask the model for one harmless call that is never made; return (name, whether it is well, what was found)."""
     endpoint = _endpoint(agent)
     try:

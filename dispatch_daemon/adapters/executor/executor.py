@@ -6,13 +6,18 @@ touches a path of a run, and the sandbox below it never hears of a dispatch.
 
 import asyncio
 import logging
+import os
+import secrets
 import shutil
+import tempfile
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from dispatch_daemon.adapters.executor.asking import Order, work
+from dispatch_daemon.adapters.agents import Agent
+from dispatch_daemon.adapters.executor.asking import Order, try_model, work
+from dispatch_daemon.adapters.executor.residing import PROBE_WORDS, Silent, reside, resident_of, visible_words
 from dispatch_daemon.adapters.executor.shown import (
     OUTPUT_CHARS,
     artifacts_json,
@@ -32,7 +37,7 @@ from sandbox.changes.change import Changeset, explain
 from sandbox.changes.changeset import collect
 from sandbox.changes.diff import unified
 from sandbox.errors import SandboxError
-from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Thought
+from sandbox.events import CallFinished, CallProposed, Crossed, Ended, Event, Noted, Said, Thought
 from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall
 from sandbox.wall import machine
 from sandbox.wall.grants import enrol
@@ -43,6 +48,8 @@ from sandbox.wall.runner import Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
 _ASK = "Ask its sender to send it again."
+_TRY_S = 300.0  # a local model may load for minutes before its first word
+_TRY_TURNS = 5
 log = logging.getLogger("dispatch.executor")
 
 
@@ -113,6 +120,10 @@ class Observer(Protocol):
 
     async def thought(self, text: str) -> None: ...
 
+    async def noted(self, text: str) -> None: ...
+
+    async def crossed(self, what: str, code: str, *, allowed: bool) -> None: ...
+
 
 class Executor:
     """Runs below `<home>/runs`, one directory a run. `forbidden` directories are never opened to a run."""
@@ -168,7 +179,10 @@ class Executor:
                     ended = await run_steps(calls, box, gate, emit, session)
                 else:
                     assert spec.order is not None  # noqa: S101 - a run without steps has an order
-                    ended = await work(spec.order, spec.cwd, box, gate, emit, spent, session)
+                    if spec.order.agent.program is None:
+                        ended = await work(spec.order, spec.cwd, box, gate, emit, spent, session)
+                    else:
+                        ended = await reside(spec.order, spec.cwd, box, gate, emit, spent)
             if ended.session is not None:
                 saved = tuple(call.save_as for call in calls if call.save_as is not None)
                 await asyncio.to_thread(keep, directory, Kept(box.frozen.layers, ended.session, saved))
@@ -199,6 +213,43 @@ class Executor:
         except SandboxError as error:
             raise _wall_error(error) from error
 
+    async def try_agent(self, agent: Agent) -> list[tuple[str, bool, str]]:
+        """Try whether an agent can work here; return (name, whether it is well, what was found).
+
+        A model is asked for one call that is never made; an agent's own program is started behind a wall of its own, on
+        an empty directory, and asked for one word through the gate.
+
+        Raises:
+            WallError: the wall cannot be built.
+        """
+        if agent.program is None:
+            return await try_model(agent)
+        with tempfile.TemporaryDirectory() as place:
+            cwd = os.path.realpath(place)
+            spec = RunSpec(
+                run_id=f"try-{secrets.token_hex(8)}",
+                cwd=cwd,
+                paths=[(cwd, "ro")],
+                identities={},
+                tools=frozenset({"Read"}),
+                network=(),
+                steps=(),
+                wall_s=_TRY_S,
+                order=Order(agent, PROBE_WORDS, _TRY_TURNS, None, secrets.token_urlsafe(32)),
+            )
+            try:
+                settlement = await self.execute(spec, Silent())
+            finally:
+                self.forget(spec.run_id)
+        well = settlement.outcome == "success"
+        said = (
+            f"it said {visible_words(settlement.detail)}"
+            if well
+            else f"{settlement.detail} ({settlement.code})"
+        )
+        spent = f"{settlement.spent.turns} calls of {agent.name} through the gate"
+        return [("answers", well, said), ("asks its model", bool(settlement.spent.turns), spent)]
+
     def _policy(self, spec: RunSpec) -> Policy:
         return Policy(
             paths=tuple(PathGrant(path, mode, spec.identities.get(path)) for path, mode in spec.paths),
@@ -206,6 +257,7 @@ class Executor:
             tools=spec.tools,
             network=tuple(spec.network),
             limits=Limits(wall_s=spec.wall_s),
+            program=None if spec.order is None or spec.steps else resident_of(spec.order),
         )
 
     def _settle(self, ended: Ended, frozen: Frozen) -> Settlement:
@@ -356,6 +408,10 @@ def _emit(observer: Observer) -> Callable[[Event], Awaitable[None]]:
                 await observer.said(text[:OUTPUT_CHARS])
             case Thought(text):
                 await observer.thought(text[:OUTPUT_CHARS])
+            case Noted(text):
+                await observer.noted(text)
+            case Crossed(allowed, what, code):
+                await observer.crossed(what, code, allowed=allowed)
             case _:
                 pass  # the start is told with the confinement, the end by the settlement
 

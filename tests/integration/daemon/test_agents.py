@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dispatch_daemon.adapters.agents import Agent, AgentError, Agents
-from dispatch_daemon.adapters.executor import try_agent
+from dispatch_daemon.adapters.agents import Agent, AgentError, AgentProgram, Agents
+from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.settings import write_config
 from tests.support.model_server import Trouble, model_server
 
@@ -105,6 +105,31 @@ async def test_keys_and_local_models_are_found(home: Path) -> None:
     ]
 
 
+async def test_agents_with_programs_of_their_own_are_found_on_the_path(home: Path) -> None:
+    program = home / "opencode"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    ((name, where, how),) = await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found()
+    assert (name, where) == ("acp", str(program))
+    assert how == "dispatch agent use acp --command 'opencode acp' --model anthropic:MODEL"
+
+
+def test_an_agent_with_a_program_needs_it_and_a_model(home: Path) -> None:
+    known = agents(home, agent="acp", agent_command="/bin/sh -c 'a b'", agent_directories="/opt/a:/opt/b")
+    assert known.word() == "acp"
+    with pytest.raises(AgentError) as raised:
+        known.open()
+    assert raised.value.code == "agent_incomplete"
+    write_config(home, {"agent_model": "openai:m", "agent_url": "http://127.0.0.1:1"})
+    opened = known.open()
+    assert opened is not None
+    assert opened.program == AgentProgram(("/bin/sh", "-c", "a b"), ("/opt/a", "/opt/b"))
+    assert opened.name == "acp (openai:m)"
+    write_config(home, {"agent_command": "/no/such/agent"})
+    with pytest.raises(AgentError, match="cannot be started"):
+        known.open()
+
+
 @pytest.mark.parametrize(
     "place", ["http://127.0.0.1:9", "http://10.0.0.9:11434", "nonsense://", "127.0.0.1:9"]
 )
@@ -112,7 +137,8 @@ async def test_no_local_models_is_no_error_and_another_machine_is_not_asked(home
     assert await Agents(home, {"OLLAMA_HOST": place}).found() == []
 
 
-async def test_trying_says_whether_it_answers_and_calls_tools() -> None:
+async def test_trying_says_whether_it_answers_and_calls_tools(home: Path) -> None:
+    try_agent = Executor(home).try_agent
     async with model_server() as server:
         agent = Agent("openai", "m", server.url)
         event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n'

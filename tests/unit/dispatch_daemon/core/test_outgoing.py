@@ -205,3 +205,10 @@ def test_what_no_recipient_would_read_is_refused_before_it_is_signed(
     with pytest.raises(ServiceError) as raised:
         compose(request_, steps=steps)
     assert raised.value.code == "invalid"
+
+
+@pytest.mark.parametrize("text", ["", " \n", "x" * 8_001, "\ud800"])
+def test_words_of_a_result_that_its_reader_would_not_take_are_refused(text: str) -> None:
+    with pytest.raises(ServiceError):
+        outgoing.check_text(text)
+    outgoing.check_text("It is done.")
