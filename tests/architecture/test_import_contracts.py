@@ -67,8 +67,9 @@ PLANTED = {
     ],
     "session-library": [
         ("dispatch_cli/main.py", "import mcp"),
-        ("dispatch_cli/door.py", "import dispatch_cli.mcp.session"),
+        ("dispatch_daemon/app/daemon.py", "import mcp_types"),
     ],
+    "session-face": [("dispatch_cli/door.py", "import dispatch_cli.mcp.session")],
     "light-loopback": [("dispatch_protocol/loopback.py", "import dispatch_protocol.signing")],
     "no-circles": [
         ("sandbox/job.py", "import sandbox.events"),

@@ -21,6 +21,7 @@ from dispatch_protocol.frames import encode_messages
 from sandbox.agents.steps import parse_steps
 from sandbox.changes.git import index, rules
 from sandbox.errors import HelperError, StepsError
+from sandbox.gate import refusal
 from sandbox.tools import ignore
 from sandbox.tools.workplace import Outcome
 from sandbox.wall import speech, words
@@ -179,6 +180,16 @@ def _of_the_wall() -> Iterator[Decoder]:
         _steps,
         lambda: [dumps([{"tool": "Read", "input": {"file_path": "a"}}]), b"[]", b"[{}]"],
         errors=(StepsError, *Decoder.__dataclass_fields__["errors"].default),
+    )
+    yield Decoder(
+        name_of(refusal.read),
+        refusal.read,
+        lambda: [
+            b'{"model":"m","messages":[{"role":"user","content":"hello"}]}',
+            b'{"a":NaN}',
+            b'{"a":1,"a":2}',
+        ],
+        errors=(refusal.GateRefusalError,),
     )
     yield Decoder(name_of(rules.parse), rules.parse, lambda: [_IGNORES], errors=())
     yield Decoder(name_of(ignore.parse), lambda data: ignore.parse(text(data)), lambda: [_IGNORES], errors=())

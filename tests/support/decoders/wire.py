@@ -4,11 +4,13 @@ Bytes at random never pass a seal or a signature, so where a decoder stands behi
 here as a contact who holds every key would do it: what is tried is what such a contact could send.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
 from dispatch_protocol import first_contact, frames, session, signing, unseal
+from dispatch_protocol.blob import Sealing, open_blob
 from dispatch_protocol.broker_url import check_broker_url
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import b64u, dumps, loads, unb64u, unhex
@@ -16,6 +18,7 @@ from dispatch_protocol.envelope import Envelope, Header, padme
 from dispatch_protocol.hpke import open_base, seal_base
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import Digest, EdgeId, SealingKey
+from dispatch_protocol.messages.files import Blob
 from dispatch_protocol.messages.registry import encode_body
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, Signed, sign
@@ -256,8 +259,22 @@ def wire_decoders() -> Iterator[Decoder]:
     yield Decoder(
         name_of(frames.decode_frame), frames.decode_frame, _single_frames, write=frames.encode_frame
     )
+    yield from _blobs()
     yield from _texts()
     yield from _names()
+
+
+def _blobs() -> Iterator[Decoder]:
+    """A file's sealed bytes, as somebody who was sent its key may make them."""
+    key, clear = fixed("a target's blob"), b"a file" * 20_000
+    sealing = Sealing(key)
+    sealed = sealing.feed(clear) + sealing.finish()
+    blob, digest = Blob(address=Digest(fixed("anywhere")), key=key), Digest(hashlib.sha256(clear).digest())
+
+    def opened(data: bytes) -> bytes:
+        return b"".join(open_blob(blob, len(clear), digest, [data]))
+
+    yield Decoder(name_of(open_blob), opened, lambda: [sealed, sealed[:70_000], b""])
 
 
 def _texts() -> Iterator[Decoder]:
