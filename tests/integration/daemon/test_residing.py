@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dispatch_daemon.adapters.agents import AgentProgram
+from dispatch_daemon.adapters.executor import try_agent
 from tests.support.model_server import ModelServer, Trouble, model_server, scripted
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
 
@@ -62,6 +63,12 @@ async def test_a_denied_call_ends_it(bench: Bench, model: ModelServer) -> None:
     settled = await bench.run(scripted([EDIT], ["Done."]))
     assert (settled.outcome, settled.code) == ("blocked", "denied")
     assert settled.changeset is None
+
+
+async def test_a_call_that_nobody_answers_ends_it_for_good(bench: Bench, model: ModelServer) -> None:
+    bench.witness.allows, bench.witness.parked = (lambda _tool: False), True
+    settled = await bench.run(scripted([EDIT], ["Done."]))
+    assert (settled.outcome, settled.code, settled.resumable) == ("blocked", "denied", False)
 
 
 async def test_without_input_the_title_is_shown_and_that_there_was_none(
@@ -236,12 +243,12 @@ async def test_only_its_model_is_behind_the_gate(bench: Bench, model: ModelServe
 
 
 async def test_trying_an_agent_starts_it_and_asks_its_model(bench: Bench, model: ModelServer) -> None:
-    tried = await bench.executor.try_agent(bench.agent)
+    tried = await try_agent(bench.executor, bench.agent)
     assert tried == [
         ("answers", True, "it said ready"),
         ("asks its model", True, "1 calls of acp (anthropic:a-model) through the gate"),
     ]
     bench.program = AgentProgram(("/usr/bin/false",))
-    tried = await bench.executor.try_agent(bench.agent)
+    tried = await try_agent(bench.executor, bench.agent)
     assert [(name, ok) for name, ok, _ in tried] == [("answers", False), ("asks its model", False)]
     assert "agent_ended" in tried[0][2]
