@@ -53,11 +53,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A whole agent that lives inside beside the helper, confined as every program there.
+
+    `argv` begins with an absolute path. `directories` are what it is made of besides /usr, shown read-only; without the
+    tool Bash in scope nothing but its own files can be executed. `environment` is added to the run's own, and nothing of
+    the launcher's is in either. `port` is where it finds its model on the loopback inside: a gate outside serves it.
+    """
+
+    argv: tuple[str, ...]
+    directories: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything one run may do: the paths, the directory it starts in, the tools, the hosts, the limits.
 
     `network` is part of the policy so that a grant can be stated whole; a wall that cannot serve a host
-    refuses to start rather than leave it out.
+    refuses to start rather than leave it out. `program` is an agent that lives inside, if there is one.
     """
 
     paths: tuple[PathGrant, ...]
@@ -65,6 +80,7 @@ class Policy:
     tools: frozenset[str]
     network: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    program: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sandbox.wall.channel import Channel, ChannelClosedError
 from sandbox.wall.jail import Jail
 from sandbox.wall.policy import View
 from sandbox.wall.preparation import ARTIFACTS, OUTBOX
+from sandbox.wall.resident import Resident
 from sandbox.wall.watchdog import Meters
 
 SEARCH_TIMEOUT_S = 60
@@ -39,6 +40,7 @@ class Parts:
     layers: tuple[Layer, ...]
     confinement: Confinement
     started_s: float
+    resident: Resident | None = None
 
 
 class Box:
@@ -59,6 +61,17 @@ class Box:
     def tools(self) -> frozenset[str]:
         """The tools that exist inside; any other is refused here and there."""
         return self._parts.view.tools
+
+    @property
+    def resident(self) -> Resident:
+        """The agent that lives inside.
+
+        Raises:
+            SandboxError: `no_program`: this box was opened without one.
+        """
+        if self._parts.resident is None:
+            raise SandboxError("no_program", "No agent lives in this box.")
+        return self._parts.resident
 
     @property
     def frozen(self) -> Frozen:
@@ -85,7 +98,7 @@ class Box:
         if refusal is not None:
             return ToolResult(call.call_id, ok=False, output="", error=refusal)
         async with self._turn:
-            self._check_alive()
+            self.check_alive()
             result = await self._ask(call)
         if call.save_as is not None:
             await asyncio.to_thread(_save, self._artifacts, call.save_as, result.output)
@@ -109,6 +122,8 @@ class Box:
         with contextlib.suppress(asyncio.CancelledError):
             await self._watch
         self._parts.channel.close()
+        if self._parts.resident is not None:
+            self._parts.resident.close()
         if not self._parts.jail.ended:
             raise SandboxError(
                 "still_running", "The kernel has not ended the run's processes; nothing of it is used."
@@ -161,7 +176,8 @@ class Box:
             await self._fail(_memory_error(limits.memory_bytes))
         raise self._failure or SandboxError("killed", "The run was ended.")
 
-    def _check_alive(self) -> None:
+    def check_alive(self) -> None:
+        """Raise what ended the run, if anything has."""
         if self._failure is not None:
             raise self._failure
 

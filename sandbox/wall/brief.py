@@ -5,7 +5,7 @@ inside can widen it.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,8 @@ class Brief:
     """The helper's instructions, as they travel.
 
     `rules` are Landlock's (path, rights); `rlimits` are (name, soft, hard) with the names of the `resource`
-    module; `kept` are the directories whose files outlive the run, `scratch` those whose files do not.
+    module; `kept` are the directories whose files outlive the run, `scratch` those whose files do not. `program` is an agent that
+    lives inside, empty for none, with its whole environment; `port` is where its model's gate is to be listened for.
     """
 
     cwd: str
@@ -24,6 +25,9 @@ class Brief:
     scratch: tuple[str, ...]
     rules: tuple[tuple[str, int], ...]
     rlimits: tuple[tuple[str, int, int], ...]
+    program: tuple[str, ...] = ()
+    program_environment: dict[str, str] = field(default_factory=dict)
+    port: int | None = None
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -31,7 +35,7 @@ class Brief:
     @classmethod
     def decode(cls, line: bytes) -> "Brief":
         value = json.loads(line)
-        for name in ("tools", "kept", "scratch"):
+        for name in ("tools", "kept", "scratch", "program"):
             value[name] = tuple(value[name])
         for name in ("rules", "rlimits"):
             value[name] = tuple(tuple(row) for row in value[name])

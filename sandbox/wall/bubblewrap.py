@@ -55,7 +55,8 @@ class Machine:
 class Descriptors:
     """The numbers that bubblewrap inherits: one per grant in the view's order, and one per file of ours.
 
-    `hears` and `says` are the helper's ends of its channel; `info` and `block` are bubblewrap's own pipes.
+    `hears` and `says` are the helper's ends of its channel; `info` and `block` are bubblewrap's own pipes. `resident` are
+    the standard streams of an agent that lives inside, and the socket over which its gate's listener is handed out.
     """
 
     grants: tuple[int, ...]
@@ -69,12 +70,13 @@ class Descriptors:
     block: int
     hears: int
     says: int
+    resident: tuple[int, ...] = ()
 
     def all(self) -> tuple[int, ...]:
         """List every number, for whoever passes them on."""
         etc = tuple(number for _, number in self.etc)
         files = (self.artifacts, self.attachments, self.helper, self.node_preload, self.seccomp)
-        return (*self.grants, *etc, *files, self.info, self.block, self.hears, self.says)
+        return (*self.grants, *etc, *files, self.info, self.block, self.hears, self.says, *self.resident)
 
 
 def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
@@ -104,7 +106,7 @@ def command(
     The helper's channel is none of the standard streams: bubblewrap's process 1 keeps those open all the time,
     and would be a second door to them.
     """
-    channel = (str(descriptors.hears), str(descriptors.says))
+    channel = [str(number) for number in (descriptors.hears, descriptors.says, *descriptors.resident)]
     return (bubblewrap, "--args", str(arguments_fd), "--", machine.python, "-I", "-S", "-B", HELPER, *channel)
 
 

@@ -44,7 +44,12 @@ class Channel:
         """Send one line; a broken pipe is noticed at the next answer."""
         self._inward.write(line)
 
-    async def hear(self, timeout_s: float) -> bytes:
+    @property
+    def unread_bytes(self) -> int:
+        """What was told and not yet read by the other side."""
+        return self._inward.get_write_buffer_size()
+
+    async def hear(self, timeout_s: float | None) -> bytes:
         """Wait for one line.
 
         Raises:

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from sandbox.tools import bash, edit, glob, grep, inputs, read, write
 from sandbox.tools.workplace import Outcome, ToolError, Workplace
-from sandbox.wall import landlock, speech
+from sandbox.wall import landlock, residence, speech
 from sandbox.wall.brief import Brief
 
 TOOLS: dict[str, Callable[[Mapping[str, Any], Workplace], Outcome]] = {
@@ -42,11 +42,13 @@ class _TooSlowError(Exception):
 
 def main() -> None:
     """Take the brief, raise the second wall, then answer calls until the input ends."""
-    incoming, outgoing = _take_channel()
+    incoming, outgoing, streams = _take_channel()
     brief = Brief.decode(incoming.readline())
     os.umask(0o022)  # not the launcher's, which may be one for secrets
     _hide()
     _limit(brief)
+    if brief.port is not None:
+        residence.hand_out(brief.port, streams[-1])
     ruleset = _confine(brief)
     workplace = Workplace(
         cwd=brief.cwd,
@@ -56,17 +58,19 @@ def main() -> None:
         confine=lambda: None if ruleset is None else landlock.restrict(ruleset),
     )
     os.chdir(brief.cwd)
+    if brief.program:
+        residence.move_in(brief.program, brief.program_environment, streams, workplace.confine)
     _say(outgoing, speech.encode_ready(0 if ruleset is None else landlock.abi()))
     for line in incoming:
         _say(outgoing, _answer(line, brief, workplace))
 
 
-def _take_channel() -> tuple[BinaryIO, BinaryIO]:
+def _take_channel() -> tuple[BinaryIO, BinaryIO, tuple[int, ...]]:
     """Take the channel by the numbers on the command line, and keep it from everything that is started later."""
-    hears, says = int(sys.argv[1]), int(sys.argv[2])
-    for descriptor in (hears, says):
+    hears, says, *streams = (int(number) for number in sys.argv[1:])
+    for descriptor in (hears, says, *streams):
         os.set_inheritable(descriptor, False)
-    return os.fdopen(hears, "rb"), os.fdopen(says, "wb")
+    return os.fdopen(hears, "rb"), os.fdopen(says, "wb"), tuple(streams)
 
 
 def _hide() -> None:

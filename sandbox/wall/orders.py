@@ -1,5 +1,7 @@
 """Write the helper's brief from the view: what it may run, touch and use."""
 
+from collections.abc import Sequence
+
 from sandbox.job import Limits
 from sandbox.wall import landlock
 from sandbox.wall.brief import Brief
@@ -12,29 +14,38 @@ _GRACE_CPU_S = 5
 _SIGNALS = 4096
 
 
-def write(view: View, *, others: int) -> Brief:
+def write(view: View, *, others: int, executables: Sequence[str] = ()) -> Brief:
     """Write the brief of a view.
 
     Args:
         view: What the run may see.
         others: Processes of the same user outside that the kernel would count against the run's limit;
             0 where it counts per user namespace (Linux 5.14 and later).
+        executables: What the agent's own program consists of; without Bash nothing else can be executed.
     """
     kept = (*(grant.path for grant in view.writable), ARTIFACTS)
     scratch = scratch_places(view)
     execute = landlock.EXECUTE if view.runs_programs else 0
+    programs = () if view.runs_programs else executables
     change = _CHANGE if view.runs_programs else _CHANGE & ~landlock.EXECUTE
     rules = [("/", landlock.READ | execute), ("/dev", landlock.DEVICES)]
+    rules += [(path, landlock.READ | landlock.EXECUTE) for path in programs]
     rules += [(path, change) for path in (*kept, *scratch)]
+    own = environment(view)
+    program = view.program
     return Brief(
         cwd=view.cwd,
         tools=tuple(sorted(view.tools)),
-        environment=environment(view),
+        environment=own,
         output_bytes=view.limits.output_bytes,
         kept=kept,
-        scratch=scratch,
+        # What an agent keeps in its home is its own business and was never meant for the owner.
+        scratch=scratch if program is None else tuple(place for place in scratch if place != view.home),
         rules=tuple(rules),
         rlimits=rlimits(view.limits, others=others),
+        program=() if program is None else program.argv,
+        program_environment={} if program is None else own | dict(program.environment),
+        port=None if program is None else program.port,
     )
 
 

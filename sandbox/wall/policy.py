@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandbox.errors import PathRefusedError, SandboxError
-from sandbox.job import Limits, PathGrant, Policy
+from sandbox.job import Limits, PathGrant, Policy, Program
 
 TOOLS = frozenset({"Read", "Glob", "Grep", "Write", "Edit", "Bash"})
 WRITING_TOOLS = frozenset({"Write", "Edit", "Bash"})
@@ -53,17 +53,22 @@ HOME_PLACES = ("/home/agent", "/run/dispatch/home")
 
 OWN_PROCESSES = 2  # bubblewrap's process 1 and the helper, which no limit is meant to count
 MAX_GRANTS = 64
+MAX_ARGUMENTS = 64
 MAX_PATH_CHARS = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the run will see: grants with the mode they really get, none inside another."""
+    """What the run will see: grants with the mode they really get, none inside another.
+
+    Among the grants are the directories of the agent's own program, which stay read-only whatever the tools are.
+    """
 
     grants: tuple[PathGrant, ...]
     cwd: str
     tools: frozenset[str]
     limits: Limits
+    program: Program | None = None
 
     @property
     def writable(self) -> tuple[PathGrant, ...]:
@@ -155,15 +160,29 @@ def resolve(policy: Policy, *, homes: Sequence[str], forbidden: Sequence[str]) -
     for grant in policy.paths:
         check_path(grant.path, homes=homes, forbidden=forbidden)
     writes = bool(policy.tools & WRITING_TOOLS)
-    grants = _merge([_effective(grant, writes=writes) for grant in policy.paths])
+    given = [_effective(grant, writes=writes) for grant in policy.paths]
+    parts = [] if policy.program is None else _parts(policy.program, homes=homes, forbidden=forbidden)
+    grants = _merge([*given, *parts])
     _check_form(policy.cwd)
-    if not any(is_inside(policy.cwd, grant.path) for grant in grants):
+    if not any(is_inside(policy.cwd, grant.path) for grant in given):
         raise PathRefusedError(
             "outside_paths",
             f"The run directory {policy.cwd} lies outside the granted paths.",
             "Accept with --cwd inside one of the granted paths.",
         )
-    return View(grants, policy.cwd, policy.tools, policy.limits)
+    return View(grants, policy.cwd, policy.tools, policy.limits, policy.program)
+
+
+def _parts(program: Program, *, homes: Sequence[str], forbidden: Sequence[str]) -> list[PathGrant]:
+    """Check an agent's program and return what must be shown of it besides /usr, which every run sees."""
+    texts = [*program.argv, *program.environment, *program.environment.values()]
+    if not 1 <= len(program.argv) <= MAX_ARGUMENTS or any("\0" in text for text in texts):
+        raise SandboxError("program_invalid", "The agent's command cannot be started as it is written.")
+    _check_form(program.argv[0])
+    for directory in program.directories:
+        if not is_inside(directory, "/usr"):
+            check_path(directory, homes=homes, forbidden=forbidden)
+    return [PathGrant(each, "ro") for each in program.directories if not is_inside(each, "/usr")]
 
 
 def _effective(grant: PathGrant, *, writes: bool) -> PathGrant:

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -29,12 +30,14 @@ from sandbox.wall.box import Box, Parts
 from sandbox.wall.bubblewrap import ETC_FILES, Descriptors, Machine
 from sandbox.wall.census import Census
 from sandbox.wall.channel import Channel, ChannelClosedError, read_until
+from sandbox.wall.executables import executables
 from sandbox.wall.jail import Jail
 from sandbox.wall.machine import Host
 from sandbox.wall.overlay import FAILED
 from sandbox.wall.plan import Plan
-from sandbox.wall.policy import TOOLS, View, resolve
+from sandbox.wall.policy import TOOLS, View, is_inside, resolve
 from sandbox.wall.preparation import ARTIFACTS, Prepared, make_state, prepare
+from sandbox.wall.resident import Resident, receive_listener
 from sandbox.wall.watchdog import Meters
 
 T = TypeVar("T")
@@ -58,6 +61,16 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class _Streams:
+    """The launcher's ends of an agent's standard streams, and of the socket over which its listener comes."""
+
+    said: int
+    told: int
+    errors: int
+    door: socket.socket
+
+
+@dataclass(frozen=True, slots=True)
 class _Started:
     """A stage that has been started, and the launcher's ends of its pipes."""
 
@@ -66,6 +79,7 @@ class _Started:
     told: int
     info: int
     go: int
+    resident: "_Streams | None"
 
 
 @contextlib.asynccontextmanager
@@ -146,15 +160,34 @@ async def _open(
         undo.push_async_callback(started.jail.kill)
         channel = await Channel.open(started.said, started.told, words.longest_line(view.limits.output_bytes))
         undo.callback(channel.close)
+        resident = await _resident(started.resident, undo)
         first, joined = await _release(started, group)
         abi = await _greet(channel, started.jail, view)
+        if resident is not None and started.resident is not None and view.program and view.program.port:
+            resident.listener = await receive_listener(started.resident.door, START_TIMEOUT_S)
         if group is not None and not joined:
             await group.remove()
         census = None if joined else Census(first, orders.scratch_places(view))
         undo.pop_all()
+    if started.resident is not None:
+        started.resident.door.close()
     meters = Meters(prepared.watched, group if joined else None, census)
     confinement = _confinement(view, prepared.warnings, limited_by_group=joined, abi=abi)
-    return Box(Parts(view, state_dir, started.jail, channel, meters, prepared.layers, confinement, started_s))
+    return Box(
+        Parts(
+            view, state_dir, started.jail, channel, meters, prepared.layers, confinement, started_s, resident
+        )
+    )
+
+
+async def _resident(streams: _Streams | None, undo: contextlib.AsyncExitStack) -> Resident | None:
+    """Take over the streams of an agent that will live inside."""
+    if streams is None:
+        return None
+    undo.callback(streams.door.close)
+    resident = await Resident.open(streams.said, streams.told, streams.errors)
+    undo.callback(resident.close)
+    return resident
 
 
 async def _to_the_end(work: Awaitable[T]) -> T:
@@ -177,6 +210,7 @@ def _start(
     errs, errors = _pipe(handed, ours, write=False)
     info_out, info = _pipe(handed, ours, write=False)
     block, go = _pipe(handed, ours, write=True)
+    streams, theirs = _streams(handed, ours) if view.program is not None else (None, ())
     numbers = Descriptors(
         grants=tuple(mount.number for mount in prepared.mounts),
         artifacts=prepared.outbox,
@@ -192,6 +226,7 @@ def _start(
         block=block,
         hears=hears,
         says=says,
+        resident=theirs,
     )
     options = _memory_file(handed, bubblewrap.encode(bubblewrap.arguments(view, layout, numbers)))
     command = bubblewrap.command(host.bubblewrap, options, layout, numbers)
@@ -210,10 +245,23 @@ def _start(
     except OSError as error:
         for descriptor in ours:
             os.close(descriptor)
+        if streams is not None:
+            streams.door.close()
         raise NoSandboxError(
             f"The stage cannot be started: {error}.", "Check the Python installation."
         ) from None
-    return _Started(Jail(process, errors), said, told, info, go)
+    return _Started(Jail(process, errors), said, told, info, go, streams)
+
+
+def _streams(handed: contextlib.ExitStack, ours: list[int]) -> tuple[_Streams, tuple[int, ...]]:
+    """Make an agent's standard streams and its door; return our ends, then theirs."""
+    hears, told = _pipe(handed, ours, write=True)
+    says, said = _pipe(handed, ours, write=False)
+    complains, errors = _pipe(handed, ours, write=False)
+    door, their_door = socket.socketpair()
+    door.setblocking(False)
+    handed.callback(their_door.close)
+    return _Streams(said, told, errors, door), (hears, says, complains, their_door.fileno())
 
 
 def _pipe(handed: contextlib.ExitStack, ours: list[int], *, write: bool) -> tuple[int, int]:
@@ -267,13 +315,28 @@ async def _release(started: _Started, group: cgroup.Group | None) -> tuple[int, 
 
 async def _greet(channel: Channel, jail: Jail, view: View) -> int:
     """Give the helper its brief and wait for its greeting; return the Landlock ABI it stands behind."""
-    channel.tell(orders.write(view, others=machine.processes_of_user()).encode())
+    brief = orders.write(view, others=machine.processes_of_user(), executables=_executables(view))
+    channel.tell(brief.encode())
     try:
         return words.decode_ready(await channel.hear(START_TIMEOUT_S))
     except ChannelClosedError:
         raise await _why_not(jail) from None
     except TimeoutError:
         raise _silent() from None
+
+
+def _executables(view: View) -> tuple[str, ...]:
+    """List what an agent's own program must be able to execute, as far as it is shown inside."""
+    if view.program is None:
+        return ()
+    layout, places = machine.layout(), orders.environment(view) | dict(view.program.environment)
+    shown = ("/usr", *layout.directories, *(grant.path for grant in view.grants))
+    first = {inside: outside for outside, inside in layout.python_parts}.get(view.program.argv[0])
+    own = (
+        () if first is None else (view.program.argv[0],)
+    )  # our own interpreter, which stands elsewhere inside
+    found = executables(first or view.program.argv[0], view.program.directories, places["PATH"])
+    return (*own, *(each for each in found if any(is_inside(each, place) for place in shown)))
 
 
 async def _why_not(jail: Jail) -> SandboxError:
