@@ -17,6 +17,7 @@ from dispatch_protocol.limits import ATTACHMENT_BYTES
 
 DEFAULT_LOCAL_PORT = 8001
 FILE_BYTES_MOST = 64 * 1024 * 1024
+ACP = "acp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,43 @@ def _url(value: str) -> str:
         raise ValueError("it should look like https://models.example.org") from error
 
 
-def _agent(value: str) -> str:
+def _model(value: str) -> str:
     import re
 
     if re.fullmatch(r"(?:anthropic|openai):[!-~]{1,128}", value) is None:
         raise ValueError("it should look like anthropic:MODEL or openai:MODEL")
     return value
+
+
+def _agent(value: str) -> str:
+    if value == ACP:
+        return value
+    try:
+        return _model(value)
+    except ValueError as error:
+        raise ValueError("it should be acp, or look like anthropic:MODEL or openai:MODEL") from error
+
+
+def _command(value: str) -> str:
+    """Find the program as a shell would, and keep its whole path: the daemon has another PATH."""
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(value)
+    except ValueError:
+        words = []
+    found = shutil.which(words[0]) if words else None
+    if found is None or not value.isprintable():
+        raise ValueError("it should be a command that is found here")
+    return shlex.join([os.path.realpath(found), *words[1:]])
+
+
+def _directories(value: str) -> str:
+    places = [os.path.realpath(os.path.expanduser(each)) for each in value.split(":")]
+    if not value.isprintable() or not all(os.path.isdir(each) and ":" not in each for each in places):
+        raise ValueError("it should be directories that exist, with colons between them")
+    return ":".join(places)
 
 
 def _key_reference(value: str) -> str:
@@ -123,6 +155,9 @@ SETTINGS: Mapping[str, Setting] = {
     "agent": Setting(_agent, None, "who decides the calls of a task without steps"),
     "agent_url": Setting(_url, None, "where the agent's model is asked, if not at its vendor"),
     "agent_key": Setting(_key_reference, None, "where its key lies: env:NAME or file:/PATH"),
+    "agent_model": Setting(_model, None, "the model that the agent acp asks, behind the gate"),
+    "agent_command": Setting(_command, None, "the command that starts the agent acp, inside the wall"),
+    "agent_directories": Setting(_directories, None, "what that program is made of, besides /usr"),
 }
 
 

@@ -62,6 +62,22 @@ class CallFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """Something the owner should know of how the agent behaves, in one sentence of ours."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """Something inside asked to leave the wall: `allowed` says whether it may, before it does; `code` why not."""
+
+    allowed: bool
+    what: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run is over. `reason_code` is empty on success, else a stable word.
 
@@ -74,4 +90,4 @@ class Ended:
     session: Mapping[str, object] | None = None
 
 
-Event = Started | Said | Thought | CallProposed | CallFinished | Ended
+Event = Started | Said | Thought | CallProposed | CallFinished | Noted | Crossed | Ended

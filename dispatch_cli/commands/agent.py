@@ -12,7 +12,7 @@ from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
 from dispatch_cli.render.machine import checks_lines
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import visible
-from dispatch_cli.settings import change, find
+from dispatch_cli.settings import ACP, change, find
 
 _TEST_S = 330.0  # a local model may load for minutes before its first word
 NOBODY = "none"
@@ -33,6 +33,15 @@ def list_agents(invocation: Invocation) -> None:
 
 @agent.command("use")
 @click.argument("name")
+@click.option("--command", metavar="COMMAND", help="acp: what starts the agent, inside the wall.")
+@click.option(
+    "--directory",
+    "directories",
+    metavar="DIR",
+    multiple=True,
+    help="acp: what its program is made of besides /usr; shown read-only.",
+)
+@click.option("--model", metavar="MODEL", help="acp: the model it asks: anthropic:MODEL or openai:MODEL.")
 @click.option("--url", metavar="URL", help="Where the model is asked, if not at its vendor.")
 @click.option(
     "--key-env", metavar="NAME", help="The variable of the daemon's environment that holds the key."
@@ -40,24 +49,43 @@ def list_agents(invocation: Invocation) -> None:
 @click.option("--key-file", metavar="FILE", help="A file that holds the key, readable by you alone.")
 @click.pass_obj
 def use_agent(
-    invocation: Invocation, name: str, url: str | None, key_env: str | None, key_file: str | None
+    invocation: Invocation,
+    name: str,
+    command: str | None,
+    directories: tuple[str, ...],
+    model: str | None,
+    url: str | None,
+    key_env: str | None,
+    key_file: str | None,
 ) -> None:
-    """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, or none.
+    """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, acp, or none.
 
-    openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama.
+    openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. acp is a program that
+    speaks the Agent Client Protocol; it lives whole inside the wall, and the model's key stays outside.
     """
     if key_env is not None and key_file is not None:
         raise CliError("usage", "Give --key-env or --key-file, not both.", hint="dispatch agent use --help")
     if name == NOBODY and (url or key_env or key_file):
         raise CliError("usage", "none takes no endpoint and no key.", hint="dispatch agent use none")
+    if (name == ACP) is not bool(command and model):
+        raise CliError(
+            "usage",
+            "acp takes --command and --model, and nothing else does.",
+            hint="dispatch agent use --help",
+        )
     key = f"env:{key_env}" if key_env else f"file:{os.path.abspath(key_file)}" if key_file else None
     chosen = None if name == NOBODY else name
-    change({"agent": chosen, "agent_url": url, "agent_key": key}, invocation.home)
-    document: Document = {
-        "agent": find("agent", invocation.home, {}).value,
-        "url": find("agent_url", invocation.home, {}).value,
-        "key": find("agent_key", invocation.home, {}).value,
+    wanted = {
+        "agent": chosen,
+        "agent_url": url,
+        "agent_key": key,
+        "agent_model": model,
+        "agent_command": command,
+        "agent_directories": ":".join(directories) or None,
     }
+    change(wanted, invocation.home)
+    shown = wanted if name == ACP else ("agent", "agent_url", "agent_key")
+    document: Document = {key.removeprefix("agent_"): find(key, invocation.home, {}).value for key in shown}
     invocation.show(document, lambda _: _chosen(document, chosen))
 
 

@@ -75,6 +75,10 @@ def _told(kind: str, data: Document) -> list[Line]:
         case "warning":
             said = text(data, "warning") or text(data, "text") or text(data, "detail")
             return [line(Span(f"! {visible(said)}", Tone.WAITING))]
+        case "gate" if truth(data, "allowed"):
+            return [line(Span(f"· asks its model: {visible(text(data, 'what'))}", Tone.QUIET))]
+        case "gate":
+            return [line(Span(f"! stopped at the gate: {visible(text(data, 'what'))}", Tone.WAITING))]
         case "cancel_requested":
             return [line(Span("· cancel requested", Tone.WAITING))]
         case "run_ended" if text(data, "detail"):

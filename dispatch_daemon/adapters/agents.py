@@ -7,6 +7,8 @@ or in a file that only its owner can read (`file:PATH`).
 
 import asyncio
 import os
+import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +16,13 @@ from typing import Final
 
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private
-from dispatch_daemon.adapters.settings import Settings, load_settings
+from dispatch_daemon.adapters.settings import ACP, Settings, load_settings
 from dispatch_protocol.broker_url import is_loopback
 from dispatch_protocol.errors import LocalError
 
-MODEL: Final = "model"  # the word for it in runs, receipts and results; which one it is stays here
+MODEL: Final = "model"  # the words for them in runs, receipts and results; which one it is stays here
 KEY_BYTES: Final = 4096
+KNOWN_PROGRAMS: Final = ("claude-agent-acp", "gemini --acp", "opencode acp", "codex-acp")
 KEY_VARIABLES: Final = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _OLLAMA: Final = "127.0.0.1:11434"
 _PROBE_S: Final = 0.5
@@ -37,19 +40,32 @@ class AgentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentProgram:
+    """An agent's own program: what starts it inside the wall, and what it is made of besides /usr."""
+
+    argv: tuple[str, ...]
+    directories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
-    """A model at an endpoint. `url` None is the vendor's own; `key` is never shown."""
+    """A model at an endpoint, and the program that asks it, if that is not ours.
+
+    `url` None is the vendor's own; `key` is never shown.
+    """
 
     protocol: str
     model: str
     url: str | None = None
     key: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
+    program: AgentProgram | None = None
 
     @property
     def name(self) -> str:
         """The name as people choose it."""
-        return f"{self.protocol}:{self.model}"
+        asked = f"{self.protocol}:{self.model}"
+        return asked if self.program is None else f"{ACP} ({asked})"
 
 
 class Agents:
@@ -66,6 +82,11 @@ class Agents:
         except AgentError:
             return None
 
+    def word(self) -> str:
+        """Return the word for the chosen agent in runs, receipts and results."""
+        chosen = self.chosen()
+        return "none" if chosen is None else ACP if chosen == ACP else MODEL
+
     def open(self) -> Agent | None:
         """Return the chosen agent with its key, ready to be asked, or None if none was chosen.
 
@@ -75,21 +96,30 @@ class Agents:
         settings = self._settings()
         if settings.agent is None:
             return None
-        protocol, _, model = settings.agent.partition(":")
+        program = _program(settings) if settings.agent == ACP else None
+        asked = settings.agent if program is None else settings.agent_model
+        if asked is None:
+            raise AgentError(
+                "agent_incomplete",
+                "The agent acp needs a model to ask, behind the gate.",
+                "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
+            )
+        protocol, _, model = asked.partition(":")
+        again = f"dispatch agent use {asked if program is None else f'acp … --model {asked}'}"
         key = self._key(settings.agent_key)
         if settings.agent_url is None and key is None:
             raise AgentError(
                 "agent_key_missing",
-                f"{settings.agent} is asked at its vendor, which needs a key, and none is named.",
-                f"dispatch agent use {settings.agent} --key-env {KEY_VARIABLES[protocol]}",
+                f"{asked} is asked at its vendor, which needs a key, and none is named.",
+                f"{again} --key-env {KEY_VARIABLES[protocol]}",
             )
         if key is not None and settings.agent_url is not None and _is_exposed(settings.agent_url):
             raise AgentError(
                 "agent_key_missing",
                 f"{settings.agent_url} is plain HTTP to another machine; no key is sent there.",
-                f"dispatch agent use {settings.agent} --url https://…",
+                f"{again} --url https://…",
             )
-        return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle)
+        return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle, program)
 
     def _settings(self) -> Settings:
         try:
@@ -129,6 +159,11 @@ class Agents:
             for protocol, variable in KEY_VARIABLES.items()
             if self._environ.get(variable)
         ]
+        offers += [
+            (ACP, found, f"dispatch agent use acp --command '{command}' --model anthropic:MODEL")
+            for command in KNOWN_PROGRAMS
+            if (found := shutil.which(command.split()[0], path=self._environ.get("PATH")))
+        ]
         url, models = await self._ollama()
         return offers + [
             (f"openai:{model}", f"Ollama at {url}", f"dispatch agent use openai:{model} --url {url}")
@@ -158,6 +193,20 @@ class Agents:
         models = listed.get("models") if isinstance(listed, dict) else None
         named_models = [model.get("name") for model in models or [] if isinstance(model, dict)]
         return url, [name for name in named_models if isinstance(name, str) and name.isprintable()][:50]
+
+
+def _program(settings: Settings) -> AgentProgram:
+    """Return the program that was chosen, which must still be there."""
+    argv = tuple(shlex.split(settings.agent_command or ""))
+    if not argv or not os.access(argv[0], os.X_OK):
+        raise AgentError(
+            "agent_incomplete",
+            f"The agent acp needs a program, and {argv[0] if argv else 'none is named'}"
+            f"{' cannot be started' if argv else ''}.",
+            "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
+        )
+    directories = tuple(filter(None, (settings.agent_directories or "").split(":")))
+    return AgentProgram(argv, directories)
 
 
 def _checked(key: str, place: str) -> str:

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,7 +32,8 @@ CONFIG_MAX_BYTES: Final = 64 * 1024
 DEFAULT_LOCAL_PORT: Final = 8001
 NAME_CHARS: Final = 64
 FILE_BYTES_MOST: Final = 64 * 1024 * 1024
-AGENT_NAME: Final = re.compile(r"(?:anthropic|openai):[!-~]{1,128}")
+MODEL_NAME: Final = re.compile(r"(?:anthropic|openai):[!-~]{1,128}")
+ACP: Final = "acp"
 KEY_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[ -~]{1,1000}")
 
 _NUMBERS: Final = frozenset({"local_port", "file_bytes"})
@@ -80,6 +82,9 @@ class Settings:
     agent_key: str | None = None
     file_bytes: int = ATTACHMENT_BYTES
     project_roots: str | None = None
+    agent_model: str | None = None
+    agent_command: str | None = None
+    agent_directories: str | None = None
     socket: str | None = None
     door: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -199,8 +204,33 @@ def _url(value: object) -> str:
 
 def _agent(value: object) -> str:
     text = _text(value)
-    if AGENT_NAME.fullmatch(text) is None:
+    return text if text == ACP else _model(text)
+
+
+def _model(value: object) -> str:
+    text = _text(value)
+    if MODEL_NAME.fullmatch(text) is None:
         raise ValueError("should look like anthropic:MODEL or openai:MODEL")
+    return text
+
+
+def _command(value: object) -> str:
+    """Accept a command line whose program is named by its whole path."""
+    text = _text(value)
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    if not text.isprintable() or not words or not words[0].startswith("/"):
+        raise ValueError("should be a command with the whole path of its program")
+    return text
+
+
+def _directories(value: object) -> str:
+    """Accept directories with colons between them, as PATH has them."""
+    text = _text(value)
+    if not text.isprintable() or not all(each.startswith("/") for each in text.split(":")):
+        raise ValueError("should be whole paths with colons between them")
     return text
 
 
@@ -260,6 +290,9 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "agent_key": _key_reference,
         "file_bytes": _file_bytes,
         "project_roots": _text,
+        "agent_model": _model,
+        "agent_command": _command,
+        "agent_directories": _directories,
         "socket": _text,
         "door": _text,
     }

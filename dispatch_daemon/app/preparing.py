@@ -1,5 +1,6 @@
 """What a run begins with: its policy from the grant that was in force, and what its agent is asked to do."""
 
+import secrets
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,10 @@ def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
     budget = briefing.budget(task, scopes)
     if budget.cost_microusd is not None:
         raise AgentError("no_agent", NO_PRICES, "limit tokens or turns instead")
-    return Order(agent, briefing.prompt(task, sender), budget.turns, budget.tokens)
+    prompt = briefing.prompt(task, sender)
+    if agent.program is not None:
+        prompt = f"{briefing.RULES}\n\n{prompt}"
+    return Order(agent, prompt, budget.turns, budget.tokens, secrets.token_urlsafe(32))
 
 
 async def seal_artifacts(

@@ -88,6 +88,14 @@ class Conductor:
     async def thought(self, text: str) -> None:
         await self._book.note(EventType.REASONING, {"text": text})
 
+    async def noted(self, text: str) -> None:
+        await self._book.note(EventType.WARNING, {"warning": text})
+
+    async def crossed(self, what: str, code: str, *, allowed: bool) -> None:
+        """Write down what leaves the wall before it does: such a run may have acted outside, however it ends."""
+        data: dict[str, JSON] = {"allowed": allowed, "what": what, "code": code or None}
+        await self._book.note(EventType.GATE, data | ({"effects": "external"} if allowed else {}))
+
     async def allowed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> tuple[bool, str]:
         """Pass one call through the gate."""
         return await self._asker.allowed(call_id, tool, arguments)

@@ -44,6 +44,7 @@ class EventType(StrEnum):
         "files"  # {state: here | missing | bad, name, code}: the files that came with it, or with its result
     )
     WARNING = "warning"
+    GATE = "gate"  # {allowed, what, code, effects}: something inside asked to leave the wall
     CANCEL_REQUESTED = "cancel_requested"
     RUN_ENDED = "run_ended"  # {outcome, code}
 

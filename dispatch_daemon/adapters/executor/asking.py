@@ -1,6 +1,6 @@
 """A model at its endpoint: letting it work in an open box, and trying whether it can work at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.relay.dial import read_address, trust
@@ -24,12 +24,16 @@ _PROBE = Conversation(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a model is asked to do, where, and how much it may use; None is the default or no bound."""
+    """What a model is asked to do, where, and how much it may use; None is the default or no bound.
+
+    `placeholder` stands for the key inside the wall, for this run alone, where the agent's own program is there.
+    """
 
     agent: Agent
     prompt: str
     turns: int | None = None
     tokens: int | None = None
+    placeholder: str = field(default="", repr=False)
 
 
 async def work(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from dispatch_daemon.adapters.executor.asking import Order, work
+from dispatch_daemon.adapters.executor.residing import reside, resident_of
 from dispatch_daemon.adapters.executor.shown import (
     OUTPUT_CHARS,
     artifacts_json,
@@ -32,7 +33,7 @@ from sandbox.changes.change import Changeset, explain
 from sandbox.changes.changeset import collect
 from sandbox.changes.diff import unified
 from sandbox.errors import SandboxError
-from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Thought
+from sandbox.events import CallFinished, CallProposed, Crossed, Ended, Event, Noted, Said, Thought
 from sandbox.job import Frozen, Limits, PathGrant, Policy, ToolCall
 from sandbox.wall import machine
 from sandbox.wall.grants import enrol
@@ -113,6 +114,10 @@ class Observer(Protocol):
 
     async def thought(self, text: str) -> None: ...
 
+    async def noted(self, text: str) -> None: ...
+
+    async def crossed(self, what: str, code: str, *, allowed: bool) -> None: ...
+
 
 class Executor:
     """Runs below `<home>/runs`, one directory a run. `forbidden` directories are never opened to a run."""
@@ -168,7 +173,8 @@ class Executor:
                     ended = await run_steps(calls, box, gate, emit, session)
                 else:
                     assert spec.order is not None  # noqa: S101 - a run without steps has an order
-                    ended = await work(spec.order, spec.cwd, box, gate, emit, spent, session)
+                    working = work if spec.order.agent.program is None else reside
+                    ended = await working(spec.order, spec.cwd, box, gate, emit, spent, session)
             if ended.session is not None:
                 saved = tuple(call.save_as for call in calls if call.save_as is not None)
                 await asyncio.to_thread(keep, directory, Kept(box.frozen.layers, ended.session, saved))
@@ -206,6 +212,7 @@ class Executor:
             tools=spec.tools,
             network=tuple(spec.network),
             limits=Limits(wall_s=spec.wall_s),
+            program=None if spec.order is None or spec.steps else resident_of(spec.order),
         )
 
     def _settle(self, ended: Ended, frozen: Frozen) -> Settlement:
@@ -356,6 +363,10 @@ def _emit(observer: Observer) -> Callable[[Event], Awaitable[None]]:
                 await observer.said(text[:OUTPUT_CHARS])
             case Thought(text):
                 await observer.thought(text[:OUTPUT_CHARS])
+            case Noted(text):
+                await observer.noted(text)
+            case Crossed(allowed, what, code):
+                await observer.crossed(what, code, allowed=allowed)
             case _:
                 pass  # the start is told with the confinement, the end by the settlement
 

@@ -4,7 +4,7 @@ import base64
 import os
 from pathlib import Path
 
-from dispatch_daemon.adapters.agents import MODEL, Agents
+from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
@@ -237,7 +237,7 @@ class Dispatches:
             )
 
     def _agent(self, record: DispatchRecord) -> str:
-        return "steps" if views.task_of(record).steps else MODEL if self._agents.chosen() else "none"
+        return "steps" if views.task_of(record).steps else self._agents.word()
 
     async def decline(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
         record = self.find(dispatch_id)

@@ -1,0 +1,99 @@
+"""An agent with a program of its own: whole inside the wall, and the gate through which it asks its model."""
+
+from pathlib import Path
+from typing import Final
+
+from dispatch_daemon.adapters.agents import Agent
+from dispatch_daemon.adapters.executor.asking import Order
+from dispatch_daemon.adapters.relay.dial import read_address, trust
+from dispatch_protocol.broker_url import is_loopback
+from sandbox.agents.acp.run import run_acp
+from sandbox.agents.agent import Emit, Gate
+from sandbox.agents.model.conversation import Tokens
+from sandbox.agents.model.loop import Allowance, Spent
+from sandbox.events import Crossed, Ended
+from sandbox.gate.meter import Meter
+from sandbox.gate.model import PORT, SHAPES, Decision, ModelGate, Upstream, rule_for
+from sandbox.gate.pin import Pin
+from sandbox.job import Program
+from sandbox.wall.runner import Box
+
+_INSIDE: Final = f"http://127.0.0.1:{PORT}"
+_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+# What known agents would do besides working on the task: expand names of files, ask for news, try for ever.
+_QUIET: Final = {
+    "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "2",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+}
+
+
+def resident_of(order: Order) -> Program | None:
+    """Return the program that lives inside for an order, if its agent has one."""
+    program = order.agent.program
+    if program is None:
+        return None
+    binaries = [f"{each}/bin" for each in program.directories if Path(each, "bin").is_dir()]
+    environment = {"PATH": ":".join([*binaries, _PATH])} | _QUIET | _endpoint(order.agent, order.placeholder)
+    return Program(program.argv, program.directories, environment, PORT)
+
+
+def _endpoint(agent: Agent, placeholder: str) -> dict[str, str]:
+    """Say where the model is and how it is called, in the words of whoever may look for it."""
+    told = {
+        "DISPATCH_MODEL": agent.model,
+        "DISPATCH_MODEL_URL": _INSIDE,
+        "DISPATCH_MODEL_KEY": placeholder,
+    }
+    if agent.protocol == "openai":
+        base = f"{_INSIDE}/v1"
+        return told | {
+            "OPENAI_BASE_URL": base,
+            "OPENAI_API_BASE": base,
+            "OPENAI_API_KEY": placeholder,
+            "OPENAI_MODEL": agent.model,
+        }
+    names = ("MODEL", "SMALL_FAST_MODEL", "DEFAULT_HAIKU_MODEL", "DEFAULT_SONNET_MODEL", "DEFAULT_OPUS_MODEL")
+    models = {f"ANTHROPIC_{name}": agent.model for name in names}
+    return told | models | {"ANTHROPIC_BASE_URL": _INSIDE, "ANTHROPIC_API_KEY": placeholder}
+
+
+async def reside(order: Order, cwd: str, box: Box, gate: Gate, emit: Emit, spent: Spent) -> Ended:
+    """Let the agent in the box work on its order, its model behind the gate; `spent` is what the gate counted."""
+    agent = order.agent
+    meter = Meter(order.turns or Allowance().turns, order.tokens)
+
+    async def tell(decision: Decision) -> None:
+        await emit(Crossed(decision.allowed, decision.what, decision.code))
+
+    upstream = Upstream(
+        agent.protocol,
+        agent.url,
+        trust=trust(read_address(agent.url or str(SHAPES[agent.protocol].DEFAULT_URL)), agent.ca_bundle)
+        or True,
+        proxied=agent.url is None or not is_loopback(agent.url),
+    )
+    rule = rule_for(agent.protocol, order.placeholder, agent.key)
+    door = ModelGate(upstream, rule, Pin(agent.model), meter, tell)
+    listener = box.resident.listener
+    assert listener is not None  # noqa: S101 - a program with a port has a listener
+    try:
+        async with door.serve(listener):
+            ended = await run_acp(box.resident, order.prompt, cwd, box, gate, emit, door.spent)
+    finally:
+        spent.turns = meter.turns
+        spent.tokens = Tokens(meter.input_tokens, meter.output_tokens)
+    return _judged(ended, door)
+
+
+def _judged(ended: Ended, door: ModelGate) -> Ended:
+    """Say how it really ended: an agent whose budget was spent or whose model was lost has not done its task."""
+    if door.meter.over and ended.reason_code != "denied":
+        return Ended("blocked", "budget", door.meter.over)
+    own_fault = ended.outcome == "success" or ended.reason_code.startswith("agent_")
+    if door.trouble.code and own_fault:
+        return Ended("failed", door.trouble.code, door.trouble.detail)
+    return ended

@@ -1,0 +1,186 @@
+"""An ACP agent in pure Python: it asks its model through the gate and really edits, runs and answers. A program of its own.
+
+The model decides (see `model_server`): each of its calls becomes an ACP tool call, asks permission where a careful agent
+would, and is then carried out by this process, inside whatever wall stands around it. Four tools are for tests:
+`Eval` evaluates an expression and says what came of it; `Ask` makes a request of the client's that it may not serve;
+`Silently` carries out a call without asking; `Leave` ends the program.
+"""
+
+import glob
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+KINDS = {
+    "Read": "read",
+    "Grep": "search",
+    "Edit": "edit",
+    "Write": "edit",
+    "Bash": "execute",
+    "Fetch": "fetch",
+}
+OPTIONS = [
+    {"optionId": "forever", "name": "Always", "kind": "allow_always"},
+    {"optionId": "once", "name": "Once", "kind": "allow_once"},
+    {"optionId": "never", "name": "No", "kind": "reject_once"},
+]
+asked = 0
+
+
+def say(message):
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0"} | message) + "\n")
+    sys.stdout.flush()
+
+
+def ask(method, params):
+    global asked
+    asked += 1
+    say({"id": f"agent-{asked}", "method": method, "params": params})
+    while True:
+        message = json.loads(sys.stdin.readline() or sys.exit(0))
+        if message.get("method") == "session/cancel":
+            sys.exit(0)
+        if message.get("id") == f"agent-{asked}":
+            return message
+
+
+def update(**what):
+    say({"method": "session/update", "params": {"sessionId": "only", "update": what}})
+
+
+def model(messages):
+    body = {
+        "model": os.environ["ANTHROPIC_MODEL"],
+        "max_tokens": 1000,
+        "stream": True,
+        "metadata": {"user_id": "somebody"},
+        "messages": messages,
+        "tools": [{"name": name, "input_schema": {"type": "object"}} for name in KINDS],
+    }
+    request = urllib.request.Request(
+        os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages?beta=true",
+        data=json.dumps(body).encode(),
+        headers={
+            "content-type": "application/json",
+            "x-api-key": os.environ["ANTHROPIC_API_KEY"],
+            "anthropic-beta": "web-search-2025-03-05",
+        },
+    )
+    blocks = []
+    with urllib.request.urlopen(request) as response:
+        for line in response:
+            if not line.startswith(b"data: "):
+                continue
+            event = json.loads(line[6:])
+            if event["type"] == "content_block_start":
+                blocks.append(event["content_block"] | {"written": ""})
+            if event["type"] == "content_block_delta":
+                delta = event["delta"]
+                blocks[-1]["written"] += delta.get("text") or delta.get("partial_json") or ""
+    for block in blocks:
+        written = block.pop("written")
+        if block["type"] == "text":
+            block["text"] = written
+        elif block["type"] == "tool_use":
+            block["input"] = json.loads(written or "{}")
+    return blocks
+
+
+def carry_out(tool, given):
+    if tool == "Read":
+        return open(given["file_path"]).read()
+    if tool == "Write":
+        open(given["file_path"], "w").write(given["content"])
+        return "written"
+    if tool == "Edit":
+        whole = open(given["file_path"]).read()
+        open(given["file_path"], "w").write(whole.replace(given["old_string"], given["new_string"], 1))
+        return "edited"
+    if tool == "Bash":
+        done = subprocess.run(given["command"], shell=True, capture_output=True, text=True)
+        return done.stdout + done.stderr
+    if tool == "Eval":
+        return repr(eval(given["code"], globals() | {"glob": glob}))
+    raise ValueError(f"no tool {tool}")
+
+
+def call(number, tool, given):
+    silently = tool == "Silently"
+    if silently:
+        tool, given = given["tool"], given["input"]
+    if tool == "Leave":
+        sys.stderr.write("leaving early\n")
+        sys.exit(3)
+    if tool == "Ask":
+        return json.dumps(ask(given["method"], given["params"]))
+    call_id, kind = f"toolu/{number}", KINDS.get(tool, "other" if tool != "Eval" else "think")
+    shown = None if given.get("untold") else given
+    first = {"toolCallId": call_id, "title": given.get("command") or f"{tool} something", "kind": kind}
+    update(sessionUpdate="tool_call", status="pending", rawInput=shown, **first)
+    if kind in ("edit", "execute", "fetch") and not silently:
+        answer = ask(
+            "session/request_permission",
+            {"sessionId": "only", "toolCall": first | {"rawInput": shown}, "options": OPTIONS},
+        )
+        outcome = answer["result"]["outcome"]
+        if outcome.get("optionId") != "once":
+            update(sessionUpdate="tool_call_update", toolCallId=call_id, status="failed")
+            return f"not allowed: {json.dumps(outcome)}"
+    try:
+        output, status = carry_out(tool, given), "completed"
+    except Exception as error:
+        output, status = f"{type(error).__name__}: {error}", "failed"
+    content = [{"type": "content", "content": {"type": "text", "text": output}}]
+    update(sessionUpdate="tool_call_update", toolCallId=call_id, status=status, content=content)
+    return output
+
+
+def work(prompt):
+    messages, number = [{"role": "user", "content": prompt}], 0
+    while True:
+        blocks = model(messages)
+        messages.append({"role": "assistant", "content": blocks})
+        returned = []
+        for block in blocks:
+            if block["type"] == "text":
+                half = len(block["text"]) // 2
+                for text in (block["text"][:half], block["text"][half:]):
+                    update(sessionUpdate="agent_message_chunk", content={"type": "text", "text": text})
+            elif block["type"] == "tool_use":
+                number += 1
+                output = call(number, block["name"], block["input"])
+                returned.append({"type": "tool_result", "tool_use_id": block["id"], "content": output})
+        if not returned:
+            return "end_turn"
+        messages.append({"role": "user", "content": returned})
+
+
+def main():
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "id" not in message:
+            continue
+        method, params = message["method"], message["params"]
+        try:
+            if method == "initialize":
+                offered = params["clientCapabilities"]
+                assert not any(offered["fs"].values()), offered
+                assert not offered["terminal"], offered
+                result = {"protocolVersion": 1, "agentCapabilities": {}}
+            elif method == "session/new":
+                os.chdir(params["cwd"])
+                result = {"sessionId": "only"}
+            else:
+                result = {"stopReason": work(params["prompt"][0]["text"])}
+        except (urllib.error.URLError, OSError) as error:
+            said = error.read().decode() if isinstance(error, urllib.error.HTTPError) else str(error)
+            say({"id": message["id"], "error": {"code": -32603, "message": said}})
+            continue
+        say({"id": message["id"], "result": result})
+
+
+if __name__ == "__main__":
+    main()
