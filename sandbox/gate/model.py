@@ -110,16 +110,17 @@ class ModelGate:
             async def handle(request: web.BaseRequest) -> web.StreamResponse:
                 return await self._handle(client, request)
 
-            server = web.Server(handle, access_log=None, keepalive_timeout=30.0, lingering_time=0.0)
-
-            def accept() -> asyncio.BaseProtocol:
-                return server() if len(server.connections) < CONNECTIONS else _Closed()
-
-            serving = await asyncio.get_running_loop().create_server(accept, sock=listener)
+            # A call that nobody waits for any more is cancelled, so that none outlives the gate.
+            server = web.Server(
+                handle, access_log=None, keepalive_timeout=30.0, lingering_time=0.0, handler_cancellation=True
+            )
+            accepting = asyncio.create_task(_accept(listener, server), name="model gate")
             try:
                 yield
             finally:
-                serving.close()
+                accepting.cancel()
+                await asyncio.wait([accepting])
+                listener.close()
                 await server.shutdown(0.1)
 
     async def _handle(
@@ -268,11 +269,15 @@ class ModelGate:
         )
 
 
-class _Closed(asyncio.Protocol):
-    """What answers a connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+async def _accept(listener: socket.socket, server: "web.Server") -> None:
+    """Take connections one by one, each counted before the next; one too many is closed at once."""
+    loop = asyncio.get_running_loop()
+    while True:
+        connection, _ = await loop.sock_accept(listener)
+        if len(server.connections) >= CONNECTIONS:
+            connection.close()
+        else:
+            await loop.connect_accepted_socket(server, connection)
 
 
 async def _body(request: "web.BaseRequest") -> bytes:

@@ -1,18 +1,20 @@
 """An ACP agent in pure Python: it asks its model through the gate and really edits, runs and answers. A program of its own.
 
 The model decides (see `model_server`): each of its calls becomes an ACP tool call, asks permission where a careful agent
-would, and is then carried out by this process, inside whatever wall stands around it. Four tools are for tests:
+would, and is then carried out by this process, inside whatever wall stands around it. Five tools are for tests:
 `Eval` evaluates an expression and says what came of it; `Ask` makes a request of the client's that it may not serve;
-`Silently` carries out a call without asking; `Leave` ends the program.
+`Silently` carries out a call without asking; `Garble` writes a line of its own choice; `Leave` ends the program.
 """
 
 import glob
+import itertools
 import json
 import os
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 KINDS = {
     "Read": "read",
@@ -27,7 +29,7 @@ OPTIONS = [
     {"optionId": "once", "name": "Once", "kind": "allow_once"},
     {"optionId": "never", "name": "No", "kind": "reject_once"},
 ]
-asked = 0
+NUMBERS = itertools.count(1)
 
 
 def say(message):
@@ -36,14 +38,13 @@ def say(message):
 
 
 def ask(method, params):
-    global asked
-    asked += 1
-    say({"id": f"agent-{asked}", "method": method, "params": params})
+    number = f"agent-{next(NUMBERS)}"
+    say({"id": number, "method": method, "params": params})
     while True:
         message = json.loads(sys.stdin.readline() or sys.exit(0))
         if message.get("method") == "session/cancel":
             sys.exit(0)
-        if message.get("id") == f"agent-{asked}":
+        if message.get("id") == number:
             return message
 
 
@@ -91,16 +92,16 @@ def model(messages):
 
 def carry_out(tool, given):
     if tool == "Read":
-        return open(given["file_path"]).read()
+        return Path(given["file_path"]).read_text()
     if tool == "Write":
-        open(given["file_path"], "w").write(given["content"])
+        Path(given["file_path"]).write_text(given["content"])
         return "written"
     if tool == "Edit":
-        whole = open(given["file_path"]).read()
-        open(given["file_path"], "w").write(whole.replace(given["old_string"], given["new_string"], 1))
+        file = Path(given["file_path"])
+        file.write_text(file.read_text().replace(given["old_string"], given["new_string"], 1))
         return "edited"
     if tool == "Bash":
-        done = subprocess.run(given["command"], shell=True, capture_output=True, text=True)
+        done = subprocess.run(given["command"], shell=True, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
     if tool == "Eval":
         return repr(eval(given["code"], globals() | {"glob": glob}))
@@ -114,6 +115,9 @@ def call(number, tool, given):
     if tool == "Leave":
         sys.stderr.write("leaving early\n")
         sys.exit(3)
+    if tool == "Garble":
+        print(given["line"], flush=True)
+        return ""
     if tool == "Ask":
         return json.dumps(ask(given["method"], given["params"]))
     call_id, kind = f"toolu/{number}", KINDS.get(tool, "other" if tool != "Eval" else "think")
@@ -131,7 +135,7 @@ def call(number, tool, given):
             return f"not allowed: {json.dumps(outcome)}"
     try:
         output, status = carry_out(tool, given), "completed"
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the model asked for, the agent goes on
         output, status = f"{type(error).__name__}: {error}", "failed"
     content = [{"type": "content", "content": {"type": "text", "text": output}}]
     update(sessionUpdate="tool_call_update", toolCallId=call_id, status=status, content=content)
