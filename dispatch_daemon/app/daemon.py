@@ -135,7 +135,7 @@ class Daemon:
         sending = Sending(*desk, self._depositor.settled, self._blobs)
         dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
         continuing = Continuing(*desk, self._executor, self._blobs, dispatches)
-        choosing = Choosing(self._agents)
+        choosing = Choosing(self._agents, self._executor)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
             self._journal,

@@ -45,8 +45,9 @@ class ModelServer:
             trouble = self.trouble.pop(0)
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
         is_anthropic = request.path == "/v1/messages"
-        turn = script(body)[len([each for each in body["messages"] if each["role"] == "assistant"])]
-        written = anthropic(turn) if is_anthropic else openai(turn)
+        number = len([each for each in body["messages"] if each["role"] == "assistant"])
+        turn = script(body)[number]
+        written = anthropic(turn, number) if is_anthropic else openai(turn)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for event in written:
@@ -57,7 +58,8 @@ class ModelServer:
 def script(body: Mapping[str, Any]) -> list[list[Any]]:
     """Return the turns that the first user message asks for."""
     (first, *_) = [message for message in body["messages"] if message["role"] == "user"]
-    text = first["content"] if isinstance(first["content"], str) else first["content"][0]["text"]
+    said = [{"text": first["content"]}] if isinstance(first["content"], str) else first["content"]
+    text = "\n".join(part.get("text", "") for part in said)  # some agents put reminders of their own before it
     (line,) = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns
@@ -73,13 +75,27 @@ def _sse(data: Mapping[str, Any], name: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(data)}\n\n".encode()
 
 
+def _event(data: Mapping[str, Any]) -> bytes:
+    return _sse(data, data["type"])
+
+
 def _halves(text: str) -> tuple[str, str]:
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
-def anthropic(turn: list[Any]) -> Iterator[bytes]:
+def anthropic(turn: list[Any], number: int = 0) -> Iterator[bytes]:
     """Write one turn as Anthropic streams it."""
-    yield _sse({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 1}}})
+    message = {
+        "id": f"msg_{number}",
+        "type": "message",
+        "role": "assistant",
+        "model": "a-model",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 1},
+    }
+    yield _event({"type": "message_start", "message": message})
     stop = "end_turn"
     for index, part in enumerate(turn):
         if isinstance(part, str):
@@ -89,7 +105,7 @@ def anthropic(turn: list[Any]) -> Iterator[bytes]:
             )
         elif "tool" in part:
             stop = "tool_use"
-            block = {"type": "tool_use", "id": f"toolu_{index}", "name": part["tool"], "input": {}}
+            block = {"type": "tool_use", "id": f"toolu_{number}_{index}", "name": part["tool"], "input": {}}
             written = part["raw"] if "raw" in part else json.dumps(part["input"])
             deltas = [{"type": "input_json_delta", "partial_json": t} for t in _halves(written)]
         elif "think" in part:
@@ -101,12 +117,12 @@ def anthropic(turn: list[Any]) -> Iterator[bytes]:
         else:
             stop = "refusal" if "refuse" in part else "max_tokens"
             continue
-        yield _sse({"type": "content_block_start", "index": index, "content_block": block})
+        yield _event({"type": "content_block_start", "index": index, "content_block": block})
         for delta in deltas:
-            yield _sse({"type": "content_block_delta", "index": index, "delta": delta})
-        yield _sse({"type": "content_block_stop", "index": index})
-    yield _sse({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
-    yield _sse({"type": "message_stop"})
+            yield _event({"type": "content_block_delta", "index": index, "delta": delta})
+        yield _event({"type": "content_block_stop", "index": index})
+    yield _event({"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 6}})
+    yield _event({"type": "message_stop"})
 
 
 def openai(turn: list[Any]) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ async def work(
     return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session)
 
 
-async def try_agent(agent: Agent) -> list[tuple[str, bool, str]]:
+async def try_model(agent: Agent) -> list[tuple[str, bool, str]]:
     """Ask the model for one harmless call that is never made; return (name, whether it is well, what was found)."""
     endpoint = _endpoint(agent)
     try:

@@ -7,6 +7,7 @@ from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.relay.dial import read_address, trust
 from dispatch_protocol.broker_url import is_loopback
+from dispatch_protocol.encoding import JSON
 from sandbox.agents.acp.run import run_acp
 from sandbox.agents.agent import Emit, Gate
 from sandbox.agents.model.conversation import Tokens
@@ -29,6 +30,35 @@ _QUIET: Final = {
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
 }
+
+
+PROBE_WORDS: Final = "Answer with the one word ready, and do nothing else."
+
+
+class Silent:
+    """Who watches an agent that is only tried: nothing is asked of a person, and nothing is allowed."""
+
+    async def started(self, confinement: dict[str, JSON]) -> None: ...
+
+    async def proposed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> None: ...
+
+    async def allowed(self, _call_id: str, _tool: str, _arguments: dict[str, JSON]) -> tuple[bool, str]:
+        return False, "it is only tried"
+
+    async def finished(self, result: dict[str, JSON]) -> None: ...
+
+    async def said(self, text: str) -> None: ...
+
+    async def thought(self, text: str) -> None: ...
+
+    async def noted(self, text: str) -> None: ...
+
+    async def crossed(self, what: str, code: str, *, allowed: bool) -> None: ...
+
+
+def visible_words(text: str) -> str:
+    """Return the beginning of an agent's words on one line."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:80]
 
 
 def resident_of(order: Order) -> Program | None:

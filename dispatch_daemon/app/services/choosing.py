@@ -1,7 +1,7 @@
 """Agents at the door: which one decides the calls of a task without steps, what else there is, and whether it works."""
 
 from dispatch_daemon.adapters.agents import AgentError, Agents
-from dispatch_daemon.adapters.executor import try_agent
+from dispatch_daemon.adapters.executor import Executor, WallError
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
@@ -12,8 +12,9 @@ _STEPS = "follows the steps that were signed with a task; needs no model and no 
 class Choosing:
     """The agents of this machine."""
 
-    def __init__(self, agents: Agents) -> None:
+    def __init__(self, agents: Agents, executor: Executor) -> None:
         self._agents = agents
+        self._executor = executor
 
     async def agents(self) -> JsonObject:
         """List the agent of signed steps, the chosen one, and what was found to choose from."""
@@ -37,16 +38,20 @@ class Choosing:
         return _agent(name, chosen=True, ready=True, detail=where, remedy="dispatch agent test")
 
     async def test_agent(self) -> JsonObject:
-        """Ask the chosen model for one harmless call, which is never made."""
+        """Let the chosen agent show that it can work: one harmless call that is never made, or one word."""
         try:
             agent = self._agents.open()
         except AgentError as error:
             raise ServiceError(error.code, error.detail, hint=error.remedy) from error
         if agent is None:
             raise ServiceError("no_agent", "no agent was chosen on this machine", hint="dispatch agent list")
+        try:
+            tried = await self._executor.try_agent(agent)
+        except WallError as error:
+            raise ServiceError(error.code, error.detail, hint=error.remedy or "dispatch doctor") from error
         checks: list[JSON] = [
             {"name": name, "ok": ok, "detail": detail, "remedy": None if ok else "dispatch agent list"}
-            for name, ok, detail in await try_agent(agent)
+            for name, ok, detail in tried
         ]
         return {"ok": all(isinstance(check, dict) and check["ok"] for check in checks), "checks": checks}
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from dispatch_daemon.adapters.agents import Agent, AgentError, Agents
-from dispatch_daemon.adapters.executor import try_agent
+from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.settings import write_config
 from tests.support.model_server import Trouble, model_server
 
@@ -112,7 +112,8 @@ async def test_no_local_models_is_no_error_and_another_machine_is_not_asked(home
     assert await Agents(home, {"OLLAMA_HOST": place}).found() == []
 
 
-async def test_trying_says_whether_it_answers_and_calls_tools() -> None:
+async def test_trying_says_whether_it_answers_and_calls_tools(home: Path) -> None:
+    try_agent = Executor(home).try_agent
     async with model_server() as server:
         agent = Agent("openai", "m", server.url)
         event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n'
