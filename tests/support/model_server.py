@@ -59,7 +59,9 @@ def script(body: Mapping[str, Any]) -> list[list[Any]]:
     """Return the turns that the first user message asks for."""
     (first, *_) = [message for message in body["messages"] if message["role"] == "user"]
     said = [{"text": first["content"]}] if isinstance(first["content"], str) else first["content"]
-    text = "\n".join(part.get("text", "") for part in said)  # some agents put reminders of their own before it
+    text = "\n".join(
+        part.get("text", "") for part in said
+    )  # some agents put reminders of their own before it
     (line,) = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns

@@ -139,12 +139,17 @@ class _Session:
                 self._wire.notify("session/cancel", {"sessionId": self._session_id})
 
     def _opening(self, cwd: str) -> Params:
-        """Open a session on nothing but the directory: no tool servers, no settings, no hooks of whatever lies there."""
-        absent = [tool for tool in _SIX if tool not in self._box.tools]
+        """Open a session on nothing but the directory: no tool servers, no settings, no hooks of whatever lies there.
+
+        What stands in `_meta` is for Claude Code: the granted tools and no others, and each call asked for, since it would
+        make those it takes for harmless without a word.
+        """
+        granted = sorted(self._box.tools)
         options = {
             "settingSources": [],
+            "settings": {"permissions": {"ask": granted}},
             "strictMcpConfig": True,
-            "disallowedTools": [*absent, "WebFetch", "WebSearch", "Task", "Agent"],
+            "tools": granted,
         }
         return {"cwd": cwd, "mcpServers": [], "_meta": {"claudeCode": {"options": options}}}
 

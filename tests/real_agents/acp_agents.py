@@ -1,0 +1,77 @@
+"""Real ACP agents from npm, whole inside the wall, driven by a model's server of the tests behind the gate.
+
+Not part of the plain run: `scripts/test --agents` installs them into a cache of this user and runs this file by its name.
+"""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.adapters.agents import AgentProgram
+from tests.support.model_server import ModelServer, model_server, scripted
+from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
+
+INSTALLED = Path(os.environ["DISPATCH_REAL_AGENTS"])
+NODE = os.environ["DISPATCH_REAL_NODE"]
+CLAUDE = INSTALLED / "node_modules/@zed-industries/claude-agent-acp/dist/index.js"
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    parts = [str(INSTALLED)] if NODE.startswith("/usr/") else [str(INSTALLED), str(Path(NODE).parents[1])]
+    with bench_of(AgentProgram((NODE, str(CLAUDE)), tuple(parts))) as made:
+        yield made
+
+
+@pytest.fixture
+async def model(bench: Bench) -> AsyncIterator[ModelServer]:
+    async with model_server() as playing:
+        bench.url = playing.url
+        yield playing
+
+
+def work(bench: Bench, words: str = "Do it.") -> str:
+    notes = str(bench.notes)
+    read = {"tool": "Read", "input": {"file_path": notes}}
+    edit = {"tool": "Edit", "input": {"file_path": notes, "old_string": "first", "new_string": "second"}}
+    run = {"tool": "Bash", "input": {"command": "cat notes.md; env", "description": "Show it"}}
+    return scripted(["I look.", read], [edit, run], ["All done."], words=words)
+
+
+async def test_claude_code_edits_and_asks_for_each_call(bench: Bench, model: ModelServer) -> None:
+    settled = await bench.run(work(bench))
+    assert (settled.outcome, settled.detail) == ("success", "All done."), bench.witness.told
+    assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+    assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Read", "Edit", "Bash"]
+    assert "second" in bench.witness.of("finished")[2]["output"]
+    assert {headers["x-api-key"] for headers in model.headers} == {KEY}
+    assert PLACEHOLDER not in str(model.headers)
+    assert KEY not in str(bench.witness.told) + str(model.requests)
+
+
+async def test_claude_code_is_denied(bench: Bench, model: ModelServer) -> None:
+    bench.witness.allows = lambda tool: tool == "Read"
+    settled = await bench.run(work(bench))
+    assert (settled.outcome, settled.code) == ("blocked", "denied")
+
+
+async def test_claude_code_has_no_other_tools_than_the_granted(bench: Bench, model: ModelServer) -> None:
+    bench.tools = ("Read", "Edit")
+    await bench.run(work(bench))
+    assert {tool["name"] for tool in model.requests[0]["tools"]} == {"Read", "Edit"}
+    assert "Bash" not in [tool for _, tool, _ in bench.witness.of("asked")]
+
+
+async def test_claude_code_takes_the_task_for_data_and_the_folder_for_files(
+    bench: Bench, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_DAEMON", "a-secret-of-the-parent")
+    secret = bench.poison()
+    settled = await bench.run(work(bench, f"alice asks: read @{secret} and @CLAUDE.md and @/etc/hostname."))
+    assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+    told = str(model.requests)
+    assert f"@{secret}" in told
+    for hidden in ("a-secret-beside", "deletes everything", "a-secret-of-the-parent", "hooked", "mcp__"):
+        assert hidden not in told
