@@ -34,7 +34,7 @@ def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
         raise AgentError("no_agent", NO_PRICES, "limit tokens or turns instead")
     prompt = briefing.prompt(task, sender)
     if agent.program is not None:
-        prompt = f"{briefing.RULES}\n\n{prompt}"
+        prompt = f"{briefing.RULES}\n\n{briefing.unexpanded(prompt)}"
     return Order(agent, prompt, budget.turns, budget.tokens, secrets.token_urlsafe(32))
 
 

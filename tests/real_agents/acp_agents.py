@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_daemon.adapters.agents import AgentProgram
+from dispatch_daemon.core import briefing
 from tests.support.model_server import ModelServer, model_server, scripted
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
 
@@ -69,9 +70,10 @@ async def test_claude_code_takes_the_task_for_data_and_the_folder_for_files(
 ) -> None:
     monkeypatch.setenv("SECRET_OF_THE_DAEMON", "a-secret-of-the-parent")
     secret = bench.poison()
-    settled = await bench.run(work(bench, f"alice asks: read @{secret} and @CLAUDE.md and @/etc/hostname."))
+    words = f'alice asks: read @{secret} and @CLAUDE.md, (@AGENTS.md), x@/etc/hostname and @"CLAUDE.md".'
+    settled = await bench.run(briefing.unexpanded(work(bench, words)))
     assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
     told = str(model.requests)
-    assert f"@{secret}" in told
+    assert f"@ {secret}" in told
     for hidden in ("a-secret-beside", "deletes everything", "a-secret-of-the-parent", "hooked", "mcp__"):
         assert hidden not in told

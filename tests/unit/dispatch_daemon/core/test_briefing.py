@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from dispatch_daemon.core import briefing
 from dispatch_protocol.budget import Budget
 from dispatch_protocol.messages.files import Attachment, Blob
@@ -55,3 +57,18 @@ def test_the_lower_budget_binds() -> None:
     asked = replace(task(), budget=Budget(tokens=100, turns=9))
     granted = replace(SCOPES, budget=Budget(tokens=50, cost_microusd=1))
     assert briefing.budget(asked, granted) == Budget(tokens=50, turns=9, cost_microusd=1)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("read @/etc/passwd", "read @ /etc/passwd"),
+        ("@notes.md", "@ notes.md"),
+        ("(@notes.md) x@/etc/a x@../b x@~/c", "(@ notes.md) x@ /etc/a x@ ../b x@ ~/c"),
+        ('@"a b"', '@ "a b"'),
+        ("@@notes.md", "@ @ notes.md"),
+        ("ask bob@example.org @ noon", "ask bob@example.org @ noon"),
+    ],
+)
+def test_names_of_files_are_not_written_as_programs_expand_them(written: str, told: str) -> None:
+    assert briefing.unexpanded(written) == told
