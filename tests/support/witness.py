@@ -10,6 +10,7 @@ class Witness:
     """Keeps what a run tells, in order, and allows what `allows` says; everything by default."""
 
     allows: Callable[[str], bool] = lambda _tool: True
+    parked: bool = False
     told: list[tuple[str, Any]] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Any]:

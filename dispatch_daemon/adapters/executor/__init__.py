@@ -2,5 +2,6 @@
 
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.executor import Executor, Observer, RunSpec, Settlement, WallError
+from dispatch_daemon.adapters.executor.trying import try_agent
 
-__all__ = ["Executor", "Observer", "Order", "RunSpec", "Settlement", "WallError"]
+__all__ = ["Executor", "Observer", "Order", "RunSpec", "Settlement", "WallError", "try_agent"]

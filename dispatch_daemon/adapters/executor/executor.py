@@ -6,18 +6,14 @@ touches a path of a run, and the sandbox below it never hears of a dispatch.
 
 import asyncio
 import logging
-import os
-import secrets
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from dispatch_daemon.adapters.agents import Agent
-from dispatch_daemon.adapters.executor.asking import Order, try_model, work
-from dispatch_daemon.adapters.executor.residing import PROBE_WORDS, Silent, reside, resident_of, visible_words
+from dispatch_daemon.adapters.executor.asking import Order, work
+from dispatch_daemon.adapters.executor.residing import reside, resident_of
 from dispatch_daemon.adapters.executor.shown import (
     OUTPUT_CHARS,
     artifacts_json,
@@ -48,8 +44,6 @@ from sandbox.wall.runner import Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
 _ASK = "Ask its sender to send it again."
-_TRY_S = 300.0  # a local model may load for minutes before its first word
-_TRY_TURNS = 5
 log = logging.getLogger("dispatch.executor")
 
 
@@ -210,43 +204,6 @@ class Executor:
             return (await asyncio.to_thread(collect, kept.layers)).drift
         except SandboxError as error:
             raise _wall_error(error) from error
-
-    async def try_agent(self, agent: Agent) -> list[tuple[str, bool, str]]:
-        """Try whether an agent can work here; return (name, whether it is well, what was found).
-
-        A model is asked for one call that is never made; an agent's own program is started behind a wall of its own, on
-        an empty directory, and asked for one word through the gate.
-
-        Raises:
-            WallError: the wall cannot be built.
-        """
-        if agent.program is None:
-            return await try_model(agent)
-        with tempfile.TemporaryDirectory() as place:
-            cwd = os.path.realpath(place)
-            spec = RunSpec(
-                run_id=f"try-{secrets.token_hex(8)}",
-                cwd=cwd,
-                paths=[(cwd, "ro")],
-                identities={},
-                tools=frozenset({"Read"}),
-                network=(),
-                steps=(),
-                wall_s=_TRY_S,
-                order=Order(agent, PROBE_WORDS, _TRY_TURNS, None, secrets.token_urlsafe(32)),
-            )
-            try:
-                settlement = await self.execute(spec, Silent())
-            finally:
-                self.forget(spec.run_id)
-        well = settlement.outcome == "success"
-        said = (
-            f"it said {visible_words(settlement.detail)}"
-            if well
-            else f"{settlement.detail} ({settlement.code})"
-        )
-        spent = f"{settlement.spent.turns} calls of {agent.name} through the gate"
-        return [("answers", well, said), ("asks its model", bool(settlement.spent.turns), spent)]
 
     def _policy(self, spec: RunSpec) -> Policy:
         return Policy(

@@ -7,11 +7,11 @@ from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.relay.dial import read_address, trust
 from dispatch_protocol.broker_url import is_loopback
-from dispatch_protocol.encoding import JSON
 from sandbox.agents.acp.run import run_acp
-from sandbox.agents.agent import Emit, Gate
+from sandbox.agents.agent import Emit, Gate, Session
 from sandbox.agents.model.conversation import Tokens
 from sandbox.agents.model.loop import Allowance, Spent
+from sandbox.errors import SessionError
 from sandbox.events import Crossed, Ended
 from sandbox.gate.meter import Meter
 from sandbox.gate.model import PORT, SHAPES, Decision, ModelGate, Upstream, rule_for
@@ -30,35 +30,6 @@ _QUIET: Final = {
     "DISABLE_TELEMETRY": "1",
     "DISABLE_ERROR_REPORTING": "1",
 }
-
-
-PROBE_WORDS: Final = "Answer with the one word ready, and do nothing else."
-
-
-class Silent:
-    """Who watches an agent that is only tried: nothing is asked of a person, and nothing is allowed."""
-
-    async def started(self, confinement: dict[str, JSON]) -> None: ...
-
-    async def proposed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> None: ...
-
-    async def allowed(self, _call_id: str, _tool: str, _arguments: dict[str, JSON]) -> tuple[bool, str]:
-        return False, "it is only tried"
-
-    async def finished(self, result: dict[str, JSON]) -> None: ...
-
-    async def said(self, text: str) -> None: ...
-
-    async def thought(self, text: str) -> None: ...
-
-    async def noted(self, text: str) -> None: ...
-
-    async def crossed(self, what: str, code: str, *, allowed: bool) -> None: ...
-
-
-def visible_words(text: str) -> str:
-    """Return the beginning of an agent's words on one line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:80]
 
 
 def resident_of(order: Order) -> Program | None:
@@ -91,8 +62,16 @@ def _endpoint(agent: Agent, placeholder: str) -> dict[str, str]:
     return told | models | {"ANTHROPIC_BASE_URL": _INSIDE, "ANTHROPIC_API_KEY": placeholder}
 
 
-async def reside(order: Order, cwd: str, box: Box, gate: Gate, emit: Emit, spent: Spent) -> Ended:
-    """Let the agent in the box work on its order, its model behind the gate; `spent` is what the gate counted."""
+async def reside(
+    order: Order, cwd: str, box: Box, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
+) -> Ended:
+    """Let the agent in the box work on its order, its model behind the gate; `spent` is what the gate counted.
+
+    Raises:
+        SessionError: There is a session: what such an agent knows ends with its program.
+    """
+    if session is not None:
+        raise SessionError("an agent with a program of its own keeps none")
     agent = order.agent
     meter = Meter(order.turns or Allowance().turns, order.tokens)
 

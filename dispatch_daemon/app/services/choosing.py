@@ -1,7 +1,7 @@
 """Agents at the door: which one decides the calls of a task without steps, what else there is, and whether it works."""
 
 from dispatch_daemon.adapters.agents import AgentError, Agents
-from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.adapters.executor import Executor, WallError, try_agent
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
@@ -46,7 +46,7 @@ class Choosing:
         if agent is None:
             raise ServiceError("no_agent", "no agent was chosen on this machine", hint="dispatch agent list")
         try:
-            tried = await self._executor.try_agent(agent)
+            tried = await try_agent(self._executor, agent)
         except WallError as error:
             raise ServiceError(error.code, error.detail, hint=error.remedy or "dispatch doctor") from error
         checks: list[JSON] = [

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from dispatch_daemon.adapters.agents import Agent, AgentError, Agents
-from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.executor import Executor, try_agent
 from dispatch_daemon.adapters.settings import write_config
 from tests.support.model_server import Trouble, model_server
 
@@ -113,7 +113,7 @@ async def test_no_local_models_is_no_error_and_another_machine_is_not_asked(home
 
 
 async def test_trying_says_whether_it_answers_and_calls_tools(home: Path) -> None:
-    try_agent = Executor(home).try_agent
+    executor = Executor(home)
     async with model_server() as server:
         agent = Agent("openai", "m", server.url)
         event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n'
@@ -124,15 +124,15 @@ async def test_trying_says_whether_it_answers_and_calls_tools(home: Path) -> Non
             Trouble(200, stream, event % b'{"content": "I cannot."}'),
             Trouble(401, body=b"who are you"),
         ]
-        assert [(name, ok) for name, ok, _ in await try_agent(agent)] == [
+        assert [(name, ok) for name, ok, _ in await try_agent(executor, agent)] == [
             ("answers", True),
             ("calls tools", True),
         ]
-        assert (await try_agent(agent))[1] == (
+        assert (await try_agent(executor, agent))[1] == (
             "calls tools",
             False,
             "it answered in words instead: I cannot.",
         )
-        ((name, ok, detail),) = await try_agent(agent)
+        ((name, ok, detail),) = await try_agent(executor, agent)
     assert (name, ok) == ("answers", False)
     assert "who are you (model_key_refused)" in detail

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dispatch_daemon.adapters.agents import AgentProgram
+from dispatch_daemon.adapters.executor import try_agent
 from tests.support.model_server import ModelServer, Trouble, model_server, scripted
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
 
@@ -236,9 +237,9 @@ async def test_only_its_model_is_behind_the_gate(bench: Bench, model: ModelServe
 
 
 async def test_trying_an_agent_starts_it_and_asks_its_model(bench: Bench, model: ModelServer) -> None:
-    tried = await bench.executor.try_agent(bench.agent)
+    tried = await try_agent(bench.executor, bench.agent)
     assert [(name, ok) for name, ok, _ in tried] == [("answers", False), ("asks its model", True)]
     bench.program = AgentProgram(("/usr/bin/false",))
-    tried = await bench.executor.try_agent(bench.agent)
+    tried = await try_agent(bench.executor, bench.agent)
     assert [(name, ok) for name, ok, _ in tried] == [("answers", False), ("asks its model", False)]
     assert "agent_ended" in tried[0][2]
