@@ -166,6 +166,7 @@ CODES = {
     "no_sandbox": (409, REFUSED, _DOCTOR),
     "no_agent": (409, REFUSED, "dispatch agent list"),
     "agent_key_missing": (409, REFUSED, "dispatch agent list"),
+    "agent_incomplete": (409, REFUSED, "dispatch agent list"),
     "model_unreachable": (503, FAILED, "dispatch agent test"),
     "model_key_refused": (409, FAILED, "dispatch agent test"),
     "model_unknown": (404, FAILED, "dispatch agent test"),

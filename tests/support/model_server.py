@@ -2,7 +2,7 @@
 
 The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
 text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
-`{"refuse": true}` or `{"cut": true}` how it stops. Which turn comes next follows from how many replies the request
+`{"refuse": true}` or `{"cut": true}` how it stops. Without such a line it says that it is ready. Which turn comes next follows from how many replies the request
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
 """
 
@@ -62,7 +62,10 @@ def script(body: Mapping[str, Any]) -> list[list[Any]]:
     text = "\n".join(
         part.get("text", "") for part in said
     )  # some agents put reminders of their own before it
-    (line,) = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
+    lines = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
+    if not lines:
+        return [["ready"]]
+    (line,) = lines
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns
 

@@ -43,6 +43,10 @@ def bobs_agent(neighbourhood: Neighbourhood, model: ModelServer, tmp_path: Path)
         *("--directory", str(folder), "--directory", sys.base_prefix, "--model", "anthropic:a-model"),
         *("--url", model.url, "--key-file", str(key)),
     )
+    assert (
+        neighbourhood.bob.do("agent", "use", "acp", "--model", "anthropic:m", code=2)["error"]["code"]
+        == "usage"
+    )
     return file
 
 
@@ -57,6 +61,9 @@ def test_an_agent_edits_as_far_as_its_person_allows(
     neighbourhood: Neighbourhood, repository: Path, model: ModelServer, bobs_agent: Path
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
+    assert bob.do("agent", "test")["ok"]
+    model.headers.clear()
+    model.requests.clear()
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw", "--returns", "trace")
     dispatch_id = send(
         neighbourhood, scripted(["I look.", READ], [EDIT, RUN], ["The greeting is right now."])

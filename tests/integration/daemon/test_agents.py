@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dispatch_daemon.adapters.agents import Agent, AgentError, Agents
+from dispatch_daemon.adapters.agents import Agent, AgentError, AgentProgram, Agents
 from dispatch_daemon.adapters.executor import Executor, try_agent
 from dispatch_daemon.adapters.settings import write_config
 from tests.support.model_server import Trouble, model_server
@@ -103,6 +103,31 @@ async def test_keys_and_local_models_are_found(home: Path) -> None:
         ("openai:MODEL", "dispatch agent use openai:MODEL --key-env OPENAI_API_KEY"),
         ("openai:llama3.1:8b", f"dispatch agent use openai:llama3.1:8b --url {url}"),
     ]
+
+
+async def test_agents_with_programs_of_their_own_are_found_on_the_path(home: Path) -> None:
+    program = home / "opencode"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    ((name, where, how),) = await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found()
+    assert (name, where) == ("acp", str(program))
+    assert how == "dispatch agent use acp --command 'opencode acp' --model anthropic:MODEL"
+
+
+def test_an_agent_with_a_program_needs_it_and_a_model(home: Path) -> None:
+    known = agents(home, agent="acp", agent_command="/bin/sh -c 'a b'", agent_directories="/opt/a:/opt/b")
+    assert known.word() == "acp"
+    with pytest.raises(AgentError) as raised:
+        known.open()
+    assert raised.value.code == "agent_incomplete"
+    write_config(home, {"agent_model": "openai:m", "agent_url": "http://127.0.0.1:1"})
+    opened = known.open()
+    assert opened is not None
+    assert opened.program == AgentProgram(("/bin/sh", "-c", "a b"), ("/opt/a", "/opt/b"))
+    assert opened.name == "acp (openai:m)"
+    write_config(home, {"agent_command": "/no/such/agent"})
+    with pytest.raises(AgentError, match="cannot be started"):
+        known.open()
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,10 @@ async def test_only_its_model_is_behind_the_gate(bench: Bench, model: ModelServe
 
 async def test_trying_an_agent_starts_it_and_asks_its_model(bench: Bench, model: ModelServer) -> None:
     tried = await try_agent(bench.executor, bench.agent)
-    assert [(name, ok) for name, ok, _ in tried] == [("answers", False), ("asks its model", True)]
+    assert tried == [
+        ("answers", True, "it said ready"),
+        ("asks its model", True, "1 calls of acp (anthropic:a-model) through the gate"),
+    ]
     bench.program = AgentProgram(("/usr/bin/false",))
     tried = await try_agent(bench.executor, bench.agent)
     assert [(name, ok) for name, ok, _ in tried] == [("answers", False), ("asks its model", False)]

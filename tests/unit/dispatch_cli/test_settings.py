@@ -1,5 +1,6 @@
 """The settings that the command line checks are the daemon's own, with the same defaults and the same verdicts."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,12 @@ VALUES = {
         "steps",
         "openai:a b",
         "openai:" + "x" * 129,
+        "acp",
+        "acp:x",
     ],
+    "agent_model": ["anthropic:claude", "openai:llama3.1:8b", "acp", "claude"],
+    "agent_command": [f"{os.path.realpath('/bin/sh')} -c 'a b'", "'", "no-such-program-anywhere", "a\nb"],
+    "agent_directories": ["/usr:/", "/", "usr", "/usr\n"],
     "agent_url": ["http://127.0.0.1:11434", "HTTPS://Models.example.org/v1/", "models", "ftp://x"],
     "agent_key": ["env:ANTHROPIC_API_KEY", "file:/etc/key", "file:key", "sk-secret", "env:", "env:A-B"],
 }
