@@ -65,6 +65,12 @@ async def test_a_denied_call_ends_it(bench: Bench, model: ModelServer) -> None:
     assert settled.changeset is None
 
 
+async def test_a_call_that_nobody_answers_ends_it_for_good(bench: Bench, model: ModelServer) -> None:
+    bench.witness.allows, bench.witness.parked = (lambda _tool: False), True
+    settled = await bench.run(scripted([EDIT], ["Done."]))
+    assert (settled.outcome, settled.code, settled.resumable) == ("blocked", "denied", False)
+
+
 async def test_without_input_the_title_is_shown_and_that_there_was_none(
     bench: Bench, model: ModelServer
 ) -> None:
