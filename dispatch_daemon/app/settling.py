@@ -85,7 +85,9 @@ class Settling:
         scopes = self._book.scopes
         if settlement.changes:
             return questions.must_ask(scopes, settlement.flags)
-        files, traced = bool(settlement.artifacts), bool(self._book.steps)
+        files = bool(settlement.artifacts)
+        # The trace of one's own job goes nowhere.
+        traced = bool(self._book.steps) and self._book.record.box is not Box.OWN
         return questions.must_show(scopes, self._book.words, files=files, traced=traced)
 
     async def park(self, settlement: Settlement) -> None:
@@ -187,9 +189,8 @@ class Settling:
         await self._fail(f"apply_{status}", detail)
 
     async def _succeed(self) -> None:
-        if (
-            self._book.run.state is RunState.WAITING_APPROVAL
-        ):  # what was approved is to be returned, and nothing else
+        if self._book.run.state is RunState.WAITING_APPROVAL:
+            # What was approved is to be returned, and nothing else.
             _, effects = runs.move(self._book.run, RunState.APPLYING, self._book.clock.now_ms())
             await self._book.performer.perform(effects)
         await self._seal_artifacts()

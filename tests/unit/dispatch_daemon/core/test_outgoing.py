@@ -205,3 +205,13 @@ def test_what_no_recipient_would_read_is_refused_before_it_is_signed(
     with pytest.raises(ServiceError) as raised:
         compose(request_, steps=steps)
     assert raised.value.code == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [(" ", "invalid"), ("x" * 8_001, "too_long"), ("\ud800", "not_encodable")]
+)
+def test_words_of_a_result_that_nobody_would_read_are_refused(text: str, code: str) -> None:
+    outgoing.check_text("It was the cable.")
+    with pytest.raises(ServiceError) as raised:
+        outgoing.check_text(text)
+    assert raised.value.code == code
