@@ -78,3 +78,20 @@ async def test_claude_code_takes_the_task_for_data_and_the_folder_for_files(
     assert f"@ {secret}" in told
     for hidden in ("a-secret-beside", "deletes everything", "a-secret-of-the-parent", "hooked", "mcp__"):
         assert hidden not in told
+
+
+async def test_opencode_edits_and_asks_for_what_it_changes() -> None:
+    programs = (INSTALLED / "node_modules").glob("opencode-linux-*/bin/opencode")
+    program = max(programs, key=lambda each: each.stat().st_size)
+    with bench_of(AgentProgram((str(program), "acp"), (str(INSTALLED),))) as bench:
+        async with model_server() as playing:
+            bench.url = playing.url
+            notes = str(bench.notes)
+            read = {"tool": "read", "input": {"filePath": notes}}
+            edit = {"tool": "edit", "input": {"filePath": notes, "oldString": "first", "newString": "second"}}
+            settled = await bench.run(scripted(["I look.", read], [edit], ["All done."]))
+        assert (settled.outcome, settled.detail) == ("success", "All done."), bench.witness.told
+        assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+        assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Edit"]
+        assert all(allowed for allowed, _, _ in bench.witness.of("crossed"))
+        assert {headers["x-api-key"] for headers in playing.headers} == {KEY}

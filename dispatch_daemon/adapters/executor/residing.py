@@ -1,5 +1,6 @@
 """An agent with a program of its own: whole inside the wall, and the gate through which it asks its model."""
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,7 @@ def _endpoint(agent: Agent, placeholder: str) -> dict[str, str]:
         "DISPATCH_MODEL": agent.model,
         "DISPATCH_MODEL_URL": _INSIDE,
         "DISPATCH_MODEL_KEY": placeholder,
+        "OPENCODE_CONFIG_CONTENT": _opencode(agent, placeholder),
     }
     if agent.protocol == "openai":
         base = f"{_INSIDE}/v1"
@@ -60,6 +62,21 @@ def _endpoint(agent: Agent, placeholder: str) -> dict[str, str]:
     names = ("MODEL", "SMALL_FAST_MODEL", "DEFAULT_HAIKU_MODEL", "DEFAULT_SONNET_MODEL", "DEFAULT_OPUS_MODEL")
     models = {f"ANTHROPIC_{name}": agent.model for name in names}
     return told | models | {"ANTHROPIC_BASE_URL": _INSIDE, "ANTHROPIC_API_KEY": placeholder}
+
+
+def _opencode(agent: Agent, placeholder: str) -> str:
+    """Write the configuration of opencode, which knows its endpoint from nowhere else, and asks for what it is told to."""
+    options = {"baseURL": f"{_INSIDE}/v1", "apiKey": placeholder}
+    model = f"{agent.protocol}/{agent.model}"
+    config = {
+        "model": model,
+        "small_model": model,
+        "provider": {agent.protocol: {"options": options, "models": {agent.model: {}}}},
+        "permission": dict.fromkeys(("edit", "bash", "webfetch"), "ask"),
+        "autoupdate": False,
+        "share": "disabled",
+    }
+    return json.dumps(config)
 
 
 async def reside(

@@ -106,6 +106,7 @@ def test_the_environment_inside_is_ours_alone(ground: Ground) -> None:
             "TMPDIR",
             "PAGER",
             "DISPATCH_ARTIFACTS",
+            "DISPATCH_ATTACHMENTS",
         ),
         *("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "GIT_TERMINAL_PROMPT"),
         *("PYTHONDONTWRITEBYTECODE", "NODE_OPTIONS", "PWD", "SHLVL", "_"),
