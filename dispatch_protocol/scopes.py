@@ -100,7 +100,7 @@ class Scopes:
             settle(name, tuple(sorted(set(getattr(self, name)))))
         settle("mcp_servers", (ANY,) if ANY in self.mcp_servers else tuple(sorted(set(self.mcp_servers))))
         settle("paths", canonical(self.paths))
-        if self.run_directory_only and self.paths == _ROOT:
+        if self.run_directory_only and self.paths in (_ROOT, _anywhere(self.tools)):
             settle("paths", ())
             settle("run_directory_only", False)
         elif self.run_directory_only and not self.paths:
@@ -235,11 +235,18 @@ def meet(left: Scopes, right: Scopes) -> Scopes:
 def _view(scopes: Scopes) -> tuple[tuple[PathGrant, ...], bool]:
     """Return where a run directory may lie, and whether the run sees that directory only.
 
-    Without paths it may lie anywhere and is all that is seen; two sets of paths without a common place leave none.
+    Without paths it may lie anywhere and is all that is seen, to be written only by a tool that writes; two sets of paths
+    without a common place leave none.
     """
     if scopes.paths or scopes.run_directory_only:
         return scopes.paths, scopes.run_directory_only
-    return _ROOT, True
+    return _anywhere(scopes.tools), True
+
+
+def _anywhere(tools: Iterable[str]) -> tuple[PathGrant, ...]:
+    """Return what a run without paths may be accepted in: any directory, writable if one of its tools writes."""
+    writes = any(tool in tools for tool in WRITE_TOOLS)
+    return (PathGrant("/", PathMode.RW if writes else PathMode.RO),)
 
 
 def _both(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...]:
@@ -272,8 +279,8 @@ def reach(scopes: Scopes, cwd: str) -> tuple[PathGrant, ...]:
         LocalError: `outside_paths`, the directory does not lie in the granted paths.
     """
     if not scopes.paths and not scopes.run_directory_only:
-        writes = any(tool in scopes.tools for tool in WRITE_TOOLS)
-        return (PathGrant(cwd, PathMode.RW if writes else PathMode.RO),)
+        (anywhere,) = _anywhere(scopes.tools)
+        return (PathGrant(cwd, anywhere.mode),)
     if mode_at(scopes.paths, cwd) is None:
         raise LocalError("outside_paths", f"{cwd} is not in the granted paths")
     if not scopes.run_directory_only:

@@ -88,16 +88,32 @@ def test_wrong_clock_is_measured_against_the_broker_and_said(shifted: Shifted) -
     assert "differ by 36" in str(found["detail"])
 
 
-def test_machine_that_slept_a_day_denies_what_nobody_answered(shifted: Shifted, repository: Path) -> None:
+def test_machine_that_slept_for_days_sets_aside_what_nobody_answered(
+    shifted: Shifted, repository: Path
+) -> None:
     alice, bob = shifted.everybody.alice, shifted.everybody.bob
     shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
     asked = shifted.everybody.send("Change it", [edit("notes.md", "first", "second")])
     bob.do("accept", asked)
     question = bob.question(asked)
     shifted.shift("bob", DAY_MS)
-    state = alice.until(asked, "failed")
-    assert state["outcome"] == "blocked"
-    assert bob.do("approve", question["request_id"], code=6)["error"]["code"] == "not_pending"
+    again = poll(
+        lambda: next(
+            (
+                each
+                for each in bob.do("approvals")["approvals"]
+                if each["request_id"] != question["request_id"]
+            ),
+            None,
+        ),
+        "the same call is asked once more",
+    )
+    assert again["input"] == question["input"]
+    shifted.shift("bob", 2 * DAY_MS)
+    state = alice.until(asked, "waiting_input", "failed")
+    assert (state["status"], state["outcome"]) == ("waiting_input", "blocked")
+    for late in (question, again):
+        assert bob.do("approve", late["request_id"], code=6)["error"]["code"] == "not_pending"
     assert changed(repository) == set()
 
 

@@ -225,7 +225,7 @@ def test_own_task_runs_without_any_broker(place: Path, repository: Path) -> None
     [
         ((), (), 2, "cwd_needed"),
         (("{repository}:rw",), ("--cwd", "/usr"), 3, "outside_paths"),
-        (("{repository}:rw", "{place}/other:ro"), (), 2, "cwd_needed"),
+        (("{repository}/src:rw", "{place}/other:ro"), (), 2, "cwd_needed"),
     ],
 )
 def test_run_directory_is_never_guessed(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_cli.settings import SETTINGS
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import Terminal, command, dispatch, environment
 from tests.support.door_documents import ALICE, BOB, ID
@@ -217,7 +218,7 @@ def test_settings_are_found_where_they_come_from(home: Path) -> None:
     assert (got["value"], got["origin"]) == ("http://x", "flag")
     dispatch(home, "config", "set", "local_port", "")
     assert json.loads((home / "config.json").read_text()) == {}
-    assert len(dispatch(home, "config", "get", "--json").json["settings"]) == 11
+    assert len(dispatch(home, "config", "get", "--json").json["settings"]) == len(SETTINGS)
     assert "approval_ui   picker" in dispatch(home, "config", "get").out
 
 

@@ -266,7 +266,7 @@ def wire_decoders() -> Iterator[Decoder]:
 
 def _blobs() -> Iterator[Decoder]:
     """A file's sealed bytes, as somebody who was sent its key may make them."""
-    key, clear = fixed("a target's blob"), b"a file" * 20_000
+    key, clear = fixed("a target's blob"), b"a file" * 20
     sealing = Sealing(key)
     sealed = sealing.feed(clear) + sealing.finish()
     blob, digest = Blob(address=Digest(fixed("anywhere")), key=key), Digest(hashlib.sha256(clear).digest())
@@ -274,7 +274,7 @@ def _blobs() -> Iterator[Decoder]:
     def opened(data: bytes) -> bytes:
         return b"".join(open_blob(blob, len(clear), digest, [data]))
 
-    yield Decoder(name_of(open_blob), opened, lambda: [sealed, sealed[:70_000], b""])
+    yield Decoder(name_of(open_blob), opened, lambda: [sealed, sealed[:40], b""])
 
 
 def _texts() -> Iterator[Decoder]:

@@ -21,6 +21,7 @@ ISSUED = {
     "send",
     "sent",
     "inbox",
+    "waiting",
     "status",
     "watch",
     "result",
@@ -62,7 +63,7 @@ def test_every_command_can_be_imported_and_takes_the_global_options(name: str) -
     assert command.help
     assert re.match(r"[A-Z].*\.$", entry.help)
     if isinstance(command, Group):
-        assert all(isinstance(child, Command) for child in command.commands.values())
+        assert all(isinstance(child, Command | Group) for child in command.commands.values())
 
 
 def test_the_program_lists_them_in_the_order_of_its_help() -> None:

@@ -91,6 +91,12 @@ class TestMeet:
             if met.tools or met.mcp_servers:
                 assert visible(met, cwd, path) <= visible(side, cwd, path)
 
+    def test_a_run_directory_that_one_side_may_only_read_stays_so(self):
+        """Only servers are granted: without a tool that writes, whoever needs no paths sees its directory read-only."""
+        left = Scopes(tools=(), mcp_servers=("one",))
+        met = meet(left, replace(left, paths=(PathGrant("/", RW),)))
+        assert visible(left, "/a", "/a") == visible(met, "/a", "/a") == 1
+
     @given(scopes)
     def test_whatever_meets_is_written_and_read(self, some):
         assert read(Scopes.read, some.write()) == some
