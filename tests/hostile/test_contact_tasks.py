@@ -124,7 +124,7 @@ async def test_what_is_shown_obeys_nobody(victim: Victim, mallory: Stranger, rep
         background=NASTY,
         deliverable=NASTY,
         project="p",
-        links=("https://example.org/\u202egnp.exe",),
+        links=("https://example.org/%1b]0;owned",),
         meta={"key": NASTY},
         instructions=NASTY,
     )
