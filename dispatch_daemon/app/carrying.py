@@ -37,6 +37,7 @@ _DAY_MS = 86_400_000
 _ANSWER_MS = 7 * _DAY_MS  # how long the files of a result wait for their author
 _RELAYS_FAULT = frozenset({RefusalCode.BLOB_SIZE, RefusalCode.BLOB_ADDRESS})
 _UNDECIDED = frozenset({DispatchState.DELIVERED})
+_TELL_AT = 3  # attempts after which people are told that a file does not come
 log = logging.getLogger("dispatch.files")
 
 
@@ -258,9 +259,6 @@ class Carrier:
             if (record := self._journal.dispatch(key)) is not None
             for file in self.files_of(record)
         ]
-
-
-_TELL_AT = 3  # attempts after which people are told that a file does not come
 
 
 def _files_in(signed: bytes) -> list[File]:

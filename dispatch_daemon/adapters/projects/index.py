@@ -143,7 +143,8 @@ class ProjectIndex:
                 "SELECT path FROM words WHERE words MATCH ? ORDER BY rank LIMIT ?", (match, _NEAR)
             )
             near = [path for (path,) in rows]
-        return [*_ranked(hint, near), *(path for path in everything if path not in set(near))]
+        others = set(everything) - set(near)
+        return [*_ranked(hint, near), *(path for path in everything if path in others)]
 
 
 def _trigrams(hint: str) -> str:
