@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, ListRoots, MCPServer, Resolve
-from mcp_types import ListRootsResult, ToolAnnotations
+from mcp.types import ListRootsResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
 from dispatch_cli.clock import fresh_key

@@ -67,7 +67,7 @@ PLANTED = {
     ],
     "session-library": [
         ("dispatch_cli/main.py", "import mcp"),
-        ("dispatch_daemon/app/daemon.py", "import mcp_types"),
+        ("dispatch_daemon/app/daemon.py", "import mcp.types"),
     ],
     "session-face": [("dispatch_cli/door.py", "import dispatch_cli.mcp.session")],
     "light-loopback": [("dispatch_protocol/loopback.py", "import dispatch_protocol.signing")],

@@ -9,7 +9,7 @@ from typing import Any
 
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
-from mcp_types import ElicitResult, ListRootsResult, Root
+from mcp.types import ElicitResult, ListRootsResult, Root
 
 from tests.support.dispatch_command import environment
 from tests.support.neighbourhood import Person
