@@ -20,13 +20,10 @@ from dispatch_protocol.links import (
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
-    genesis_link,
     read_genesis,
     read_link,
 )
 from dispatch_protocol.signing import Document, verify_document
-
-__all__ = ["Chain", "Device", "IdentityKind", "Role", "genesis_link", "read_links", "write_links"]
 
 
 @dataclass(frozen=True, slots=True)

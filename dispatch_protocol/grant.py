@@ -15,39 +15,11 @@ from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
-from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import (
-    OWN_SCOPES,
-    PROFILES,
-    UNVERIFIED_CEILING,
-    Approval,
-    Returns,
     Scopes,
-    Subject,
-    covers,
     meet,
-    reach,
 )
 
-__all__ = [
-    "OWN_SCOPES",
-    "PROFILES",
-    "UNVERIFIED_CEILING",
-    "Approval",
-    "GrantDocument",
-    "GrantStatus",
-    "PathGrant",
-    "PathMode",
-    "Returns",
-    "Scopes",
-    "Standing",
-    "Subject",
-    "Version",
-    "covers",
-    "meet",
-    "reach",
-    "standing",
-]
 PARENTS: Final = 8  # versions that one edit may bring together
 
 

@@ -5,24 +5,6 @@ cryptography. Every failure that anybody may see has its one row in `CODES`; a t
 lists of the protocol.
 """
 
-from dispatch_protocol.timestamps import format_time, parse_time
-
-__all__ = [
-    "CODES",
-    "ENDED",
-    "SOCKET_NAME",
-    "STATUSES",
-    "WHOAMI_NAME",
-    "code_of_status",
-    "exit_code",
-    "format_time",
-    "hint",
-    "http_status",
-    "parse_time",
-    "short_id",
-    "socket_path",
-]
-
 SOCKET_NAME = "daemon.sock"
 WHOAMI_NAME = "whoami.json"  # what the daemon of a home last was, for those who ask while it does not run
 SOCKET_PATH_BYTES = 103  # macOS keeps 104 with the closing zero, Linux 108

@@ -27,27 +27,11 @@ from dispatch_protocol.seal import PAYLOAD_NONCE, commitment, payload_key, wrap_
 from dispatch_protocol.signing import Signed, edge_id, verify
 from dispatch_protocol.standing import (
     AcceptanceExpected,
-    ConfirmationExpected,
     EdgeStanding,
     EdgeStatus,
     FirstContact,
     Standing,
 )
-
-__all__ = [
-    "AcceptanceExpected",
-    "ConfirmationExpected",
-    "EdgeStanding",
-    "EdgeStatus",
-    "FirstContact",
-    "Opened",
-    "Standing",
-    "Unsealed",
-    "open_envelope",
-    "open_first_contact",
-    "unseal",
-]
-
 
 _FROM_DISPATCHER: Final = frozenset({Kind.TASK, Kind.CANCEL, Kind.ACK, Kind.CONFIRMATION})
 _FROM_TRUSTOR: Final = frozenset({Kind.DECISION, Kind.RECEIPT, Kind.RESULT, Kind.GRANT, Kind.ACCEPTANCE})

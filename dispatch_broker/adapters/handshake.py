@@ -24,15 +24,8 @@ from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.body import read_body
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError, RemoteError
-from dispatch_protocol.frames import (
-    CHALLENGE_BYTES,
-    Challenge,
-    Frame,
-    Hello,
-    Rejected,
-    Welcome,
-    encode_messages,
-)
+from dispatch_protocol.frames import CHALLENGE_BYTES, Challenge, Frame, Hello, Rejected, Welcome
+from dispatch_protocol.framing import encode_messages
 from dispatch_protocol.limits import MESSAGE_BYTES
 from dispatch_protocol.session import Role, Session, SessionProof, verify_hello
 from dispatch_protocol.signing import Document

@@ -15,7 +15,8 @@ from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.core.effects import Topic
 from dispatch_broker.core.mailbox import Load, Parcel, Window
 from dispatch_broker.core.quota import Quotas
-from dispatch_protocol.frames import Deliver, Frame, Notice, encode_messages
+from dispatch_protocol.frames import Deliver, Frame, Notice
+from dispatch_protocol.framing import encode_messages
 from dispatch_protocol.keys import Genesis
 from dispatch_protocol.session import Session, SessionState
 

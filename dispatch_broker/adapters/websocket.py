@@ -25,17 +25,8 @@ from dispatch_broker.core.quota import Rate, Throttle
 from dispatch_broker.core.records import Account
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.errors import MalformedError, RemoteError
-from dispatch_protocol.frames import (
-    Ack,
-    Answer,
-    Call,
-    Deposit,
-    Deposited,
-    Frame,
-    Notice,
-    Rejected,
-    decode_message,
-)
+from dispatch_protocol.frames import Ack, Answer, Call, Deposit, Deposited, Frame, Notice, Rejected
+from dispatch_protocol.framing import decode_message
 from dispatch_protocol.keys import DeviceId, Genesis
 from dispatch_protocol.session import Session
 

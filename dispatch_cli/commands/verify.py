@@ -21,7 +21,7 @@ def verify(invocation: Invocation, bundle: str) -> int:
 
     Needs no daemon and no network. Exit 6 if it cannot be read, 7 if anything does not hold.
     """
-    from dispatch_protocol.receipt import verify_bundle
+    from dispatch_protocol.evidence import verify_bundle
 
     report = verify_bundle(_read(bundle)).to_json()
     invocation.show(report, lambda view: verified_lines(report, view))

@@ -5,7 +5,7 @@ The daemon speaks UTC (`2026-01-02T03:04:05.678Z`); a person reads local time.
 
 import time
 
-from dispatch_protocol.loopback import parse_time
+from dispatch_protocol.timestamps import parse_time
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -11,8 +11,9 @@ from dispatch_daemon.adapters.home import HomeError
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys, Keystore
 from dispatch_daemon.app.clock import wall_ms
-from dispatch_protocol.chain import Chain, IdentityKind, genesis_link, read_links, write_links
+from dispatch_protocol.chain import Chain, read_links, write_links
 from dispatch_protocol.keys import Genesis, RecoveryKey, SealingKey, SigningKey
+from dispatch_protocol.links import IdentityKind, genesis_link
 
 _CHAIN = "chain"
 

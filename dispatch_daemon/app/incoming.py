@@ -25,12 +25,14 @@ from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.limits import ATTACHMENT_BYTES
-from dispatch_protocol.messages.answers import Decision, Receipt, Result
+from dispatch_protocol.messages.answers import Decision, Receipt
 from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Signed, dispatch_id
-from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Opened, Standing, open_envelope, unseal
+from dispatch_protocol.standing import EdgeStanding, EdgeStatus, Standing
+from dispatch_protocol.unseal import Opened, open_envelope, unseal
 
 _OUR_MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 log = logging.getLogger("dispatch.incoming")

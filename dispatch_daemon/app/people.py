@@ -12,9 +12,9 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import unb64u
-from dispatch_protocol.grant import OWN_SCOPES, GrantDocument
+from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.keys import EdgeId, Genesis
-from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.scopes import OWN_SCOPES, Scopes
 from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"

@@ -14,8 +14,9 @@ from dispatch_daemon.core.records import AnswerRecord, Box, DispatchRecord
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
-from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Result
+from dispatch_protocol.messages.answers import Answer, Decision, Receipt
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import payload_type
 from dispatch_protocol.signing import pae

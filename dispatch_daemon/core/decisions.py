@@ -34,12 +34,12 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_daemon.core.views import task_of
-from dispatch_protocol.grant import Scopes
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
 from dispatch_protocol.loopback import short_id
 from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.scopes import Scopes
 
 _UNDECIDED = (DispatchState.DELIVERED,)
 _UNSENT = (DispatchState.QUEUED,)

@@ -9,7 +9,8 @@ from dispatch_daemon.core.records import DispatchRecord, RunRecord
 from dispatch_daemon.core.traces import artifact_data, change_data
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
-from dispatch_protocol.messages.answers import PARKED, Answer, Decision, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.answers import PARKED, Answer, Decision, Receipt, ReceiptType, Verdict
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.trace import EventType
 
 

@@ -18,10 +18,10 @@ from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_daemon.core.runs import Ending, ended, heartbeat_plan
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance
-from dispatch_protocol.loopback import format_time
 from dispatch_protocol.messages.answers import PARKED, ReceiptType
 from dispatch_protocol.messages.trace import EventType, Usage
 from dispatch_protocol.scopes import Returns, Scopes
+from dispatch_protocol.timestamps import format_time
 
 RETENTION_MS = CHANGESET_WAIT_MS
 SILENCES = 2  # questions in a row that nobody answered

@@ -19,9 +19,10 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, TAKEN_BACK, DispatchState, advance
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
-from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType, Result
+from dispatch_protocol.messages.answers import Answer, Decision, Receipt, ReceiptType
 from dispatch_protocol.messages.follow_on import Ack, Cancel
 from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import Signed
 

@@ -19,8 +19,8 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance, run_end
 from dispatch_protocol.limits import BODY_BYTES, DIFF_BYTES
-from dispatch_protocol.messages.answers import ReceiptType, Result
-from dispatch_protocol.messages.result import EVENTS, withhold
+from dispatch_protocol.messages.answers import ReceiptType
+from dispatch_protocol.messages.result import EVENTS, Result, withhold
 from dispatch_protocol.messages.trace import Event, EventType, Usage
 from dispatch_protocol.scopes import Returns
 

@@ -26,13 +26,14 @@ from dispatch_daemon.core.records import (
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import TAKEN_BACK, DispatchState, Status, status
-from dispatch_protocol.loopback import format_time, short_id
+from dispatch_protocol.loopback import short_id
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.standing import EdgeStatus
+from dispatch_protocol.timestamps import format_time
 
 ME = "me"
 

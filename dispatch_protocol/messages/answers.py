@@ -1,7 +1,7 @@
 """What a recipient says about a dispatch: the human's decision, automatic receipts, and the result.
 
 Every answer carries `seq` and `prev`: per signing device and dispatch they form a chain from 1 upwards, so that a
-relay can drop or reorder nothing unseen (`dispatch_protocol.receipt` checks it).
+relay can drop or reorder nothing unseen (`dispatch_protocol.answer_chain` checks it).
 """
 
 from collections.abc import Callable, Mapping
@@ -20,8 +20,6 @@ from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.limits import CHAIN_LINKS, REASON_CHARS, TYPE_BYTES
 from dispatch_protocol.messages.result import Result, read_place
 from dispatch_protocol.signing import Document
-
-__all__ = ["PARKED", "Answer", "Decision", "Mode", "Receipt", "ReceiptType", "Result", "Verdict"]
 
 PARKED: Final = (
     "parked"  # the code of a `waiting` receipt whose run is set aside until a human takes it up again

@@ -14,7 +14,8 @@ from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.invitation import Acceptance, Confirmation
 from dispatch_protocol.messages import follow_on
-from dispatch_protocol.messages.answers import Decision, Receipt, Result
+from dispatch_protocol.messages.answers import Decision, Receipt
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind
 

@@ -4,8 +4,9 @@ from uuid import uuid4
 
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import ReceiptType, Result
+from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.messages.follow_on import Ack
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Returns
 from tests.support.device import now_ms
 from tests.support.stranger import Stranger, Victim

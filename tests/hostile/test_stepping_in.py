@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import PARKED, ReceiptType, Result
+from dispatch_protocol.messages.answers import PARKED, ReceiptType
 from dispatch_protocol.messages.follow_on import Message
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Returns
 from dispatch_protocol.signing import dispatch_id
 from tests.support.device import now_ms

@@ -41,7 +41,7 @@ from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, kind_of, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Signed, dispatch_id, sign_document
-from dispatch_protocol.unseal import EdgeStanding, EdgeStatus, Standing
+from dispatch_protocol.standing import EdgeStanding, EdgeStatus, Standing
 from tests.support.fate import Fate, FatedClock
 from tests.support.vectors import world
 from tests.support.vectors.cases import bob_knows

@@ -17,7 +17,7 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from dispatch_protocol.chain import Chain, IdentityKind, genesis_link
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import TAG_BYTES, WRAP_BYTES, Envelope, EnvelopeClass, Header, padme
 from dispatch_protocol.frames import (
@@ -33,9 +33,8 @@ from dispatch_protocol.frames import (
     Notice,
     Rejected,
     Welcome,
-    decode_message,
-    encode_messages,
 )
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.head import Party
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import (
@@ -48,6 +47,7 @@ from dispatch_protocol.keys import (
     SigningKey,
 )
 from dispatch_protocol.limits import INVITATION_S, MESSAGE_BYTES
+from dispatch_protocol.links import IdentityKind, genesis_link
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.session import Role, Session, SessionProof
 from dispatch_protocol.signing import Document, sign_document

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from dispatch_protocol.chain import Chain, IdentityKind, genesis_link
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON, Fields, dumps, loads
-from dispatch_protocol.grant import GrantDocument, Scopes, Version
+from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, RecoveryKey, SealingKey, SigningKey
 from dispatch_protocol.limits import MESSAGE_BYTES
+from dispatch_protocol.links import IdentityKind, genesis_link
 from dispatch_protocol.messages.task import Task
+from dispatch_protocol.scopes import Scopes
 
 T = TypeVar("T")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink, Timing
-from dispatch_protocol.chain import genesis_link
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.frames import Hello
 from dispatch_protocol.keys import Genesis, RecoveryKey, SealingKey, SigningKey
+from dispatch_protocol.links import genesis_link
 from dispatch_protocol.session import SessionProof
 
 DEVICE = SigningKey(b"d" * 32)

@@ -28,9 +28,8 @@ from dispatch_protocol.frames import (
     Notice,
     Rejected,
     Welcome,
-    decode_message,
-    encode_messages,
 )
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.limits import MESSAGE_BYTES
 from dispatch_protocol.session import Role, Session, SessionProof, verify_hello
 from tests.support.patience import eventually

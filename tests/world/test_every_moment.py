@@ -14,8 +14,8 @@ from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.core.effects import Effect
 from dispatch_daemon.core.records import Box, Direction
 from dispatch_daemon.core.requests import SendRequest
+from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
-from dispatch_protocol.receipt import verify_bundle
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.documents import ALICE, BOB
 from tests.support.mortal_member import DeathError, Doom, MortalMember, insist

@@ -28,8 +28,8 @@ from hypothesis.stateful import (
 
 from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, RunRecord
+from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
-from dispatch_protocol.receipt import verify_bundle
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.documents import ALICE, BOB, person
 from tests.support.world import Member, Mood, World, damaged

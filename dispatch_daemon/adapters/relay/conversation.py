@@ -31,10 +31,8 @@ from dispatch_protocol.frames import (
     Notice,
     Rejected,
     Welcome,
-    decode_message,
-    encode_frame,
-    encode_messages,
 )
+from dispatch_protocol.framing import decode_message, encode_frame, encode_messages
 from dispatch_protocol.limits import ENVELOPE_BYTES
 from dispatch_protocol.session import Role, Session, SessionState
 

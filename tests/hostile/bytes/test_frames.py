@@ -2,7 +2,8 @@
 
 import pytest
 
-from dispatch_protocol.frames import Deliver, encode_messages
+from dispatch_protocol.frames import Deliver
+from dispatch_protocol.framing import encode_messages
 from dispatch_protocol.signing import dispatch_id
 from tests.support.stranger import Stranger, Victim
 

@@ -5,10 +5,11 @@ import secrets
 
 import pytest
 
-from dispatch_protocol.chain import Chain, IdentityKind, genesis_link, write_links
+from dispatch_protocol.chain import Chain, write_links
 from dispatch_protocol.first_contact import Secret
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import SealingPublic
+from dispatch_protocol.links import IdentityKind, genesis_link
 from dispatch_protocol.signing import dispatch_id, edge_id
 from tests.support.patience import eventually
 from tests.support.stranger import Stranger, Victim

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
-from dispatch_protocol.frames import Challenge, Frame, Rejected, Welcome, decode_message, encode_messages
+from dispatch_protocol.frames import Challenge, Frame, Rejected, Welcome
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.limits import MESSAGE_BYTES
 from tests.support.device import Device, dial
 from tests.support.neighbourhood import Broker

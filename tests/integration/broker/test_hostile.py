@@ -25,9 +25,8 @@ from dispatch_protocol.frames import (
     Notice,
     Rejected,
     Welcome,
-    decode_message,
-    encode_messages,
 )
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.limits import MESSAGE_BYTES
 from tests.support.device import Device, befriend, dial
 from tests.support.relay import broker_here

@@ -13,8 +13,9 @@ from dispatch_broker.adapters.http import BODY_BYTES
 from dispatch_broker.core.accounts import Signup, SignupMode
 from dispatch_broker.core.quota import Quotas, Rate
 from dispatch_broker.core.refusal import STATUS
-from dispatch_protocol.loopback import CODES, parse_time
+from dispatch_protocol.loopback import CODES
 from dispatch_protocol.signing import Document
+from dispatch_protocol.timestamps import parse_time
 from tests.support.device import now_ms
 from tests.support.relay import broker_here
 

@@ -10,7 +10,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from dispatch_broker.core.accounts import Signup, SignupMode
 from dispatch_broker.core.quota import Quotas, Rate
 from dispatch_protocol.chain import Chain
-from dispatch_protocol.frames import Challenge, Rejected, decode_message, encode_messages
+from dispatch_protocol.frames import Challenge, Rejected
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.keys import SealingKey
 from dispatch_protocol.links import AddDeviceLink, RevokeDeviceLink, Role, RotateSealingLink, sign_link
 from tests.support.device import Device, RelayRefusalError, befriend, dial

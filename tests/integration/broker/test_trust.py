@@ -6,7 +6,8 @@ from dispatch_broker.adapters.calls import LISTED
 from dispatch_broker.adapters.store_sqlite.edges import LISTED as LISTED_EDGES
 from dispatch_broker.core.quota import Quotas, Usage
 from dispatch_protocol.envelope import EnvelopeClass
-from dispatch_protocol.frames import Answer, encode_frame
+from dispatch_protocol.frames import Answer
+from dispatch_protocol.framing import encode_frame
 from dispatch_protocol.invitation import MacRule
 from dispatch_protocol.keys import DeviceId, EdgeId
 from tests.support.device import Device, RelayRefusalError, befriend, now_ms

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from dispatch_protocol.encoding import unb64u
+from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.frames import (
     Ack,
     Answer,
@@ -20,7 +21,6 @@ from dispatch_protocol.frames import (
 from dispatch_protocol.hkdf import derive
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.messages.answers import ReceiptType
-from dispatch_protocol.receipt import verify_bundle
 from dispatch_protocol.scopes import OWN_SCOPES
 from tests.support.documents import task
 

@@ -7,10 +7,10 @@ import pytest
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import Fields, unb64u
 from dispatch_protocol.errors import DispatchError, MalformedError
-from dispatch_protocol.frames import decode_message, encode_messages
+from dispatch_protocol.evidence import verify_bundle
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import Genesis
-from dispatch_protocol.receipt import verify_bundle
 from dispatch_protocol.scopes import Scopes, meet
 from tests.support import independent_evidence
 from tests.support.independent_evidence import WrongError

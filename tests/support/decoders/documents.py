@@ -9,6 +9,7 @@ from dispatch_protocol import budget, chain, grant, head, invitation, links, ses
 from dispatch_protocol.bundle import Bundle, Side
 from dispatch_protocol.encoding import Fields, dumps, loads
 from dispatch_protocol.errors import RemoteError
+from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.messages import (
     answers,
     files,
@@ -21,7 +22,6 @@ from dispatch_protocol.messages import (
 )
 from dispatch_protocol.paths import PathGrant
 from dispatch_protocol.payloads import Kind
-from dispatch_protocol.receipt import verify_bundle
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document
 from tests.support.decoders.decoder import LONGEST, Decoder, canonical, exact

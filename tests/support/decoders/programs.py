@@ -17,7 +17,7 @@ from dispatch_daemon.app.services import dispatches
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.encoding import dumps, loads
 from dispatch_protocol.errors import LocalError
-from dispatch_protocol.frames import encode_messages
+from dispatch_protocol.framing import encode_messages
 from sandbox.agents.steps import parse_steps
 from sandbox.changes.git import index, rules
 from sandbox.errors import HelperError, StepsError

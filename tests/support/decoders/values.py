@@ -8,7 +8,7 @@ from typing import Any
 from dispatch_protocol.budget import Budget
 from dispatch_protocol.encoding import dumps, unb64u
 from dispatch_protocol.errors import LocalError, MalformedError
-from dispatch_protocol.grant import PROFILES, GrantDocument
+from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
@@ -17,7 +17,7 @@ from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Origin
 from dispatch_protocol.messages.trace import Change, ChangeOp, Confinement, Event, EventType, FileDiff, Usage
-from dispatch_protocol.scopes import Returns
+from dispatch_protocol.scopes import PROFILES, Returns
 from dispatch_protocol.session import SessionProof
 from tests.support.documents import ALICE, BOB, NOW_MS, RUN, digest, fixed, head, task
 from tests.support.vectors import chains

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
-from dispatch_protocol import first_contact, frames, session, signing, unseal
+from dispatch_protocol import first_contact, frames, framing, session, signing, unseal
 from dispatch_protocol.blob import Sealing, open_blob
 from dispatch_protocol.broker_url import check_broker_url
 from dispatch_protocol.chain import Chain
@@ -209,7 +209,7 @@ def message_seeds() -> list[bytes]:
         frames.Notice("presence", {"online": True}),
     )
     known = [bytes.fromhex(case["message"]) for case in (*book["valid"], *book["invalid"])]
-    return [*known, *frames.encode_messages(spoken)]
+    return [*known, *framing.encode_messages(spoken)]
 
 
 def _single_frames() -> list[bytes]:
@@ -219,7 +219,7 @@ def _single_frames() -> list[bytes]:
 
 
 def _spoken(value: tuple[frames.Frame, ...]) -> bytes:
-    return b"".join(frames.encode_messages(value))
+    return b"".join(framing.encode_messages(value))
 
 
 def _seeds(*more: str) -> Callable[[], list[bytes]]:
@@ -255,9 +255,9 @@ def wire_decoders() -> Iterator[Decoder]:
         write=Document.encode,
         spelling=canonical,
     )
-    yield Decoder(name_of(frames.decode_message), frames.decode_message, message_seeds, write=_spoken)
+    yield Decoder(name_of(framing.decode_message), framing.decode_message, message_seeds, write=_spoken)
     yield Decoder(
-        name_of(frames.decode_frame), frames.decode_frame, _single_frames, write=frames.encode_frame
+        name_of(framing.decode_frame), framing.decode_frame, _single_frames, write=framing.encode_frame
     )
     yield from _blobs()
     yield from _texts()

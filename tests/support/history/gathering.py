@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dispatch_protocol.receipt import verify_bundle
+from dispatch_protocol.evidence import verify_bundle
 from tests.support.history.evidence import FINAL
 from tests.support.history.seen import Asked, History, Side
 from tests.support.keeping import Machine

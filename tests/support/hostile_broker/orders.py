@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_broker.adapters.context import Context
-from dispatch_protocol.frames import Deliver, encode_messages
+from dispatch_protocol.frames import Deliver
+from dispatch_protocol.framing import encode_messages
 from dispatch_protocol.keys import DeviceId
 from tests.support.hostile_broker.wire import Hands, Rule, header_of
 from tests.support.patience import eventually

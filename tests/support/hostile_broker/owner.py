@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.frames import Frame, Notice, encode_messages
+from dispatch_protocol.frames import Frame, Notice
+from dispatch_protocol.framing import encode_messages
 from tests.support.neighbourhood import Broker
 from tests.support.patience import poll
 

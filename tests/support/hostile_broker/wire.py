@@ -17,19 +17,8 @@ from aiohttp import WSMessage, WSMsgType, web
 from dispatch_protocol.body import read_body
 from dispatch_protocol.envelope import Envelope, Header
 from dispatch_protocol.errors import MalformedError
-from dispatch_protocol.frames import (
-    Ack,
-    Answer,
-    Call,
-    Deliver,
-    Deposit,
-    Deposited,
-    Frame,
-    Hello,
-    Rejected,
-    decode_message,
-    encode_messages,
-)
+from dispatch_protocol.frames import Ack, Answer, Call, Deliver, Deposit, Deposited, Frame, Hello, Rejected
+from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.session import SessionProof
 

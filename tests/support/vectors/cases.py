@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON, b64u
-from dispatch_protocol.unseal import AcceptanceExpected, EdgeStanding, EdgeStatus, FirstContact, Standing
+from dispatch_protocol.standing import AcceptanceExpected, EdgeStanding, EdgeStatus, FirstContact, Standing
 from tests.support.vectors import world
 from tests.support.vectors.world import Identity, Machine
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from dispatch_protocol.chain import Chain, Role, write_links
+from dispatch_protocol.chain import Chain, write_links
 from dispatch_protocol.encoding import JSON, dumps
 from dispatch_protocol.keys import DeviceId, Digest, RecoveryKey, SealingKey, SigningKey
 from dispatch_protocol.links import (
@@ -12,6 +12,7 @@ from dispatch_protocol.links import (
     AddDeviceLink,
     LaterLink,
     RevokeDeviceLink,
+    Role,
     RotateSealingLink,
     SetRolesLink,
     genesis_link,

@@ -9,8 +9,9 @@ from dispatch_protocol.bundle import Bundle, Side, as_document
 from dispatch_protocol.encoding import JSON, b64u
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.payloads import payload_type
 from dispatch_protocol.scopes import Returns
 from dispatch_protocol.signing import Document, sign

@@ -17,7 +17,7 @@ from dispatch_protocol.messages.registry import Message, encode_body, kind_of
 from dispatch_protocol.payloads import class_of, payload_type
 from dispatch_protocol.seal import PAYLOAD_NONCE, commitment, payload_key, wrap_info
 from dispatch_protocol.signing import Signed, sign
-from dispatch_protocol.unseal import Standing
+from dispatch_protocol.standing import Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, bob_knows
 from tests.support.vectors.fixed import fixed

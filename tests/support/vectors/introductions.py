@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dispatch_protocol.first_contact import Secret, with_mac
-from dispatch_protocol.grant import PROFILES, GrantDocument, Version
+from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.invitation import Acceptance, Confirmation
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.messages.registry import Message
 from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.scopes import PROFILES
 from dispatch_protocol.signing import Document, Signed, sign, sign_document
-from dispatch_protocol.unseal import AcceptanceExpected, ConfirmationExpected, FirstContact, Standing
+from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected, FirstContact, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows
 from tests.support.vectors.fixed import fixed

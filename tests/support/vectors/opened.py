@@ -5,18 +5,19 @@ from dataclasses import replace
 from uuid import UUID
 
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.grant import PROFILES, GrantDocument, Version
+from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Message
 from dispatch_protocol.messages.registry import Message as AnyMessage
 from dispatch_protocol.messages.registry import kind_of
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.payloads import class_of
-from dispatch_protocol.scopes import Returns
+from dispatch_protocol.scopes import PROFILES, Returns
 from dispatch_protocol.seal import seal
-from dispatch_protocol.unseal import EdgeStatus, Standing
+from dispatch_protocol.standing import EdgeStatus, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows, edge
 from tests.support.vectors.fixed import fixed

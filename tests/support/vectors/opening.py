@@ -8,17 +8,15 @@ from dispatch_protocol.errors import RemoteError
 from dispatch_protocol.first_contact import Secret
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SealingKey
 from dispatch_protocol.signing import Document
-from dispatch_protocol.unseal import (
+from dispatch_protocol.standing import (
     AcceptanceExpected,
     ConfirmationExpected,
     EdgeStanding,
     EdgeStatus,
     FirstContact,
-    Opened,
     Standing,
-    open_envelope,
-    open_first_contact,
 )
+from dispatch_protocol.unseal import Opened, open_envelope, open_first_contact
 
 Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.follow_on import Cancel, Message
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Signed, sign
-from dispatch_protocol.unseal import EdgeStatus, Standing
+from dispatch_protocol.standing import EdgeStatus, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, bob_knows, edge
 from tests.support.vectors.fixed import fixed

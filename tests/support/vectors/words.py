@@ -4,7 +4,8 @@ from typing import Final
 
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.first_contact import Secret
-from dispatch_protocol.frames import Ack, Answer, Call, Deliver, Deposit, Frame, Rejected, encode_messages
+from dispatch_protocol.frames import Ack, Answer, Call, Deliver, Deposit, Frame, Rejected
+from dispatch_protocol.framing import encode_messages
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.paths import PathGrant, PathMode

@@ -7,7 +7,7 @@ its sealing key once, so that chains with a history are the normal case here and
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from dispatch_protocol.chain import Chain, Role, genesis_link
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.grant import Version
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.invitation import InvitationDocument, MacRule
@@ -21,7 +21,15 @@ from dispatch_protocol.keys import (
     SealingPublic,
     SigningKey,
 )
-from dispatch_protocol.links import AddDeviceLink, LaterLink, RevokeDeviceLink, RotateSealingLink, sign_link
+from dispatch_protocol.links import (
+    AddDeviceLink,
+    LaterLink,
+    RevokeDeviceLink,
+    Role,
+    RotateSealingLink,
+    genesis_link,
+    sign_link,
+)
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, edge_id, sign_document

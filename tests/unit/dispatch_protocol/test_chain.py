@@ -3,13 +3,15 @@ from dataclasses import replace
 import pytest
 
 from dispatch_protocol import chain as chains
-from dispatch_protocol.chain import Chain, IdentityKind, Role, read_links, write_links
+from dispatch_protocol.chain import Chain, read_links, write_links
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.keys import Digest, SealingKey, SigningKey
 from dispatch_protocol.links import (
     ALL_ROLES,
     AddDeviceLink,
+    IdentityKind,
     RevokeDeviceLink,
+    Role,
     RotateSealingLink,
     SetRolesLink,
     sign_link,

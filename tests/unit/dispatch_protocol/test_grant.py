@@ -3,16 +3,9 @@ from dataclasses import replace
 import pytest
 
 from dispatch_protocol.errors import LocalError, MalformedError
-from dispatch_protocol.grant import (
-    OWN_SCOPES,
-    PROFILES,
-    GrantDocument,
-    GrantStatus,
-    Scopes,
-    Version,
-    standing,
-)
+from dispatch_protocol.grant import GrantDocument, GrantStatus, Version, standing
 from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.scopes import OWN_SCOPES, PROFILES, Scopes
 from tests.support.documents import ALICE, BOB, NOW_MS, altered, digest, grant, head, read
 
 LOW, HIGH = sorted([ALICE.device, BOB.device])

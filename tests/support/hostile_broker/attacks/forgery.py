@@ -10,9 +10,10 @@ from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head, Party
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome as RunOutcome
-from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Ack, Cancel
 from dispatch_protocol.messages.registry import Message
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Returns, Scopes
 from tests.support.device import now_ms
 from tests.support.hostile_broker.accomplice import Accomplice, chain_of

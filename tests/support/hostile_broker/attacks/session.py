@@ -9,15 +9,8 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from dispatch_protocol.frames import (
-    Answer,
-    Challenge,
-    Deposited,
-    Rejected,
-    Welcome,
-    decode_message,
-    encode_frame,
-)
+from dispatch_protocol.frames import Answer, Challenge, Deposited, Rejected, Welcome
+from dispatch_protocol.framing import decode_message, encode_frame
 from dispatch_protocol.limits import MESSAGE_BYTES
 from tests.support.hostile_broker.attacks.table import Attack, Outcome, attack
 from tests.support.hostile_broker.owner import TASK

@@ -8,7 +8,8 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord, RunRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
-from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Result
+from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Returns
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, SCOPES, puts, received, run, sends, sent
 from tests.support.documents import NOW_MS, digest

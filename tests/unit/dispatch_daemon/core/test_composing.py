@@ -11,9 +11,10 @@ from dispatch_daemon.core.records import DispatchRecord
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.files import Artifact, Attachment, Blob
 from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Returns
 from dispatch_protocol.signing import Signed
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, at, own_job, puts, received, sends, signed

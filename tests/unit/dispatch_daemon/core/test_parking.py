@@ -10,7 +10,8 @@ from dispatch_daemon.core.records import DispatchRecord, RunRecord
 from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
-from dispatch_protocol.messages.answers import PARKED, Receipt, ReceiptType, Result
+from dispatch_protocol.messages.answers import PARKED, Receipt, ReceiptType
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Returns, Scopes
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, SCOPES, puts, received, run, sends, sent
 from tests.support.documents import NOW_MS

@@ -19,8 +19,8 @@ from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.limits import BODY_BYTES
-from dispatch_protocol.messages.answers import Receipt, ReceiptType, Result
-from dispatch_protocol.messages.result import EVENTS
+from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from dispatch_protocol.messages.result import EVENTS, Result
 from dispatch_protocol.messages.trace import EventType, Usage
 from dispatch_protocol.scopes import Returns
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, approval, puts, received, run, sends

@@ -17,7 +17,7 @@ from dispatch_daemon.core.records import (
     RunRecord,
 )
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
-from dispatch_protocol.messages.answers import Result
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.scopes import Approval, Returns
 from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, SCOPES, approval, puts, received, run, sends, sent
 from tests.support.documents import NOW_MS

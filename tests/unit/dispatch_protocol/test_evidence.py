@@ -6,14 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_protocol.bundle import Bundle, Side, as_document
+from dispatch_protocol.evidence import Verification, verify_bundle
 from dispatch_protocol.keys import Digest, SigningKey
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link
-from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Result, Verdict
+from dispatch_protocol.messages.answers import Answer, Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.registry import Message, encode_body, kind_of
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.payloads import payload_type
-from dispatch_protocol.receipt import Verification, verify_bundle
 from dispatch_protocol.scopes import Returns
 from dispatch_protocol.signing import Document, dispatch_id, sign, sign_document
 from tests.support.documents import ALICE, BOB, NOW_MS, RUN, Person, digest, fixed, head, person, task

@@ -17,13 +17,12 @@ from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError, 
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Result, Verdict
+from dispatch_protocol.messages.answers import Answer, Decision, Receipt, Verdict
 from dispatch_protocol.messages.registry import Message, decode_body
+from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import kind_of
 from dispatch_protocol.signing import Document, dispatch_id, verify_document
-
-__all__ = ["Check", "Identified", "Verification", "verify_bundle"]
 
 
 @dataclass(frozen=True, slots=True)
