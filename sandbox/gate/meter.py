@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.gate.refusal import GateRefusalError
+from sandbox.oneline import one_line
 
 _BYTES_A_TOKEN = 4
 _LINE_BYTES = 1 << 20
@@ -95,7 +96,7 @@ class Count:
             if isinstance(usage, dict):
                 self._count(usage)
         if value.get("type") == "error" or (value.get("error") and "choices" not in value):
-            self.error = "".join(c if c.isprintable() else " " for c in str(value.get("error")))[:300]
+            self.error = one_line(str(value.get("error")))
 
     def _count(self, usage: Mapping[str, Any]) -> None:
         cached = _tokens(usage, "cache_creation_input_tokens") + _tokens(usage, "cache_read_input_tokens")

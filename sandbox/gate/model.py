@@ -20,6 +20,7 @@ from sandbox.gate.meter import Count, Meter
 from sandbox.gate.pin import Pin
 from sandbox.gate.refusal import GateRefusalError, malformed, read
 from sandbox.gate.rules import InjectionRule, admit
+from sandbox.oneline import one_line
 
 if TYPE_CHECKING:
     import aiohttp
@@ -168,9 +169,7 @@ class ModelGate:
             self.spent.set()
         self._refusals += 1
         if self._refusals <= _REFUSALS_TOLD:
-            target = "".join(c if c.isprintable() else "?" for c in f"{request.method} {request.raw_path}")[
-                :200
-            ]
+            target = one_line(f"{request.method} {request.raw_path}", 200)
             await self.tell(Decision(allowed=False, what=f"{target}: {refusal.detail}", code=refusal.code))
 
     async def _ask(
@@ -255,7 +254,7 @@ class ModelGate:
         said = (await response.content.read(_SAID_BYTES)).decode("utf-8", "replace")
         if self.rule.secret:
             said = said.replace(self.rule.secret, "…")
-        shown = " ".join("".join(c if c.isprintable() else " " for c in said).split())[:300]
+        shown = one_line(said)
         code = {401: "model_key_refused", 403: "model_key_refused", 404: "model_unknown", 429: "model_busy"}
         detail = f"{self.upstream.base} answered {response.status}: {shown or 'nothing'}"
         self.trouble = Trouble(code.get(response.status, "model_refused"), detail)

@@ -33,7 +33,6 @@ TOOLS: dict[str, Callable[[Mapping[str, Any], Workplace], Outcome]] = {
 }
 SEARCH_TIMEOUT_S = 60
 _PR_SET_DUMPABLE = 4
-_MAX_NAMES = 1000
 
 
 class _TooSlowError(Exception):
@@ -145,7 +144,7 @@ def _scratch_names(brief: Brief) -> list[str]:
     for top in brief.scratch:
         for directory, _, files in os.walk(top):
             names += [os.path.join(directory, name) for name in sorted(files)]
-            if len(names) > _MAX_NAMES:
+            if len(names) > speech.MAX_NAMES:
                 return names
     return names
 

@@ -10,6 +10,7 @@ import socket
 from typing import Self
 
 from sandbox.errors import HelperError
+from sandbox.oneline import one_line
 from sandbox.wall.channel import Channel, ChannelClosedError
 
 LINE_BYTES = 16 * 1024 * 1024
@@ -68,8 +69,7 @@ class Resident:
     @property
     def complaint(self) -> str:
         """The end of what it wrote to standard error, on one line, with nothing a terminal would obey."""
-        text = bytes(self._complaint.kept).decode("utf-8", "replace")
-        return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return one_line(bytes(self._complaint.kept).decode("utf-8", "replace"), _COMPLAINT_BYTES)
 
     def close(self) -> None:
         """Let go; safe to call again."""
@@ -94,14 +94,15 @@ async def receive_listener(door: socket.socket, timeout_s: float) -> socket.sock
     """Take the listening socket that was made inside.
 
     Raises:
-        HelperError: What came is no listener on the loopback.
-        TimeoutError: Nothing came in time.
+        HelperError: Nothing came in time, or what came is no listener on the loopback.
     """
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(door, came.set)
     try:
         async with asyncio.timeout(timeout_s):
             await came.wait()
+    except TimeoutError:
+        raise HelperError("helper_silent", "The helper inside handed out nothing.") from None
     finally:
         loop.remove_reader(door)
     _, descriptors, _, _ = socket.recv_fds(door, 1, 1)

@@ -162,7 +162,7 @@ async def _open(
         undo.callback(channel.close)
         resident = await _resident(started.resident, undo)
         first, joined = await _release(started, group)
-        abi = await _greet(channel, started.jail, view)
+        abi = await _greet(channel, started.jail, view, layout)
         if resident is not None and started.resident is not None and view.program and view.program.port:
             resident.listener = await receive_listener(started.resident.door, START_TIMEOUT_S)
         if group is not None and not joined:
@@ -313,9 +313,9 @@ async def _release(started: _Started, group: cgroup.Group | None) -> tuple[int, 
     return first, joined
 
 
-async def _greet(channel: Channel, jail: Jail, view: View) -> int:
+async def _greet(channel: Channel, jail: Jail, view: View, layout: Machine) -> int:
     """Give the helper its brief and wait for its greeting; return the Landlock ABI it stands behind."""
-    brief = orders.write(view, others=machine.processes_of_user(), executables=_executables(view))
+    brief = orders.write(view, others=machine.processes_of_user(), executables=_executables(view, layout))
     channel.tell(brief.encode())
     try:
         return words.decode_ready(await channel.hear(START_TIMEOUT_S))
@@ -325,16 +325,15 @@ async def _greet(channel: Channel, jail: Jail, view: View) -> int:
         raise _silent() from None
 
 
-def _executables(view: View) -> tuple[str, ...]:
+def _executables(view: View, layout: Machine) -> tuple[str, ...]:
     """List what an agent's own program must be able to execute, as far as it is shown inside."""
     if view.program is None:
         return ()
-    layout, places = machine.layout(), orders.environment(view) | dict(view.program.environment)
+    places = orders.environment(view) | dict(view.program.environment)
     shown = ("/usr", *layout.directories, *(grant.path for grant in view.grants))
     first = {inside: outside for outside, inside in layout.python_parts}.get(view.program.argv[0])
-    own = (
-        () if first is None else (view.program.argv[0],)
-    )  # our own interpreter, which stands elsewhere inside
+    # Our own interpreter stands elsewhere inside.
+    own = () if first is None else (view.program.argv[0],)
     found = executables(first or view.program.argv[0], view.program.directories, places["PATH"])
     return (*own, *(each for each in found if any(is_inside(each, place) for place in shown)))
 

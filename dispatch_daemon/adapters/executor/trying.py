@@ -10,6 +10,7 @@ from dispatch_daemon.adapters.executor.asking import Order, try_model
 from dispatch_daemon.adapters.executor.executor import Executor
 from dispatch_daemon.adapters.executor.run_spec import RunSpec
 from dispatch_protocol.encoding import JSON
+from sandbox.oneline import one_line
 
 _WORDS: Final = "Answer with the one word ready, and do nothing else."
 _WALL_S: Final = 300.0  # a local model may load for minutes before its first word
@@ -67,11 +68,8 @@ async def try_agent(executor: Executor, agent: Agent) -> list[tuple[str, bool, s
         finally:
             executor.forget(spec.run_id)
     well = settlement.outcome == "success"
-    said = f"it said {_visible(settlement.detail)}" if well else f"{settlement.detail} ({settlement.code})"
+    said = (
+        f"it said {one_line(settlement.detail, 80)}" if well else f"{settlement.detail} ({settlement.code})"
+    )
     spent = f"{settlement.spent.turns} calls of {agent.name} through the gate"
     return [("answers", well, said), ("asks its model", bool(settlement.spent.turns), spent)]
-
-
-def _visible(text: str) -> str:
-    """Return the beginning of an agent's words on one line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:80]

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from sandbox.errors import HelperError, SandboxError
+from sandbox.oneline import one_line
 
 METHOD_NOT_FOUND = -32601
 Params = Mapping[str, Any]
@@ -140,8 +141,7 @@ class Wire:
 
 def shown(said: object, most: int = 300) -> str:
     """Return an agent's words on one bounded line that hides nothing from a terminal."""
-    text = said if isinstance(said, str) else json.dumps(said)
-    return " ".join("".join(c if c.isprintable() else " " for c in text[: most * 4]).split())[:most]
+    return one_line(said if isinstance(said, str) else json.dumps(said), most)
 
 
 def _read(line: bytes) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sandbox.agents.model import anthropic, openai
 from sandbox.agents.model.conversation import Conversation, ModelError, Reply
 from sandbox.agents.model.stream import events
+from sandbox.oneline import one_line
 
 if TYPE_CHECKING:
     import aiohttp
@@ -112,8 +113,7 @@ class Endpoint:
 
     async def _refusal(self, response: "aiohttp.ClientResponse") -> ModelError:
         said = (await response.content.read(_SAID_BYTES)).decode("utf-8", "replace")
-        shown = " ".join("".join(c if c.isprintable() else " " for c in said).split())[:300]
-        detail = f"{self.address} answered {response.status}: {shown or 'nothing'}"
+        detail = f"{self.address} answered {response.status}: {one_line(said) or 'nothing'}"
         code = {401: "model_key_refused", 403: "model_key_refused", 404: "model_unknown", 429: "model_busy"}
         after = response.headers.get("retry-after", "")
         return ModelError(
