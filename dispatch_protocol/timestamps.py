@@ -17,6 +17,11 @@ def format_time(time_ms: int) -> str:
     return f"{year:04}-{month:02}-{day:02}T{clock}Z"
 
 
+def time_or_none(time_ms: int | None) -> str | None:
+    """Return a time as `format_time` does; 0 and None are no time."""
+    return format_time(time_ms) if time_ms else None
+
+
 def parse_time(text: str) -> int:
     """Return the ms since 1970 of a time in the spelling of `format_time`; the decimals may be left out.
 

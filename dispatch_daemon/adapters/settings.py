@@ -4,7 +4,7 @@ The first source that names a value wins, and the origin is kept, because "why d
 more often than any other question. An unknown key is an error with a sentence: a misspelt setting that is silently
 ignored is a setting that somebody believes in. Secrets are no settings; they live in the keystore.
 
-Checked by hand and not by pydantic: thirteen values are read once, at a start that somebody waits for, in a process that
+Checked by hand and not by pydantic: few values are read once, at a start that somebody waits for, in a process that
 then idles for days.
 """
 

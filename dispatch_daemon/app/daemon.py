@@ -20,6 +20,7 @@ from dispatch_daemon.adapters.settings import Settings
 from dispatch_daemon.app.carrying import Carrier
 from dispatch_daemon.app.clock import Clock, life_name
 from dispatch_daemon.app.depositing import Depositor
+from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.identity import open_identity
 from dispatch_daemon.app.incoming import Incoming
@@ -36,13 +37,14 @@ from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
+from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry
 from dispatch_daemon.core.effects import TaskKind, Unplan
 from dispatch_daemon.core.records import Direction
-from dispatch_daemon.core.views import edge_status
+from dispatch_daemon.core.trust_views import edge_status
 from dispatch_protocol.standing import EdgeStatus
 
 _DRAIN_S = 3.0  # how long a stopping daemon still tells others what it has to tell
@@ -71,7 +73,8 @@ class Daemon:
         desk = (self._journal, self._people, self._clock, self._performer)
         self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
         self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
-        incoming = Incoming(*desk, FirstContact(*desk), file_bytes=settings.file_bytes)
+        edges = Edges(self._journal, self._clock, self._performer)
+        incoming = Incoming(*desk, FirstContact(*desk), edges, file_bytes=settings.file_bytes)
         self._linking = Linking(
             self._journal,
             self._people,
@@ -113,19 +116,26 @@ class Daemon:
         }
 
     def _service(self, keystore: Keystore) -> Service:
-        self._account = account = Account(
+        machine = Machine(
             self._home,
-            self._settings,
             self._journal,
-            self._people,
             keystore,
             self._executor,
             self._projects,
             door=lambda: (self._door.url, str(self._door.socket)),
             link=lambda: self._linking.link,
-            connect=self._linking.connect,
             stop=self.stop,
             now_ms=self._clock.now_ms,
+        )
+        self._account = Account(
+            self._home,
+            self._settings,
+            self._journal,
+            self._people,
+            keystore,
+            machine,
+            link=lambda: self._linking.link,
+            connect=self._linking.connect,
         )
         online = self._linking.online
         desk = (self._journal, self._people, self._clock, self._performer)
@@ -140,7 +150,8 @@ class Daemon:
         return Service(
             self._journal,
             self._watchers,
-            account,
+            self._account,
+            machine,
             invitations,
             accepting,
             contacts,

@@ -1,24 +1,19 @@
-"""First contact and what later changes an edge: acceptances, confirmations and new versions of a grant.
+"""First contact: acceptances of our invitations, and confirmations of what we accepted.
 
 For an acceptance and a confirmation the signer's key comes from the chain inside, or from the fingerprint in
 the token; the code that proves the token stands where "pinned" stands for everything else.
 """
 
 import logging
-from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import decisions, trust
+from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import send_of
-from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.records import (
-    Box,
     Direction,
-    DispatchRecord,
-    EdgeRecord,
     InvitationRecord,
     InvitationStatus,
     Trust,
@@ -26,12 +21,11 @@ from dispatch_daemon.core.records import (
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.first_contact import Secret, with_mac
-from dispatch_protocol.grant import GrantDocument, GrantStatus
+from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.invitation import Acceptance
 from dispatch_protocol.keys import Digest, Genesis
-from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, payload_type
-from dispatch_protocol.signing import Document, Signature
+from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected, EdgeStatus, Standing
 from dispatch_protocol.standing import FirstContact as FirstContactExpected
 from dispatch_protocol.unseal import Opened, open_first_contact
@@ -40,7 +34,7 @@ log = logging.getLogger("dispatch.trust")
 
 
 class FirstContact:
-    """Takes in what changes whom this daemon trusts."""
+    """Takes in who may be pinned from now on."""
 
     def __init__(self, journal: Journal, people: People, clock: Clock, performer: Performer) -> None:
         self._journal = journal
@@ -149,39 +143,3 @@ class FirstContact:
         log.info("the edge %s is confirmed", header.edge.hex[:16])
         if edge.status is EdgeStatus.PENDING:
             await self._performer.perform(trust.confirmed(edge, record))
-
-    async def grant_changed(self, opened: Opened, grant: GrantDocument) -> None:
-        """Take in a newer version of a grant that a trustor has signed for us."""
-        edge = self._journal.edge(opened.header.edge.hex)
-        if (
-            edge is None
-            or edge.direction is not Direction.OUTGOING
-            or grant.version <= grant_of(edge).version
-        ):
-            return
-        signed = opened.signed
-        document = Document(
-            signed.payload_type, signed.body, (Signature(opened.header.from_device.raw, signed.signature),)
-        )
-        status = EdgeStatus.REVOKED if grant.status is GrantStatus.REVOKED else edge.status
-        changed = replace(
-            edge, status=status, grant=document.to_json(), expires_ms=grant.scopes.expires_at_ms or 0
-        )
-        effects: list[Effect] = [Put(changed)]
-        if status is EdgeStatus.REVOKED:
-            effects += unsent_refused(self._journal, edge, self._clock.now_ms())
-        await self._performer.perform(effects)
-
-
-def unsent_refused(journal: Journal, edge: EdgeRecord, now_ms: int) -> list[Effect]:
-    """Refuse at once what is still queued over an edge that is gone."""
-    effects: list[Effect] = []
-    for record in journal.on_edge(edge.edge):
-        if record.box is Box.SENT and record.state is DispatchState.QUEUED:
-            effects += decisions.refuse_unsent(record, now_ms, code="edge_revoked")
-    return effects
-
-
-def waiting_on(journal: Journal, edge: str) -> list[DispatchRecord]:
-    """Return the received dispatches of an edge that are not over."""
-    return [record for record in journal.on_edge(edge) if record.box is Box.INBOX]

@@ -10,6 +10,7 @@ import logging
 
 from dispatch_daemon.adapters.journal import Journal, JournalError
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
@@ -48,6 +49,7 @@ class Incoming:
         clock: Clock,
         performer: Performer,
         first_contact: FirstContact,
+        edges: Edges,
         *,
         file_bytes: int = ATTACHMENT_BYTES,
     ) -> None:
@@ -56,6 +58,7 @@ class Incoming:
         self._clock = clock
         self._performer = performer
         self._first_contact = first_contact
+        self._edges = edges
         self._file_bytes = file_bytes
         self._refusing = Refusing(journal, people, clock, performer)
 
@@ -129,7 +132,7 @@ class Incoming:
             case Ack() as ack:
                 await self._acknowledged(ack)
             case GrantDocument() as grant:
-                await self._first_contact.grant_changed(opened, grant)
+                await self._edges.grant_changed(opened, grant)
             case _:
                 log.warning("no use for a %s in %s", opened.kind, opened.signed.digest.hex[:16])
 

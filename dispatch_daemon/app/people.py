@@ -73,11 +73,6 @@ class People:
     def own_contact(self) -> Peer:
         return Peer(self._chain.genesis, self._chain.head)
 
-    def keys_changed(self, keys: Keys | None) -> None:
-        """Use these keys from now on (the recovery key was shown and erased)."""
-        if keys is not None:
-            self.keys = keys
-
     # -- grants ----------------------------------------------------------------------------------------
 
     def scopes_of(self, edge: str) -> Scopes:

@@ -228,7 +228,6 @@ class ContactRecord:
     chain: tuple[dict[str, JSON], ...]
     pinned_ms: int
     alias: str | None = None
-    online: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

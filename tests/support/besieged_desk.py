@@ -15,6 +15,7 @@ import pytest
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
+from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.people import People
@@ -81,7 +82,8 @@ class Desk:
         self.clock = _StandingClock(self.journal, standing.now_ms)
         performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
         first_contact = FirstContact(self.journal, people, self.clock, performer)
-        self.incoming = Incoming(self.journal, people, self.clock, performer, first_contact)
+        edges = Edges(self.journal, self.clock, performer)
+        self.incoming = Incoming(self.journal, people, self.clock, performer, first_contact, edges)
         self.journal.remember("floor_ms", standing.floor_ms)
         if standing.edge is not None:
             self._know(standing.edge, standing)

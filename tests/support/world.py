@@ -21,6 +21,7 @@ from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.depositing import Depositor
+from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.online import Online
@@ -177,7 +178,8 @@ class Member:
         self.clock = FatedClock(self.journal, self.fate)
         self.performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
         first_contact = FirstContact(self.journal, self.people, self.clock, self.performer)
-        self.incoming = Incoming(self.journal, self.people, self.clock, self.performer, first_contact)
+        edges = Edges(self.journal, self.clock, self.performer)
+        self.incoming = Incoming(self.journal, self.people, self.clock, self.performer, first_contact, edges)
         line = Line(self.post)
         self.depositor = Depositor(self.journal, self.people, self.clock, self.performer, lambda: line)
         executor, agents = Executor(self.home), Agents(self.home, {})

@@ -49,7 +49,7 @@ log = logging.getLogger("dispatch.executor")
 
 
 class Executor:
-    """Runs below `<home>/runs`, one directory a run. `forbidden` directories are never opened to a run."""
+    """Runs below `<home>/runs`, one directory a run. The home itself is never opened to one."""
 
     def __init__(self, home: Path) -> None:
         self._home = home

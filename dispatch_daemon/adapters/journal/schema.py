@@ -114,4 +114,6 @@ ALTER TABLE approvals ADD COLUMN decided_by TEXT;
 ALTER TABLE runs ADD COLUMN parked_ms INTEGER;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS)
+_PRESENCE = "ALTER TABLE contacts DROP COLUMN online;"  # the relay says who is there, and is asked when somebody looks
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE)

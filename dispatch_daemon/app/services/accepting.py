@@ -10,7 +10,7 @@ from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.received import pending
-from dispatch_daemon.core import trust, views
+from dispatch_daemon.core import trust, trust_views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
@@ -112,7 +112,7 @@ class Accepting:
         return {
             "edge_id": edge.uuid,
             "peer": record.address,
-            "scopes": views.scopes_view(scopes),
+            "scopes": trust_views.scopes_view(scopes),
             "trust": known,
             "status": EdgeStatus.PENDING,
         }

@@ -5,7 +5,7 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find
-from dispatch_daemon.core import approvals, questions, stepping_in, views
+from dispatch_daemon.core import approvals, questions, stepping_in, trust_views, views
 from dispatch_daemon.core.effects import Effect, Forget
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, Door, GrantChoice, RunRecord
@@ -108,7 +108,9 @@ class Approvals:
         return record
 
     async def rules(self) -> JsonObject:
-        return {"rules": [views.rule_view(rule, self._address(rule.edge)) for rule in self._journal.rules()]}
+        return {
+            "rules": [trust_views.rule_view(rule, self._address(rule.edge)) for rule in self._journal.rules()]
+        }
 
     async def remove_rule(self, *, rule_id: str) -> JsonObject:
         """Take back a standing yes; from now on this call asks again."""

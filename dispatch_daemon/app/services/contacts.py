@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.first_contact import unsent_refused, waiting_on
+from dispatch_daemon.app.edges import unsent_refused, waiting_on
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import decisions, intake, trust, views
+from dispatch_daemon.core import decisions, intake, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect
 from dispatch_daemon.core.errors import ServiceError
@@ -46,7 +46,7 @@ class Contacts:
         now_ms = self._clock.now_ms()
         return {
             "edges": [
-                views.edge_view(
+                trust_views.edge_view(
                     edge,
                     self._journal.contact(edge.peer),
                     grant_of(edge).scopes,

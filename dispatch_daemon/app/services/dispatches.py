@@ -15,7 +15,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find
-from dispatch_daemon.core import by_hand, decisions, outgoing, rundir, views
+from dispatch_daemon.core import by_hand, decisions, outgoing, rundir, trust_views, views
 from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
@@ -222,7 +222,7 @@ class Dispatches:
         edge = self._journal.edge(record.edge)
         if record.box is Box.OWN or edge is None:
             return
-        status = views.edge_status(edge, self._clock.now_ms())
+        status = trust_views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
             raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
 

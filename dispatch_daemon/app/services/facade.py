@@ -11,6 +11,7 @@ from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
+from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
@@ -25,6 +26,7 @@ class Service:
         journal: Journal,
         watchers: Watchers,
         account: Account,
+        machine: Machine,
         invitations: Invitations,
         accepting: Accepting,
         contacts: Contacts,
@@ -39,9 +41,9 @@ class Service:
         self._dispatches = dispatches
         self._approvals = approvals
         self.whoami = account.whoami
-        self.doctor = account.doctor
-        self.daemon_status = account.daemon_status
-        self.stop = account.stop
+        self.doctor = machine.doctor
+        self.daemon_status = machine.daemon_status
+        self.stop = machine.stop
         self.login = account.login
         self.recovery_key = account.recovery_key
         self.agents = choosing.agents

@@ -11,7 +11,7 @@ from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.received import refresh
-from dispatch_daemon.core import trust, views
+from dispatch_daemon.core import trust, trust_views
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
@@ -27,6 +27,7 @@ from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import edge_id, sign_document
+from dispatch_protocol.timestamps import time_or_none
 
 LOOK_S = 1.0  # how long a list waits for the relay: it is worth a look, and no more
 _LINK = re.compile(r"https?://[!-~]{1,2000}")
@@ -88,7 +89,7 @@ class Invitations:
             "token": token.format(),
             "emailed": answer.get("emailed") is True,
             "peer": address,
-            "expires_at": views.time_or_none(record.expires_ms),
+            "expires_at": time_or_none(record.expires_ms),
         }
 
     async def invitations(self) -> JsonObject:
@@ -102,12 +103,12 @@ class Invitations:
         shown = [_aged(record, now_ms) for record in self._journal.invitations()]
         return {
             "sent": [
-                views.invitation_view(record, None)
+                trust_views.invitation_view(record, None)
                 for record in shown
                 if record.direction is Direction.OUTGOING
             ],
             "received": [
-                views.invitation_view(record, EdgeId.from_hex(record.invitation_id).uuid)
+                trust_views.invitation_view(record, EdgeId.from_hex(record.invitation_id).uuid)
                 for record in shown
                 if record.direction is Direction.INCOMING
             ],

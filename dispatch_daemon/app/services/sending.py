@@ -8,7 +8,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import attachments, outgoing, views
+from dispatch_daemon.core import attachments, outgoing, trust_views, views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
@@ -96,7 +96,7 @@ class Sending:
                 grant_version=None,
             )
         edge, contact = self._people.edge_to(recipient, Direction.OUTGOING)
-        status = views.edge_status(edge, self._clock.now_ms())
+        status = trust_views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
             raise ServiceError(
                 f"edge_{status}",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch_protocol.timestamps import format_time, parse_time
+from dispatch_protocol.timestamps import format_time, parse_time, time_or_none
 
 LAST_MS = 253_402_300_799_999
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,3 +66,9 @@ def test_the_decimals_may_be_left_out():
 def test_any_other_spelling_is_refused(text):
     with pytest.raises(ValueError, match="not a time like"):
         parse_time(text)
+
+
+def test_no_time_is_said_as_none():
+    assert time_or_none(None) is None
+    assert time_or_none(0) is None
+    assert time_or_none(1) == "1970-01-01T00:00:00.001Z"

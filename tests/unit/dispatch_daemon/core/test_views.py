@@ -1,47 +1,28 @@
 """What scripts rely on: every field is there, in its one shape, and what does not apply is null."""
 
-from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from dispatch_daemon.core import questions, views
+from dispatch_daemon.core import questions, trust_views, views
 from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalKind,
     ApprovalState,
     Box,
-    ContactRecord,
-    Direction,
     EventRecord,
-    InvitationRecord,
-    InvitationStatus,
-    RuleRecord,
     RunRecord,
-    Trust,
 )
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status
 from dispatch_protocol.messages.files import Attachment, Blob
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.trace import EventType
-from dispatch_protocol.paths import PathGrant, PathMode
-from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import dispatch_id
-from dispatch_protocol.standing import EdgeStatus
-from tests.support.desk import SCOPES, approval, edge, own_job, received, run, sent
-from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, task
+from tests.support.desk import SCOPES, approval, own_job, received, run, sent
+from tests.support.documents import ALICE, BOB, NOW_MS, digest, fixed, task
 
 AT = "2026-01-02T03:04:05.678Z"
 DEVICE = BOB.device.hex
-CONTACT = ContactRecord(
-    genesis=ALICE.chain.genesis.hex,
-    address=ALICE.email,
-    trust=Trust.TOKEN,
-    chain=(),
-    pinned_ms=NOW_MS,
-    alias="al",
-)
 
 
 def whole(record: Any = None, **more: Any) -> dict[str, Any]:
@@ -240,7 +221,9 @@ def test_run_shows_where_and_how_it_went() -> None:
         "step_failed",
     )
     assert (shown["started_at"], shown["ended_at"]) == (AT, None)
-    assert shown["scopes"] == views.scopes_view(SCOPES)  # as the grant shows them, not as they are signed
+    assert shown["scopes"] == trust_views.scopes_view(
+        SCOPES
+    )  # as the grant shows them, not as they are signed
     assert views.run_view(run(scopes=None))["scopes"] is None  # at the author's side
 
 
@@ -292,108 +275,6 @@ def test_questions_of_the_last_run_are_counted_by_what_became_of_them() -> None:
     asked = [approval(state=state) for state in ApprovalState] + [approval(run_id="another")]
     assert views.questions_view(asked, run()) == {"answered": 2, "unanswered": 1, "open": 1}
     assert whole(runs=[])["questions"] == {"answered": 0, "unanswered": 0, "open": 0}
-
-
-# -- trust ---------------------------------------------------------------------------------------------
-
-
-def edge_shown(contact: ContactRecord | None, scopes: Scopes | None, **more: Any) -> dict[str, Any]:
-    return views.edge_view(edge(**more), contact, scopes, online=None, now_ms=NOW_MS)
-
-
-def test_edge_shows_whose_it_is_and_how_the_other_side_is_known() -> None:
-    shown = edge_shown(CONTACT, Scopes(tools=("Read",)))
-    promised = "edge_id direction peer alias trust online status scopes can_edit_scopes"
-    assert set(promised.split()) <= set(shown)
-    assert (shown["edge_id"], shown["peer"], shown["alias"], shown["trust"]) == (
-        str(UUID(bytes=EDGE.raw)),
-        ALICE.email,
-        "al",
-        Trust.TOKEN,
-    )
-    assert (shown["status"], shown["can_edit_scopes"], shown["online"]) == (EdgeStatus.ACTIVE, True, None)
-
-
-def test_edge_of_nobody_known_and_of_the_other_side_shows_nulls() -> None:
-    shown = edge_shown(None, None, direction=Direction.OUTGOING)
-    assert (shown["alias"], shown["trust"], shown["scopes"], shown["can_edit_scopes"]) == (
-        None,
-        None,
-        None,
-        False,
-    )
-
-
-@pytest.mark.parametrize(
-    ("status", "expires_ms", "shown"),
-    [
-        (EdgeStatus.ACTIVE, 0, EdgeStatus.ACTIVE),
-        (EdgeStatus.ACTIVE, NOW_MS + 1, EdgeStatus.ACTIVE),
-        (EdgeStatus.ACTIVE, NOW_MS, EdgeStatus.EXPIRED),
-        (EdgeStatus.REVOKED, NOW_MS, EdgeStatus.REVOKED),
-        (EdgeStatus.PENDING, NOW_MS, EdgeStatus.PENDING),
-    ],
-)
-def test_active_edge_past_its_date_is_expired(status: EdgeStatus, expires_ms: int, shown: EdgeStatus) -> None:
-    assert views.edge_status(edge(status=status, expires_ms=expires_ms), NOW_MS) is shown
-
-
-def test_scopes_are_shown_whole_with_times_as_text() -> None:
-    scopes = Scopes(tools=("Read",), paths=(PathGrant("/src", PathMode.RW),), expires_at_ms=NOW_MS)
-    shown = views.scopes_view(scopes)
-    promised = "tools mcp_servers paths network approval returns max_per_day expires_at"
-    assert set(promised.split()) <= set(shown)
-    assert (shown["tools"], shown["paths"], shown["expires_at"]) == (
-        ["Read"],
-        [{"path": "/src", "mode": "rw"}],
-        AT,
-    )
-
-
-def invitation(direction: Direction) -> InvitationRecord:
-    return InvitationRecord(
-        invitation_id=EDGE.hex,
-        direction=direction,
-        address=ALICE.email,
-        document={},
-        status=InvitationStatus.PENDING,
-        created_ms=NOW_MS,
-        expires_ms=0,
-        link="https://courier.example/i/x",
-        mac_required=True,
-        secret=b"secret",
-    )
-
-
-def test_sent_invitation_shows_its_link_and_never_its_secret() -> None:
-    shown = views.invitation_view(invitation(Direction.OUTGOING), None)
-    assert " ".join(sorted(shown)) == "also_proved created_at expires_at invitation_id link peer status"
-    assert (shown["link"], shown["expires_at"]) == ("https://courier.example/i/x", None)
-    assert shown["also_proved"] is None
-
-
-def test_leaked_token_is_shown_with_both_who_hold_it() -> None:
-    leaked = replace(
-        invitation(Direction.OUTGOING), accepted_by="ab" * 32, also_proved_by="cd" * 32, also_proved_ms=NOW_MS
-    )
-    assert views.invitation_view(leaked, None)["also_proved"] == {
-        "accepted_by": "ab" * 32,
-        "identity": "cd" * 32,
-        "at": AT,
-    }
-
-
-def test_received_invitation_shows_what_it_is_accepted_with() -> None:
-    shown = views.invitation_view(invitation(Direction.INCOMING), "the id")
-    assert set(shown) == {"invitation_id", "peer", "status", "expires_at", "created_at", "token"}
-    assert shown["token"] == "the id"
-
-
-def test_rule_says_exactly_what_it_covers() -> None:
-    rule = RuleRecord(rule_id="r", edge=EDGE.hex, tool="Read", command=None, created_ms=NOW_MS, path="/src")
-    shown = views.rule_view(rule, "al")
-    assert shown["meaning"] == "every Read that names a place at or below /src; asked by al"
-    assert (shown["command"], shown["path"], shown["created_at"]) == (None, "/src", AT)
 
 
 def test_lists_show_ones_own_jobs_by_their_box() -> None:

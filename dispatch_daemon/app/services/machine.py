@@ -1,0 +1,144 @@
+"""This machine at the door: the daemon's process and places, and whether everything that a run or a delivery needs is well."""
+
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.keystore import Keystore
+from dispatch_daemon.adapters.projects import ProjectIndex
+from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.standing import EdgeStatus
+
+_DISTRIBUTION = "dispatch-courier"
+_SKEW_MS = 60_000
+
+
+class Machine:
+    """The daemon's own affairs; `door` returns its address and its socket, `stop` asks it to end."""
+
+    def __init__(
+        self,
+        home: Path,
+        journal: Journal,
+        keystore: Keystore,
+        executor: Executor,
+        projects: ProjectIndex,
+        *,
+        door: Callable[[], tuple[str, str]],
+        link: Callable[[], RelayLink | None],
+        stop: Callable[[], None],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._home = home
+        self._journal = journal
+        self._keystore = keystore
+        self._executor = executor
+        self._projects = projects
+        self._door = door
+        self._link = link
+        self._stop = stop
+        self._now_ms = now_ms
+
+    async def daemon(self) -> dict[str, JSON]:
+        """Return where the daemon listens, and whether it can run dispatches."""
+        url, socket = self._door()
+        capability = await self._executor.probe()
+        return {
+            "running": True,
+            "version": version(_DISTRIBUTION),
+            "can_run": capability.can_run,
+            "socket": socket,
+            "door": url,
+        }
+
+    async def daemon_status(self) -> JsonObject:
+        url, socket = self._door()
+        link = self._link()
+        return {
+            "running": True,
+            "pid": os.getpid(),
+            "version": version(_DISTRIBUTION),
+            "door": url,
+            "socket": socket,
+            "home": str(self._home),
+            "broker": None
+            if link is None
+            else {"url": link.url, "state": link.state.phase, "detail": link.state.words},
+        }
+
+    async def stop(self) -> JsonObject:
+        """End the daemon in order; the answer is given before it goes."""
+        self._stop()
+        return {"running": False, "pid": os.getpid()}
+
+    async def doctor(self) -> JsonObject:
+        """Look at everything that has to be right on this machine, and say what to do about what is not."""
+        checks = [
+            _check(
+                "home",
+                (self._home.stat().st_mode & 0o077) == 0,
+                f"{self._home} is yours alone",
+                f"chmod 700 {self._home}",
+            ),
+            _check("keys", True, self._keystore.describe(), None),
+            self._check_invitations(),
+            await self._check_wall(),
+            _check("projects", True, _projects_words(self._projects.count()), None),
+            *self._check_relay(),
+            _check(
+                "system",
+                True,
+                f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+                None,
+            ),
+        ]
+        return {"ok": all(bool(check["ok"]) for check in checks), "checks": list(checks)}
+
+    def _check_invitations(self) -> dict[str, JSON]:
+        """Name the contact whose token leaked, for as long as its invitation lives and the edge is in force."""
+        for record in self._journal.invitations():
+            edge = self._journal.edge(record.invitation_id)
+            over = edge is None or edge.status is EdgeStatus.REVOKED or record.expires_ms <= self._now_ms()
+            if record.also_proved_by is not None and not over:
+                detail = (
+                    f"two identities proved the token for {record.address}, so somebody else has it; "
+                    f"{(record.accepted_by or '')[:16]} was first and is in your contacts, "
+                    f"{record.also_proved_by[:16]} was refused. Ask {record.address} by another channel which one is "
+                    "theirs (`dispatch whoami`), and end this edge if it is not the first"
+                )
+                return _check("invitations", False, detail, f"dispatch revoke {record.address} --outgoing")
+        return _check("invitations", True, "no token of yours was used twice", None)
+
+    async def _check_wall(self) -> dict[str, JSON]:
+        capability = await self._executor.probe()
+        if capability.can_run:
+            return _check("sandbox", True, "tasks run confined: " + ", ".join(capability.layers), None)
+        return _check("sandbox", False, capability.reason, capability.remedy)
+
+    def _check_relay(self) -> list[dict[str, JSON]]:
+        link = self._link()
+        if link is None:
+            detail = "not signed in; one's own tasks work without a broker"
+            return [_check("broker", True, detail, "dispatch login --broker URL --email YOU --dev")]
+        state = link.state
+        checks = [_check("broker", state.phase is LinkPhase.ONLINE, state.words, None)]
+        if state.skew_ms is not None:
+            near = abs(state.skew_ms) < _SKEW_MS
+            detail = f"this clock and the broker's differ by {abs(state.skew_ms) / 1000:.1f} s"
+            checks.append(_check("clock", near, detail, None if near else "set this machine's clock"))
+        return checks
+
+
+def _projects_words(count: int) -> str:
+    known = "no project is known" if not count else f"{count} project{'' if count == 1 else 's'} known"
+    return f"{known}; `dispatch config get project_roots` says where they are looked for"
+
+
+def _check(name: str, ok: bool, detail: str, remedy: str | None) -> dict[str, JSON]:
+    return {"name": name, "ok": ok, "detail": detail, "remedy": None if ok and name != "broker" else remedy}

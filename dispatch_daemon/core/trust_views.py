@@ -1,0 +1,97 @@
+"""What the outside sees of trust: edges, scopes, invitations and standing permissions, as people's scripts rely on it.
+
+Fields may be added here and never renamed; what does not apply is null, never absent.
+"""
+
+from dispatch_daemon.core.gate import rule_reach
+from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, InvitationRecord, RuleRecord
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.standing import EdgeStatus
+from dispatch_protocol.timestamps import format_time, time_or_none
+
+
+def edge_view(
+    edge: EdgeRecord,
+    contact: ContactRecord | None,
+    scopes: Scopes | None,
+    *,
+    online: bool | None,
+    now_ms: int,
+) -> dict[str, JSON]:
+    """Return one trust edge: whose it is, how the other side is known, what it allows."""
+    return {
+        "edge_id": EdgeId.from_hex(edge.edge).uuid,
+        "direction": edge.direction,
+        "peer": edge.address,
+        "identity": edge.peer,
+        "alias": contact.alias if contact else None,
+        "trust": contact.trust if contact else None,
+        "online": online,
+        "status": edge_status(edge, now_ms),
+        "scopes": None if scopes is None else scopes_view(scopes),
+        "can_edit_scopes": edge.direction is Direction.INCOMING,
+    }
+
+
+def edge_status(edge: EdgeRecord, now_ms: int) -> EdgeStatus:
+    """Return where an edge stands now; an active one past its date is expired."""
+    if edge.status is EdgeStatus.ACTIVE and edge.expires_ms and now_ms >= edge.expires_ms:
+        return EdgeStatus.EXPIRED
+    return edge.status
+
+
+def scopes_view(scopes: Scopes) -> dict[str, JSON]:
+    """Return scopes as people read them: times as text."""
+    return {
+        "tools": list(scopes.tools),
+        "mcp_servers": list(scopes.mcp_servers),
+        "paths": [{"path": grant.path, "mode": str(grant.mode)} for grant in scopes.paths],
+        "network": list(scopes.network),
+        "approval": scopes.approval,
+        "returns": scopes.returns,
+        "max_per_day": scopes.max_per_day,
+        "max_runtime_s": scopes.max_runtime_s,
+        "approval_timeout_s": scopes.approval_timeout_s,
+        "expires_at": time_or_none(scopes.expires_at_ms),
+    }
+
+
+def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str, JSON]:
+    """Return one invitation; `token` is what a received one is accepted with."""
+    shown: dict[str, JSON] = {
+        "invitation_id": EdgeId.from_hex(invitation.invitation_id).uuid,
+        "peer": invitation.address,
+        "status": invitation.status,
+        "expires_at": time_or_none(invitation.expires_ms),
+        "created_at": time_or_none(invitation.created_ms),
+    }
+    if invitation.direction is Direction.OUTGOING:
+        return {**shown, "link": invitation.link, "also_proved": _also_proved(invitation)}
+    return {**shown, "token": token}
+
+
+def _also_proved(invitation: InvitationRecord) -> JSON:
+    """Return the alarm of a leaked token: who used it first, who proved it too, and when."""
+    if invitation.also_proved_by is None:
+        return None
+    return {
+        "accepted_by": invitation.accepted_by,
+        "identity": invitation.also_proved_by,
+        "at": time_or_none(invitation.also_proved_ms),
+    }
+
+
+def rule_view(rule: RuleRecord, address: str) -> dict[str, JSON]:
+    """Return one standing yes with its exact meaning in words."""
+    return {
+        "rule_id": rule.rule_id,
+        "peer": address,
+        "edge_id": EdgeId.from_hex(rule.edge).uuid,
+        "tool": rule.tool,
+        "command": rule.command,
+        "path": rule.path,
+        "meaning": f"{rule_reach(rule).sentence()}; asked by {address}",
+        "created_at": format_time(rule.created_ms),
+    }
