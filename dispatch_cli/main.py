@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "resume": Entry("going_on", "Take up a run that was parked.", "Not taken up"),
         "discard": Entry("going_on", "Throw away a parked run, or undecided changes.", "Not discarded"),
         "rules": Entry("rules", "List or remove what is always allowed."),
+        "ui": Entry("ui", "Open the page in a browser, by a link that works once.", "Not opened"),
     },
     "Trust somebody": {
         "contacts": Entry("contacts", "List who may dispatch to whom, and under which scopes."),

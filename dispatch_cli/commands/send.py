@@ -109,6 +109,7 @@ def _body(recipient: str, task: str, fields: dict[str, Any]) -> Document:
         raise CliError("usage", "Nobody is named: RECIPIENT is an address, an alias, or me.")
     background = fields["background"]
     body: Document = {
+        "by": "cli",
         "recipient": recipient,
         "task": read_text(STDIN, "task") if task == STDIN else task,
         "steps": None if fields["steps"] is None else read_steps(fields["steps"]),

@@ -141,6 +141,7 @@ class Tools:
             """Send a task, verbatim, to a contact's machine (or me). files are local paths; background tells a stranger what they need to know."""
             places = [place for root in where.roots if (place := root_of(str(root.uri))) is not None]
             body: Document = {
+                "by": "mcp",
                 "recipient": recipient,
                 "task": task,
                 "project": project,

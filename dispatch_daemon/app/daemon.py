@@ -118,6 +118,7 @@ class Daemon:
     def _service(self, keystore: Keystore) -> Service:
         machine = Machine(
             self._home,
+            self._settings,
             self._journal,
             keystore,
             self._executor,

@@ -114,7 +114,6 @@ def compose(
     own: Own,
     moment: Moment,
     *,
-    surface: str,
     idempotency_key: str | None,
     files: tuple[Attachment, ...] = (),
 ) -> tuple[DispatchRecord, list[Effect]]:
@@ -137,7 +136,7 @@ def compose(
             expires_ms=expires_ms,
         ),
         principal=own.party,
-        origin=Origin(surface=surface),
+        origin=Origin(surface=request.surface),
         owner_device=to.owner_device,
         grant_version=to.grant_version,
         task=request.task,

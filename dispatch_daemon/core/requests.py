@@ -29,6 +29,7 @@ class SendRequest:
     expires_s: int | None = None
     timeout_s: int | None = None
     files: Sequence[FileChoice] = ()
+    surface: str = "api"  # the face through which it was composed, as that face says itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

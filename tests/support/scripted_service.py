@@ -338,6 +338,10 @@ class ScriptedService:
             "decided_at": WHEN,
         }
 
+    async def settings(self) -> JsonObject:
+        await self._asked("settings")
+        return {"settings": [{"name": "local_port", "value": 8001, "origin": "default"}]}
+
     async def rules(self) -> JsonObject:
         await self._asked("rules")
         return {"rules": [{"rule_id": "rule1", "tool": "Read"}]}

@@ -8,15 +8,25 @@ this user alone can read. Comparing `Host` with a prefix, or with `Origin`, woul
 import hmac
 import os
 import socket
+from enum import StrEnum
 from typing import Final
 
 from aiohttp import web
 
 from dispatch_daemon.adapters.loopback.peer import peer_uid
+from dispatch_daemon.adapters.loopback.sessions import PageSessions
 from dispatch_daemon.ports import ServiceError
 from dispatch_protocol.errors import LocalError
 
 TOKEN_NAME: Final = "local.token"
+
+
+class Caller(StrEnum):
+    """Whose words a request is: a program of this user, a page that was opened by a link, or anybody's browser."""
+
+    PROGRAM = "program"
+    PAGE = "page"
+    ANYBODY = "anybody"
 
 
 class Guard:
@@ -25,8 +35,9 @@ class Guard:
     Every refusal is a `ServiceError`: `other_user`, `wrong_host`, `wrong_origin` or `token_wrong`.
     """
 
-    def __init__(self, token: str, *, port: int) -> None:
+    def __init__(self, token: str, sessions: PageSessions, *, port: int) -> None:
         self._token = token.encode()
+        self._sessions = sessions
         self._hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
         self._origins = frozenset(f"http://{host}" for host in self._hosts)
 
@@ -39,10 +50,11 @@ class Guard:
         if uid is not None and uid != os.geteuid():
             raise ServiceError("other_user", "This door belongs to another user of this machine.")
 
-    def check_request(self, request: web.BaseRequest, *, over_tcp: bool, keyed: bool = False) -> None:
-        """Refuse a wrong name, a foreign page or a wrong token.
+    def check_request(self, request: web.BaseRequest, *, over_tcp: bool, open_to_all: bool = False) -> Caller:
+        """Refuse a wrong name, a foreign page or a wrong token; return who asks.
 
-        On the Unix socket the token may be absent, and for an address that is itself a secret (`keyed`).
+        On the Unix socket the token may be absent, and where nothing is given away that a token would protect
+        (`open_to_all`): the files of the page, and addresses and codes that are secrets themselves.
         """
         headers = request.headers
         if over_tcp and not self._named_exactly(request):
@@ -53,23 +65,29 @@ class Guard:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
         if headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
-        self._check_token(request, needed=over_tcp and not keyed)
+        return self._caller(request, over_tcp=over_tcp, open_to_all=open_to_all)
 
     def _named_exactly(self, request: web.BaseRequest) -> bool:
         """Whether exactly one `Host` is given and it is one of ours, port included."""
         hosts = request.headers.getall("Host", [])
         return len(hosts) == 1 and hosts[0].lower() in self._hosts
 
-    def _check_token(self, request: web.BaseRequest, *, needed: bool) -> None:
+    def _caller(self, request: web.BaseRequest, *, over_tcp: bool, open_to_all: bool) -> Caller:
         """Compare in constant time, as bytes: a header may hold anything, and text comparison refuses non-ASCII."""
         given = request.headers.getall("Authorization", [])
-        if not given and not needed:
-            return
+        if not given and not over_tcp:
+            return Caller.PROGRAM
+        if not given and open_to_all:
+            return Caller.ANYBODY
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         spelled = token.strip().encode("utf-8", "surrogateescape")
-        if not hmac.compare_digest(spelled, self._token) or scheme.lower() != "bearer":
-            raise ServiceError(
-                "token_wrong",
-                f"This door needs the token of its home, {TOKEN_NAME}, as a bearer token.",
-                hint="dispatch doctor",
-            )
+        if scheme.lower() == "bearer":
+            if hmac.compare_digest(spelled, self._token):
+                return Caller.PROGRAM
+            if self._sessions.holds(token.strip()):
+                return Caller.PAGE
+        raise ServiceError(
+            "token_wrong",
+            f"This door needs the token of its home, {TOKEN_NAME}, as a bearer token; a page needs a new link.",
+            hint="dispatch ui",
+        )

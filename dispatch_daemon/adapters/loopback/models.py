@@ -87,6 +87,12 @@ class Login(Asked):
     token: Token | None = None
 
 
+class PageCode(Asked):
+    """The code that stands in a link to the page."""
+
+    code: Annotated[Line, Field(min_length=1, max_length=64)]
+
+
 class Invite(Asked):
     """Ask somebody for permission to send them tasks."""
 
@@ -152,7 +158,10 @@ class FileChosen(Asked):
 
 
 class Send(Asked):
-    """One dispatch: the task as written, for whom, and what goes with it. `expires` and `timeout` are seconds."""
+    """One dispatch: the task as written, for whom, and what goes with it. `expires` and `timeout` are seconds.
+
+    `by` is the face through which it was composed, as that face says itself.
+    """
 
     recipient: Name
     task: Annotated[Text, Field(min_length=1, max_length=limits.TASK_CHARS)]
@@ -174,6 +183,7 @@ class Send(Asked):
     expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
     timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
     files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = []
+    by: Face = "api"
 
     def arguments(self) -> dict[str, Any]:
         """Gather the fields into one request."""
@@ -189,6 +199,7 @@ class Send(Asked):
             expires_s=self.expires,
             timeout_s=self.timeout,
             files=tuple(FileChoice(file.file_id, file.name) for file in self.files),
+            surface=self.by,
         )
         return {"request": request}
 
@@ -277,6 +288,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Listing,
             Login,
             Nothing,
+            PageCode,
             Revoke,
             Send,
             Stepping,

@@ -15,6 +15,7 @@ from dispatch_daemon.ports import ServiceError
 
 ID_CHARS: Final = 64
 DOWNLOADS: Final = "/v1/downloads/"
+SESSIONS: Final = "/v1/page/sessions"
 KEY_CHARS: Final = 255  # of an Idempotency-Key
 _ID_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -26,6 +27,9 @@ class Kind(StrEnum):
     STREAM = "stream"  # server-sent events
     DOWNLOAD = "download"  # one call of the service, answered with a file; its address is a secret used once
     UPLOAD = "upload"  # one call of the service, with the body as bytes
+    LINK = "link"  # by the door itself, on the Unix socket alone: a link that opens the page
+    SESSION = "session"  # by the door itself: a page's token for a link's code, which needs no other
+    CLOSING = "closing"  # by the door itself: the end of all pages
     HEALTH = "health"  # by the door itself
     DESCRIPTION = "description"  # the OpenAPI document
 
@@ -47,6 +51,7 @@ class Route:
     query: str | None = None
     status: int = 200
     keyed: bool = False  # takes an Idempotency-Key, so that a retry changes nothing
+    page: bool = False  # whether the page may ask it; what nobody has thought of it may not
     kind: Kind = Kind.CALL
     segments: tuple[str, ...] = field(init=False)
 
@@ -74,9 +79,11 @@ class Route:
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/health", "health", "Whether the door answers.", "Health", kind=Kind.HEALTH),
     Route("GET", "/v1/openapi.json", "openapi", "This document.", "OpenApi", kind=Kind.DESCRIPTION),
-    Route("GET", "/v1/whoami", "whoami", "Who I am, on which device, at which broker.", "Whoami"),
-    Route("GET", "/v1/doctor", "doctor", "Check what a run and a delivery need.", "Doctor"),
-    Route("GET", "/v1/daemon", "daemon_status", "The daemon's process and places.", "DaemonStatus"),
+    Route("GET", "/v1/whoami", "whoami", "Who I am, on which device, at which broker.", "Whoami", page=True),
+    Route("GET", "/v1/doctor", "doctor", "Check what a run and a delivery need.", "Doctor", page=True),
+    Route(
+        "GET", "/v1/daemon", "daemon_status", "The daemon's process and places.", "DaemonStatus", page=True
+    ),
     Route("POST", "/v1/daemon/stop", "stop", "Drain and end the daemon.", "Stopping", body="Nothing"),
     Route("POST", "/v1/login", "login", "Sign in at a broker.", "Whoami", body="Login"),
     Route(
@@ -87,7 +94,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "RecoveryKeyShown",
         body="Nothing",
     ),
-    Route("GET", "/v1/agents", "agents", "Who may decide the calls of a run here.", "Agents"),
+    Route("GET", "/v1/agents", "agents", "Who may decide the calls of a run here.", "Agents", page=True),
     Route(
         "POST",
         "/v1/agents/test",
@@ -96,10 +103,23 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Doctor",
         body="Nothing",
     ),
-    Route("GET", "/v1/contacts", "contacts", "Trust edges in both directions.", "Contacts"),
-    Route("POST", "/v1/contacts/revoke", "revoke", "End a trust edge.", "EdgeActed", body="Revoke"),
-    Route("GET", "/v1/invitations", "invitations", "Invitations sent and received.", "Invitations"),
-    Route("POST", "/v1/invitations", "invite", "Invite somebody.", "Invited", body="Invite", status=201),
+    Route("GET", "/v1/contacts", "contacts", "Trust edges in both directions.", "Contacts", page=True),
+    Route(
+        "POST", "/v1/contacts/revoke", "revoke", "End a trust edge.", "EdgeActed", body="Revoke", page=True
+    ),
+    Route(
+        "GET", "/v1/invitations", "invitations", "Invitations sent and received.", "Invitations", page=True
+    ),
+    Route(
+        "POST",
+        "/v1/invitations",
+        "invite",
+        "Invite somebody.",
+        "Invited",
+        body="Invite",
+        status=201,
+        page=True,
+    ),
     Route(
         "POST",
         "/v1/invitations/accept",
@@ -107,6 +127,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Let the inviter send tasks, within chosen scopes.",
         "InvitationAccepted",
         body="AcceptInvitation",
+        page=True,
     ),
     Route(
         "POST",
@@ -115,6 +136,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Turn an invitation down.",
         "InvitationActed",
         body="DeclineInvitation",
+        page=True,
     ),
     Route(
         "GET",
@@ -123,6 +145,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "One page of the inbox or of what was sent.",
         "Dispatches",
         query="Listing",
+        page=True,
     ),
     Route(
         "POST",
@@ -132,14 +155,26 @@ ROUTES: Final[tuple[Route, ...]] = (
         "FileKept",
         status=201,
         kind=Kind.UPLOAD,
+        page=True,
     ),
-    Route("POST", "/v1/dispatches", "send", "Send a task.", "Sent", body="Send", status=201, keyed=True),
+    Route(
+        "POST",
+        "/v1/dispatches",
+        "send",
+        "Send a task.",
+        "Sent",
+        body="Send",
+        status=201,
+        keyed=True,
+        page=True,
+    ),
     Route(
         "GET",
         "/v1/dispatches/{dispatch_id}",
         "dispatch",
         "Everything known about one dispatch.",
         "DispatchWhole",
+        page=True,
     ),
     Route(
         "POST",
@@ -148,6 +183,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Run a dispatch here.",
         "DispatchActed",
         body="Accept",
+        page=True,
     ),
     Route(
         "POST",
@@ -156,6 +192,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Refuse a dispatch.",
         "DispatchActed",
         body="Because",
+        page=True,
     ),
     Route(
         "POST",
@@ -164,6 +201,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Ask for an end.",
         "DispatchActed",
         body="Because",
+        page=True,
     ),
     Route(
         "POST",
@@ -172,6 +210,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Say what came of a dispatch done by hand.",
         "DispatchActed",
         body="Complete",
+        page=True,
     ),
     Route(
         "POST",
@@ -180,6 +219,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Take up a parked run.",
         "DispatchActed",
         body="Nothing",
+        page=True,
     ),
     Route(
         "POST",
@@ -188,6 +228,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Throw away a parked run, or changes that wait for an answer.",
         "DispatchActed",
         body="Stepping",
+        page=True,
     ),
     Route(
         "POST",
@@ -196,8 +237,9 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Ask no more during this run; review its changes instead.",
         "DispatchActed",
         body="Stepping",
+        page=True,
     ),
-    Route("GET", "/v1/dispatches/{dispatch_id}/result", "result", "What came back.", "Result"),
+    Route("GET", "/v1/dispatches/{dispatch_id}/result", "result", "What came back.", "Result", page=True),
     Route(
         "GET",
         "/v1/downloads/{key}",
@@ -205,13 +247,27 @@ ROUTES: Final[tuple[Route, ...]] = (
         "The bytes of one artifact: its `download_url`, which works once and needs no token.",
         "bytes",
         kind=Kind.DOWNLOAD,
+        page=True,
     ),
-    Route("GET", "/v1/approvals", "approvals", "Questions that wait for a human.", "Approvals"),
+    Route("GET", "/v1/approvals", "approvals", "Questions that wait for a human.", "Approvals", page=True),
     Route(
-        "POST", "/v1/approvals/{request_id}", "decide", "Answer one question.", "ApprovalActed", body="Decide"
+        "POST",
+        "/v1/approvals/{request_id}",
+        "decide",
+        "Answer one question.",
+        "ApprovalActed",
+        body="Decide",
+        page=True,
     ),
-    Route("GET", "/v1/rules", "rules", "What is always allowed, and on which edge.", "Rules"),
-    Route("DELETE", "/v1/rules/{rule_id}", "remove_rule", "Stop allowing something always.", "RuleActed"),
+    Route("GET", "/v1/rules", "rules", "What is always allowed, and on which edge.", "Rules", page=True),
+    Route(
+        "DELETE",
+        "/v1/rules/{rule_id}",
+        "remove_rule",
+        "Stop allowing something always.",
+        "RuleActed",
+        page=True,
+    ),
     Route(
         "GET",
         "/v1/events",
@@ -220,6 +276,44 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Update",
         query="Watching",
         kind=Kind.STREAM,
+        page=True,
+    ),
+    Route(
+        "GET",
+        "/v1/settings",
+        "settings",
+        "Every setting, and where its value came from.",
+        "Settings",
+        page=True,
+    ),
+    Route(
+        "POST",
+        "/v1/page/links",
+        "page_link",
+        "Make a link that opens the page once, within a minute; on the Unix socket alone.",
+        "PageLink",
+        body="Nothing",
+        status=201,
+        kind=Kind.LINK,
+    ),
+    Route(
+        "POST",
+        "/v1/page/sessions",
+        "page_session",
+        "Open the page: the code of a link becomes a token. The code is a secret; no other token is needed.",
+        "PageSession",
+        body="PageCode",
+        status=201,
+        kind=Kind.SESSION,
+    ),
+    Route(
+        "DELETE",
+        "/v1/page/sessions",
+        "close_pages",
+        "Close every page of this daemon.",
+        "PagesClosed",
+        kind=Kind.CLOSING,
+        page=True,
     ),
 )
 

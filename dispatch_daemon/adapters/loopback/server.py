@@ -23,6 +23,8 @@ from dispatch_daemon.adapters.loopback.events import PING_S, WRITE_TIMEOUT_S, Wa
 from dispatch_daemon.adapters.loopback.exchange import BODY_TIMEOUT_S
 from dispatch_daemon.adapters.loopback.guard import Guard
 from dispatch_daemon.adapters.loopback.handler import Handler
+from dispatch_daemon.adapters.loopback.pages import Pages
+from dispatch_daemon.adapters.loopback.sessions import PageSessions
 from dispatch_daemon.adapters.settings import read_config, write_config
 from dispatch_daemon.ports import DoorService
 from dispatch_protocol import loopback
@@ -58,6 +60,7 @@ class Door:
         self._token = token
         self._body_timeout_s = body_timeout_s
         self._watchers = Watchers(ping_s=ping_s, write_timeout_s=write_timeout_s)
+        self._sessions = PageSessions()
         self._listeners: list[asyncio.Server] = []
         self._servers: list[web.Server] = []
         self.port = 0
@@ -80,7 +83,7 @@ class Door:
             tcp.close()
             raise
         self.port = tcp.getsockname()[1]
-        guard = Guard(self._token, port=self.port)
+        guard = Guard(self._token, self._sessions, port=self.port)
         for bound, over_tcp in ((unix, False), (tcp, True)):
             await self._listen(bound, guard, over_tcp=over_tcp)
         if self._wanted_port not in {0, self.port}:
@@ -102,7 +105,12 @@ class Door:
 
     async def _listen(self, bound: socket.socket, guard: Guard, *, over_tcp: bool) -> None:
         handler = Handler(
-            self._service, guard, self._watchers, over_tcp=over_tcp, body_timeout_s=self._body_timeout_s
+            self._service,
+            guard,
+            self._watchers,
+            Pages(self._sessions, lambda: self.url),
+            over_tcp=over_tcp,
+            body_timeout_s=self._body_timeout_s,
         )
         server = web.Server(handler)
         self._servers.append(server)

@@ -44,10 +44,10 @@ class Service:
         self.doctor = machine.doctor
         self.daemon_status = machine.daemon_status
         self.stop = machine.stop
+        self.settings = machine.settings
         self.login = account.login
         self.recovery_key = account.recovery_key
-        self.agents = choosing.agents
-        self.test_agent = choosing.test_agent
+        self.agents, self.test_agent = choosing.agents, choosing.test_agent
         self.contacts = contacts.contacts
         self.invitations = invitations.invitations
         self.invite = invitations.invite
@@ -69,8 +69,7 @@ class Service:
         self.review = continuing.review
         self.approvals = approvals.approvals
         self.decide = approvals.decide
-        self.rules = approvals.rules
-        self.remove_rule = approvals.remove_rule
+        self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
 
     async def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:
         """Yield the whole present state, then each thing as it changes."""

@@ -11,6 +11,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
+from dispatch_daemon.adapters.settings import NAMES, Settings
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.standing import EdgeStatus
@@ -25,6 +26,7 @@ class Machine:
     def __init__(
         self,
         home: Path,
+        settings: Settings,
         journal: Journal,
         keystore: Keystore,
         executor: Executor,
@@ -36,6 +38,7 @@ class Machine:
         now_ms: Callable[[], int],
     ) -> None:
         self._home = home
+        self._settings = settings
         self._journal = journal
         self._keystore = keystore
         self._executor = executor
@@ -71,6 +74,14 @@ class Machine:
             if link is None
             else {"url": link.url, "state": link.state.phase, "detail": link.state.words},
         }
+
+    async def settings(self) -> JsonObject:
+        """List every setting with its origin, as this daemon uses them; keys are named there and never held."""
+        listed: list[JSON] = [
+            {"name": name, "value": getattr(self._settings, name), "origin": self._settings.origin(name)}
+            for name in NAMES
+        ]
+        return {"settings": listed}
 
     async def stop(self) -> JsonObject:
         """End the daemon in order; the answer is given before it goes."""

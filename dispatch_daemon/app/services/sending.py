@@ -72,7 +72,6 @@ class Sending:
             self._addressee(request.recipient),
             self._people.own,
             self._clock.moment(),
-            surface="cli",
             idempotency_key=idempotency_key,
             files=attachments.attach(request.files, files),
         )

@@ -41,6 +41,7 @@ def test_every_option_arrives_under_its_own_name(sender: Script, home: Path, tmp
     assert ended.json["dispatch_id"] == ID
     assert sent_body(sender) == {
         "recipient": "bob",
+        "by": "cli",
         "task": "Do it",
         "background": "It began so.\n",
         "deliverable": "a list",
@@ -177,7 +178,7 @@ def test_a_wait_that_ran_out_is_exit_8(sender: Script, home: Path) -> None:
 def test_a_bare_wait_does_not_swallow_what_follows(sender: Script, home: Path) -> None:
     sender.answer("GET", f"/v1/dispatches/{ID}", documents.finished(box="sent"))
     assert dispatch(home, "send", "--wait", "bob", "hi").code == 0
-    assert sent_body(sender) == {"recipient": "bob", "task": "hi"}
+    assert sent_body(sender) == {"by": "cli", "recipient": "bob", "task": "hi"}
     assert dispatch(home, "send", "bob", "hi", "--wait=5").code == 0
     assert dispatch(home, "send", "bob", "hi", "--wait=soon").code == 2
 

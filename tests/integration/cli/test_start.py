@@ -145,7 +145,7 @@ def test_what_stands_behind_two_dashes_is_no_option(home: Path, door: Script) ->
     door.refuse("POST", "/v1/dispatches", "no_edge", "no")
     ended = dispatch(home, "send", "--", "bob", "--json")
     assert ended.code == 3
-    assert door.asked("POST", "/v1/dispatches")[0].body == {"recipient": "bob", "task": "--json"}
+    assert door.asked("POST", "/v1/dispatches")[0].body == {"by": "cli", "recipient": "bob", "task": "--json"}
     assert ended.out == ""
 
 

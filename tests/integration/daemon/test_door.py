@@ -18,7 +18,8 @@ from tests.support.door_client import DoorClient
 from tests.support.door_requests import BODIES, assert_problem, target
 from tests.support.scripted_service import DISPATCH, OTHER, ScriptedService
 
-SERVED = [route for route in ROUTES if route.kind not in {Kind.STREAM, Kind.DOWNLOAD}]
+_ELSEWHERE = {Kind.STREAM, Kind.DOWNLOAD, Kind.LINK, Kind.SESSION}  # links and sessions: test_door_pages.py
+SERVED = [route for route in ROUTES if route.kind not in _ELSEWHERE]
 
 
 @pytest.mark.parametrize("unix", [False, True])

@@ -24,7 +24,6 @@ from tests.support.scripted_service import ScriptedService
 @pytest.mark.parametrize(
     ("method", "path", "code"),
     [
-        ("GET", "/", "no_route"),
         ("GET", "/v2/whoami", "no_route"),
         ("GET", "/v1/whoami/", "no_route"),
         ("GET", "//v1/whoami", "no_route"),

@@ -36,6 +36,7 @@ ISSUED = {
     "resume",
     "discard",
     "rules",
+    "ui",
     "cancel",
     "revoke",
     "devices",

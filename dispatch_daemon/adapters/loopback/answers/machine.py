@@ -1,6 +1,6 @@
 """Answers about this machine: the door, the daemon, the device and the person it acts for."""
 
-from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint
+from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment
 
 
 class Health(Answer):
@@ -95,3 +95,37 @@ class RecoveryKeyShown(Answer):
     """The recovery key, shown this once."""
 
     recovery_key: str
+
+
+class Setting(Answer):
+    """One setting: its value, and where it came from."""
+
+    name: str
+    value: str | int | None
+    origin: str
+
+
+class Settings(Answer):
+    """Every setting; none of them is a secret."""
+
+    settings: list[Setting]
+
+
+class PageLink(Answer):
+    """A link that opens the page once."""
+
+    url: str
+    expires_at: Moment
+
+
+class PageSession(Answer):
+    """The token of an open page, for the header `Authorization`; it is kept in that tab alone."""
+
+    token: str
+    expires_at: Moment
+
+
+class PagesClosed(Answer):
+    """How many pages were open."""
+
+    closed: int

@@ -21,7 +21,7 @@ from dispatch_protocol.signing import dispatch_id
 from tests.support.desk import ALICE_OWN, ALICE_PEER, BOB_PEER, MOMENT, puts, sends, signed
 from tests.support.documents import ALICE, BOB, EDGE, HOUR_MS, NOW_MS
 
-REQUEST = SendRequest(recipient=BOB.email, task="Räume auf")
+REQUEST = SendRequest(recipient=BOB.email, task="Räume auf", surface="page")
 TO_BOB = Addressee(
     peer=BOB_PEER,
     address=BOB.email,
@@ -48,7 +48,7 @@ def asking(**changes: Any) -> SendRequest:
 def compose(
     request: SendRequest = REQUEST, to: Addressee = TO_BOB, steps: tuple[Step, ...] = ()
 ) -> tuple[DispatchRecord, list[Effect]]:
-    return outgoing.compose(request, steps, to, ALICE_OWN, MOMENT, surface="cli", idempotency_key="key")
+    return outgoing.compose(request, steps, to, ALICE_OWN, MOMENT, idempotency_key="key")
 
 
 def task_of(effects: list[Effect]) -> Task:
@@ -152,7 +152,7 @@ def test_everything_that_decides_stands_in_the_signed_body() -> None:
     assert (task.head.recipient, task.head.edge) == (BOB.recipient, EDGE)
     assert (task.head.created_ms, task.head.expires_ms) == (NOW_MS, NOW_MS + 60_000)
     assert task.origin is not None
-    assert task.origin.surface == "cli"
+    assert task.origin.surface == REQUEST.surface == "page"
 
 
 def test_dispatch_is_named_by_what_will_be_signed() -> None:
