@@ -100,7 +100,7 @@ class Scopes:
             settle(name, tuple(sorted(set(getattr(self, name)))))
         settle("mcp_servers", (ANY,) if ANY in self.mcp_servers else tuple(sorted(set(self.mcp_servers))))
         settle("paths", canonical(self.paths))
-        if self.run_directory_only and self.paths in (_ROOT, _anywhere(self.tools)):
+        if self.run_directory_only and self.paths == _ROOT:
             settle("paths", ())
             settle("run_directory_only", False)
         elif self.run_directory_only and not self.paths:
@@ -235,18 +235,11 @@ def meet(left: Scopes, right: Scopes) -> Scopes:
 def _view(scopes: Scopes) -> tuple[tuple[PathGrant, ...], bool]:
     """Return where a run directory may lie, and whether the run sees that directory only.
 
-    Without paths it may lie anywhere and is all that is seen, to be written only by a tool that writes; two sets of paths
-    without a common place leave none.
+    Without paths it may lie anywhere and is all that is seen; two sets of paths without a common place leave none.
     """
     if scopes.paths or scopes.run_directory_only:
         return scopes.paths, scopes.run_directory_only
-    return _anywhere(scopes.tools), True
-
-
-def _anywhere(tools: Iterable[str]) -> tuple[PathGrant, ...]:
-    """Return what a run without paths may be accepted in: any directory, writable if one of its tools writes."""
-    writes = any(tool in tools for tool in WRITE_TOOLS)
-    return (PathGrant("/", PathMode.RW if writes else PathMode.RO),)
+    return _ROOT, True
 
 
 def _both(left: Iterable[str], right: Iterable[str]) -> tuple[str, ...]:
@@ -273,19 +266,19 @@ def covers(scopes: Scopes, tool: str) -> bool:
 
 
 def reach(scopes: Scopes, cwd: str) -> tuple[PathGrant, ...]:
-    """Return what a run accepted in the directory `cwd` (absolute, canonical) may see.
+    """Return what a run accepted in the directory `cwd` (absolute, canonical) may see; writable only with a tool that writes.
 
     Raises:
         LocalError: `outside_paths`, the directory does not lie in the granted paths.
     """
-    if not scopes.paths and not scopes.run_directory_only:
-        (anywhere,) = _anywhere(scopes.tools)
-        return (PathGrant(cwd, anywhere.mode),)
-    if mode_at(scopes.paths, cwd) is None:
+    paths, only = _view(scopes)
+    if mode_at(paths, cwd) is None:
         raise LocalError("outside_paths", f"{cwd} is not in the granted paths")
-    if not scopes.run_directory_only:
-        return scopes.paths
-    return meet_paths(scopes.paths, (PathGrant(cwd, PathMode.RW),))
+    seen = meet_paths(paths, (PathGrant(cwd, PathMode.RW),)) if only else paths
+    if any(tool in WRITE_TOOLS for tool in scopes.tools):
+        return seen
+    # The tools bound the mode here and not in `_view`: there it would depend on the order in which scopes meet.
+    return canonical(PathGrant(grant.path, PathMode.RO) for grant in seen)
 
 
 PROFILES: Final[Mapping[str, Scopes]] = MappingProxyType(

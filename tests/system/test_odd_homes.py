@@ -98,7 +98,8 @@ def as_first_version(journal: Path) -> None:
         first.execute("PRAGMA user_version = 1")
         tables = [name for (name,) in first.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            columns = [row[1] for row in first.execute(f"PRAGMA table_info({table})")]
+            kept = {row[1] for row in now.execute(f"PRAGMA table_info({table})")}
+            columns = [row[1] for row in first.execute(f"PRAGMA table_info({table})") if row[1] in kept]
             named = ", ".join(f'"{column}"' for column in columns)
             rows = now.execute(f"SELECT {named} FROM {table}").fetchall()
             first.executemany(f"INSERT INTO {table} ({named}) VALUES ({', '.join('?' * len(columns))})", rows)

@@ -262,7 +262,7 @@ def test_after_some_answers_the_rest_may_be_reviewed_instead(door: Script, home:
         terminal.expect("r review  D deny  4 answered, 1 open, ")
         terminal.press("r")
         terminal.expect("this run asks no more, you review its changes")
-        terminal.expect("would change")
+        terminal.expect("Apply [y]")
         terminal.press("y")
         terminal.expect("approved")
         assert terminal.end() == 0

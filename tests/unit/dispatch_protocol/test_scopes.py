@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatch_protocol.budget import Budget
@@ -71,6 +71,11 @@ class TestMeet:
         assert meet(left, right) == meet(right, left)
 
     @given(scopes, scopes, scopes)
+    @example(
+        Scopes(tools=(), paths=(PathGrant("/", PathMode.RW),)),
+        Scopes(tools=("Edit",)),
+        Scopes(tools=(), paths=(PathGrant("/a", PathMode.RW),)),
+    )
     def test_associative(self, one, two, three):
         assert meet(meet(one, two), three) == meet(one, meet(two, three))
 

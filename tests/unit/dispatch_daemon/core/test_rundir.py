@@ -10,7 +10,9 @@ from dispatch_protocol.scopes import Scopes
 SRC, DOC = ("/src", "rw"), ("/doc", "ro")
 
 
-def granting(*paths: tuple[str, str], tools: tuple[str, ...] = ("Read",), only: bool = False) -> Scopes:
+def granting(
+    *paths: tuple[str, str], tools: tuple[str, ...] = ("Read", "Write"), only: bool = False
+) -> Scopes:
     grants = tuple(PathGrant(path, PathMode(mode)) for path, mode in paths)
     return Scopes(tools=tools, paths=grants, run_directory_only=only)
 
@@ -18,8 +20,9 @@ def granting(*paths: tuple[str, str], tools: tuple[str, ...] = ("Read",), only: 
 @pytest.mark.parametrize(
     ("scopes", "cwd", "caller", "expected"),
     [
-        (granting(), "/x", None, RunDirectory("/x", (("/x", "ro"),))),
+        (granting(tools=("Read",)), "/x", None, RunDirectory("/x", (("/x", "ro"),))),
         (granting(tools=("Read", "Edit")), "/x", None, RunDirectory("/x", (("/x", "rw"),))),
+        (granting(SRC, tools=("Read",)), None, None, RunDirectory("/src", (("/src", "ro"),))),
         (granting(SRC), None, None, RunDirectory("/src", (SRC,))),
         (granting(SRC), None, "/doc", RunDirectory("/src", (SRC,))),
         (granting(SRC), "/src/api", None, RunDirectory("/src/api", (SRC,))),
