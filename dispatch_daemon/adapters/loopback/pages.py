@@ -19,13 +19,17 @@ from dispatch_protocol.timestamps import format_time
 
 _PLACE: Final = "dispatch_daemon.adapters.web"
 _SCRIPT: Final = "text/javascript"
+_MODULES: Final = (
+    *("api", "app", "compose", "contacts", "deciding", "diff", "dom", "help", "lists", "machine"),
+    *("question", "scopes", "store", "thread", "trace", "words"),
+)
 # address -> (file, media type)
 FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "/": ("index.html", "text/html"),
         "/icon.svg": ("icon.svg", "image/svg+xml"),
         "/style.css": ("style.css", "text/css"),
-        "/app.js": ("app.js", _SCRIPT),
+        **{f"/{name}.js": (f"{name}.js", _SCRIPT) for name in _MODULES},
     }
 )
 _POLICY: Final = (

@@ -1,0 +1,100 @@
+// Writing a task: for whom, what, and what goes along. It is signed by this device and sent as it is written.
+
+import { ask, Refusal, upload } from "./api.js";
+import { button, complaint, count, el, field, oneLine, size } from "./dom.js";
+import { state } from "./store.js";
+
+const LIVES = [["3600", "an hour"], ["14400", "4 hours"], ["86400", "a day"], ["600", "10 minutes"]];
+
+/** Return the form; `sent` is called with the id of what was sent. */
+export function composeView(place, sent) {
+  const names = el("datalist", { id: "recipients" });
+  const to = el("input", { type: "text", list: "recipients", required: true, autocomplete: "off", spellcheck: false, value: "me" });
+  const task = el("textarea", { rows: 8, required: true, maxLength: 100_000 });
+  const background = el("textarea", { rows: 3, maxLength: 20_000 });
+  const deliverable = el("input", { type: "text", maxLength: 2000 });
+  const project = el("input", { type: "text", maxLength: 200 });
+  const links = el("textarea", { rows: 2, spellcheck: false });
+  const lives = el("select", {}, LIVES.map(([value, words]) => el("option", { value }, words)));
+  const files = el("input", { type: "file", multiple: true });
+  const folder = el("input", { type: "file", webkitdirectory: true, multiple: true });
+  const chosen = el("p", { class: "note", "aria-live": "polite" });
+  const said = complaint();
+  const picked = () => [...files.files, ...folder.files];
+  const show = () => {
+    const all = picked();
+    chosen.textContent = all.length ? `${count(all.length, "file")}, ${size(all.reduce((sum, file) => sum + file.size, 0))}` : "";
+  };
+  files.addEventListener("change", show);
+  folder.addEventListener("change", show);
+  // The same words sent again after a broken connection are the same dispatch, whatever became of the first try.
+  let key = crypto.randomUUID();
+  const send = async () => {
+    said.textContent = "";
+    if (!task.value.trim()) {
+      said.textContent = "The task is empty.";
+      task.focus();
+      return;
+    }
+    try {
+      const body = { by: "page", recipient: to.value.trim(), task: task.value, files: await handOver(picked(), chosen) };
+      for (const [name, control] of [["background", background], ["deliverable", deliverable], ["project", project]]) {
+        if (control.value.trim()) body[name] = control.value;
+      }
+      const given = links.value.split("\n").map((each) => each.trim()).filter(Boolean);
+      if (given.length) body.link = given;
+      if (body.recipient !== "me") body.expires = Number(lives.value);
+      const answer = await ask("POST", "/v1/dispatches", body, { "Idempotency-Key": key });
+      key = crypto.randomUUID();
+      sent(answer.dispatch_id);
+    } catch (error) {
+      if (error instanceof Refusal) {
+        key = crypto.randomUUID(); // it was answered: a changed task is another one
+        said.textContent = `${error.message} ${error.candidates.length ? error.candidates.map(oneLine).join(", ") : error.hint}`;
+      } else {
+        said.textContent = "The daemon did not answer. Press again: nothing is sent twice.";
+      }
+    }
+  };
+  place.replaceChildren(
+    el(
+      "form",
+      { class: "compose", onsubmit: (event) => event.preventDefault() },
+      el("h1", {}, "New task"),
+      field("To", to, "An address, a name, or me."),
+      names,
+      field("Task", task, "It is sent exactly as you write it, signed by this device."),
+      el(
+        "details",
+        {},
+        el("summary", {}, "More to go along"),
+        field("Background, for somebody who knows nothing of it", background),
+        field("What should come back", deliverable),
+        field("Project: how you call it; where it runs is for them to say", project),
+        field("Links, one a line", links),
+        field("Open for", lives),
+      ),
+      el("fieldset", { class: "attached" }, el("legend", {}, "Files"), field("Choose files", files), field("or a folder", folder), chosen),
+      el("div", { class: "answers" }, button("Send", send, { class: "yes" })),
+      said,
+    ),
+  );
+  const draw = () => {
+    const outgoing = state.edges.filter((each) => each.direction === "outgoing" && each.status === "active");
+    names.replaceChildren(el("option", { value: "me" }), ...outgoing.map((each) => el("option", { value: each.alias ?? each.peer })));
+  };
+  draw();
+  to.focus();
+  to.select();
+  return { draw, tick: () => {} };
+}
+
+async function handOver(all, chosen) {
+  const kept = [];
+  for (const file of all) {
+    chosen.textContent = `Sealing ${kept.length + 1} of ${all.length}: ${oneLine(file.name)}`;
+    kept.push({ file_id: await upload(file), name: file.name });
+  }
+  chosen.textContent = all.length ? `${count(all.length, "file")} sealed` : "";
+  return kept;
+}

@@ -1,0 +1,176 @@
+// Contacts: who may send to this machine, to whom this person may send, and how that begins, changes and ends.
+
+import { ask, Refusal } from "./api.js";
+import { button, complaint, el, field, oneLine, reconcile, when } from "./dom.js";
+import { scopeMenu } from "./scopes.js";
+import { people, person, state } from "./store.js";
+import { sentence } from "./words.js";
+
+/** Show contacts and invitations in `place`. */
+export function contactsView(place) {
+  const edges = el("div");
+  const invitations = el("div");
+  place.replaceChildren(
+    el("h1", {}, "Contacts"),
+    edges,
+    el("h2", {}, "Invitations"),
+    invitations,
+    inviting(),
+    accepting(),
+  );
+  const draw = () => {
+    drawEdges(edges);
+    void listInvitations(invitations);
+  };
+  draw();
+  return { draw: () => draw(), tick: () => {} };
+}
+
+/** Do something, and say in words what the daemon said no with. */
+async function tried(action, said = null) {
+  try {
+    const value = await action();
+    await people();
+    return [value, ""];
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const words = `${error.message} ${error.hint}`;
+    if (said !== null) said.textContent = words;
+    return [null, words];
+  }
+}
+
+function drawEdges(place) {
+  const live = state.edges.filter((each) => each.status !== "revoked" && each.status !== "expired");
+  const groups = [
+    ["May send tasks to me", live.filter((each) => each.direction === "incoming")],
+    ["I may send tasks to", live.filter((each) => each.direction === "outgoing")],
+  ];
+  const entries = groups.map(([title, all]) => ({
+    key: title,
+    sig: JSON.stringify(all),
+    build: () => el("section", { "aria-label": title }, el("h2", {}, title), all.length ? el("ul", { class: "cards" }, all.map(edge)) : el("p", { class: "empty" }, title.startsWith("May") ? "Nobody yet. Somebody invites you; you accept, and say what their tasks may do." : "Nobody yet. Invite somebody below; they say what your tasks may do.")),
+  }));
+  reconcile(place, entries);
+}
+
+function edge(each) {
+  const known = person(each.peer);
+  const incoming = each.direction === "incoming";
+  const said = complaint();
+  const room = el("div");
+  const online = each.online === true ? " · here now" : each.online === false ? " · not here now" : "";
+  const end = () => {
+    const sure = el(
+      "div",
+      { class: "answers" },
+      el("span", {}, incoming ? "Their tasks that wait or run here end at once." : "You can send them nothing any more."),
+      button("Keep it", () => room.replaceChildren(), { class: "deny", data: { focus: "keep" } }),
+      button("End it", () => tried(() => ask("POST", "/v1/contacts/revoke", { peer: each.peer, outgoing: !incoming }), said), { class: "danger" }),
+    );
+    room.replaceChildren(sure);
+    sure.querySelector("button").focus();
+  };
+  const change = () => {
+    room.replaceChildren(
+      scopeMenu(known.name, {
+        now: each.scopes,
+        grant: async (scopes) => {
+          const [, problem] = await tried(() => ask("POST", "/v1/contacts/edit", { peer: each.peer, ...scopes }));
+          return problem;
+        },
+        decline: () => room.replaceChildren(),
+        declineWords: "Leave it as it is.",
+      }),
+    );
+    room.querySelector("input")?.focus();
+  };
+  return el(
+    "li",
+    { class: "card" },
+    el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, ` ${oneLine(each.peer)}${online}`)),
+    each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
+    each.scopes ? el("p", { class: "note" }, sentence(each.scopes, incoming ? "Their tasks" : "Your tasks")) : null,
+    el("p", { class: "note" }, `identity ${each.identity.slice(0, 16)}`),
+    el("div", { class: "answers" }, incoming && each.can_edit_scopes ? button("Change what they may", change, { class: "small" }) : null, button(incoming ? "End it…" : "Give it up…", end, { class: "small" })),
+    room,
+    said,
+  );
+}
+
+async function listInvitations(place) {
+  const [found] = await tried(() => ask("GET", "/v1/invitations"));
+  if (found === null) return;
+  const waiting = found.received.filter((each) => each.status === "pending");
+  const sent = found.sent.filter((each) => each.status === "pending" || each.also_proved);
+  const entries = [
+    ...waiting.map((each) => ({ key: each.invitation_id, sig: each.status, build: () => received(each) })),
+    ...sent.map((each) => ({ key: each.invitation_id, sig: JSON.stringify(each), build: () => outgoing(each) })),
+  ];
+  if (entries.length === 0) entries.push({ key: "none", sig: "", build: () => el("p", { class: "empty" }, "No invitation is open.") });
+  reconcile(place, entries);
+}
+
+function received(each) {
+  return el("div", { class: "card" }, el("p", {}, el("span", { class: "strong" }, oneLine(each.peer)), " wants to be able to send tasks to this machine."), el("p", { class: "note" }, `Asked ${when(each.created_at)}. Until they give you the token by another way, it came by mail only.`), menuFor(each.token, each.peer));
+}
+
+function outgoing(each) {
+  const leak = each.also_proved ? el("p", { class: "warn" }, "Somebody else proved this token too: it has leaked. Ask them by another way which identity is theirs.") : null;
+  return el("div", { class: "card" }, el("p", {}, "You invited ", el("span", { class: "strong" }, oneLine(each.peer)), `, open until ${new Date(each.expires_at).toLocaleDateString()}.`), leak);
+}
+
+function menuFor(token, name, done = () => {}) {
+  const room = el("div");
+  const accept = async (scopes) => {
+    const [value, problem] = await tried(() => ask("POST", "/v1/invitations/accept", { token, ...scopes }));
+    if (value !== null) {
+      room.replaceChildren(el("p", { role: "status" }, `Granted to ${oneLine(value.peer)}. It is in force once their device has checked it.`));
+      done();
+    }
+    return problem;
+  };
+  const decline = async () => {
+    const said = complaint();
+    const [value] = await tried(() => ask("POST", "/v1/invitations/decline", { token }), said);
+    room.replaceChildren(value === null ? said : el("p", { role: "status" }, "Declined. No edge was made."));
+  };
+  room.append(scopeMenu(name, { grant: accept, decline, declineWords: "Decline: no edge is made." }));
+  return room;
+}
+
+function inviting() {
+  const email = el("input", { type: "email", required: true, autocomplete: "off", placeholder: "bob@example.org" });
+  const said = complaint();
+  const room = el("div", { "aria-live": "polite" });
+  const invite = async () => {
+    said.textContent = "";
+    const [value] = await tried(() => ask("POST", "/v1/invitations", { email: email.value.trim() }), said);
+    if (value === null) return;
+    const token = el("input", { type: "text", readOnly: true, value: value.token, "aria-label": "The token" });
+    room.replaceChildren(
+      el("p", {}, `Give this token to ${oneLine(value.peer)}, by any way that you trust. Whoever has it can answer in their place.`),
+      token,
+      el("div", { class: "answers" }, button("Copy", () => navigator.clipboard.writeText(value.token), { class: "small" })),
+      el("p", { class: "note" }, value.emailed ? "The broker mails them that you asked; the mail holds no token." : `They can read what it means at ${oneLine(value.link)}.`),
+    );
+    token.select();
+  };
+  return el("form", { class: "card", onsubmit: (event) => event.preventDefault() }, el("h3", {}, "Invite somebody"), field("Their address", email, "It grants you nothing yet: they choose what your tasks may do on their machine."), el("div", { class: "answers" }, button("Invite", invite, { class: "yes" })), said, room);
+}
+
+function accepting() {
+  const token = el("input", { type: "text", required: true, autocomplete: "off", spellcheck: false, placeholder: "dispatch1:…" });
+  const room = el("div");
+  const said = complaint();
+  const go = () => {
+    said.textContent = "";
+    if (!token.value.trim()) {
+      said.textContent = "Paste the token that somebody gave you.";
+      return;
+    }
+    room.replaceChildren(menuFor(token.value.trim(), "the inviter", () => { token.value = ""; }));
+    room.querySelector("input")?.focus();
+  };
+  return el("form", { class: "card", onsubmit: (event) => event.preventDefault() }, el("h3", {}, "I was given a token"), field("The token", token), el("div", { class: "answers" }, button("Choose what they may", go, { class: "yes" })), said, room);
+}

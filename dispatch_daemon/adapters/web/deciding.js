@@ -1,0 +1,103 @@
+// What a human decides about a thread, before and after it runs: accept, decline, take up, complete, cancel.
+
+import { ask, Refusal } from "./api.js";
+import { button, complaint, el, field, oneLine } from "./dom.js";
+import { edgeFrom } from "./store.js";
+
+const RUNNING = new Set(["accepted", "running", "waiting_approval", "waiting_input"]);
+const OVER = new Set(["completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"]);
+
+/** Do one act on a thread; a no is said in `said`, and returned for whoever can do something about it. */
+async function act(thread, what, body, said) {
+  try {
+    said.textContent = "";
+    await ask("POST", `/v1/dispatches/${thread.dispatch_id}/${what}`, body);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    said.textContent = `${error.message} ${error.candidates.length ? "" : error.hint}`;
+    return error;
+  }
+}
+
+/** Return the decision about what was sent here and nobody has decided. */
+export function decisionForm(thread) {
+  if (thread.box === "sent" || thread.status !== "delivered") return el("div");
+  const granted = edgeFrom(thread.from)?.scopes?.paths ?? [];
+  const places = el("datalist", { id: `places-${thread.short_id}` }, granted.map((each) => el("option", { value: each.path })));
+  const cwd = el("input", {
+    type: "text",
+    list: places.id,
+    value: granted.length === 1 ? granted[0].path : "",
+    placeholder: "/the/whole/path",
+    autocomplete: "off",
+    spellcheck: false,
+    data: { focus: "cwd" },
+  });
+  const reason = el("input", { type: "text", maxLength: 2000, autocomplete: "off", data: { focus: "reason" } });
+  const said = complaint();
+  const choices = el("div", { class: "choices" });
+  const accept = async () => {
+    const error = await act(thread, "accept", { cwd: cwd.value.trim() || null }, said);
+    if (error === null || error.candidates.length === 0) return;
+    choices.replaceChildren(
+      el("p", {}, "Where shall it run?"),
+      ...error.candidates.map((path) => button(oneLine(path), async () => {
+        cwd.value = path;
+        await accept();
+      }, { class: "plain" })),
+    );
+    choices.querySelector("button")?.focus();
+  };
+  return el(
+    "section",
+    { class: "decide", "aria-label": "Your decision" },
+    el("h2", {}, "Your decision"),
+    field("Run in", cwd, "The directory that it works in. Only what the edge grants is taken."),
+    places,
+    choices,
+    el(
+      "div",
+      { class: "answers" },
+      button("Accept and run, confined", accept, { class: "yes", data: { focus: "accept" }, disabled: thread.files_arriving }),
+      button("I do it by hand", () => act(thread, "accept", { by_hand: true }, said), { class: "plain" }),
+      button("Decline", () => act(thread, "decline", { reason: reason.value.trim() || null }, said), { class: "deny", data: { focus: "decline" } }),
+    ),
+    el("details", {}, el("summary", {}, "Decline with a reason"), field("Reason, which its sender reads", reason)),
+    said,
+  );
+}
+
+/** Return what may be done about a thread that goes on, or waits to. */
+export function goingOn(thread) {
+  const said = complaint();
+  const mine = thread.box !== "sent";
+  const parts = [];
+  if (mine && thread.status === "waiting_input") {
+    parts.push(
+      el("p", {}, "Nobody answered twice, so this run was set aside. Nothing of it was applied."),
+      el(
+        "div",
+        { class: "answers" },
+        button("Take it up again", () => act(thread, "resume", {}, said), { class: "yes" }),
+        button("Throw it away", () => act(thread, "discard", { by: "page" }, said), { class: "deny" }),
+      ),
+    );
+  }
+  if (mine && thread.decision?.mode === "by_hand" && RUNNING.has(thread.status)) parts.push(...completing(thread, said));
+  if (RUNNING.has(thread.status) || (thread.box === "sent" && !OVER.has(thread.status))) {
+    const label = mine ? "Stop this run" : thread.cancel_requested ? "A cancel was asked for" : "Cancel";
+    parts.push(el("div", { class: "answers" }, button(label, () => act(thread, "cancel", {}, said), { class: "plain", disabled: !mine && thread.cancel_requested })));
+  }
+  return parts.length === 0 ? el("div") : el("section", { class: "on" }, parts, said);
+}
+
+function completing(thread, said) {
+  const words = el("textarea", { rows: 4, maxLength: 8000, data: { focus: "words" } });
+  const files = el("p", { class: "note" }, `Files go along by the command line: dispatch complete ${thread.short_id} --text … --file F`);
+  return [
+    field("What came of it, which its sender reads", words),
+    files,
+    el("div", { class: "answers" }, button("Say so, signed", () => act(thread, "complete", { text: words.value }, said), { class: "yes" })),
+  ];
+}

@@ -1,0 +1,217 @@
+// One thread, read downwards: the task as written, who signed it, what it may do, what happened, what is to be decided.
+
+import { ask, download, Refusal } from "./api.js";
+import { decisionForm, goingOn } from "./deciding.js";
+import { diffs } from "./diff.js";
+import { button, clock, count, el, oneLine, reconcile, size, visible, when } from "./dom.js";
+import { focusOnDeny, question, standing as asked } from "./question.js";
+import { edgeFrom, load, person, questions, state } from "./store.js";
+import { trace } from "./trace.js";
+import { change, flag, sentence, standing } from "./words.js";
+
+const TEXT_BYTES = 256 * 1024;
+const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
+
+/** Show a thread in `place`, and keep it as it is now; returns what to do on a change. */
+export function threadView(place, id) {
+  let known = new Set();
+  const draw = () => {
+    const thread = state.threads.get(id);
+    if (thread === undefined || thread.events === undefined) {
+      if (place.childElementCount === 0) place.append(el("p", { class: "note", data: { key: "wait" } }, "Reading…"));
+      return;
+    }
+    reconcile(place, parts(thread));
+    const open = questions(id);
+    const fresh = open.find((each) => !known.has(each.request_id));
+    known = new Set(open.map((each) => each.request_id));
+    if (fresh !== undefined) {
+      const frame = place.querySelector(`[data-request="${CSS.escape(fresh.request_id)}"]`);
+      if (frame !== null) focusOnDeny(frame);
+    }
+  };
+  draw();
+  load(id).catch((error) => {
+    if (!(error instanceof Refusal)) return;
+    place.replaceChildren(el("p", { class: "complaint", role: "alert", data: { key: "gone" } }, `${error.message} ${error.hint}`));
+  });
+  return { draw, tick: () => tick(place, id) };
+}
+
+/** Move only the seconds: nothing that somebody reads or presses is drawn anew for them. */
+function tick(place, id) {
+  for (const each of questions(id)) {
+    const node = place.querySelector(`[data-request="${CSS.escape(each.request_id)}"] .left`);
+    if (node !== null) node.textContent = asked(each, state.threads.get(id));
+  }
+}
+
+function parts(thread) {
+  const open = questions(thread.dispatch_id);
+  const settled = thread.result !== null && thread.result !== undefined;
+  const wanted = [
+    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, state.edges.length], () => head(thread)),
+    part("task", [thread.digest], () => task(thread)),
+    thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
+    thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
+    part("may", [thread.runs.length, state.edges, thread.status === "delivered"], () => may(thread)),
+    part("decide", [thread.status, thread.files_arriving], () => decisionForm(thread)),
+    part("trace", [thread.events.length], () => trace(thread)),
+    ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered], () => question(each, thread))),
+    part("on", [thread.status, thread.error?.code, thread.decision?.mode, open.length], () => goingOn(thread)),
+    settled || thread.error ? part("end", [thread.result, thread.error], () => end(thread)) : null,
+    thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status], () => changed(thread)) : null,
+    thread.artifacts.length && open.length === 0 ? part("artifacts", [thread.artifacts.map((each) => [each.sha256, each.download_url !== null])], () => artifacts(thread)) : null,
+    thread.receipts.length ? part("receipts", [thread.receipts.length], () => receipts(thread)) : null,
+  ];
+  return wanted.filter((each) => each !== null);
+}
+
+function part(key, sig, build) {
+  return { key, sig: JSON.stringify(sig), build };
+}
+
+function head(thread) {
+  const [words, tone] = standing(thread);
+  const other = person(thread.box === "sent" ? thread.to : thread.from);
+  const said = thread.box === "sent" ? `To ${oneLine(other.name)}` : other.mine ? "From me" : `${oneLine(other.name)} asks`;
+  return el(
+    "header",
+    { class: "head" },
+    el("h1", {}, said, other.trust ? el("span", { class: "trust" }, ` ${other.trust}`) : null),
+    el(
+      "p",
+      { class: "facts" },
+      el("span", { class: `status ${tone}` }, words),
+      ` · ${when(thread.created_at)}`,
+      thread.author?.device ? ` · signed by the device ${thread.author.device.slice(0, 8)}` : "",
+      thread.expires_at && !thread.result ? ` · open until ${new Date(thread.expires_at).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}` : "",
+      ` · ${thread.short_id}`,
+      thread.cancel_requested ? " · a cancel was asked for" : "",
+    ),
+  );
+}
+
+function task(thread) {
+  const more = [
+    ["Background", thread.background],
+    ["What should come back", thread.deliverable],
+    ["Project, as its sender calls it", thread.project],
+    ["Links", thread.links?.join("\n")],
+    ["More", Object.entries(thread.meta ?? {}).map(([key, value]) => `${key}: ${value}`).join("\n")],
+  ].filter(([, text]) => text);
+  return el(
+    "section",
+    { class: "task", "aria-label": "The task as written" },
+    el("blockquote", {}, visible(thread.task)),
+    more.map(([name, text]) => el("div", { class: "part" }, el("span", { class: "name" }, name), el("blockquote", { class: "small" }, visible(text)))),
+  );
+}
+
+function steps(thread) {
+  return el(
+    "details",
+    { class: "steps", open: thread.status === "delivered" },
+    el("summary", {}, `Does exactly ${count(thread.steps.length, "step")}, signed with the task`),
+    el("ol", {}, thread.steps.map((step) => el("li", {}, el("span", { class: "strong" }, oneLine(step.tool)), el("pre", { tabIndex: 0 }, visible(JSON.stringify(step.input, null, 1)))))),
+  );
+}
+
+function attachments(thread) {
+  const state = thread.files_arriving ? "Files, still arriving" : "Files";
+  return el("section", { class: "files" }, el("h2", {}, state), el("ul", {}, thread.attachments.map((each) => el("li", {}, `${oneLine(each.name)}, ${size(each.size_bytes)}`))));
+}
+
+function may(thread) {
+  const run = thread.runs.at(-1);
+  if (thread.box === "sent") return el("div");
+  const name = thread.box === "own" ? "It" : "It";
+  const scopes = run?.scopes ?? edgeFrom(thread.from)?.scopes;
+  const place = run?.cwd ? `Runs in ${oneLine(run.cwd)}, by ${run.agent === "steps" ? "the signed steps" : oneLine(run.agent ?? "nobody")}. ` : "";
+  const walls = run?.confinement ? `Confined: ${run.confinement.layers.map(oneLine).join(", ")}.` : "";
+  if (thread.decision?.mode === "by_hand") return el("p", { class: "note" }, "Done by hand: nothing confines it.");
+  if (scopes === undefined || scopes === null) {
+    return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls);
+  }
+  return el("p", { class: "note" }, `${place}${sentence(scopes, name)} ${walls}`);
+}
+
+function end(thread) {
+  const summary = thread.result?.summary;
+  const error = thread.error;
+  return el(
+    "section",
+    { class: "end" },
+    el("h2", {}, thread.box === "sent" ? "What came back" : "The end"),
+    error ? el("p", { class: "complaint" }, `${oneLine(error.detail ?? error.code)} (${oneLine(error.code)})`) : null,
+    summary ? el("blockquote", {}, visible(summary)) : null,
+  );
+}
+
+function changed(thread) {
+  const applied = thread.status === "completed";
+  return el(
+    "section",
+    { class: "closing" },
+    el("h2", {}, applied ? `Changed ${count(thread.changeset.length, "path")}` : `${count(thread.changeset.length, "path")} would have changed`),
+    el("ul", { class: "changes" }, thread.changeset.map((each) => el("li", {}, change(each), each.flags.map((word) => el("span", { class: "flag" }, ` ! ${flag(word)}`))))),
+    diffs(thread.diffs ?? []),
+  );
+}
+
+function artifacts(thread) {
+  return el("section", { class: "files" }, el("h2", {}, "Files that came of it"), el("ul", {}, thread.artifacts.map((each) => artifact(each, thread))));
+}
+
+function artifact(each, thread) {
+  const shown = el("div", { class: "preview" });
+  const said = el("p", { class: "complaint", role: "alert" });
+  const bytes = async () => {
+    // Its address works once: the one that is known now may have been used by another tab.
+    const fresh = (await ask("GET", `/v1/dispatches/${thread.dispatch_id}`)).artifacts.find((one) => one.name === each.name && one.sha256 === each.sha256);
+    if (!fresh?.download_url) throw new Refusal(404, { detail: "This file is not here." });
+    return download(fresh.download_url);
+  };
+  const guarded = (action) => async () => {
+    try {
+      said.textContent = "";
+      await action(await bytes());
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      said.textContent = error.message;
+    }
+  };
+  const previewable = PICTURES.has(each.mime_type) || (each.size_bytes <= TEXT_BYTES && !each.mime_type.startsWith("image/"));
+  return el(
+    "li",
+    {},
+    `${oneLine(each.name)}, ${size(each.size_bytes)} `,
+    each.download_url !== null || thread.files_arriving === false ? [
+      previewable ? button("Look", guarded(async (blob) => shown.replaceChildren(await preview(each, blob))), { class: "small" }) : null,
+      button("Save", guarded(async (blob) => save(each, blob)), { class: "small" }),
+    ] : el("span", { class: "note" }, "still arriving"),
+    said,
+    shown,
+  );
+}
+
+/** Show a file as what it can only be: a picture of four kinds, or text. */
+async function preview(each, blob) {
+  if (PICTURES.has(each.mime_type)) {
+    const url = URL.createObjectURL(new Blob([blob], { type: each.mime_type }));
+    return el("img", { src: url, alt: oneLine(each.name), onload: () => URL.revokeObjectURL(url) });
+  }
+  const text = await blob.text();
+  return el("pre", { tabIndex: 0, "aria-label": oneLine(each.name) }, text.includes("\0") ? "This is no text." : visible(text));
+}
+
+function save(each, blob) {
+  const url = URL.createObjectURL(new Blob([blob], { type: "application/octet-stream" }));
+  el("a", { href: url, download: each.name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+function receipts(thread) {
+  const signed = (each) => el("li", {}, `${oneLine(each.type)} · ${clock(each.at)} · device ${each.device.slice(0, 8)} · ${each.digest.slice(0, 12)}`);
+  return el("details", { class: "receipts" }, el("summary", {}, `${count(thread.receipts.length, "signed receipt")}`), el("ul", {}, thread.receipts.map(signed)));
+}

@@ -1,0 +1,116 @@
+// The page's words for what the daemon says in codes: statuses, scopes, flags, ends.
+
+import { count, left, oneLine, visible } from "./dom.js";
+
+const STATUS = {
+  waiting: "waits for another task",
+  held: "held",
+  queued: "on its way",
+  sent: "at the broker",
+  delivered: "delivered",
+  accepted: "accepted",
+  running: "running",
+  waiting_approval: "waits for an answer",
+  waiting_input: "parked",
+  completed: "done",
+  failed: "failed",
+  refused: "refused",
+  declined: "declined",
+  expired: "expired",
+  cancelled: "cancelled",
+  conflict: "conflict",
+};
+
+/** Return where a thread stands, in the words of whoever looks, and the tone of it. */
+export function standing(thread) {
+  const mine = thread.box !== "sent";
+  if (mine && thread.status === "delivered") return ["waits for you", "waiting"];
+  if (mine && thread.status === "waiting_approval") return ["asks you", "waiting"];
+  if (mine && thread.status === "waiting_input") return ["parked, waits for you", "waiting"];
+  const words = STATUS[thread.status] ?? thread.status;
+  const presumed = thread.presumed ? ", as far as is known here" : "";
+  if (thread.status === "completed") return [words, "good"];
+  if (["failed", "refused", "declined", "expired", "conflict"].includes(thread.status)) return [words + presumed, "bad"];
+  return [words + presumed, "quiet"];
+}
+
+const APPROVAL = {
+  manual: "you approve each call",
+  review: "you approve the changes at the end",
+  auto: "nothing asks; only flagged changes wait for you",
+};
+const RETURNS = { status: "how it ended", result: "the result", trace: "the result and every call" };
+
+/** Return what scopes allow, in one sentence about the tasks of `name`. */
+export function sentence(scopes, name) {
+  const tools = scopes.tools.length === 0 ? "use no tool" : `use ${scopes.tools.join(", ")}`;
+  const places = scopes.paths.length === 0
+    ? "in the one directory that you accept each task in"
+    : `in ${scopes.paths.map((each) => `${oneLine(each.path)} (${each.mode === "rw" ? "may change" : "only read"})`).join(", ")}`;
+  const network = scopes.network.length === 0 ? "without network" : `reaching ${scopes.network.map(oneLine).join(", ")}`;
+  const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";
+  const daily = scopes.max_per_day ? `; at most ${count(scopes.max_per_day, "task")} a day` : "";
+  return `${name} may ${tools} ${places}, ${network}; ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}.`;
+}
+
+const FACES = { cli: "command line", page: "page", mcp: "agent session", api: "a program" };
+
+/** Return through which face of this machine somebody answered. */
+export function face(word) {
+  return FACES[word] ?? "nobody";
+}
+
+const DECISIONS = { approved: "allowed", denied: "denied", expired: "nobody answered", withdrawn: "withdrawn" };
+const GRANTS = { once: "once", always: "always, on this edge", session: "in this run" };
+
+/** Return what was answered, and how far a yes reaches. */
+export function answered(decision, grant) {
+  const words = DECISIONS[decision] ?? decision;
+  return decision === "approved" && grant ? `${words} ${GRANTS[grant] ?? grant}` : words;
+}
+
+const CHANGES = {
+  create: "+ new",
+  modify: "~ changed",
+  delete: "− removed",
+  rename: "→ renamed",
+  mode: "~ mode",
+  symlink: "+ link",
+  mkdir: "+ directory",
+};
+
+/** Return what happens to one path. */
+export function change(each) {
+  const target = each.target ? ` → ${oneLine(each.target)}` : "";
+  return `${CHANGES[each.op] ?? each.op}  ${oneLine(each.path)}${target}`;
+}
+
+const FLAGS = {
+  build: "runs when somebody builds",
+  test_setup: "runs when somebody tests",
+  python_startup: "runs whenever Python starts",
+  script: "is a script",
+  ci: "runs on another machine when it is pushed",
+  container: "says how a container is built",
+  git_hook: "runs when somebody uses Git",
+  git_attributes: "changes how Git treats files",
+  agent_instructions: "tells agents what to do",
+  secrets: "is a place for secrets",
+  executable: "can be executed",
+  program: "is a program",
+  world_writable: "may be written by everybody",
+  hard_link: "has another name elsewhere",
+  new_owner: "was somebody else's file",
+};
+
+/** Return in words why something needs a second look. */
+export function flag(word) {
+  return FLAGS[word] ?? visible(word);
+}
+
+/** Return a call in a few words: the tool, and what it is about. */
+export function title(tool, input) {
+  const about = input?.command ?? input?.file_path ?? input?.pattern ?? input?.path ?? input?.title ?? "";
+  const text = oneLine(typeof about === "string" ? about : JSON.stringify(about));
+  return `${oneLine(tool ?? "call")} ${text}`.trim();
+}
