@@ -64,6 +64,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             "trust", "Let the inviter dispatch to me, under scopes I choose.", "Not accepted"
         ),
         "decline-invitation": Entry("invite", "Decline an invitation.", "Not declined"),
+        "edit-edge": Entry("trust", "Change what a contact's tasks may do here.", "Not changed"),
         "revoke": Entry("contacts", "End an edge: the peer may no longer dispatch to me.", "Not revoked"),
     },
     "This machine": {

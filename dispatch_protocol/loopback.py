@@ -93,6 +93,7 @@ CODES = {
     "edge_pending": (403, REFUSED, _CONTACTS),
     "edge_revoked": (403, REFUSED, _INVITE),
     "edge_expired": (403, REFUSED, _INVITE),
+    "edge_narrowed": (403, REFUSED, "dispatch send RECIPIENT 'TASK'"),
     "edge_exists": (409, REFUSED, _CONTACTS),
     "daily_limit": (429, REFUSED, "Try again tomorrow, or ask for a higher limit."),
     "quota": (429, REFUSED, "Try again when the other side has fetched what waits for it."),

@@ -1,16 +1,18 @@
-"""`accept-invitation`: letting somebody dispatch to this machine, under scopes that a human chose."""
+"""`accept-invitation` and `edit-edge`: what somebody may dispatch to this machine, under scopes that a human chose."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.reading import STDIN, absolute, read_text
 from dispatch_cli.render.fields import Document
 from dispatch_cli.render.lines import line
-from dispatch_cli.render.trust import accepted_lines
+from dispatch_cli.render.trust import accepted_lines, edited_lines
 from dispatch_protocol import limits
 
 _TOKEN_BYTES = 4096
@@ -23,27 +25,38 @@ _MENU = (
 )
 
 
+def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options by which a human chooses scopes; all may be left out."""
+    approvals, returns = ["manual", "review", "auto"], ["status", "result", "trace"]
+    daily = click.IntRange(1, limits.MAX_PER_DAY_LIMIT)
+    options = (
+        click.option("--tools", metavar="A,B", help="Exactly these tools."),
+        click.option("--profile", type=click.Choice(["read-only", "edit", "full"]), help="Named tools."),
+        click.option(
+            "--paths",
+            metavar="P[:ro|:rw],…",
+            multiple=True,
+            help="Where; a bare path is read-only. May be repeated.",
+        ),
+        click.option(
+            "--mcp-servers", metavar="A,B", help="MCP servers by name; there are none to grant yet."
+        ),
+        click.option("--network", metavar="HOST,…", help="Hosts a run may reach; none if left out."),
+        click.option(
+            "--approval", type=click.Choice(approvals), help="Ask each call, only the changes, nothing."
+        ),
+        click.option("--returns", type=click.Choice(returns), help="What the sender sees of a run."),
+        click.option("--max-per-day", metavar="N", type=daily, help="Tasks in 24 hours."),
+        click.option("--expires-at", metavar="T", help="When the edge ends, as in 2027-01-31T12:00:00Z."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command("accept-invitation", cls=Command)
 @click.argument("invitation", metavar="TOKEN|ID|-")
-@click.option("--tools", metavar="A,B", help="Exactly these tools.")
-@click.option("--profile", type=click.Choice(["read-only", "edit", "full"]), help="Named tools.")
-@click.option(
-    "--paths", metavar="P[:ro|:rw],…", multiple=True, help="Where; a bare path is read-only. May be repeated."
-)
-@click.option("--mcp-servers", metavar="A,B", help="MCP servers by name; there are none to grant yet.")
-@click.option("--network", metavar="HOST,…", help="Hosts a run may reach; none if left out.")
-@click.option(
-    "--approval",
-    type=click.Choice(["manual", "review", "auto"]),
-    help="Ask each call, only the changes, nothing.",
-)
-@click.option(
-    "--returns", type=click.Choice(["status", "result", "trace"]), help="What the sender sees of a run."
-)
-@click.option(
-    "--max-per-day", metavar="N", type=click.IntRange(1, limits.MAX_PER_DAY_LIMIT), help="Tasks in 24 hours."
-)
-@click.option("--expires-at", metavar="T", help="When the edge ends, as in 2027-01-31T12:00:00Z.")
+@_scope_options
 @click.pass_obj
 def accept_invitation(invocation: Invocation, /, invitation: str, **given: Any) -> None:
     """Let the inviter dispatch to me. --tools or --profile is required: the choice is mine to make.
@@ -59,13 +72,32 @@ def accept_invitation(invocation: Invocation, /, invitation: str, **given: Any) 
             "You have to choose what their tasks may do here: --profile or --tools.",
             hint=f"dispatch accept-invitation '{invitation}' --profile read-only",
         )
-    body: Document = {"token": invitation_token(invitation), "paths": path_choices(given.pop("paths"))}
-    for name in ("tools", "mcp_servers", "network"):
-        value = given.pop(name)
-        given[name] = None if value is None else names(value)
-    body |= {name: value for name, value in given.items() if value is not None}
+    body = {"token": invitation_token(invitation), **chosen_scopes(given)}
     answer = invocation.door.post("/v1/invitations/accept", body)
     invocation.show(answer, lambda view: accepted_lines(answer, view))
+
+
+@click.command("edit-edge", cls=Command)
+@click.argument("peer", shell_complete=candidates.peers())
+@_scope_options
+@click.pass_obj
+def edit_edge(invocation: Invocation, /, peer: str, **given: Any) -> None:
+    """Change what PEER's tasks may do here. What is left out stays as it is; without options, show it.
+
+    --paths, --network and --tools replace the whole list; "" empties it. A run that waits or goes on and may do more
+    than is allowed now ends, and keeps nothing.
+    """
+    chosen = chosen_scopes(given)
+    answer = invocation.door.post("/v1/contacts/edit", {"peer": peer, **chosen})
+    invocation.show(answer, lambda view: edited_lines(answer, view, changed=bool(chosen)))
+
+
+def chosen_scopes(given: Mapping[str, Any]) -> Document:
+    """Return the scopes that were mentioned, as the door takes them; `given` holds None and () for what was not."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen |= {name: names(chosen[name]) for name in ("tools", "mcp_servers", "network") if name in chosen}
+    paths = chosen.pop("paths")
+    return chosen | ({"paths": path_choices(paths)} if paths else {})
 
 
 def invitation_token(given: str) -> str:

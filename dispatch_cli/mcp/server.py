@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from dispatch_cli.clock import fresh_key
 from dispatch_cli.commands.send import hand_over_all
-from dispatch_cli.commands.trust import names, path_choices
+from dispatch_cli.commands.trust import chosen_scopes
 from dispatch_cli.commands.version import installed
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
@@ -177,7 +177,7 @@ class Tools:
                 "tools": tools,
                 "mcp_servers": mcp_servers,
                 "approval": approval,
-                "paths": paths,
+                "paths": () if paths is None else (paths,),
                 "network": network,
                 "max_per_day": max_per_day,
                 "expires_at": expires_at,
@@ -187,14 +187,33 @@ class Tools:
         return dispatch_invite
 
     def dispatch_trust(self) -> Any:
-        """Return the tool that ends trust."""
+        """Return the tool that changes and ends trust."""
         invocation = self._invocation
 
-        def dispatch_trust(action: Literal["revoke"], peer: str, outgoing: bool = False) -> Answer:
-            """Revoke a contact: they may no longer dispatch to me; outgoing gives up my own edge to them."""
-            del action
+        def dispatch_trust(
+            action: Literal["revoke", "edit"],
+            peer: str,
+            outgoing: bool = False,
+            tools: str | None = None,
+            approval: Approval | None = None,
+            paths: str | None = None,
+            max_per_day: int | None = None,
+            expires_at: str | None = None,
+        ) -> Answer:
+            """Revoke a contact (outgoing: my own edge to them), or edit what they may do here as the human chose (tools as in invite): what is left out stays, nothing shows it."""
+            if action == "revoke":
+                return told(
+                    lambda: invocation.door.post("/v1/contacts/revoke", {"peer": peer, "outgoing": outgoing})
+                )
+            scopes: Document = {
+                "tools": tools,
+                "approval": approval,
+                "paths": () if paths is None else (paths,),
+                "max_per_day": max_per_day,
+                "expires_at": expires_at,
+            }
             return told(
-                lambda: invocation.door.post("/v1/contacts/revoke", {"peer": peer, "outgoing": outgoing})
+                lambda: invocation.door.post("/v1/contacts/edit", {"peer": peer, **chosen_scopes(scopes)})
             )
 
         return dispatch_trust
@@ -298,13 +317,7 @@ def _invite(
             "menu": _MENU,
             "ask": "Show this menu as it is, with approval (manual, review or auto) and paths, and wait for the human's number.",
         }
-    body: Document = {"token": token}
-    for name, value in scopes.items():
-        if value is not None:
-            body[name] = names(value) if name in {"tools", "mcp_servers", "network"} else value
-    if scopes["paths"]:
-        body["paths"] = path_choices((str(scopes["paths"]),))
-    return invocation.door.post("/v1/invitations/accept", body)
+    return invocation.door.post("/v1/invitations/accept", {"token": token, **chosen_scopes(scopes)})
 
 
 def main() -> None:

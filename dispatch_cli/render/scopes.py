@@ -1,11 +1,14 @@
 """What an edge allows, in one line: tools, places, network, approval."""
 
-from dispatch_cli.render.fields import Document, items, number, text, words
+from dispatch_cli.render import times
+from dispatch_cli.render.fields import Document, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, View, joined, line
 from dispatch_cli.render.text import cut_middle, home_relative, visible
 from dispatch_cli.render.words import approval_words
 
 _PATH_CELLS = 40
+# What the sender is shown of a run; the result is the rule and goes without saying.
+_SEEN = {"status": "they see only how it ended", "trace": "they see every step"}
 
 
 def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
@@ -17,14 +20,16 @@ def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
     servers = ", ".join(visible(server) for server in words(scopes, "mcp_servers"))
     hosts = ", ".join(visible(host) for host in words(scopes, "network"))
     approval = approval_words(text(scopes, "approval"))
-    limit = number(scopes, "max_per_day")
+    limit, deadline = number(scopes, "max_per_day"), moment_ms(scopes, "expires_at")
     parts = [
         line(f"may {tools}" if tools else "may use no tool"),
         line(f"in {places(scopes, view)}" if anywhere or items(scopes, "paths") else ""),
         line(f"MCP servers {servers}" if servers else ""),
         line(f"network {hosts}" if hosts else "no network"),
         line(approval),
+        line(_SEEN.get(text(scopes, "returns"), "")),
         line(f"{limit} a day" if limit else ""),
+        line(f"until {times.moment(deadline, view.now_ms)}" if deadline else ""),
     ]
     return joined(parts)
 

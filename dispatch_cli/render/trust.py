@@ -1,7 +1,7 @@
 """Contacts and invitations: who may ask whom, how each is known, and what is allowed."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, truth
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, truth
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, line
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.table import Column, Cut, table
@@ -141,3 +141,18 @@ def accepted_lines(edge: Document, view: View) -> list[Line]:
         line("  Each task still waits until you accept it."),
         following("take it back with", f"dispatch revoke {peer}"),
     ]
+
+
+def edited_lines(edge: Document, view: View, *, changed: bool) -> list[Line]:
+    """Return what is allowed now, which runs that ended, and how to change it."""
+    peer, ended = visible(text(edge, "peer")), number(edge, "runs_ended")
+    lines = [
+        line(f"{peer} may now dispatch to you within:" if changed else f"{peer} may dispatch to you within:"),
+        line("  ", *scopes_line(inner(edge, "scopes"), view)),
+    ]
+    if ended:
+        runs = "One run that may do more was" if ended == 1 else f"{ended} runs that may do more were"
+        lines.append(line(Span(f"  {runs} ended; nothing of it was kept.", Tone.WAITING)))
+    if changed:
+        return lines
+    return [*lines, following("narrow it with", f"dispatch edit-edge {peer} --profile read-only")]

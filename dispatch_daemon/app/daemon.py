@@ -142,7 +142,7 @@ class Daemon:
         desk = (self._journal, self._people, self._clock, self._performer)
         invitations = Invitations(*desk, online)
         accepting = Accepting(*desk, self._executor, online)
-        contacts = Contacts(*desk, online)
+        contacts = Contacts(*desk, self._executor, online)
         sending = Sending(*desk, self._depositor.settled, self._blobs)
         dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
         continuing = Continuing(*desk, self._executor, self._blobs, dispatches)

@@ -36,12 +36,13 @@ class SendRequest:
 class ScopeChoice:
     """What the human chose to grant: explicit tools or a profile, never a silent default.
 
-    `paths` holds (absolute path, "ro" | "rw"); a None field was not mentioned.
+    `paths` holds (absolute path, "ro" | "rw"). A None field was not mentioned: the default, or when an edge is edited what
+    it was.
     """
 
     tools: Sequence[str] | None = None
     profile: str | None = None
-    paths: Sequence[tuple[str, str]] = ()
+    paths: Sequence[tuple[str, str]] | None = None
     mcp_servers: Sequence[str] | None = None
     network: Sequence[str] | None = None
     approval: str | None = None

@@ -4,8 +4,9 @@ The relay carries invitations and edges, but nothing here believes it: what coun
 signed, and for a first contact the code that only the holder of the token can make.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Plan, Put, Settle, TaskKind
@@ -71,7 +72,7 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
             base,
             tools=base.tools if choice.tools is None else tuple(choice.tools),
             mcp_servers=base.mcp_servers if choice.mcp_servers is None else tuple(choice.mcp_servers),
-            paths=tuple(PathGrant(path, PathMode(mode)) for path, mode in choice.paths),
+            paths=tuple(PathGrant(path, PathMode(mode)) for path, mode in choice.paths or ()),
             network=tuple(choice.network or ()),
             approval=Approval.MANUAL if choice.approval is None else Approval(choice.approval),
             returns=Returns.RESULT if choice.returns is None else Returns(choice.returns),
@@ -277,9 +278,28 @@ def revoked(edge: EdgeRecord, now_ms: int) -> list[Effect]:
     ]
 
 
-def relay_call(op: str, edge: str, now_ms: int) -> Plan:
-    """Owe the relay a call about an edge; each of them may be repeated."""
-    args: dict[str, JSON] = {"edge_id": EdgeId.from_hex(edge).uuid}
+def edited(
+    edge: EdgeRecord,
+    document: Document,
+    scopes: Scopes,
+    *,
+    path_identities: Sequence[tuple[str, int, int]],
+    now_ms: int,
+) -> list[Effect]:
+    """Put another version of one's own grant in force, and owe the relay the little that it has to know of it."""
+    changed = replace(
+        edge,
+        grant=document.to_json(),
+        expires_ms=scopes.expires_at_ms or 0,
+        path_identities=tuple(path_identities),
+    )
+    bounds: dict[str, JSON] = {"max_per_day": scopes.max_per_day, "expires_ms": scopes.expires_at_ms or 0}
+    return [Put(changed), relay_call("update_edge", edge.edge, now_ms, bounds)]
+
+
+def relay_call(op: str, edge: str, now_ms: int, more: Mapping[str, JSON] = MappingProxyType({})) -> Plan:
+    """Owe the relay a call about an edge; each of them may be repeated, and a newer one takes an older one's place."""
+    args: dict[str, JSON] = {"edge_id": EdgeId.from_hex(edge).uuid, **more}
     return Plan(
         kind=TaskKind.RELAY_CALL, key=f"{op}/{edge}", not_before_ms=now_ms, payload={"op": op, "args": args}
     )

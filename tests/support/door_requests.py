@@ -11,6 +11,7 @@ from tests.support.scripted_service import DISPATCH
 BODIES: dict[str, dict[str, Any]] = {
     "login": {"broker": "http://127.0.0.1:8000", "email": "bob@example.org", "dev": True, "token": None},
     "revoke": {"peer": "alice", "outgoing": True},
+    "edit_edge": {"peer": "alice", "profile": "read-only", "paths": [{"path": "/srv/api", "mode": "ro"}]},
     "invite": {"email": "alice@example.org", "link_only": True},
     "accept_invitation": {"token": "dispatch1:x#y", "tools": ["Read"]},
     "decline_invitation": {"token": "dispatch1:x"},

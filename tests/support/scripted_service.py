@@ -235,6 +235,10 @@ class ScriptedService:
         await self._asked("revoke", peer=peer, outgoing=outgoing)
         return {"edge_id": EDGE, "status": "revoked"}
 
+    async def edit_edge(self, *, peer: str, choice: ScopeChoice) -> JsonObject:
+        await self._asked("edit_edge", peer=peer, choice=choice)
+        return {"edge_id": EDGE, "peer": peer, "status": "active", "scopes": SCOPES, "runs_ended": 0}
+
     async def download(self, *, key: str) -> tuple[Path, str]:
         await self._asked("download", key=key)
         return Path(__file__), "a name \u202e.txt"

@@ -107,13 +107,12 @@ class PathChoice(Asked):
     mode: Literal["ro", "rw"] = "ro"
 
 
-class AcceptInvitation(Asked):
-    """Let the inviter send tasks, within scopes that a human chose: tools or a profile are required."""
+class Scoped(Asked):
+    """Scopes as a human chooses them."""
 
-    token: Token
     tools: Names | None = None
     profile: Literal["read-only", "edit", "full"] | None = None
-    paths: Annotated[list[PathChoice], Field(max_length=limits.GRANT_PATHS)] = []
+    paths: Annotated[list[PathChoice], Field(max_length=limits.GRANT_PATHS)] | None = None
     mcp_servers: Names | None = None
     network: Annotated[list[Name], Field(max_length=limits.GRANT_HOSTS)] | None = None
     approval: Literal["manual", "review", "auto"] | None = None
@@ -121,12 +120,12 @@ class AcceptInvitation(Asked):
     max_per_day: Annotated[int, Field(ge=1, le=limits.MAX_PER_DAY_LIMIT)] | None = None
     expires_at: Annotated[str, AfterValidator(_moment)] | None = None
 
-    def arguments(self) -> dict[str, Any]:
+    def choice(self) -> ScopeChoice:
         """Gather the scopes into one choice."""
-        choice = ScopeChoice(
+        return ScopeChoice(
             tools=self.tools,
             profile=self.profile,
-            paths=tuple((entry.path, entry.mode) for entry in self.paths),
+            paths=None if self.paths is None else tuple((entry.path, entry.mode) for entry in self.paths),
             mcp_servers=self.mcp_servers,
             network=self.network,
             approval=self.approval,
@@ -134,7 +133,26 @@ class AcceptInvitation(Asked):
             max_per_day=self.max_per_day,
             expires_at_ms=None if self.expires_at is None else moment_ms(self.expires_at),
         )
-        return {"token": self.token, "choice": choice}
+
+
+class AcceptInvitation(Scoped):
+    """Let the inviter send tasks, within scopes that a human chose: tools or a profile are required."""
+
+    token: Token
+
+    def arguments(self) -> dict[str, Any]:
+        """Name the scopes as the daemon does."""
+        return {"token": self.token, "choice": self.choice()}
+
+
+class EditEdge(Scoped):
+    """Change what a peer's tasks may do here; what is left out stays as it is."""
+
+    peer: Name
+
+    def arguments(self) -> dict[str, Any]:
+        """Name the scopes as the daemon does."""
+        return {"peer": self.peer, "choice": self.choice()}
 
 
 class DeclineInvitation(Asked):
@@ -284,6 +302,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Complete,
             Decide,
             DeclineInvitation,
+            EditEdge,
             Invite,
             Listing,
             Login,

@@ -105,6 +105,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route("GET", "/v1/contacts", "contacts", "Trust edges in both directions.", "Contacts", page=True),
     Route(
+        "POST",
+        "/v1/contacts/edit",
+        "edit_edge",
+        "Change what a peer's tasks may do here.",
+        "EdgeEdited",
+        body="EditEdge",
+        page=True,
+    ),
+    Route(
         "POST", "/v1/contacts/revoke", "revoke", "End a trust edge.", "EdgeActed", body="Revoke", page=True
     ),
     Route(

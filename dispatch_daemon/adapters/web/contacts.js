@@ -1,7 +1,7 @@
 // Contacts: who may send to this machine, to whom this person may send, and how that begins, changes and ends.
 
 import { ask, Refusal } from "./api.js";
-import { button, complaint, el, field, oneLine, reconcile, when } from "./dom.js";
+import { button, complaint, count, el, field, oneLine, reconcile, when } from "./dom.js";
 import { scopeMenu } from "./scopes.js";
 import { people, person, state } from "./store.js";
 import { sentence } from "./words.js";
@@ -76,7 +76,8 @@ function edge(each) {
       scopeMenu(known.name, {
         now: each.scopes,
         grant: async (scopes) => {
-          const [, problem] = await tried(() => ask("POST", "/v1/contacts/edit", { peer: each.peer, ...scopes }));
+          const [edited, problem] = await tried(() => ask("POST", "/v1/contacts/edit", { peer: each.peer, ...scopes }));
+          if (edited !== null) room.replaceChildren(el("p", { role: "status" }, edited.runs_ended ? `${count(edited.runs_ended, "run")} that may do more ended; nothing of it was kept.` : "This is what they may do now."));
           return problem;
         },
         decline: () => room.replaceChildren(),
@@ -88,7 +89,7 @@ function edge(each) {
   return el(
     "li",
     { class: "card" },
-    el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, ` ${oneLine(each.peer)}${online}`)),
+    el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, `${known.name === each.peer ? "" : ` ${oneLine(each.peer)}`}${online}`)),
     each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
     each.scopes ? el("p", { class: "note" }, sentence(each.scopes, incoming ? "Their tasks" : "Your tasks")) : null,
     el("p", { class: "note" }, `identity ${each.identity.slice(0, 16)}`),

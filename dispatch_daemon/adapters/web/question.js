@@ -185,5 +185,10 @@ function changes(approval) {
 export function focusOnDeny(frame) {
   const active = document.activeElement;
   const busy = active !== null && active !== document.body && !active.closest(".question") && active.matches("input, textarea, select, button, summary");
-  if (!busy && state.connection === "connected") frame.querySelector('[data-focus="deny"]')?.focus({ preventScroll: false });
+  if (!busy && state.connection === "connected") {
+    // What is asked comes before the answers: the frame is brought to sight from its first line on.
+    frame.scrollIntoView({ block: "nearest" });
+    if (frame.getBoundingClientRect().top < 0) frame.scrollIntoView({ block: "start" });
+    frame.querySelector('[data-focus="deny"]')?.focus({ preventScroll: true });
+  }
 }

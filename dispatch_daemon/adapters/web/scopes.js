@@ -56,7 +56,10 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
       radios[0].focus();
       return;
     }
-    const problem = await grant({ tools: named, paths: listed(), approval: approval.value, returns: returns.value, ...(daily.value ? { max_per_day: Number(daily.value) } : {}) });
+    const scopes = { tools: [...named].sort(), paths: listed(), approval: approval.value, returns: returns.value, ...(daily.value ? { max_per_day: Number(daily.value) } : {}) };
+    // What was not changed is not said again: a path that has gone since must not keep anybody from narrowing the rest.
+    const changed = Object.entries(scopes).filter(([key, value]) => now === null || JSON.stringify(value) !== JSON.stringify(now[key]));
+    const problem = await grant(Object.fromEntries(changed));
     if (problem) said.textContent = problem;
   };
   const menu = el(

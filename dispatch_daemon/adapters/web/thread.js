@@ -4,7 +4,7 @@ import { ask, download, Refusal } from "./api.js";
 import { decisionForm, goingOn } from "./deciding.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, oneLine, reconcile, size, visible, when } from "./dom.js";
-import { focusOnDeny, question, standing as asked } from "./question.js";
+import { focusOnDeny, question, standing as asked, verbatim } from "./question.js";
 import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
 import { change, flag, sentence, standing } from "./words.js";
@@ -113,7 +113,7 @@ function steps(thread) {
     "details",
     { class: "steps", open: thread.status === "delivered" },
     el("summary", {}, `Does exactly ${count(thread.steps.length, "step")}, signed with the task`),
-    el("ol", {}, thread.steps.map((step) => el("li", {}, el("span", { class: "strong" }, oneLine(step.tool)), el("pre", { tabIndex: 0 }, visible(JSON.stringify(step.input, null, 1)))))),
+    el("ol", {}, thread.steps.map((step) => el("li", {}, el("span", { class: "strong" }, oneLine(step.tool)), verbatim(step.tool, step.input)))),
   );
 }
 
@@ -125,7 +125,6 @@ function attachments(thread) {
 function may(thread) {
   const run = thread.runs.at(-1);
   if (thread.box === "sent") return el("div");
-  const name = thread.box === "own" ? "It" : "It";
   const scopes = run?.scopes ?? edgeFrom(thread.from)?.scopes;
   const place = run?.cwd ? `Runs in ${oneLine(run.cwd)}, by ${run.agent === "steps" ? "the signed steps" : oneLine(run.agent ?? "nobody")}. ` : "";
   const walls = run?.confinement ? `Confined: ${run.confinement.layers.map(oneLine).join(", ")}.` : "";
@@ -133,7 +132,7 @@ function may(thread) {
   if (scopes === undefined || scopes === null) {
     return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls);
   }
-  return el("p", { class: "note" }, `${place}${sentence(scopes, name)} ${walls}`);
+  return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}`);
 }
 
 function end(thread) {

@@ -1,14 +1,15 @@
 """Answering an invitation at the door: verified from its token, granted within what the human chose, or declined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.services.received import pending
 from dispatch_daemon.core import trust, trust_views
 from dispatch_daemon.core.composing import Peer
@@ -23,7 +24,6 @@ from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.invitation import InvitationDocument
 from dispatch_protocol.invitation_token import PREFIX, InvitationToken
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.paths import contains
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, sign_document
@@ -87,15 +87,15 @@ class Accepting:
                 "invitation_mismatch", f"this invitation is for {invitation.to_email}, and you are not"
             )
         known = Trust.TOKEN if token else Trust.UNVERIFIED
-        scopes, identities = self._granted(choice, known, now_ms)
+        scopes, identities = granted(choice, known, now_ms, self._executor)
         await online.call("accept_invitation", _edge_header(edge, scopes))
         if self._journal.invitation(edge.hex) != record:
             raise ServiceError(
                 "not_pending", "this invitation was answered meanwhile", hint="dispatch contacts"
             )
         moment = self._clock.moment()
-        granted = self._first_grant(Peer(inviter.genesis, inviter.head), edge.hex, scopes)
-        message = trust.acceptance(self._people.own, inviter, invitation, document.digest, granted, moment)
+        signed = self._first_grant(Peer(inviter.genesis, inviter.head), edge.hex, scopes)
+        message = trust.acceptance(self._people.own, inviter, invitation, document.digest, signed, moment)
         effects = trust.accepted(
             message if token is None else with_mac(token.secret, message),
             inviter,
@@ -116,37 +116,6 @@ class Accepting:
             "trust": known,
             "status": EdgeStatus.PENDING,
         }
-
-    def _granted(
-        self, choice: ScopeChoice, known: Trust, now_ms: int
-    ) -> tuple[Scopes, list[tuple[str, int, int]]]:
-        """Return what is granted, and what stands at each of its paths; refuse what no run here could be given."""
-        if choice.mcp_servers:
-            raise ServiceError(
-                "mcp_unavailable",
-                "this version offers a run no MCP server, so there is none to grant",
-                hint="leave --mcp-servers out",
-            )
-        identities = [self._enrol(path, mode) for path, mode in choice.paths]
-        modes = [mode for _, mode in choice.paths]
-        paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
-        _refuse_nested(paths)
-        scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
-        if scopes.network:
-            raise ServiceError(
-                "network_unavailable",
-                "the wall of this version has no way out, so no task could run under a grant that names hosts",
-                hint="leave --network out",
-            )
-        # `full` names every server of this machine: it has none, and none that comes later is granted today.
-        return replace(scopes, mcp_servers=()), identities
-
-    def _enrol(self, path: str, mode: str) -> tuple[str, int, int]:
-        """Note what stands at a path now, so that a later swap is noticed; refuse what must never be granted."""
-        try:
-            return self._executor.enrol(path, "rw" if mode == "rw" else "ro")
-        except WallError as error:
-            raise ServiceError(error.code, error.detail, hint=error.remedy or None) from error
 
     def _first_grant(self, peer: Peer, edge: str, scopes: Scopes) -> Document:
         """Sign the first version of an edge's grant."""
@@ -180,17 +149,6 @@ def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
         "max_per_day": scopes.max_per_day,
         "expires_ms": scopes.expires_at_ms or 0,
     }
-
-
-def _refuse_nested(paths: Sequence[tuple[str, str]]) -> None:
-    """Refuse a path below another one with another mode: no wall here can hold both yet."""
-    for outer, outer_mode in paths:
-        for inner, inner_mode in paths:
-            if outer_mode != inner_mode and outer != inner and contains(outer, inner):
-                raise ServiceError(
-                    "grants_nested",
-                    f"{inner} ({inner_mode}) lies in {outer} ({outer_mode}); grant one mode for both",
-                )
 
 
 def _read_token(text: str) -> tuple[str, InvitationToken | None]:

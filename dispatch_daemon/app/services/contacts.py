@@ -1,23 +1,29 @@
 """Contacts at the door: who may send to whom, and the end of that."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.edges import unsent_refused, waiting_on
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import decisions, intake, trust, trust_views
+from dispatch_daemon.app.services.granting import granted
+from dispatch_daemon.core import decisions, editing, intake, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Direction, EdgeRecord
+from dispatch_daemon.core.records import Direction, DispatchRecord, EdgeRecord, RunRecord, Trust
+from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import sign_document
 from dispatch_protocol.standing import EdgeStatus
 
 LOOK_S = 1.0  # how long a list waits for the relay's word on who is connected
@@ -32,12 +38,14 @@ class Contacts:
         people: People,
         clock: Clock,
         performer: Performer,
+        executor: Executor,
         online: Callable[[], Online],
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._performer = performer
+        self._executor = executor
         self._online = online
 
     async def contacts(self) -> JsonObject:
@@ -87,6 +95,62 @@ class Contacts:
             "status": EdgeStatus.REVOKED,
         }
 
+    async def edit_edge(self, *, peer: str, choice: ScopeChoice) -> JsonObject:
+        """Change what a peer's tasks may do here; what is not mentioned stays. Runs that no longer fit into it end."""
+        edge = self._edge(peer, Direction.INCOMING)
+        if edge.status is not EdgeStatus.ACTIVE:
+            code = "edge_pending" if edge.status is EdgeStatus.PENDING else "not_pending"
+            raise ServiceError(
+                code, f"the edge with {edge.address} is {edge.status}", hint="dispatch contacts"
+            )
+        present, now_ms = grant_of(edge), self._clock.now_ms()
+        scopes, identities = granted(
+            editing.completed(choice, present.scopes),
+            Trust(self._people.trust_of(edge.peer) or Trust.UNVERIFIED),
+            now_ms,
+            self._executor,
+            kept=edge.path_identities if choice.paths is None else (),
+        )
+        ended = 0
+        if (scopes, tuple(identities)) != (present.scopes, edge.path_identities):
+            ended = await self._put_in_force(edge, scopes, identities)
+        return {
+            "edge_id": EdgeId.from_hex(edge.edge).uuid,
+            "peer": edge.address,
+            "status": edge.status,
+            "scopes": trust_views.scopes_view(scopes),
+            "runs_ended": ended,
+        }
+
+    async def _put_in_force(
+        self, edge: EdgeRecord, scopes: Scopes, identities: Sequence[tuple[str, int, int]]
+    ) -> int:
+        """Sign the next version of a grant, keep it and owe it; return how many runs it ended."""
+        moment = self._clock.moment()
+        grant = trust.grant(
+            self._people.own,
+            self._people.peer(edge.peer),
+            edge.edge,
+            scopes,
+            moment,
+            status=GrantStatus.ACTIVE,
+            after=grant_of(edge).version,
+        )
+        document = sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
+        effects = trust.edited(edge, document, scopes, path_identities=identities, now_ms=moment.now_ms)
+        effects.append(send_of(grant, deliver=True, keep=False))
+        latest = (
+            (record, self._journal.runs(record.digest)[-1:])
+            for record in waiting_on(self._journal, edge.edge)
+        )
+        ending = [
+            (record, run) for record, runs in latest for run in runs if editing.outgrows(record, run, scopes)
+        ]
+        for record, run in ending:
+            effects += self._ended(record, run, "edge_narrowed")
+        await self._performer.perform(effects)
+        return len(ending)
+
     def _edge(self, peer: str, direction: Direction) -> EdgeRecord:
         """Return the edge that is meant; nobody is refused anything here, so none is one that is not there."""
         try:
@@ -118,14 +182,18 @@ class Contacts:
                 effects += intake.refuse(record, self._people.own, peer, moment, code="edge_revoked")
                 continue
             runs = self._journal.runs(record.digest)
-            effects += decisions.cancel_received(
-                record,
-                runs[-1] if runs else None,
-                self._journal.approvals_of(record.digest),
-                self._people.own,
-                peer,
-                moment,
-                by="edge",
-                code="edge_revoked",
-            )
+            effects += self._ended(record, runs[-1] if runs else None, "edge_revoked")
         return effects
+
+    def _ended(self, record: DispatchRecord, run: RunRecord | None, code: str) -> list[Effect]:
+        """End a run because of what its edge has become."""
+        return decisions.cancel_received(
+            record,
+            run,
+            self._journal.approvals_of(record.digest),
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            by="edge",
+            code=code,
+        )

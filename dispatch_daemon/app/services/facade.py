@@ -53,7 +53,7 @@ class Service:
         self.invite = invitations.invite
         self.accept_invitation = accepting.accept_invitation
         self.decline_invitation = accepting.decline_invitation
-        self.revoke = contacts.revoke
+        self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
         self.download = dispatches.download
         self.keep_file = sending.keep_file
         self.send = sending.send

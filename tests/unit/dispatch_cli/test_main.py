@@ -38,6 +38,7 @@ ISSUED = {
     "rules",
     "ui",
     "cancel",
+    "edit-edge",
     "revoke",
     "devices",
     "config",

@@ -33,6 +33,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.PagesClosed,
             trust.Contacts,
             trust.EdgeActed,
+            trust.EdgeEdited,
             trust.Invitations,
             trust.Invited,
             trust.InvitationAccepted,

@@ -56,6 +56,16 @@ class EdgeActed(Answer):
     status: EdgeStatus
 
 
+class EdgeEdited(Answer):
+    """An edge with what it allows now, and how many runs were ended because it allows less."""
+
+    edge_id: Uuid
+    peer: str
+    status: EdgeStatus
+    scopes: ScopesShown
+    runs_ended: int
+
+
 InvitationStatus = Literal["pending", "accepted", "confirmed", "declined", "expired", "revoked"]
 
 

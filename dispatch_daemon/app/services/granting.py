@@ -1,0 +1,68 @@
+"""Granting: from what a human chose to scopes that a run here could be given, with what stands at each path now."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.core import trust
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import Trust
+from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.paths import contains
+from dispatch_protocol.scopes import Scopes
+
+Identity = tuple[str, int, int]  # a path, its device and its inode
+
+
+def granted(
+    choice: ScopeChoice,
+    known: Trust,
+    now_ms: int,
+    executor: Executor,
+    *,
+    kept: Sequence[Identity] = (),
+) -> tuple[Scopes, list[Identity]]:
+    """Return what is granted, and what stands at each of its paths; refuse what no run here could be given.
+
+    `kept` are paths that were granted before and are not granted anew: what stood there then is what counts.
+    """
+    if choice.mcp_servers:
+        raise ServiceError(
+            "mcp_unavailable",
+            "this version offers a run no MCP server, so there is none to grant",
+            hint="leave --mcp-servers out",
+        )
+    before = {path: (path, device, inode) for path, device, inode in kept}
+    listed = choice.paths or ()
+    identities = [before.get(path) or _enrolled(executor, path, mode) for path, mode in listed]
+    modes = [mode for _, mode in listed]
+    paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
+    _refuse_nested(paths)
+    scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
+    if scopes.network:
+        raise ServiceError(
+            "network_unavailable",
+            "the wall of this version has no way out, so no task could run under a grant that names hosts",
+            hint="leave --network out",
+        )
+    # `full` names every server of this machine: it has none, and none that comes later is granted today.
+    return replace(scopes, mcp_servers=()), identities
+
+
+def _enrolled(executor: Executor, path: str, mode: str) -> Identity:
+    """Note what stands at a path now, so that a later swap is noticed; refuse what must never be granted."""
+    try:
+        return executor.enrol(path, "rw" if mode == "rw" else "ro")
+    except WallError as error:
+        raise ServiceError(error.code, error.detail, hint=error.remedy or None) from error
+
+
+def _refuse_nested(paths: Sequence[tuple[str, str]]) -> None:
+    """Refuse a path below another one with another mode: no wall here can hold both yet."""
+    for outer, outer_mode in paths:
+        for inner, inner_mode in paths:
+            if outer_mode != inner_mode and outer != inner and contains(outer, inner):
+                raise ServiceError(
+                    "grants_nested",
+                    f"{inner} ({inner_mode}) lies in {outer} ({outer_mode}); grant one mode for both",
+                )

@@ -1,0 +1,72 @@
+"""Editing an edge: what stays as it was, and which runs no longer fit into what is granted now.
+
+A task is judged by the grant as it stood when it was accepted. A grant that is narrowed below a run that goes on is the
+trustor's word against that run: it ends, and nothing it wrote is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispatch_daemon.core.by_hand import is_by_hand
+from dispatch_daemon.core.questions import run_paths, scopes_of
+from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.errors import LocalError
+from dispatch_protocol.lifecycle import DispatchState, RunState
+from dispatch_protocol.paths import PathMode, mode_at
+from dispatch_protocol.scopes import Approval, Returns, Scopes, covers, reach
+
+
+def completed(choice: ScopeChoice, present: Scopes) -> ScopeChoice:
+    """Return a choice in which everything that the human did not mention is as it is granted now."""
+    named = choice.tools is not None or choice.profile is not None
+    return replace(
+        choice,
+        tools=choice.tools if named else present.tools,
+        paths=[(grant.path, str(grant.mode)) for grant in present.paths]
+        if choice.paths is None
+        else choice.paths,
+        mcp_servers=present.mcp_servers if choice.mcp_servers is None else choice.mcp_servers,
+        network=present.network if choice.network is None else choice.network,
+        approval=present.approval if choice.approval is None else choice.approval,
+        returns=present.returns if choice.returns is None else choice.returns,
+        max_per_day=present.max_per_day if choice.max_per_day is None else choice.max_per_day,
+        expires_at_ms=present.expires_at_ms if choice.expires_at_ms is None else choice.expires_at_ms,
+    )
+
+
+def outgrows(record: DispatchRecord, run: RunRecord, now: Scopes) -> bool:
+    """Say whether a run goes on that may do, see or return more than is granted now.
+
+    What a human does by hand is not bounded, and an apply that has begun is finished: half of it would be worse.
+    """
+    going_on = record.state in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT)
+    if not going_on or is_by_hand(run) or run.state is RunState.APPLYING:
+        return False
+    had = scopes_of(run)
+    servers = [f"mcp__{server}__any" for server in had.mcp_servers]
+    return (
+        not set(had.tools) <= set(now.tools)
+        or not all(covers(now, server) for server in servers)
+        or not set(had.network) <= set(now.network)
+        or _rank(Approval, had.approval) > _rank(Approval, now.approval)
+        or _rank(Returns, had.returns) > _rank(Returns, now.returns)
+        or _sees_more(run, now)
+    )
+
+
+def _rank(words: type[Approval] | type[Returns], word: Approval | Returns) -> int:
+    order: Sequence[Approval | Returns] = list(words)
+    return order.index(word)
+
+
+def _sees_more(run: RunRecord, now: Scopes) -> bool:
+    try:
+        seen = reach(now, run.cwd or "/")
+    except LocalError:
+        return True
+    for path, mode in run_paths(run):
+        granted = mode_at(seen, path)
+        if granted is None or (mode == "rw" and granted is PathMode.RO):
+            return True
+    return False
