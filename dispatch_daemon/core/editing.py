@@ -7,14 +7,18 @@ trustor's word against that run: it ends, and nothing it wrote is kept.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dispatch_daemon.core import trust
 from dispatch_daemon.core.by_hand import is_by_hand
+from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.questions import run_paths, scopes_of
-from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.records import DispatchRecord, EdgeRecord, RunRecord
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.paths import PathMode, mode_at
 from dispatch_protocol.scopes import Approval, Returns, Scopes, covers, reach
+from dispatch_protocol.signing import Document
 
 
 def completed(choice: ScopeChoice, present: Scopes) -> ScopeChoice:
@@ -33,6 +37,25 @@ def completed(choice: ScopeChoice, present: Scopes) -> ScopeChoice:
         max_per_day=present.max_per_day if choice.max_per_day is None else choice.max_per_day,
         expires_at_ms=present.expires_at_ms if choice.expires_at_ms is None else choice.expires_at_ms,
     )
+
+
+def edited(
+    edge: EdgeRecord,
+    document: Document,
+    scopes: Scopes,
+    *,
+    path_identities: Sequence[tuple[str, int, int]],
+    now_ms: int,
+) -> list[Effect]:
+    """Put another version of one's own grant in force, and owe the relay the little that it has to know of it."""
+    changed = replace(
+        edge,
+        grant=document.to_json(),
+        expires_ms=scopes.expires_at_ms or 0,
+        path_identities=tuple(path_identities),
+    )
+    bounds: dict[str, JSON] = {"max_per_day": scopes.max_per_day, "expires_ms": scopes.expires_at_ms or 0}
+    return [Put(changed), trust.relay_call("update_edge", edge.edge, now_ms, bounds)]
 
 
 def outgrows(record: DispatchRecord, run: RunRecord, now: Scopes) -> bool:

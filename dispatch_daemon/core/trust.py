@@ -278,25 +278,6 @@ def revoked(edge: EdgeRecord, now_ms: int) -> list[Effect]:
     ]
 
 
-def edited(
-    edge: EdgeRecord,
-    document: Document,
-    scopes: Scopes,
-    *,
-    path_identities: Sequence[tuple[str, int, int]],
-    now_ms: int,
-) -> list[Effect]:
-    """Put another version of one's own grant in force, and owe the relay the little that it has to know of it."""
-    changed = replace(
-        edge,
-        grant=document.to_json(),
-        expires_ms=scopes.expires_at_ms or 0,
-        path_identities=tuple(path_identities),
-    )
-    bounds: dict[str, JSON] = {"max_per_day": scopes.max_per_day, "expires_ms": scopes.expires_at_ms or 0}
-    return [Put(changed), relay_call("update_edge", edge.edge, now_ms, bounds)]
-
-
 def relay_call(op: str, edge: str, now_ms: int, more: Mapping[str, JSON] = MappingProxyType({})) -> Plan:
     """Owe the relay a call about an edge; each of them may be repeated, and a newer one takes an older one's place."""
     args: dict[str, JSON] = {"edge_id": EdgeId.from_hex(edge).uuid, **more}

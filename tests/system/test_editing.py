@@ -55,7 +55,9 @@ def test_an_edit_made_without_the_relay_is_told_later(neighbourhood: Neighbourho
     neighbourhood.broker.start()
     poll(lambda: (_scopes(alice)["max_per_day"], _scopes(alice)["tools"]) == (1, ["Read"]), "both are told")
     alice.do("send", bob.address, "One")
-    assert _refused(alice, "send", bob.address, "Two")["code"] == "daily_limit", "the relay knows the bound too"
+    assert _refused(alice, "send", bob.address, "Two")["code"] == "daily_limit", (
+        "the relay knows the bound too"
+    )
 
 
 def test_an_edit_that_no_run_here_could_be_given_changes_nothing(

@@ -137,7 +137,7 @@ class Contacts:
             after=grant_of(edge).version,
         )
         document = sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
-        effects = trust.edited(edge, document, scopes, path_identities=identities, now_ms=moment.now_ms)
+        effects = editing.edited(edge, document, scopes, path_identities=identities, now_ms=moment.now_ms)
         effects.append(send_of(grant, deliver=True, keep=False))
         latest = (
             (record, self._journal.runs(record.digest)[-1:])

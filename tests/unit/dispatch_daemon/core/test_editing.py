@@ -5,17 +5,21 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.core import editing
+from dispatch_daemon.core import editing, trust
 from dispatch_daemon.core.by_hand import BY_HAND
+from dispatch_daemon.core.effects import Plan, Put, TaskKind
 from dispatch_daemon.core.questions import with_run_paths
-from dispatch_daemon.core.records import Trust
+from dispatch_daemon.core.records import EdgeRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.core.trust import chosen_scopes
+from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.paths import PathGrant, PathMode
+from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Approval, Returns, Scopes
-from tests.support.desk import received, run
-from tests.support.documents import NOW_MS
+from dispatch_protocol.signing import sign_document
+from tests.support.desk import ALICE_PEER, BOB_OWN, MOMENT, SCOPES, edge, received, run
+from tests.support.documents import BOB, EDGE, NOW_MS
 
 GRANTED = Scopes(
     tools=("Bash", "Edit", "Read"),
@@ -131,3 +135,28 @@ def test_what_has_not_begun_is_over_or_done_by_hand_is_not_ended(
 def test_an_apply_that_has_begun_is_finished() -> None:
     applying = run(RunState.APPLYING, scopes=with_run_paths(GRANTED, RUN_PATHS))
     assert not editing.outgrows(received(DispatchState.ACCEPTED), applying, Scopes(tools=()))
+
+
+def test_an_edit_replaces_the_grant_and_owes_the_relay_the_little_it_may_know() -> None:
+    scopes = replace(SCOPES, tools=("Read",), max_per_day=3, expires_at_ms=NOW_MS + 9)
+    document = trust.grant(
+        BOB_OWN, ALICE_PEER, EDGE.hex, scopes, MOMENT, status=GrantStatus.ACTIVE, after=Version(1, BOB.device)
+    )
+    newer = sign_document([BOB.sign], payload_type(Kind.GRANT), document.encode())
+    kept, plan = editing.edited(edge(), newer, scopes, path_identities=[("/src", 1, 2)], now_ms=NOW_MS)
+    assert isinstance(kept, Put)
+    assert isinstance(kept.record, EdgeRecord)
+    assert kept.record == replace(
+        edge(), grant=newer.to_json(), expires_ms=NOW_MS + 9, path_identities=(("/src", 1, 2),)
+    )
+    assert isinstance(plan, Plan)
+    assert (plan.kind, plan.key) == (TaskKind.RELAY_CALL, f"update_edge/{EDGE.hex}")
+    assert plan.payload == {
+        "op": "update_edge",
+        "args": {"edge_id": EDGE.uuid, "max_per_day": 3, "expires_ms": NOW_MS + 9},
+    }
+    (_, unbounded) = editing.edited(
+        edge(), newer, replace(SCOPES, max_per_day=None), path_identities=(), now_ms=NOW_MS
+    )
+    assert isinstance(unbounded, Plan)
+    assert unbounded.payload["args"] == {"edge_id": EDGE.uuid, "max_per_day": None, "expires_ms": 0}

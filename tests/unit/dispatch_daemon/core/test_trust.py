@@ -390,35 +390,3 @@ def test_second_identity_that_proves_a_token_is_kept_once() -> None:
 def test_the_same_identity_again_or_an_unused_invitation_is_no_leak(first: str | None) -> None:
     unused = record(Direction.OUTGOING, accepted_by=first)
     assert trust.proved_again(unused, BOB.chain.genesis, NOW_MS) == []
-
-
-# -- editing -------------------------------------------------------------------------------------------
-
-
-def test_an_edit_replaces_the_grant_and_owes_the_relay_the_little_it_may_know() -> None:
-    scopes = replace(SCOPES, tools=("Read",), max_per_day=3, expires_at_ms=NOW_MS + 9)
-    document = trust.grant(
-        BOB_OWN, ALICE_PEER, EDGE.hex, scopes, MOMENT, status=GrantStatus.ACTIVE, after=grant_version()
-    )
-    newer = sign_document([BOB.sign], payload_type(Kind.GRANT), document.encode())
-    kept, plan = trust.edited(edge(), newer, scopes, path_identities=[("/src", 1, 2)], now_ms=NOW_MS)
-    assert isinstance(kept, Put)
-    assert isinstance(kept.record, EdgeRecord)
-    assert kept.record == replace(
-        edge(), grant=newer.to_json(), expires_ms=NOW_MS + 9, path_identities=(("/src", 1, 2),)
-    )
-    assert isinstance(plan, Plan)
-    assert (plan.kind, plan.key) == (TaskKind.RELAY_CALL, f"update_edge/{EDGE.hex}")
-    assert plan.payload == {
-        "op": "update_edge",
-        "args": {"edge_id": EDGE.uuid, "max_per_day": 3, "expires_ms": NOW_MS + 9},
-    }
-    (_, unbounded) = trust.edited(
-        edge(), newer, replace(SCOPES, max_per_day=None), path_identities=(), now_ms=NOW_MS
-    )
-    assert isinstance(unbounded, Plan)
-    assert unbounded.payload["args"] == {"edge_id": EDGE.uuid, "max_per_day": None, "expires_ms": 0}
-
-
-def grant_version() -> Version:
-    return Version(1, BOB.device)
