@@ -1,14 +1,16 @@
 """A real Chromium under the tests' hands: no network but loopback, nothing kept, every message of its console noted."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 PROGRAM: Final = "/usr/bin/chromium"
 # Without these it looks for Google's hosts at every start; `no-sandbox` because root may not have its own.
+_PATIENCE_MS: Final = 20_000 * float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
 _FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
@@ -19,6 +21,7 @@ _FLAGS: Final = (
 def chromium() -> Iterator[Browser]:
     """Start one browser and end it."""
     assert Path(PROGRAM).exists(), "scripts/setup test installs chromium"
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PROGRAM, args=list(_FLAGS))
         try:
@@ -33,6 +36,7 @@ class Tab:
     def __init__(self, context: BrowserContext, link: str) -> None:
         self.context = context
         self.said: list[str] = []
+        context.set_default_timeout(_PATIENCE_MS)
         self.page: Page = context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
@@ -41,6 +45,10 @@ class Tab:
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.said.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def show(self, view: str) -> None:
+        """Go to a view: `inbox`, `contacts`, `d/ID`."""
+        self.page.evaluate("view => { location.hash = `#/${view}`; }", view)
 
     def troubles(self) -> list[str]:
         """Return what the page complained of: mistakes of ours, and whatever its policy had to stop.

@@ -2,7 +2,7 @@
 
 const KEY = "dispatch-page";
 
-/** What the daemon said no with: its code, a sentence, and what to type next. */
+/** What the daemon said no with: its code, a sentence, and what to type next; status 0 is one that did not answer. */
 export class Refusal extends Error {
   constructor(status, problem) {
     super(problem.detail ?? "The daemon did not answer as it should.");
@@ -36,23 +36,25 @@ export function forget() {
   sessionStorage.removeItem(KEY);
 }
 
-/** Ask the daemon; raises Refusal for a no, TypeError when nobody answers. */
+/** Ask the daemon; raises Refusal for a no, and when nobody answers. */
 export function ask(method, path, body = undefined, headers = {}) {
   return send(method, path, { body, headers });
+}
+
+/** Fetch, and say it in words when nobody answers. */
+async function reach(path, options) {
+  try {
+    return await fetch(path, { credentials: "omit", redirect: "error", referrerPolicy: "no-referrer", ...options });
+  } catch {
+    throw new Refusal(0, { detail: "The daemon of this machine did not answer.", code: "unreachable", hint: "Try again when it is back." });
+  }
 }
 
 async function send(method, path, { body, headers = {} }) {
   const chosen = { Accept: "application/json", ...headers };
   if (token !== null) chosen.Authorization = `Bearer ${token}`;
   if (body !== undefined) chosen["Content-Type"] = "application/json";
-  const answer = await fetch(path, {
-    method,
-    headers: chosen,
-    body: body === undefined ? undefined : JSON.stringify(body),
-    credentials: "omit",
-    redirect: "error",
-    referrerPolicy: "no-referrer",
-  });
+  const answer = await reach(path, { method, headers: chosen, body: body === undefined ? undefined : JSON.stringify(body) });
   const value = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refusal(answer.status, value);
   return value;
@@ -60,12 +62,8 @@ async function send(method, path, { body, headers = {} }) {
 
 /** Hand over one file; it is sealed while it is read. */
 export async function upload(file) {
-  const answer = await fetch("/v1/files", {
-    method: "POST",
-    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/octet-stream" },
-    body: file,
-    credentials: "omit",
-  });
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/octet-stream" };
+  const answer = await reach("/v1/files", { method: "POST", headers, body: file });
   const value = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refusal(answer.status, value);
   return value.file_id;
@@ -73,7 +71,7 @@ export async function upload(file) {
 
 /** Fetch the bytes behind an address that works once. */
 export async function download(path) {
-  const answer = await fetch(path, { credentials: "omit", redirect: "error" });
+  const answer = await reach(path, {});
   if (!answer.ok) throw new Refusal(answer.status, await answer.json().catch(() => ({})));
   return answer.blob();
 }
@@ -101,10 +99,7 @@ export async function follow({ onUpdate, onState }) {
 }
 
 async function listen(onUpdate, onConnected) {
-  const answer = await fetch("/v1/events", {
-    headers: { Accept: "text/event-stream", Authorization: `Bearer ${token}` },
-    credentials: "omit",
-  });
+  const answer = await reach("/v1/events", { headers: { Accept: "text/event-stream", Authorization: `Bearer ${token}` } });
   if (!answer.ok) throw new Refusal(answer.status, await answer.json().catch(() => ({})));
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -16,7 +16,7 @@ const status = document.getElementById("state");
 const STATES = {
   connecting: "",
   connected: "",
-  lost: "Not connected to the daemon of this machine. What you see may be old; nothing can be decided until it is back.",
+  lost: "Not connected to the daemon of this machine. What you see may be old; nothing can be decided until it is back. If it was started anew, type dispatch ui.",
   over: "This page is over: it was closed, or its day is. Type dispatch ui for a new one.",
 };
 
@@ -70,6 +70,8 @@ function draw(what, id) {
     status.textContent = STATES[state.connection];
     document.body.dataset.connection = state.connection;
     for (const part of [list, view]) part.inert = state.connection === "over";
+    // What happened to an open thread meanwhile was told to nobody: it is read again.
+    if (state.connection === "connected" && shown?.name === "d") shown.again();
     return;
   }
   drawThreads();
@@ -115,8 +117,8 @@ async function main() {
     await enter();
   } catch (error) {
     forget();
-    const words = error instanceof Refusal ? `${error.message} Type dispatch ui for a new one.` : "The daemon of this machine does not answer.";
-    closed(words);
+    if (!(error instanceof Refusal)) throw error;
+    closed(`${error.message} Type dispatch ui for a new one.`);
     return;
   }
   if (!isOpen()) {

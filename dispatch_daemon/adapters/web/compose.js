@@ -48,12 +48,13 @@ export function composeView(place, sent) {
       key = crypto.randomUUID();
       sent(answer.dispatch_id);
     } catch (error) {
-      if (error instanceof Refusal) {
-        key = crypto.randomUUID(); // it was answered: a changed task is another one
-        said.textContent = `${error.message} ${error.candidates.length ? error.candidates.map(oneLine).join(", ") : error.hint}`;
-      } else {
-        said.textContent = "The daemon did not answer. Press again: nothing is sent twice.";
+      if (!(error instanceof Refusal)) throw error;
+      if (error.status === 0) {
+        said.textContent = `${error.message} Press again: nothing is sent twice.`;
+        return;
       }
+      key = crypto.randomUUID(); // it was answered: a changed task is another one
+      said.textContent = `${error.message} ${error.candidates.length ? error.candidates.map(oneLine).join(", ") : error.hint}`;
     }
   };
   place.replaceChildren(

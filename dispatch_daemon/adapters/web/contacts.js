@@ -1,7 +1,7 @@
 // Contacts: who may send to this machine, to whom this person may send, and how that begins, changes and ends.
 
 import { ask, Refusal } from "./api.js";
-import { button, complaint, count, el, field, oneLine, reconcile, when } from "./dom.js";
+import { button, complaint, count, el, field, oneLine, reconcile } from "./dom.js";
 import { scopeMenu } from "./scopes.js";
 import { people, person, state } from "./store.js";
 import { sentence } from "./words.js";
@@ -40,26 +40,30 @@ async function tried(action, said = null) {
   }
 }
 
+const GROUPS = [
+  { key: "incoming", title: "May send tasks to me", nobody: "Nobody yet. Somebody invites you; you accept, and say what their tasks may do." },
+  { key: "outgoing", title: "I may send tasks to", nobody: "Nobody yet. Invite somebody below; they say what your tasks may do." },
+];
+
 function drawEdges(place) {
-  const live = state.edges.filter((each) => each.status !== "revoked" && each.status !== "expired");
-  const groups = [
-    ["May send tasks to me", live.filter((each) => each.direction === "incoming")],
-    ["I may send tasks to", live.filter((each) => each.direction === "outgoing")],
-  ];
-  const entries = groups.map(([title, all]) => ({
-    key: title,
-    sig: JSON.stringify(all),
-    build: () => el("section", { "aria-label": title }, el("h2", {}, title), all.length ? el("ul", { class: "cards" }, all.map(edge)) : el("p", { class: "empty" }, title.startsWith("May") ? "Nobody yet. Somebody invites you; you accept, and say what their tasks may do." : "Nobody yet. Invite somebody below; they say what your tasks may do.")),
-  }));
-  reconcile(place, entries);
+  reconcile(place, GROUPS.map(({ key, title }) => ({ key, sig: "", build: () => el("section", { "aria-label": title }, el("h2", {}, title), el("div", { class: "cards" })) })));
+  for (const { key, nobody } of GROUPS) {
+    const cards = place.querySelector(`[data-key="${key}"] .cards`);
+    const live = state.edges.filter((each) => each.direction === key && each.status !== "revoked" && each.status !== "expired");
+    // Who is here now changes often: it must not draw a card anew under somebody who is choosing in it.
+    const entries = live.map((each) => ({ key: each.edge_id, sig: JSON.stringify({ ...each, online: null }), build: () => edge(each) }));
+    if (entries.length === 0) entries.push({ key: "nobody", sig: "", build: () => el("p", { class: "empty" }, nobody) });
+    reconcile(cards, entries);
+    for (const each of live) cards.querySelector(`[data-key="${each.edge_id}"] .here`).textContent = HERE.get(each.online) ?? "";
+  }
 }
+const HERE = new Map([[true, " · here now"], [false, " · not here now"]]);
 
 function edge(each) {
   const known = person(each.peer);
   const incoming = each.direction === "incoming";
   const said = complaint();
   const room = el("div");
-  const online = each.online === true ? " · here now" : each.online === false ? " · not here now" : "";
   const end = () => {
     const sure = el(
       "div",
@@ -87,9 +91,9 @@ function edge(each) {
     room.querySelector("input")?.focus();
   };
   return el(
-    "li",
+    "article",
     { class: "card" },
-    el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, `${known.name === each.peer ? "" : ` ${oneLine(each.peer)}`}${online}`)),
+    el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, `${known.name === each.peer ? "" : ` ${oneLine(each.peer)}`}`), el("span", { class: "note here" })),
     each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
     each.scopes ? el("p", { class: "note" }, sentence(each.scopes, incoming ? "Their tasks" : "Your tasks")) : null,
     el("p", { class: "note" }, `identity ${each.identity.slice(0, 16)}`),
@@ -100,7 +104,7 @@ function edge(each) {
 }
 
 async function listInvitations(place) {
-  const [found] = await tried(() => ask("GET", "/v1/invitations"));
+  const found = await ask("GET", "/v1/invitations").catch(() => null); // the next change draws it
   if (found === null) return;
   const waiting = found.received.filter((each) => each.status === "pending");
   const sent = found.sent.filter((each) => each.status === "pending" || each.also_proved);
@@ -113,7 +117,22 @@ async function listInvitations(place) {
 }
 
 function received(each) {
-  return el("div", { class: "card" }, el("p", {}, el("span", { class: "strong" }, oneLine(each.peer)), " wants to be able to send tasks to this machine."), el("p", { class: "note" }, `Asked ${when(each.created_at)}. Until they give you the token by another way, it came by mail only.`), menuFor(each.token, each.peer));
+  const room = el("div");
+  const said = complaint();
+  const decline = async () => {
+    const [value] = await tried(() => ask("POST", "/v1/invitations/decline", { token: each.token }), said);
+    if (value !== null) room.replaceChildren(el("p", { role: "status" }, "Declined. No edge was made."));
+  };
+  return el(
+    "div",
+    { class: "card" },
+    el("p", {}, el("span", { class: "strong" }, oneLine(each.peer)), " wants to be able to send tasks to this machine."),
+    // The broker could have made this up: only the token, which comes from a person, proves who asks.
+    el("p", { class: "note" }, `Open until ${new Date(each.expires_at).toLocaleDateString()}. They pass a token on to you, by another way; accept with that, below.`),
+    el("div", { class: "answers" }, button("Decline", decline, { class: "deny small" })),
+    room,
+    said,
+  );
 }
 
 function outgoing(each) {

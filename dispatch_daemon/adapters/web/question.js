@@ -11,6 +11,7 @@ import { answered, change, face, flag, title } from "./words.js";
 
 const ARMED_MS = 700;
 const OFFER_AFTER = 3;
+const ORDER = ["file_path", "command", "old_string", "new_string"]; // read in this order, whatever else there is
 
 /** Return one open question of a thread, ready to be answered. */
 export function question(approval, thread) {
@@ -142,7 +143,8 @@ export function standing(approval, thread) {
 
 /** Return the whole input of a call: every field, every character, nothing cut. */
 export function verbatim(tool, input) {
-  return Object.entries(input ?? {}).map(([name, value]) => {
+  const place = (name) => ORDER.indexOf(name) + 1 || ORDER.length + 1;
+  return Object.entries(input ?? {}).sort(([one], [other]) => place(one) - place(other)).map(([name, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value, null, 1);
     const tone = (tool === "Write" && name === "content") || (tool === "Edit" && name === "new_string") ? "added"
       : tool === "Edit" && name === "old_string" ? "removed" : "";

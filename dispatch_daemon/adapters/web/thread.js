@@ -30,12 +30,14 @@ export function threadView(place, id) {
       if (frame !== null) focusOnDeny(frame);
     }
   };
-  draw();
-  load(id).catch((error) => {
-    if (!(error instanceof Refusal)) return;
+  const read = () => load(id).catch((error) => {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.status === 0) return; // the page says so, and reads it again when the daemon is back
     place.replaceChildren(el("p", { class: "complaint", role: "alert", data: { key: "gone" } }, `${error.message} ${error.hint}`));
   });
-  return { draw, tick: () => tick(place, id) };
+  draw();
+  read();
+  return { draw, tick: () => tick(place, id), again: read };
 }
 
 /** Move only the seconds: nothing that somebody reads or presses is drawn anew for them. */
