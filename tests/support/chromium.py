@@ -9,11 +9,13 @@ from typing import Final
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 PROGRAM: Final = "/usr/bin/chromium"
-# Without these it looks for Google's hosts at every start; `no-sandbox` because root may not have its own.
+REBOUND: Final = "rebound.example"  # a name of somebody else's that suddenly means this machine
 _PATIENCE_MS: Final = 20_000 * float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
+# Without these it looks for Google's hosts at every start; `no-sandbox` because root may not have its own.
 _FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
 
 

@@ -8,7 +8,7 @@ tell both sides that the connection lives.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Final
 
 from aiohttp import web
@@ -38,8 +38,19 @@ class Watchers:
             if not queue.full():
                 queue.put_nowait(None)
 
-    async def serve(self, request: web.BaseRequest, updates: AsyncIterator[Update]) -> web.StreamResponse:
-        """Stream updates until the watcher leaves, falls behind, or the door closes.
+    def look_again(self) -> None:
+        """Let every stream see at once whether its watcher may still read."""
+        for queue in self._queues:
+            if not queue.full():
+                queue.put_nowait(_PING)
+
+    async def serve(
+        self,
+        request: web.BaseRequest,
+        updates: AsyncIterator[Update],
+        may_read: Callable[[web.BaseRequest], bool],
+    ) -> web.StreamResponse:
+        """Stream updates until the watcher leaves, falls behind, may read no more, or the door closes.
 
         The first update is awaited before anything is answered, so that a refusal is still a problem document.
         """
@@ -53,7 +64,7 @@ class Watchers:
         self._queues.add(queue)
         try:
             await response.prepare(request)
-            await self._drain(queue, response)
+            await self._drain(queue, response, lambda: may_read(request))
         except TimeoutError:
             _abort(request)
         finally:
@@ -64,7 +75,12 @@ class Watchers:
                 await updates.aclose()
         return response
 
-    async def _drain(self, queue: "asyncio.Queue[bytes | None]", response: web.StreamResponse) -> None:
+    async def _drain(
+        self,
+        queue: "asyncio.Queue[bytes | None]",
+        response: web.StreamResponse,
+        may_read: Callable[[], bool],
+    ) -> None:
         """Write what is queued, and a comment when nothing is; raises TimeoutError if the other side stops reading."""
         while True:
             try:
@@ -72,7 +88,7 @@ class Watchers:
                     piece = await queue.get()
             except TimeoutError:
                 piece = _PING
-            if piece is None:
+            if piece is None or not may_read():
                 return
             async with asyncio.timeout(self._write_timeout_s):
                 await response.write(piece)

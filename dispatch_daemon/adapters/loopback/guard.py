@@ -67,22 +67,32 @@ class Guard:
             raise ServiceError("wrong_origin", "Another page may not use this door.")
         return self._caller(request, over_tcp=over_tcp, open_to_all=open_to_all)
 
+    def still_lets_in(self, request: web.BaseRequest) -> bool:
+        """Whether somebody who was let in may go on reading: the session of a page may have ended since."""
+        given = request.headers.get("Authorization")
+        if given is None:
+            return True
+        token = given.partition(" ")[2].strip()
+        return self._is_ours(token) or self._sessions.stands(token)
+
+    def _is_ours(self, token: str) -> bool:
+        """Compare in constant time, as bytes: a header may hold anything, and text comparison refuses non-ASCII."""
+        return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self._token)
+
     def _named_exactly(self, request: web.BaseRequest) -> bool:
         """Whether exactly one `Host` is given and it is one of ours, port included."""
         hosts = request.headers.getall("Host", [])
         return len(hosts) == 1 and hosts[0].lower() in self._hosts
 
     def _caller(self, request: web.BaseRequest, *, over_tcp: bool, open_to_all: bool) -> Caller:
-        """Compare in constant time, as bytes: a header may hold anything, and text comparison refuses non-ASCII."""
         given = request.headers.getall("Authorization", [])
         if not given and not over_tcp:
             return Caller.PROGRAM
         if not given and open_to_all:
             return Caller.ANYBODY
         scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        spelled = token.strip().encode("utf-8", "surrogateescape")
         if scheme.lower() == "bearer":
-            if hmac.compare_digest(spelled, self._token):
+            if self._is_ours(token.strip()):
                 return Caller.PROGRAM
             if self._sessions.holds(token.strip()):
                 return Caller.PAGE

@@ -92,7 +92,8 @@ class Handler:
                 pieces = read_pieces(request, timeout_s=self._body_timeout_s)
                 return answer(await self._service.keep_file(pieces=pieces), status=route.status)
             case Kind.STREAM:
-                return await self._watchers.serve(request, self._service.subscribe(**arguments))
+                updates = self._service.subscribe(**arguments)
+                return await self._watchers.serve(request, updates, self._guard.still_lets_in)
             case Kind.CALL:
                 return await self._call(request, route, arguments)
             case _:

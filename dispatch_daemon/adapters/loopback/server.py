@@ -60,7 +60,7 @@ class Door:
         self._token = token
         self._body_timeout_s = body_timeout_s
         self._watchers = Watchers(ping_s=ping_s, write_timeout_s=write_timeout_s)
-        self._sessions = PageSessions()
+        self._sessions = PageSessions(ended=self._watchers.look_again)
         self._listeners: list[asyncio.Server] = []
         self._servers: list[web.Server] = []
         self.port = 0

@@ -44,11 +44,17 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _nothing() -> None:
+    """Do nothing: nobody wants to know."""
+
+
 class PageSessions:
     """The links and sessions of one door; only digests of codes and tokens are kept."""
 
-    def __init__(self, clock: Callable[[], int] = _wall_ms) -> None:
+    def __init__(self, clock: Callable[[], int] = _wall_ms, *, ended: Callable[[], None] = _nothing) -> None:
+        """Begin without any; `ended` is called after a session has ended before its time."""
         self._clock = clock
+        self._ended = ended
         self._links: dict[bytes, _Link] = {}
         self._sessions: dict[bytes, _Session] = {}
 
@@ -74,9 +80,11 @@ class PageSessions:
         if link is None or link.session is not None:
             if link is not None and link.session is not None:
                 self._sessions.pop(link.session, None)
+                self._ended()
             raise ServiceError("link_over", "This link was used already, or its minute is over.")
         while len(self._sessions) >= SESSIONS:
             del self._sessions[next(iter(self._sessions))]
+            self._ended()
         token, now_ms = secrets.token_urlsafe(_TOKEN_BYTES), self._clock()
         link.session = _digest(token)
         self._sessions[link.session] = _Session(now_ms + LIFE_MS, now_ms)
@@ -84,20 +92,29 @@ class PageSessions:
 
     def holds(self, token: str) -> bool:
         """Whether this is the token of an open session; asking is being heard of."""
+        found = self._session(token)
+        if found is not None:
+            found.heard_ms = self._clock()
+        return found is not None
+
+    def stands(self, token: str) -> bool:
+        """Whether this is still the token of an open session; a stream that goes on is no word of anybody's."""
+        return self._session(token) is not None
+
+    def _session(self, token: str) -> _Session | None:
         self._forget()
         asked, found = _digest(token), None
         for digest, session in self._sessions.items():  # all of them, so that the time tells nothing
             if hmac.compare_digest(digest, asked):
                 found = session
-        if found is not None:
-            found.heard_ms = self._clock()
-        return found is not None
+        return found
 
     def end(self) -> int:
         """End every session and every link; return how many pages were open."""
         count = len(self._sessions)
         self._links.clear()
         self._sessions.clear()
+        self._ended()
         return count
 
     def _forget(self) -> None:

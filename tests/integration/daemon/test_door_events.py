@@ -48,8 +48,10 @@ class Stream:
 
 
 @asynccontextmanager
-async def watching(door: Door, home: Path, query: str = "", *, unix: bool = False) -> AsyncIterator[Stream]:
-    client = DoorClient(door, TOKEN)
+async def watching(
+    door: Door, home: Path, query: str = "", *, unix: bool = False, token: str = TOKEN
+) -> AsyncIterator[Stream]:
+    client = DoorClient(door, token)
     reader, writer = await client.connect(unix=unix)
     writer.write(client.head("GET", f"/v1/events{query}", Connection="keep-alive").encode())
     lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -93,6 +95,27 @@ async def test_a_quiet_stream_shows_that_it_lives(
         await eventually(lambda: stream.comments >= 3)
         service.publish({"type": "status"})
         assert (await waiting)[0] == "change"
+
+
+@pytest.mark.parametrize("how", ["the link came twice", "every page was closed"])
+async def test_a_page_whose_session_has_ended_reads_no_further(
+    open_door: Opener, home: Path, service: ScriptedService, how: str
+) -> None:
+    door = await open_door(ping_s=60.0)
+    program = DoorClient(door, TOKEN)
+    link = (await program.ask("POST", "/v1/page/links", {}, unix=True)).value["url"]
+    code = {"code": link.partition("/#code=")[2]}
+    token = (await program.ask("POST", "/v1/page/sessions", code, Authorization=None)).value["token"]
+    async with watching(door, home) as other, watching(door, home, token=token) as stream:
+        await other.event()
+        await stream.event()
+        if how == "the link came twice":
+            assert (await program.ask("POST", "/v1/page/sessions", code, Authorization=None)).status == 401
+        else:
+            assert (await program.ask("DELETE", "/v1/page/sessions", unix=True)).value == {"closed": 1}
+        service.publish({"type": "status", "text": "for programs alone"})
+        assert await stream.event() == ("", None)
+        assert (await other.event())[1]["text"] == "for programs alone"
 
 
 async def test_a_watcher_that_leaves_is_forgotten(

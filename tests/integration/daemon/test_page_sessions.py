@@ -128,3 +128,27 @@ def test_the_end_of_all_is_the_end_of_links_too(sessions: PageSessions) -> None:
     assert not sessions.holds(token)
     refused(sessions, code)
     assert sessions.end() == 0
+
+
+def test_a_stream_that_goes_on_is_no_sign_of_life(sessions: PageSessions, clock: Hands) -> None:
+    token, _ = sessions.open(sessions.make_link()[0])
+    clock.now_ms += IDLE_MS - 1
+    assert sessions.stands(token)
+    clock.now_ms += 1
+    assert not sessions.stands(token)
+    assert not sessions.stands("")
+
+
+def test_whoever_wants_to_know_hears_of_every_early_end(clock: Hands) -> None:
+    heard: list[int] = []
+    sessions = PageSessions(clock, ended=lambda: heard.append(clock.now_ms))
+    code, _ = sessions.make_link()
+    sessions.open(code)
+    assert heard == []
+    refused(sessions, code)
+    assert len(heard) == 1
+    for _ in range(SESSIONS + 1):
+        sessions.open(sessions.make_link()[0])
+    assert len(heard) == 2
+    sessions.end()
+    assert len(heard) == 3

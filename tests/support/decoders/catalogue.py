@@ -38,6 +38,7 @@ NONE: Final[Mapping[str, str]] = MappingProxyType(
         "dispatch_cli.reading:read_text": "opens a file by its name",
         "dispatch_cli.reading:read_steps": "opens a file by its name; what it reads goes to reading:_parsed",
         "dispatch_daemon.adapters.journal.database:Database.read": "asks the daemon's own database",
+        "dispatch_daemon.adapters.loopback.sessions:PageSessions.open": "looks up what the door made itself, by its digest",
         "dispatch_daemon.adapters.keychain:Keychain.read": "asks for an entry by its name",
         "dispatch_daemon.adapters.keystore:_Shelf.read": "asks for an entry by its name",
         "dispatch_daemon.adapters.keystore:_FileShelf.read": "asks for an entry by its name",

@@ -1,0 +1,254 @@
+"""What a stranger's words, a page from somewhere else, and a link that two have seen can do to the page: nothing."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Opens
+from tests.support.chromium import REBOUND, Tab
+from tests.support.neighbourhood import Neighbourhood, Person, bash
+
+SCRIPT = "<script>pwned=1</script><img src=x onerror='pwned=1'><svg onload='pwned=1'></svg>\"'><b onmouseover=pwned=1>"
+IN_A_NAME = "<img src=x onerror=pwned=1>.html"  # a name holds no slash
+STRANGE = "\u202egpj.exe\u200b\u0007"
+
+HOSTILE = """
+<!doctype html><title>free tokens</title>
+<iframe id=framed src="TARGET/"></iframe>
+<form id=form method=post action="TARGET/v1/contacts/revoke" target=hidden enctype="text/plain">
+  <input name='{"peer":"PEER","x":"' value='"}'></form>
+<iframe name=hidden></iframe>
+<script>
+  window.found = {};
+  const tried = (name, promise) => promise.then((value) => { found[name] = value; }, () => { found[name] = null; });
+  const body = JSON.stringify({ peer: "PEER" });
+  const read = (path, options) => fetch("TARGET" + path, options).then((answer) => answer.text());
+  const socket = new Promise((resolve, reject) => {
+    const made = new WebSocket("TARGET/v1/events".replace("http", "ws"));
+    made.onopen = () => resolve("open"); made.onerror = () => reject();
+  });
+  const stream = new Promise((resolve, reject) => {
+    const made = new EventSource("TARGET/v1/events");
+    made.onopen = () => resolve("open"); made.onerror = () => reject();
+  });
+  const script = (path) => new Promise((resolve, reject) => {
+    const node = document.createElement("script");
+    node.onload = () => resolve("ran"); node.onerror = () => reject();
+    node.src = "TARGET" + path; document.head.append(node);
+  });
+  const opened = () => new Promise((resolve) => {
+    const other = window.open("TARGET/", "other");
+    addEventListener("message", (event) => resolve(String(event.data)));
+    setTimeout(() => { other?.postMessage({ type: "snapshot", body }, "*");
+      let inside = null; try { inside = other.document.body.innerText; } catch { /* another origin */ }
+      resolve(inside); }, 800);
+  });
+  window.done = Promise.all([
+    tried("read", read("/v1/dispatches")),
+    tried("page", read("/")),
+    tried("with credentials", read("/v1/contacts", { credentials: "include" })),
+    tried("post", read("/v1/contacts/revoke", { method: "POST", body, headers: { "Content-Type": "application/json" } })),
+    tried("simple post", fetch("TARGET/v1/contacts/revoke", { method: "POST", body, mode: "no-cors" }).then((each) => each.status || null)),
+    tried("session", read("/v1/page/sessions", { method: "POST", body: '{"code":"x"}', headers: { "Content-Type": "application/json" } })),
+    tried("websocket", socket), tried("events", stream), tried("script", script("/v1/contacts")), tried("module", script("/api.js")),
+    tried("opened", opened()),
+  ]);
+  document.getElementById("form").submit();
+</script>
+"""
+
+
+@contextmanager
+def website(text: str) -> Iterator[str]:
+    """Serve one page from another origin on this machine."""
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def origin(tab: Tab) -> str:
+    return str(tab.page.evaluate("location.origin"))
+
+
+def token(tab: Tab) -> str:
+    return str(tab.page.evaluate("sessionStorage.getItem('dispatch-page')"))
+
+
+def unharmed(tab: Tab) -> None:
+    """Nothing that somebody wrote has become a part of the page."""
+    assert tab.page.evaluate("window.pwned") is None
+    assert tab.page.locator("script").count() == 1
+    assert tab.page.locator("[onerror], [onload], [onmouseover], img[src='x']").count() == 0
+    assert not tab.troubles()
+
+
+# -- words ---------------------------------------------------------------------------------------------
+
+
+def test_these_words_would_run_in_a_careless_page(browser: Browser) -> None:
+    """The control: what the next test finds unharmed is not harmless."""
+    page = browser.new_page()
+    page.set_content(SCRIPT)
+    page.wait_for_function("window.pwned === 1")
+    page.close()
+
+
+def test_no_words_of_a_stranger_become_a_part_of_the_page(
+    opens: Opens, everybody: Neighbourhood, alice: Person, bob: Person, place: Path
+) -> None:
+    attached = place / IN_A_NAME
+    attached.write_text(SCRIPT)
+    steps = [
+        {"tool": "Write", "input": {"file_path": f"{IN_A_NAME}", "content": SCRIPT}},
+        bash(f'cp "{IN_A_NAME}" "$DISPATCH_ARTIFACTS/" # {SCRIPT} {STRANGE}'),
+    ]
+    fields = {
+        "--background": SCRIPT,
+        "--deliverable": SCRIPT,
+        "--project": SCRIPT,
+        "--link": "https://example.org/?q=%3Cscript%3Epwned=1//",
+        "--meta": f"a={SCRIPT}",
+        "--file": str(attached),
+    }
+    task = everybody.send(f"{SCRIPT} {STRANGE}", steps, *(word for pair in fields.items() for word in pair))
+    his = opens(bob)
+    his.page.locator(f'a.row[href="#/d/{task}"]').click()
+    view = his.page.locator("#view")
+    expect(view).to_contain_text("<svg onload=")
+    expect(view).to_contain_text(IN_A_NAME)
+    assert view.locator("a").count() == 0, "a stranger's link is read, not followed by a slip of the hand"
+    assert "\u202e" not in view.inner_text()
+    assert "\u200b" not in view.inner_text()
+    unharmed(his)
+    his.page.get_by_role("button", name="Accept and run").click()
+    frame = his.page.locator("section.question")
+    for _ in range(2):
+        frame.get_by_role("button", name="Allow once").click()
+    frame.get_by_role("button", name="Apply").click()
+    expect(view).to_contain_text("its changes were applied")
+    assert view.locator(".diff").count() == 1
+    unharmed(his)
+    hers = opens(alice, f"d/{task}")
+    hers.page.get_by_role("button", name="Look").click()
+    expect(hers.page.locator(".preview")).to_contain_text("<svg onload=")
+    unharmed(hers)
+    for word in ("contacts", "machine", "sent", "new"):
+        hers.show(word)
+        unharmed(hers)
+
+
+# -- other origins -------------------------------------------------------------------------------------
+
+
+def test_a_page_from_elsewhere_reads_nothing_and_moves_nothing(
+    opens: Opens, alice: Person, bob: Person
+) -> None:
+    his = opens(bob)
+    before = bob.do("contacts")["edges"]
+    text = HOSTILE.replace("TARGET", origin(his)).replace("PEER", alice.address)
+    with website(text) as elsewhere:
+        page = his.context.new_page()  # the same browser, the same storage, an open page beside it
+        page.goto(elsewhere)
+        page.evaluate("done")
+        assert set(page.evaluate("found").values()) == {None}
+        framed = page.frame_locator("#framed").locator("body")
+        assert "Inbox" not in framed.inner_text()
+        page.close()
+    after = bob.do("contacts")["edges"]
+    assert [(each["edge_id"], each["status"]) for each in after] == [
+        (each["edge_id"], each["status"]) for each in before
+    ]
+    unharmed(his)
+    his.show("contacts")
+    expect(his.page.get_by_role("heading", name="Contacts")).to_be_visible()
+
+
+def test_a_name_that_suddenly_means_this_machine_is_not_answered(
+    opens: Opens, bob: Person, browser: Browser
+) -> None:
+    his = opens(bob)
+    page = browser.new_page()
+    answer = page.goto(origin(his).replace("127.0.0.1", REBOUND))
+    assert answer is not None
+    assert (answer.status, answer.json()["code"]) == (403, "wrong_host")
+    for path in ("/app.js", "/v1/contacts"):
+        answer = page.goto(origin(his).replace("127.0.0.1", REBOUND) + path)
+        assert answer is not None
+        assert answer.status == 403
+    page.close()
+
+
+def test_the_page_of_a_neighbour_opens_nothing_here(opens: Opens, alice: Person, bob: Person) -> None:
+    his, hers = opens(bob), opens(alice)
+    for path in ("/v1/contacts", "/v1/dispatches", "/v1/settings"):
+        headers = {"Authorization": f"Bearer {token(hers)}"}
+        assert his.context.request.get(origin(his) + path, headers=headers).status == 401
+        headers = {"Authorization": f"Bearer {token(his)}"}
+        assert his.context.request.get(origin(his) + path, headers=headers).status == 200
+
+
+# -- the link ------------------------------------------------------------------------------------------
+
+
+def test_a_link_that_two_have_used_opens_nothing_for_either(
+    opens: Opens, bob: Person, browser: Browser
+) -> None:
+    link = bob.do("ui")["url"]
+    first = Tab(browser.new_context(), link)
+    first.page.get_by_role("link", name="Inbox").wait_for()
+    expect(first.page.locator("#list")).not_to_be_empty()
+    second = Tab(browser.new_context(), link)
+    expect(second.page.locator("#state")).to_contain_text("dispatch ui")
+    expect(first.page.locator("#state")).to_contain_text("This page is over")
+    assert first.page.evaluate("document.getElementById('view').inert") is True
+    for tab in (first, second):
+        assert token(tab) == "None"
+        tab.context.close()
+
+
+def test_nothing_of_a_link_or_a_token_is_kept_where_others_look(opens: Opens, bob: Person) -> None:
+    his = opens(bob)
+    held = token(his)
+    assert len(held) > 20
+    his.show("contacts")
+    his.show("machine")
+    seen = his.page.evaluate(
+        "[location.href, document.referrer, document.cookie, JSON.stringify(localStorage)]"
+    )
+    assert seen == [f"{origin(his)}/#/machine", "", "", "{}"]
+    assert his.context.cookies() == []
+    here = origin(his)
+    for _ in range(2):
+        his.page.go_back()
+        assert "code" not in his.page.url
+        assert held not in his.page.url
+    his.page.goto("about:blank")
+    his.page.go_back()
+    assert "code" not in his.page.url
+    again = his.context.new_page()  # another tab of the same browser has no part in it
+    again.goto(here)
+    expect(again.get_by_role("status").first).to_contain_text("opens by a link")
+    assert again.evaluate("sessionStorage.length") == 0
+    again.close()
