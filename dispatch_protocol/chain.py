@@ -2,10 +2,12 @@
 
 Nothing about a person's keys is believed because a broker says so: every link is signed by keys that the links before
 it name, and the first is known by its digest. A contact pins that digest, and holds on to the longest chain it has seen.
+Only the recovery key can begin another history than that one, and then its epoch is higher.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from types import MappingProxyType
 
 from dispatch_protocol.encoding import JSON
@@ -16,7 +18,8 @@ from dispatch_protocol.links import (
     ALL_ROLES,
     AddDeviceLink,
     IdentityKind,
-    LaterLink,
+    OrdinaryLink,
+    RecoverLink,
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
@@ -41,7 +44,10 @@ Devices = Mapping[DeviceId, Device]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A verified identity. `states` holds the active devices after each link; the last are the present ones."""
+    """A verified identity. `states` holds the active devices after each link; the last are the present ones.
+
+    `epochs` counts recoveries in the same way: of two histories that differ, the one of the higher epoch holds.
+    """
 
     genesis: Genesis
     kind: IdentityKind
@@ -49,6 +55,12 @@ class Chain:
     links: tuple[Document, ...]
     heads: tuple[Digest, ...]
     states: tuple[Devices, ...]
+    epochs: tuple[int, ...]
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the last recovery, 0 before the first."""
+        return self.epochs[-1]
 
     @property
     def head(self) -> Digest:
@@ -69,8 +81,17 @@ class Chain:
         """Return the chain as it stood at a link, or None if it has no such link."""
         if head not in self.heads:
             return None
-        end = self.heads.index(head) + 1
-        return replace(self, links=self.links[:end], heads=self.heads[:end], states=self.states[:end])
+        return self._first(self.heads.index(head) + 1)
+
+    def _first(self, count: int) -> "Chain":
+        """Return the chain as it stood after so many links, one or more."""
+        return replace(
+            self,
+            links=self.links[:count],
+            heads=self.heads[:count],
+            states=self.states[:count],
+            epochs=self.epochs[:count],
+        )
 
     def extend(self, links: Iterable[Document]) -> "Chain":
         """Return the chain with further links, each verified where it stands.
@@ -79,28 +100,43 @@ class Chain:
             MalformedError: a link that cannot be read, or a chain that grows too long.
             RefusedError: `chain_broken`, `signature_bad` or `unsupported`.
         """
-        heads, states, all_links = list(self.heads), list(self.states), list(self.links)
+        all_links, heads = list(self.links), list(self.heads)
+        states, epochs = list(self.states), list(self.epochs)
         for document in links:
             if len(all_links) >= CHAIN_LINKS:
                 raise MalformedError(f"a chain of more than {CHAIN_LINKS} links")
-            states.append(_follow(states, heads[-1], document))
+            after, epoch = _follow(document, heads[-1], states, epochs[-1], self.recovery)
+            states.append(after)
+            epochs.append(epoch)
             heads.append(document.digest)
             all_links.append(document)
-        return replace(self, links=tuple(all_links), heads=tuple(heads), states=tuple(states))
+        return replace(
+            self, links=tuple(all_links), heads=tuple(heads), states=tuple(states), epochs=tuple(epochs)
+        )
 
     def update(self, links: Sequence[Document]) -> "Chain":
-        """Return the longer of this chain and another telling of it from its first link.
+        """Return what holds of this chain and another telling of it, from its first link.
 
-        A shorter telling changes nothing: whoever serves it may be late, or hiding a link.
+        A telling that goes on is taken. One that stops earlier changes nothing: whoever serves it may be late, or
+        hiding a link. Where the two differ, the one with the higher epoch holds, and all else was voided by it.
 
         Raises:
-            RefusedError: `chain_forked` if the two differ anywhere, and whatever `extend` raises.
+            RefusedError: `chain_forked` if they differ in one epoch, and whatever `extend` raises.
         """
-        told = [document.digest for document in links]
-        shared = min(len(told), len(self.heads))
-        if tuple(told[:shared]) != self.heads[:shared]:
+        shared = self.shared(links)
+        if shared == 0 < len(links):
+            raise RefusedError(RefusalCode.CHAIN_FORKED, f"another identity than {self.genesis.hex}")
+        if shared in (len(links), len(self.links)):
+            return self.extend(links[shared:])
+        other = self._first(shared).extend(links[shared:])
+        if other.epoch == self.epoch:
             raise RefusedError(RefusalCode.CHAIN_FORKED, f"two histories of the identity {self.genesis.hex}")
-        return self.extend(links[shared:])
+        return max(self, other, key=lambda chain: chain.epoch)
+
+    def shared(self, links: Sequence[Document]) -> int:
+        """Return how many links, from the first on, this chain has in common with another telling."""
+        pairs = zip(links, self.heads, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0].digest == pair[1], pairs))
 
     @classmethod
     def verify(cls, links: Sequence[Document], *, expect: Genesis | None) -> "Chain":
@@ -128,42 +164,64 @@ class Chain:
             links=(first,),
             heads=(first.digest,),
             states=(MappingProxyType({device.sign: device}),),
+            epochs=(0,),
         )
         return chain.extend(links[1:])
 
 
-def _follow(states: Sequence[Devices], head: Digest, document: Document) -> Devices:
-    """Return the active devices after one more link, having checked that it may stand there."""
+def _follow(
+    document: Document, head: Digest, states: Sequence[Devices], epoch: int, recovery: RecoveryPublic
+) -> tuple[Devices, int]:
+    """Return the active devices and the epoch after one more link, having checked that it may stand there."""
     link = read_link(document)
     if link.prev != head:
         raise _broken("it does not name the link before it")
-    before = states[-1]
-    signers = _signers(link, document, before)
-    verify_document(signers, document)
-    after = _apply(states, link)
+    if isinstance(link, RecoverLink):
+        verify_document((recovery,) if link.device is None else (recovery, link.device[0]), document)
+        after = _recover(link, states, epoch, recovery)
+        epoch = link.epoch
+    else:
+        verify_document(_signers(link, document, states[-1]), document)
+        after = _apply(link, states, recovery)
     if not any(Role.APPROVER in device.roles for device in after.values()):
         raise _broken("it would leave no device that may change the chain")
-    return MappingProxyType(after)
+    return MappingProxyType(after), epoch
 
 
-def _apply(states: Sequence[Devices], link: LaterLink) -> dict[DeviceId, Device]:
+def _recover(
+    link: RecoverLink, states: Sequence[Devices], epoch: int, recovery: RecoveryPublic
+) -> dict[DeviceId, Device]:
+    """Return the devices that the recovery key keeps, and the new one that it adds."""
+    if link.epoch <= epoch:
+        raise _broken("its epoch is not higher than that of the links before it")
+    if not link.survivors <= states[-1].keys():
+        raise _broken("it keeps a device that is not active")
+    after = {device: states[-1][device] for device in link.survivors}
+    if link.device is not None:
+        sign, seal = link.device
+        _check_new_device(sign, seal, states, after, recovery)
+        after[sign] = Device(sign, seal, ALL_ROLES, link.created_ms)
+    return after
+
+
+def _apply(link: OrdinaryLink, states: Sequence[Devices], recovery: RecoveryPublic) -> dict[DeviceId, Device]:
     """Return what a link of a device that may sign it makes of the present devices."""
     after = dict(states[-1])
     match link:
         case AddDeviceLink():
-            _check_new_device(states, link)
+            _check_new_device(link.device, link.sealing, states, after, recovery)
             after[link.device] = Device(link.device, link.sealing, link.roles, link.created_ms)
         case RevokeDeviceLink():
             del after[link.device]
         case RotateSealingLink():
-            _check_new_sealing(states, link.sealing)
+            _check_new_sealing(link.sealing, states)
             after[link.device] = replace(after[link.device], seal=link.sealing, sealed_ms=link.created_ms)
         case _:  # SetRolesLink, the last of the types
             after[link.device] = replace(after[link.device], roles=link.roles)
     return after
 
 
-def _signers(link: LaterLink, document: Document, before: Devices) -> tuple[DeviceId, ...]:
+def _signers(link: OrdinaryLink, document: Document, before: Devices) -> tuple[DeviceId, ...]:
     """Return exactly the devices that must have signed a link, by its type and by who claims to have signed."""
     known = [DeviceId(signer) for signer in document.signers if DeviceId(signer) in before]
     if len(known) != 1:
@@ -182,15 +240,20 @@ def _signers(link: LaterLink, document: Document, before: Devices) -> tuple[Devi
     return (signer,)
 
 
-def _check_new_device(states: Sequence[Devices], link: AddDeviceLink) -> None:
-    if any(link.device in state for state in states):
+def _check_new_device(
+    sign: DeviceId, seal: SealingPublic, states: Sequence[Devices], beside: Devices, recovery: RecoveryPublic
+) -> None:
+    """Check that a device may join those that it will stand beside."""
+    if any(sign in state for state in states):
         raise _broken("a device is added a second time")
-    if len(states[-1]) >= DEVICES:
+    if sign.raw == recovery.raw:
+        raise _broken("the recovery key is no device")
+    if len(beside) >= DEVICES:
         raise _broken(f"it would make more than {DEVICES} devices")
-    _check_new_sealing(states, link.sealing)
+    _check_new_sealing(seal, states)
 
 
-def _check_new_sealing(states: Sequence[Devices], sealing: SealingPublic) -> None:
+def _check_new_sealing(sealing: SealingPublic, states: Sequence[Devices]) -> None:
     if any(device.seal == sealing for state in states for device in state.values()):
         raise _broken("a sealing key is stated a second time")
 

@@ -14,7 +14,7 @@ from dispatch_protocol.body import read_body, write_body
 from dispatch_protocol.encoding import JSON, Fields, b64u
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, RecoveryKey, RecoveryPublic, SealingPublic, SigningKey
-from dispatch_protocol.limits import DOCUMENT_BYTES
+from dispatch_protocol.limits import DEVICES, DOCUMENT_BYTES
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, sign_document
 
@@ -209,7 +209,51 @@ class SetRolesLink:
         )
 
 
-LaterLink = AddDeviceLink | RevokeDeviceLink | RotateSealingLink | SetRolesLink
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverLink:
+    """A new beginning from an earlier link; signed by the recovery key, and by the new device if there is one.
+
+    Every link that once followed `prev` is void. Of the devices that were active at it, the `survivors` stay as they
+    were then; `device` is a new one with every role, for whoever has lost them all.
+    """
+
+    prev: Digest
+    epoch: int
+    survivors: frozenset[DeviceId]
+    device: tuple[DeviceId, SealingPublic] | None
+    created_ms: int
+    nonce: bytes
+
+    def write(self) -> dict[str, JSON]:
+        """Return the body as JSON, but for its version."""
+        device: JSON = None
+        if self.device is not None:
+            device = {"sign": self.device[0].hex, "seal": self.device[1].hex}
+        return {
+            "type": "recover",
+            "prev": self.prev.hex,
+            "epoch": self.epoch,
+            "survivors": [survivor.hex for survivor in sorted(self.survivors)],
+            "device": device,
+            "created": self.created_ms,
+            "nonce": b64u(self.nonce),
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "RecoverLink":
+        """Read what follows the type strictly; raises MalformedError."""
+        return cls(
+            prev=_read_prev(fields),
+            epoch=fields.integer("epoch", minimum=1),
+            survivors=_read_survivors(fields),
+            device=fields.optional(lambda _: _read_keys(fields), "device"),
+            created_ms=fields.integer("created"),
+            nonce=fields.base64("nonce", length=NONCE_BYTES),
+        )
+
+
+OrdinaryLink = AddDeviceLink | RevokeDeviceLink | RotateSealingLink | SetRolesLink
+LaterLink = OrdinaryLink | RecoverLink
 
 _LATER: Final[Mapping[str, Callable[[Fields], LaterLink]]] = MappingProxyType(
     {
@@ -217,6 +261,7 @@ _LATER: Final[Mapping[str, Callable[[Fields], LaterLink]]] = MappingProxyType(
         "revoke_device": RevokeDeviceLink.read,
         "rotate_sealing": RotateSealingLink.read,
         "set_roles": SetRolesLink.read,
+        "recover": RecoverLink.read,
     }
 )
 
@@ -287,6 +332,13 @@ def _read_keys(fields: Fields) -> tuple[DeviceId, SealingPublic]:
 
 def _read_prev(fields: Fields) -> Digest:
     return Digest(fields.hex("prev", Digest.LENGTH))
+
+
+def _read_survivors(fields: Fields) -> frozenset[DeviceId]:
+    named = [DeviceId(raw) for raw in fields.hexes("survivors", DeviceId.LENGTH, max_items=DEVICES)]
+    if named != sorted(set(named)):
+        raise MalformedError(f"{fields.where}.survivors is not a sorted list of distinct devices")
+    return frozenset(named)
 
 
 def _write_roles(roles: frozenset[Role]) -> list[JSON]:

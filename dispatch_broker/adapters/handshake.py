@@ -150,7 +150,7 @@ def _only_hello(machine: Session, data: bytes) -> Hello:
 
 
 def _verify(context: Context, hello: Hello, challenge: bytes) -> tuple[SessionProof, Chain, int]:
-    """Verify the proof and join the shown chain to the held one; returns the result and how many links were held.
+    """Verify the proof and join the shown chain to the held one; returns the result and how many links of those held stay.
 
     The device may have dialled any of the broker's own spellings; another address in the proof means that somebody in
     between passed our challenge on.
@@ -162,7 +162,8 @@ def _verify(context: Context, hello: Hello, challenge: bytes) -> tuple[SessionPr
     if not held:
         return proof, shown, 0
     known = Chain.verify([Document.decode(link) for link in held], expect=proof.genesis)
-    return proof, known.update(shown.links), len(held)
+    joined = known.update(shown.links)
+    return proof, joined, known.shared(joined.links)
 
 
 def _decide(

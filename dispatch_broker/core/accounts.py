@@ -78,8 +78,8 @@ class Hello:
     """Everything that decides on a session whose proof has been verified.
 
     `claim` is what a valid token says, None without one; `token_shown` tells a bad token from none. `news` are the links
-    that follow the `known_links` which the broker holds, `devices` those active after the last of them, and
-    `foreign_devices` says that one of these belongs to another identity here.
+    that follow the `known_links` which stay of those that the broker holds, `devices` those active after the last of
+    them, and `foreign_devices` says that one of these belongs to another identity here.
     """
 
     genesis: Genesis

@@ -21,7 +21,10 @@ class OpenAccount:
 
 @dataclass(frozen=True, slots=True)
 class KeepLinks:
-    """Append links to an identity's public chain; `devices` are the ones active after the last of them."""
+    """Let an identity's public chain go on from place `first`; `devices` are the ones active after the last link.
+
+    What stood from there on was voided by a recovery.
+    """
 
     genesis: Genesis
     first: int

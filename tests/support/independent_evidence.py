@@ -16,6 +16,7 @@ FIELDS = {
     "revoke_device": {"v", "type", "prev", "device", "created", "nonce"},
     "rotate_sealing": {"v", "type", "prev", "device", "created", "nonce"},
     "set_roles": {"v", "type", "prev", "device", "roles", "created", "nonce"},
+    "recover": {"v", "type", "prev", "epoch", "survivors", "device", "created", "nonce"},
 }
 
 
@@ -59,17 +60,57 @@ def follow_chain(links: list[Json], genesis: str | None) -> tuple[str, list[Json
     device = {"seal": first["device"]["seal"], "roles": ["approver", "runner"], "sealed": first["created"]}
     states: list[Json] = [{first["device"]["sign"]: device}]
     for number, link in enumerate(links[1:]):
-        states.append(follow_link(link, heads[number], states))
+        need(body(link).get("type") in FIELDS, "unsupported")
+        said = body(link, FIELDS[body(link)["type"]])
+        if said["type"] == "recover":
+            after = follow_recovery(link, said, epoch_of(links[: number + 1]), first["recovery"], states)
+        else:
+            after = follow_link(link, said, first["recovery"], states)
+        need(said["prev"] == heads[number], "chain_broken")
+        need(any("approver" in entry["roles"] for entry in after.values()), "chain_broken")
+        states.append(after)
     return heads[0], states, heads
 
 
-def follow_link(link: Json, head: str, states: list[Json]) -> Json:
+def epoch_of(links: list[Json]) -> int:
+    """The epoch of the last recovery; they only rise."""
+    return max(body(link).get("epoch", 0) for link in links)
+
+
+def hold(held: list[Json], told: list[Json], genesis: str) -> list[Json]:
+    """Which of two tellings of one identity is held from now on."""
+    follow_chain(told, genesis)
+    one, other = [digest(link) for link in held], [digest(link) for link in told]
+    shared = min(len(one), len(other))
+    if one[:shared] == other[:shared]:
+        return told if len(told) > len(held) else held
+    need(epoch_of(held) != epoch_of(told), "chain_forked")
+    return max(held, told, key=epoch_of)
+
+
+def follow_recovery(link: Json, said: Json, epoch: int, recovery: str, states: list[Json]) -> Json:
+    need(said["epoch"] >= 1 and said["survivors"] == sorted(set(said["survivors"])), "malformed")
+    new = said["device"]
+    need(signers(link) == ({recovery} if new is None else {recovery, new["sign"]}), "signature_bad")
+    need(said["epoch"] > epoch and set(said["survivors"]) <= set(states[-1]), "chain_broken")
+    after = {device: dict(states[-1][device]) for device in said["survivors"]}
+    if new is not None:
+        need(len(after) < 32 and new["sign"] != recovery, "chain_broken")
+        need(not any(new["sign"] in state for state in states), "chain_broken")
+        stated = {entry["seal"] for state in states for entry in state.values()}
+        need(new["seal"] not in stated, "chain_broken")
+        after[new["sign"]] = {
+            "seal": new["seal"],
+            "roles": ["approver", "runner"],
+            "sealed": said["created"],
+        }
+    return after
+
+
+def follow_link(link: Json, said: Json, recovery: str, states: list[Json]) -> Json:
     before = states[-1]
-    need(body(link).get("type") in FIELDS, "unsupported")
-    said = body(link, FIELDS[body(link)["type"]])
     roles = said.get("roles", [])
     need(roles == sorted(set(roles)) and set(roles) <= {"approver", "runner"}, "malformed")
-    need(said["prev"] == head, "chain_broken")
     kind, named = said["type"], said["device"]
     device = named if isinstance(named, str) else named["sign"]
     old = {entry["keyid"] for entry in link["signatures"]} & set(before)
@@ -88,6 +129,7 @@ def follow_link(link: Json, head: str, states: list[Json]) -> Json:
     match kind:
         case "add_device":
             need(len(before) < 32 and not any(device in state for state in states), "chain_broken")
+            need(device != recovery, "chain_broken")
             after[device] = {"seal": named["seal"], "roles": roles, "sealed": said["created"]}
         case "revoke_device":
             del after[device]
@@ -95,7 +137,6 @@ def follow_link(link: Json, head: str, states: list[Json]) -> Json:
             after[device] |= {"seal": named["seal"], "sealed": said["created"]}
         case _:
             after[device] |= {"roles": roles}
-    need(any("approver" in entry["roles"] for entry in after.values()), "chain_broken")
     return after
 
 

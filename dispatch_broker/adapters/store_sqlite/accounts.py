@@ -71,11 +71,12 @@ class AccountTable:
         )
 
     def keep_links(self, effect: KeepLinks) -> None:
-        """Append links to a chain; devices that are not active any more lose what waits for them."""
+        """Let a chain go on from a place; devices that are not active any more lose what waits for them."""
         writer = self._commits.begin()
         (account_no,) = writer.execute(
             "SELECT account_no FROM accounts WHERE genesis = ?", (effect.genesis.raw,)
         ).fetchone()
+        writer.execute("DELETE FROM links WHERE account_no = ? AND position >= ?", (account_no, effect.first))
         writer.executemany(
             "INSERT INTO links (account_no, position, document) VALUES (?, ?, ?)",
             [(account_no, effect.first + step, link) for step, link in enumerate(effect.links)],

@@ -9,11 +9,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from dispatch_broker.core.accounts import Signup, SignupMode
 from dispatch_broker.core.quota import Quotas, Rate
-from dispatch_protocol.chain import Chain
+from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.frames import Challenge, Rejected
 from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.keys import SealingKey
-from dispatch_protocol.links import AddDeviceLink, RevokeDeviceLink, Role, RotateSealingLink, sign_link
+from dispatch_protocol.links import (
+    AddDeviceLink,
+    RecoverLink,
+    RevokeDeviceLink,
+    Role,
+    RotateSealingLink,
+    sign_link,
+)
 from tests.support.device import Device, RelayRefusalError, befriend, dial
 from tests.support.relay import broker_here
 
@@ -200,6 +207,37 @@ async def test_a_revoked_device_that_hides_its_revocation_gets_no_session(url, a
         pass
     with pytest.raises(RelayRefusalError, match="403 device_revoked"):
         async with alice.connected(url):
+            pass
+
+
+async def test_a_recovery_takes_an_identity_back_from_a_thief(url, alice):
+    """A stolen device has revoked the honest one; the recovery key begins anew from before the theft."""
+    stolen = Device("alice's stolen phone")
+    times = {"created_ms": 1_700_000_000_001, "nonce": bytes(16)}
+    added = AddDeviceLink(
+        prev=alice.chain.head,
+        device=stolen.id,
+        sealing=stolen.sealing.public,
+        roles=frozenset(Role),
+        **times,
+    )
+    alice.chain = before = alice.chain.extend([sign_link(added, [alice.signing, stolen.signing])])
+    async with alice.signed_in(url):
+        pass
+    theft = RevokeDeviceLink(prev=before.head, device=alice.id, **times)
+    stolen.chain = before.extend([sign_link(theft, [stolen.signing])])
+    async with stolen.connected(url):
+        pass
+    with pytest.raises(RelayRefusalError, match="403 device_revoked"):
+        async with alice.connected(url):
+            pass
+    again = RecoverLink(prev=before.head, epoch=1, survivors=frozenset({alice.id}), device=None, **times)
+    alice.chain = before.extend([sign_link(again, [alice.recovery])])
+    async with alice.connected(url) as wire:
+        told = read_links((await wire.call("chain", genesis=alice.genesis.hex))["links"])
+        assert told == alice.chain.links
+    with pytest.raises(RelayRefusalError, match="403 device_revoked"):
+        async with stolen.connected(url):  # its own telling is the older history now
             pass
 
 

@@ -145,6 +145,13 @@ class TestMailboxes:
         assert store.accounts.deposited(ALICE.genesis) == Usage(1, 100)
         assert store.accounts.links(BOB.genesis) == (b"bob", b"revoke")
 
+    async def test_a_chain_goes_on_from_an_earlier_link_when_a_recovery_voids_the_rest(self, store):
+        store.perform([KeepLinks(BOB.genesis, 1, (b"thief", b"more"), (TABLET,))], NOW_MS)
+        store.perform([KeepLinks(BOB.genesis, 1, (b"recover",), (BOB_DEVICE,))], NOW_MS)
+        assert store.accounts.links(BOB.genesis) == (b"bob", b"recover")
+        assert store.accounts.is_active(BOB_DEVICE)
+        assert not store.accounts.is_active(TABLET)
+
 
 class TestTallies:
     async def test_a_day_is_counted_without_counting(self, store):

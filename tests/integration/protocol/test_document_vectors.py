@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.chain import Chain, read_links, write_links
 from dispatch_protocol.encoding import Fields, unb64u
 from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.evidence import verify_bundle
@@ -43,6 +43,21 @@ def test_a_chain_that_does_not(case):
     assert error.value.code == case["code"]
     with pytest.raises(WrongError, match=case["code"]):
         independent_evidence.follow_chain(case["links"], case["genesis"])
+
+
+@pytest.mark.parametrize("case", cases(CHAINS["told"]))
+def test_two_tellings_of_one_chain(case):
+    held = Chain.verify(read_links(case["held"]), expect=Genesis.from_hex(case["genesis"]))
+    if case["outcome"] not in {"held", "told"}:
+        with pytest.raises(DispatchError) as error:
+            held.update(read_links(case["told"]))
+        assert error.value.code == case["outcome"]
+        with pytest.raises(WrongError, match=case["outcome"]):
+            independent_evidence.hold(case["held"], case["told"], case["genesis"])
+        return
+    expected = case[case["outcome"]]
+    assert write_links(held.update(read_links(case["told"])).links) == expected
+    assert independent_evidence.hold(case["held"], case["told"], case["genesis"]) == expected
 
 
 @pytest.mark.parametrize("case", cases(BUNDLES["proved"]))

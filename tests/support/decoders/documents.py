@@ -35,7 +35,7 @@ _READ_FROM_FIELDS = (
     *(Scopes, PathGrant, Side, grant.Version, grant.GrantDocument, session.SessionProof),
     *(invitation.InvitationDocument, invitation.Acceptance, invitation.Confirmation),
     *(links.GenesisLink, links.AddDeviceLink, links.RevokeDeviceLink, links.RotateSealingLink),
-    *(links.SetRolesLink, answers.Decision, answers.Receipt, result.Result, budget.Budget),
+    *(links.SetRolesLink, links.RecoverLink, answers.Decision, answers.Receipt, result.Result, budget.Budget),
     *(files.Blob, files.Attachment, files.Artifact, follow_on.Cancel, follow_on.Ack, follow_on.Message),
     *(head.Party, head.Recipient, head.Head, steps.Step, task.Origin, task.Task),
     *(trace.Change, trace.FileDiff, trace.Event, trace.Usage, trace.Confinement),

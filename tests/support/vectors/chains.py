@@ -1,6 +1,6 @@
 """Chains that hold, and chains that must be refused, each wrong in one respect."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +11,7 @@ from dispatch_protocol.links import (
     LINK_TYPE,
     AddDeviceLink,
     LaterLink,
+    RecoverLink,
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
@@ -76,6 +77,24 @@ def set_roles(chain: Chain, device: DeviceId, roles: frozenset[Role], *signers: 
     return sign_link(SetRolesLink(device=device, roles=roles, **_place(chain, "roles")), signers or (LAPTOP,))
 
 
+def recover(
+    chain: Chain,
+    *signers: SigningKey | RecoveryKey,
+    new: SigningKey | None = None,
+    survivors: Iterable[SigningKey] = (),
+    epoch: int = 1,
+    name: str = "new",
+) -> Document:
+    """Begin anew after a chain; the recovery key and the new device sign where nobody else is named."""
+    link = RecoverLink(
+        epoch=epoch,
+        survivors=frozenset(key.device for key in survivors),
+        device=None if new is None else (new.device, sealing(name).public),
+        **_place(chain, f"recover {epoch} {name}"),
+    )
+    return sign_link(link, signers or ((RECOVERY,) if new is None else (RECOVERY, new)))
+
+
 def _place(chain: Chain, label: str) -> dict[str, object]:
     return {
         "prev": chain.head,
@@ -113,15 +132,60 @@ HOLDING: Final[dict[str, Chain]] = {
         lambda chain: revoke(chain, LAPTOP.device, TABLET),
         lambda chain: rotate(chain, TABLET, "tablet again"),
     ),
+    "a recovery onto a new device": grown(TWO, lambda chain: recover(chain, new=TABLET, name="tablet")),
+    "a recovery that keeps a device": grown(TWO, lambda chain: recover(chain, survivors=[PHONE])),
+    "two recoveries, and life after them": grown(
+        TWO,
+        lambda chain: recover(chain, new=TABLET, survivors=[PHONE], name="tablet"),
+        lambda chain: recover(chain, survivors=[TABLET], epoch=7),
+        lambda chain: rotate(chain, TABLET, "tablet again"),
+    ),
+}
+
+# Two tellings of one identity: what the reader holds, what it is told, and which of them it holds then (or a code).
+TOLD: Final[dict[str, tuple[Chain, Chain, str]]] = {
+    "a telling that goes on": (ONE, TWO, "told"),
+    "a telling that stops earlier": (GONE, TWO, "held"),
+    "a thief's links, and a recovery from before them": (
+        grown(TWO, lambda chain: revoke(chain, LAPTOP.device, PHONE)),
+        grown(TWO, lambda chain: recover(chain, survivors=[LAPTOP])),
+        "told",
+    ),
+    "a recovery, and a thief who goes on from before it": (
+        grown(TWO, lambda chain: recover(chain, survivors=[LAPTOP])),
+        grown(
+            TWO,
+            lambda chain: revoke(chain, LAPTOP.device, PHONE),
+            lambda chain: rotate(chain, PHONE, "phone again"),
+        ),
+        "held",
+    ),
+    "a later recovery that voids an earlier one": (
+        grown(TWO, lambda chain: recover(chain, survivors=[LAPTOP])),
+        grown(ONE, lambda chain: recover(chain, new=TABLET, name="tablet", epoch=2)),
+        "told",
+    ),
+    "two histories in one epoch": (
+        TWO,
+        grown(ONE, lambda chain: add(chain, TABLET, "tablet")),
+        "chain_forked",
+    ),
+    "two recoveries in one epoch": (
+        grown(TWO, lambda chain: recover(chain, survivors=[LAPTOP])),
+        grown(TWO, lambda chain: recover(chain, survivors=[PHONE])),
+        "chain_forked",
+    ),
 }
 
 
-def _raw(chain: Chain, link: LaterLink, keys: tuple[SigningKey, ...], **changes: JSON) -> Document:
+def _raw(
+    chain: Chain, link: LaterLink, keys: tuple[SigningKey | RecoveryKey, ...], **changes: JSON
+) -> Document:
     return sign_document(keys, LINK_TYPE, dumps({**link.write(), "v": 1, **changes}))
 
 
-def _recover(chain: Chain) -> Document:
-    body = {"v": 1, "type": "recover", "prev": chain.genesis.hex, "epoch": 1, "survivors": []}
+def _unknown(chain: Chain) -> Document:
+    body = {"v": 1, "type": "merge", "prev": chain.genesis.hex}
     return sign_document((RECOVERY, STRANGER), LINK_TYPE, dumps(body))
 
 
@@ -164,7 +228,69 @@ REFUSED: Final[dict[str, tuple[Chain, Document, str]]] = {
     "a sealing key that returns": (TWO, rotate(TWO, PHONE, "laptop"), "chain_broken"),
     "a device that raises itself": (RUNNER, set_roles(RUNNER, PHONE.device, EVERY, PHONE), "chain_broken"),
     "the last approver gives up": (ONE, set_roles(ONE, LAPTOP.device, RUNS), "chain_broken"),
-    "a type that is not understood": (TWO, _recover(TWO), "unsupported"),
+    "a device that is the recovery key": (
+        ONE,
+        add(ONE, SigningKey(RECOVERY.reveal()), "recovery", LAPTOP, SigningKey(RECOVERY.reveal())),
+        "chain_broken",
+    ),
+    "a recovery by a device": (TWO, recover(TWO, LAPTOP, survivors=[LAPTOP]), "signature_bad"),
+    "a recovery by another recovery key": (
+        TWO,
+        recover(TWO, RecoveryKey(fixed("chains another recovery")), survivors=[LAPTOP]),
+        "signature_bad",
+    ),
+    "a recovery with the signature of a device that stays": (
+        TWO,
+        recover(TWO, RECOVERY, LAPTOP, survivors=[LAPTOP]),
+        "signature_bad",
+    ),
+    "a recovery without its new device's signature": (
+        TWO,
+        recover(TWO, RECOVERY, new=TABLET, name="tablet"),
+        "signature_bad",
+    ),
+    "a recovery whose epoch does not rise": (
+        grown(TWO, lambda chain: recover(chain, survivors=[LAPTOP])),
+        recover(grown(TWO, lambda chain: recover(chain, survivors=[LAPTOP])), survivors=[LAPTOP]),
+        "chain_broken",
+    ),
+    "a recovery that keeps a revoked device": (
+        GONE,
+        recover(GONE, survivors=[LAPTOP, PHONE]),
+        "chain_broken",
+    ),
+    "a recovery that keeps no approver": (RUNNER, recover(RUNNER, survivors=[PHONE]), "chain_broken"),
+    "a recovery that brings a device back": (
+        GONE,
+        recover(GONE, new=PHONE, name="phone again"),
+        "chain_broken",
+    ),
+    "a recovery that brings a sealing key back": (
+        TWO,
+        recover(TWO, new=TABLET, name="phone"),
+        "chain_broken",
+    ),
+    "a recovery of epoch 0": (
+        TWO,
+        _raw(
+            TWO,
+            RecoverLink(epoch=1, survivors=frozenset({LAPTOP.device}), device=None, **_place(TWO, "zero")),
+            (RECOVERY,),
+            epoch=0,
+        ),
+        "malformed",
+    ),
+    "survivors that are not sorted": (
+        TWO,
+        _raw(
+            TWO,
+            RecoverLink(epoch=1, survivors=frozenset({LAPTOP.device}), device=None, **_place(TWO, "order")),
+            (RECOVERY,),
+            survivors=sorted((LAPTOP.device.hex, PHONE.device.hex), reverse=True),
+        ),
+        "malformed",
+    ),
+    "a type that is not understood": (TWO, _unknown(TWO), "unsupported"),
     "a version that is not understood": (TWO, _raw(TWO, _REVOKE, (LAPTOP,), v=2), "unsupported"),
     "a field that is not known": (TWO, _raw(TWO, _REVOKE, (LAPTOP,), why="lost"), "malformed"),
     "roles that are not sorted": (
@@ -200,7 +326,7 @@ def chain_vectors() -> dict[str, JSON]:
         for name, (chain, link, code) in REFUSED.items()
     ]
     return {
-        "about": "Chains of links, from the first on. `holds` gives the active devices at the end.",
+        "about": "Chains of links, from the first on. `holds` gives the active devices at the end, `told` what is held of two tellings.",
         "holds": [
             {
                 "name": name,
@@ -225,6 +351,16 @@ def chain_vectors() -> dict[str, JSON]:
                 "a genesis that the recovery key did not sign", [unsigned], ONE.genesis.hex, "signature_bad"
             ),
             _case("no links", [], ONE.genesis.hex, "malformed"),
+        ],
+        "told": [
+            {
+                "name": name,
+                "genesis": held.genesis.hex,
+                "held": write_links(held.links),
+                "told": write_links(told.links),
+                "outcome": outcome,
+            }
+            for name, (held, told, outcome) in TOLD.items()
         ],
     }
 

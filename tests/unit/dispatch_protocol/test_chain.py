@@ -10,6 +10,7 @@ from dispatch_protocol.links import (
     ALL_ROLES,
     AddDeviceLink,
     IdentityKind,
+    RecoverLink,
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
@@ -50,6 +51,18 @@ def rotate(chain: Chain, key: SigningKey, *signers: SigningKey, sealing=None) ->
 
 def set_roles(chain: Chain, key: SigningKey, roles: frozenset[Role], *signers: SigningKey) -> Document:
     return sign_link(SetRolesLink(device=key.device, roles=roles, **place(chain)), signers or (LAPTOP,))
+
+
+def recover(
+    chain: Chain, *signers, new: SigningKey | None = None, survivors=(), epoch=1, sealing=None
+) -> Document:
+    link = RecoverLink(
+        epoch=epoch,
+        survivors=frozenset(key.device for key in survivors),
+        device=None if new is None else (new.device, sealing or seal(new.device.hex)),
+        **place(chain),
+    )
+    return sign_link(link, signers or ((ALICE.recovery,) if new is None else (ALICE.recovery, new)))
 
 
 ONE = ALICE.chain
@@ -196,13 +209,74 @@ class TestChangingRoles:
         refused(RefusalCode.CHAIN_BROKEN, ONE.extend, [set_roles(ONE, PHONE, RUNNER)])
 
 
+class TestRecovering:
+    def test_a_new_device_takes_the_place_of_all(self):
+        chain = TWO.extend([recover(TWO, new=TABLET)])
+        (device,) = chain.devices.values()
+        assert (device.sign, device.roles, device.sealed_ms) == (TABLET.device, ALL_ROLES, NOW_MS + 2)
+        assert (TWO.epoch, chain.epoch) == (0, 1)
+        assert Chain.verify(chain.links, expect=ONE.genesis) == chain
+
+    def test_survivors_stay_as_they_were(self):
+        chain = ONE.extend([add(ONE, PHONE, roles=APPROVER)])
+        after = chain.extend([recover(chain, survivors=[PHONE])])
+        assert after.devices == {PHONE.device: chain.devices[PHONE.device]}
+
+    @pytest.mark.parametrize(
+        "signers", [(ALICE.recovery,), (TABLET,), (LAPTOP, TABLET), (BOB.recovery, TABLET)]
+    )
+    def test_the_recovery_key_and_the_new_device_sign(self, signers):
+        refused(RefusalCode.SIGNATURE_BAD, TWO.extend, [recover(TWO, *signers, new=TABLET)])
+
+    @pytest.mark.parametrize("signers", [(LAPTOP,), (BOB.recovery,), (ALICE.recovery, LAPTOP)])
+    def test_the_recovery_key_alone_signs_where_no_device_is_new(self, signers):
+        refused(RefusalCode.SIGNATURE_BAD, TWO.extend, [recover(TWO, *signers, survivors=[LAPTOP])])
+
+    def test_the_epoch_rises(self):
+        chain = TWO.extend([recover(TWO, survivors=[LAPTOP], epoch=3)])
+        why = refused(RefusalCode.CHAIN_BROKEN, chain.extend, [recover(chain, survivors=[LAPTOP], epoch=3)])
+        assert "epoch" in why
+        assert chain.extend([recover(chain, survivors=[LAPTOP], epoch=4)]).epoch == 4
+
+    def test_the_epoch_stays_with_what_follows(self):
+        chain = TWO.extend([recover(TWO, survivors=[LAPTOP], epoch=3)])
+        assert chain.extend([rotate(chain, LAPTOP)]).epoch == 3
+        assert chain.at(TWO.head) == TWO
+
+    def test_whoever_was_revoked_does_not_survive(self):
+        gone = TWO.extend([revoke(TWO, PHONE)])
+        why = refused(RefusalCode.CHAIN_BROKEN, gone.extend, [recover(gone, survivors=[LAPTOP, PHONE])])
+        assert "not active" in why
+
+    def test_an_approver_is_left(self):
+        chain = ONE.extend([add(ONE, PHONE, roles=RUNNER)])
+        why = refused(RefusalCode.CHAIN_BROKEN, chain.extend, [recover(chain, survivors=[PHONE])])
+        assert "no device" in why
+
+    def test_the_new_device_is_new_in_both_keys(self):
+        gone = TWO.extend([revoke(TWO, PHONE)])
+        refused(RefusalCode.CHAIN_BROKEN, gone.extend, [recover(gone, new=PHONE, sealing=seal("other"))])
+        refused(RefusalCode.CHAIN_BROKEN, TWO.extend, [recover(TWO, new=TABLET, sealing=ALICE.seal.public)])
+
+    def test_the_recovery_key_is_never_a_device(self):
+        same = SigningKey(ALICE.recovery.reveal())
+        why = refused(RefusalCode.CHAIN_BROKEN, ONE.extend, [recover(ONE, same, new=same)])
+        assert "recovery key" in why
+        refused(RefusalCode.CHAIN_BROKEN, ONE.extend, [add(ONE, same)])
+
+    def test_a_full_house_makes_room_by_those_who_go(self, monkeypatch):
+        monkeypatch.setattr(chains, "DEVICES", 2)
+        refused(RefusalCode.CHAIN_BROKEN, TWO.extend, [recover(TWO, new=TABLET, survivors=[LAPTOP, PHONE])])
+        assert len(TWO.extend([recover(TWO, new=TABLET, survivors=[LAPTOP])]).devices) == 2
+
+
 class TestOrder:
     def test_a_link_names_the_one_before_it(self):
         why = refused(RefusalCode.CHAIN_BROKEN, TWO.extend, [add(ONE, TABLET)])
         assert "the link before it" in why
 
     def test_a_link_that_is_not_understood_ends_the_reading(self):
-        body = b'{"type":"recover","v":1}'
+        body = b'{"type":"merge","v":1}'
         link = Document(ONE.links[0].payload_type, body, ONE.links[0].signatures)
         refused(RefusalCode.UNSUPPORTED, ONE.extend, [link])
 
@@ -238,6 +312,30 @@ class TestUpdating:
         other = ONE.extend([add(ONE, TABLET)])
         refused(RefusalCode.CHAIN_FORKED, TWO.update, other.links)
         refused(RefusalCode.CHAIN_FORKED, TWO.update, BOB.chain.links)
+
+    def test_a_higher_epoch_voids_what_differs(self):
+        stolen = TWO.extend([revoke(TWO, LAPTOP, PHONE)])
+        saved = TWO.extend([recover(TWO, survivors=[LAPTOP])])
+        assert stolen.update(saved.links) == saved
+        assert saved.update(stolen.links) == saved
+        again = ONE.extend([recover(ONE, new=TABLET, epoch=2)])
+        assert saved.update(again.links) == again
+        assert again.update(saved.links) == again
+
+    def test_two_recoveries_in_one_epoch_stop_the_contact(self):
+        saved = TWO.extend([recover(TWO, survivors=[LAPTOP])])
+        other = ONE.extend([recover(ONE, new=TABLET)])
+        refused(RefusalCode.CHAIN_FORKED, saved.update, other.links)
+
+    def test_a_history_that_differs_is_verified_before_it_voids_anything(self):
+        stolen = TWO.extend([revoke(TWO, LAPTOP, PHONE)])
+        forged = recover(TWO, PHONE, survivors=[PHONE])
+        refused(RefusalCode.SIGNATURE_BAD, stolen.update, [*TWO.links, forged])
+
+    def test_what_two_tellings_share_is_counted_from_the_first_link(self):
+        assert TWO.shared(TWO.links) == 2
+        assert TWO.shared(ONE.links) == ONE.shared(TWO.links) == 1
+        assert TWO.shared(BOB.chain.links) == 0
 
 
 class TestJson:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from dispatch_protocol.encoding import dumps
@@ -8,6 +10,7 @@ from dispatch_protocol.links import (
     AddDeviceLink,
     GenesisLink,
     IdentityKind,
+    RecoverLink,
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
@@ -27,6 +30,12 @@ LATER = {
     "revoke_device": RevokeDeviceLink(device=BOB.device, **COMMON),
     "rotate_sealing": RotateSealingLink(device=BOB.device, sealing=BOB.seal.public, **COMMON),
     "set_roles": SetRolesLink(device=BOB.device, roles=frozenset({Role.RUNNER}), **COMMON),
+    "recover": RecoverLink(
+        epoch=1,
+        survivors=frozenset({ALICE.device, BOB.device}),
+        device=(BOB.device, BOB.seal.public),
+        **COMMON,
+    ),
 }
 FIRST = GenesisLink(
     kind=IdentityKind.PERSON,
@@ -114,7 +123,27 @@ class TestLaterLinks:
         with pytest.raises(MalformedError):
             read_link(unsigned({**LATER["set_roles"].write(), "v": 1, "roles": roles}))
 
-    @pytest.mark.parametrize("name", ["recover", "genesis", ""])
+    def test_a_recovery_may_go_without_a_new_device(self):
+        link = replace(LATER["recover"], device=None)
+        assert read_link(sign_link(link, (ALICE.recovery,))) == link
+
+    @pytest.mark.parametrize(
+        "place, value",
+        [
+            ("epoch", 0),
+            ("epoch", True),
+            ("survivors", sorted((ALICE.device.hex, BOB.device.hex), reverse=True)),
+            ("survivors", [BOB.device.hex, BOB.device.hex]),
+            ("survivors", [f"{number:064x}" for number in range(33)]),
+            ("device.more", 1),
+            ("device", BOB.device.hex),
+        ],
+    )
+    def test_a_recovery_is_read_strictly(self, place, value):
+        with pytest.raises(MalformedError):
+            read_link(unsigned(altered({**LATER["recover"].write(), "v": 1}, place, value)))
+
+    @pytest.mark.parametrize("name", ["merge", "genesis", ""])
     def test_a_type_that_is_not_understood_is_refused_and_not_guessed_at(self, name):
         with pytest.raises(RefusedError) as refused:
             read_link(unsigned({"v": 1, "type": name, "epoch": 1}))
