@@ -7,7 +7,13 @@ from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import visible
 
-_STATUS = {"active": Tone.DONE, "pending": Tone.WAITING, "expired": Tone.QUIET, "revoked": Tone.FAILED}
+_STATUS = {
+    "active": Tone.DONE,
+    "pending": Tone.WAITING,
+    "expired": Tone.QUIET,
+    "revoked": Tone.FAILED,
+    "conflict": Tone.DANGER,
+}
 _TRUST = {"compared": Tone.DONE, "token": Tone.PLAIN, "unverified": Tone.WAITING}
 
 
@@ -39,7 +45,8 @@ def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> li
 
 def _edge(edge: Document) -> list[Line]:
     alias, peer = text(edge, "alias"), text(edge, "peer")
-    trust, status = text(edge, "trust"), text(edge, "status")
+    trust = text(edge, "trust")
+    status = "conflict" if truth(edge, "conflict") else text(edge, "status")
     online = edge.get("online")
     now = "" if online is None else "online" if online is True else "offline"
     return [

@@ -18,6 +18,7 @@ from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
 from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
 from dispatch_daemon.app.carrying import Carrier
+from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock, life_name
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.edges import Edges
@@ -74,7 +75,8 @@ class Daemon:
         self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
         self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
         edges = Edges(self._journal, self._clock, self._performer)
-        incoming = Incoming(*desk, FirstContact(*desk), edges, file_bytes=settings.file_bytes)
+        chains = Chains(*desk, lambda: self._linking.link)
+        incoming = Incoming(*desk, FirstContact(*desk), edges, chains, file_bytes=settings.file_bytes)
         self._linking = Linking(
             self._journal,
             self._people,

@@ -18,10 +18,12 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, retry
 from dispatch_daemon.core.effects import Durable, Effect, Note, Put, Settle, TaskKind, Unplan
 from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.errors import RefusedError
-from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.errors import RefusalCode, RefusedError
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, SealingPublic
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
+from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.payloads import Kind, class_of, kind_of
 from dispatch_protocol.seal import seal
@@ -138,6 +140,7 @@ class Depositor:
         signed = Signed.decode(row.signed)
         kind = kind_of(signed.payload_type)
         assert kind is not None  # noqa: S101 - signed by this program
+        recipients = _recipients(chain, kind, signed)
         about = Digest.ZERO if kind is Kind.TASK or row.about == row.digest else Digest.from_hex(row.about)
         return seal(
             signed,
@@ -148,9 +151,9 @@ class Depositor:
             edge=EdgeId.from_hex(row.edge),
             created_ms=row.created_ms,
             expires_ms=row.expires_ms,
-            recipients=chain.recipients,
+            recipients=recipients,
             content_key=self.clock.random(32),
-            ephemerals=[self.clock.random(32) for _ in chain.recipients],
+            ephemerals=[self.clock.random(32) for _ in recipients],
         )
 
     def _deposited(self, row: OutboxRow) -> list[Durable]:
@@ -188,3 +191,18 @@ class Depositor:
     def _again(self, task: Task) -> None:
         jitter = int.from_bytes(self.clock.random(2))
         self.journal.tasks.retry(task, retry.next_attempt_ms(self.clock.now_ms(), task.attempts, jitter))
+
+
+def _recipients(chain: Chain, kind: Kind, signed: Signed) -> tuple[tuple[DeviceId, SealingPublic], ...]:
+    """Return the devices to seal to: those that were active at the head which the document states, and are still.
+
+    Raises:
+        RefusedError: `stale_chain`, none of them is left.
+    """
+    if len(chain.links) == 1:
+        return chain.recipients  # there is one head to state
+    stated = chain.at(decode_body(kind, signed.body).head.recipient.head)
+    recipients = tuple(pair for pair in chain.recipients if stated is not None and pair[0] in stated.devices)
+    if not recipients:
+        raise RefusedError(RefusalCode.STALE_CHAIN, "none of the devices that it was signed for is left")
+    return recipients

@@ -9,6 +9,7 @@ import itertools
 import logging
 
 from dispatch_daemon.adapters.journal import Journal, JournalError
+from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
@@ -50,6 +51,7 @@ class Incoming:
         performer: Performer,
         first_contact: FirstContact,
         edges: Edges,
+        chains: Chains,
         *,
         file_bytes: int = ATTACHMENT_BYTES,
     ) -> None:
@@ -59,6 +61,7 @@ class Incoming:
         self._performer = performer
         self._first_contact = first_contact
         self._edges = edges
+        self._chains = chains
         self._file_bytes = file_bytes
         self._refusing = Refusing(journal, people, clock, performer)
 
@@ -90,7 +93,26 @@ class Incoming:
         if header.klass is EnvelopeClass.TRUST and self._introduces(raw):
             await self._first_contact.deliver(header, raw)
             return
-        await self._accept(self._open(header, raw))
+        try:
+            opened = self._open(header, raw)
+        except RefusedError as error:
+            if not await self._learnt(header, raw, error):
+                raise
+            opened = self._open(header, raw)  # down the list again, once
+        await self._accept(opened)
+
+    async def _learnt(self, header: Header, raw: bytes, error: RefusedError) -> bool:
+        """Say whether a contact's chain was found to have grown since it was pinned, after a refusal that may mean so.
+
+        Of a signer that is unknown nothing is known yet, so nothing that it says is read.
+        """
+        edge = self._journal.edge(header.edge.hex)
+        if edge is None or error.reason not in (RefusalCode.CHAIN_UNKNOWN, RefusalCode.SIGNER_UNKNOWN):
+            return False
+        keys, signed = self._people.keys, None
+        if error.reason is RefusalCode.CHAIN_UNKNOWN:
+            signed = unseal(raw, device=keys.signing.device, sealing=keys.sealing).signed
+        return await self._chains.learn(edge.peer, signed)
 
     def _open(self, header: Header, raw: bytes) -> Opened:
         keys = self._people.keys
@@ -139,6 +161,10 @@ class Incoming:
     async def _task(self, opened: Opened, task: Task) -> None:
         edge = self._journal.edge(opened.header.edge.hex)
         assert edge is not None  # noqa: S101 - the opening list has checked it
+        if self._people.in_conflict(edge.peer):
+            raise RefusedError(
+                RefusalCode.CHAIN_FORKED, "its author has two histories; nothing new is taken in"
+            )
         moment = self._clock.moment()
         limit = grant_of(edge).scopes.max_per_day
         arrivals = self._journal.arrivals(edge.edge, moment.now_ms - DAY_MS)

@@ -89,6 +89,11 @@ class People:
         contact = self.journal.contact(genesis)
         return None if contact is None else str(contact.trust)
 
+    def in_conflict(self, genesis: str) -> bool:
+        """Say whether two histories of a contact were told, and nothing has voided one of them."""
+        contact = self.journal.contact(genesis)
+        return contact is not None and contact.conflict is not None
+
     # -- resolving what people type --------------------------------------------------------------------
 
     def edge_to(self, recipient: str, direction: Direction) -> tuple[EdgeRecord, ContactRecord]:

@@ -220,7 +220,10 @@ class RuleRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRecord:
-    """A pinned person: the genesis never changes, the chain only grows."""
+    """A pinned person: the genesis never changes, the chain only grows, unless a recovery begins it anew.
+
+    `conflict` is another history of the same identity, which nothing has voided: evidence, and a reason to stop.
+    """
 
     genesis: str
     address: str
@@ -228,6 +231,7 @@ class ContactRecord:
     chain: tuple[dict[str, JSON], ...]
     pinned_ms: int
     alias: str | None = None
+    conflict: tuple[dict[str, JSON], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,13 +182,26 @@ def pinned(
             pinned_ms=now_ms,
         )
     levels = list(Trust)
-    held = Chain.verify(read_links(known.chain), expect=chain.genesis)
     return replace(
-        known,
-        address=address,
-        trust=max(known.trust, trust, key=levels.index),
-        chain=_links(held.update(chain.links)),
+        retold(known, chain.links), address=address, trust=max(known.trust, trust, key=levels.index)
     )
+
+
+def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
+    """Return a contact after another telling of its chain; only a recovery ends a conflict.
+
+    Raises:
+        MalformedError: a link that cannot be read.
+        RefusedError: `chain_forked` for a second history, and whatever else makes the telling none.
+    """
+    held = Chain.verify(read_links(known.chain), expect=Genesis.from_hex(known.genesis))
+    now = held.update(links)
+    return replace(known, chain=_links(now), conflict=known.conflict if now.epoch == held.epoch else None)
+
+
+def conflicting(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
+    """Return a contact of whom two histories were told, with the second one as evidence."""
+    return replace(known, conflict=tuple(link.to_json() for link in links))
 
 
 def _links(chain: Chain) -> tuple[dict[str, JSON], ...]:

@@ -28,6 +28,7 @@ def edge_view(
         "identity": edge.peer,
         "alias": contact.alias if contact else None,
         "trust": contact.trust if contact else None,
+        "conflict": contact is not None and contact.conflict is not None,
         "online": online,
         "status": edge_status(edge, now_ms),
         "scopes": None if scopes is None else scopes_view(scopes),

@@ -116,4 +116,10 @@ ALTER TABLE runs ADD COLUMN parked_ms INTEGER;
 
 _PRESENCE = "ALTER TABLE contacts DROP COLUMN online;"  # the relay says who is there, and is asked when somebody looks
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE)
+_CONFLICT = (
+    "ALTER TABLE contacts ADD COLUMN conflict TEXT;"  # a second history of a contact, kept as evidence
+)
+
+MIGRATIONS: tuple[str, ...] = (
+    *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT),
+)

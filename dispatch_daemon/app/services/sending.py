@@ -102,6 +102,8 @@ class Sending:
                 f"the edge to {edge.address} is {status}",
                 hint=f"dispatch invite {edge.address}",
             )
+        if contact.conflict is not None:
+            raise ServiceError("chain_forked", f"two histories of {edge.address} were told; one is a lie")
         chain = self._people.chain_of(contact.genesis)
         assert chain is not None  # noqa: S101 - the contact is in the journal
         return outgoing.Addressee(

@@ -25,7 +25,7 @@ from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import Digest, EdgeId, SealingKey
 from dispatch_protocol.limits import INVITATION_S
-from dispatch_protocol.links import RotateSealingLink, sign_link
+from dispatch_protocol.links import RecoverLink, RotateSealingLink, sign_link
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
@@ -369,6 +369,29 @@ def test_second_history_of_one_identity_is_never_pinned() -> None:
     with pytest.raises(RefusedError) as raised:
         trust.pinned(other, ALICE.email, Trust.TOKEN, contact(GROWN), NOW_MS)
     assert raised.value.code == "chain_forked"
+
+
+def recovered(chain: Chain) -> Chain:
+    link = RecoverLink(
+        prev=chain.head,
+        epoch=chain.epoch + 1,
+        survivors=frozenset(chain.devices),
+        device=None,
+        created_ms=NOW_MS,
+        nonce=bytes(16),
+    )
+    return chain.extend([sign_link(link, [ALICE.recovery])])
+
+
+def test_conflict_keeps_both_histories_and_only_a_recovery_ends_it() -> None:
+    other = rotated(ALICE.chain, "a thief's key")
+    torn = trust.conflicting(contact(GROWN), other.links)
+    assert torn.conflict == tuple(link.to_json() for link in other.links)
+    assert torn.chain == contact(GROWN).chain
+    longer = trust.retold(torn, rotated(GROWN, "and one more").links)
+    assert (len(longer.chain), longer.conflict) == (3, torn.conflict)
+    again = trust.retold(torn, recovered(ALICE.chain).links)
+    assert (len(again.chain), again.conflict) == (2, None)
 
 
 def test_yes_of_somebody_known_keeps_what_is_known() -> None:

@@ -49,6 +49,12 @@ def test_edge_shows_whose_it_is_and_how_the_other_side_is_known() -> None:
     assert (shown["status"], shown["can_edit_scopes"], shown["online"]) == (EdgeStatus.ACTIVE, True, None)
 
 
+def test_edge_shows_that_two_histories_of_the_other_side_were_told() -> None:
+    assert edge_shown(CONTACT, None)["conflict"] is False
+    assert edge_shown(replace(CONTACT, conflict=()), None)["conflict"] is True
+    assert edge_shown(None, None)["conflict"] is False
+
+
 def test_edge_of_nobody_known_and_of_the_other_side_shows_nulls() -> None:
     shown = edge_shown(None, None, direction=Direction.OUTGOING)
     assert (shown["alias"], shown["trust"], shown["scopes"], shown["can_edit_scopes"]) == (
