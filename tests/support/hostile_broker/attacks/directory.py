@@ -152,6 +152,66 @@ def truncated(village: Village) -> None:
 
 @attack(
     CHAPTER,
+    "a link withheld from a contact",
+    does="answers Alice's question for the new links of Mallory, who may send her tasks, with the chain that she has",
+    outcome=Outcome.DETECTED,
+    seen="the task is refused: `chain_unknown` in the log; with the link told, the next one lies in the inbox",
+)
+def withheld(village: Village) -> None:
+    alice, broker = village.alice, village.broker
+    mallory = Accomplice("grower", village, alice)
+    mallory.may_dispatch()
+    short = mallory.device.chain
+    mallory.device.chain = Chain.verify(longer(short, mallory.device.signing), expect=short.genesis)
+    log = len(alice.log)
+    with broker.doing("answer", "Answer", alice.address, give=told(short.links), op="chain") as lied:
+        mallory.say(mallory.task("Look at what was hidden"))
+        lied.done()
+        alice.notes("chain_unknown", log)
+    honest = told(mallory.device.chain.links)
+    with broker.doing("answer", "Answer", alice.address, give=honest, op="chain"):
+
+        def taken() -> bool:
+            mallory.say(mallory.task("Look at what was told"))
+            return any(
+                each["task"] == "Look at what was told" and each["status"] == "delivered"
+                for each in alice.box("inbox")
+            )
+
+        poll(taken, "the task that states a link which was told lies in the inbox")
+    alice.post("/v1/contacts/revoke", peer=mallory.device.address)
+
+
+@attack(
+    CHAPTER,
+    "a second history of a contact",
+    does="tells Alice one history of Mallory, with whom she has an edge, and then another",
+    outcome=Outcome.DETECTED,
+    seen="`dispatch contacts` says `conflict`; nothing more is taken in from Mallory, and nothing goes to her",
+)
+def torn(village: Village) -> None:
+    alice, broker = village.alice, village.broker
+    mallory = Accomplice("turncoat", village, alice)
+    mallory.may_be_sent()
+    genesis = mallory.device.chain
+    for noted in ("no_edge", "two histories"):  # the first is taken for true, and allows no task
+        links = longer(genesis, mallory.device.signing)
+        mallory.device.chain = Chain.verify(links, expect=genesis.genesis)
+        log = len(alice.log)
+        with broker.doing("answer", "Answer", alice.address, give=told(links), op="chain") as lied:
+            mallory.say(mallory.task())
+            lied.done()
+            alice.notes(noted, log)
+    shown = next(line for line in alice.reads("contacts").splitlines() if "turncoat" in line)
+    assert "conflict" in shown, shown
+    assert "chain_forked" in alice.refused(
+        "/v1/dispatches", recipient=mallory.device.address, task="Are you there?"
+    )
+    alice.post("/v1/contacts/revoke", peer=mallory.device.address, outgoing=True)
+
+
+@attack(
+    CHAPTER,
     "another inviter",
     does="puts Mallory's invitation in the place of Bob's, and under his address",
     outcome=Outcome.DETECTED,
