@@ -35,6 +35,9 @@ class Member(Protocol):
     def replace(self) -> None:
         """Close, because the same device has opened a newer session."""
 
+    def revoke(self) -> None:
+        """Close, because the device is not active in its identity's chain any more."""
+
     def drain(self) -> None:
         """Pass on that the broker is about to stop."""
 
@@ -88,6 +91,14 @@ class LocalBus:
         """Let every session of an identity know that something changed."""
         for member in self._accounts.get(genesis, {}).values():
             member.tell(topic)
+
+    def keep_only(self, genesis: Genesis, devices: Iterable[DeviceId]) -> None:
+        """End the sessions of those devices of an identity that are not among the active ones."""
+        active = frozenset(devices)
+        for device, member in tuple(self._accounts.get(genesis, {}).items()):
+            if device not in active:
+                say(_log, "session_revoked", device=short(device))
+                member.revoke()
 
     def show(self, genesis: Genesis, to: Iterable[Genesis], *, online: bool) -> None:
         """Let these identities know that another one came or went."""

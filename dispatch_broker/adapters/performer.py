@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.store_sqlite import StoreError
-from dispatch_broker.core.effects import Effects, OweMail, Row, Tell, Wake
+from dispatch_broker.core.effects import Effects, KeepLinks, OweMail, Row, Tell, Wake
 
 
 def perform(context: Context, effects: Effects, done: Callable[[bool], None]) -> None:
@@ -24,6 +24,9 @@ def perform(context: Context, effects: Effects, done: Callable[[bool], None]) ->
         if durable:
             for word in words:
                 _speak(context, word)
+            for row in rows:
+                if isinstance(row, KeepLinks):
+                    context.bus.keep_only(row.genesis, row.devices)
             if context.on_mail is not None and any(isinstance(row, OweMail) for row in rows):
                 context.on_mail()
         done(durable)

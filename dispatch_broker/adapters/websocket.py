@@ -36,6 +36,7 @@ _TURN_FRAMES = 64  # handled without looking up
 UNAVAILABLE = Refusal(BrokerCode.UNAVAILABLE, "the broker cannot store anything now; nothing was done")
 _TOO_MANY_CALLS = Refusal(BrokerCode.RATE_LIMITED, "too many calls; wait a moment")
 _REPLACED = Refusal(BrokerCode.REPLACED, "this device has opened a newer session")
+_REVOKED = Refusal(BrokerCode.DEVICE_REVOKED, "this device was revoked by another one of its identity")
 _GOODBYE_S = 2.0
 _GRUMBLES = Rate(20, 10_000)  # refusals of one session that are logged
 _LENGTH = struct.Struct(">I")
@@ -108,6 +109,10 @@ class Connection:
     def replace(self) -> None:
         """Close, because the same device has opened a newer session."""
         self._end(rejected(None, _REPLACED), WSCloseCode.POLICY_VIOLATION)
+
+    def revoke(self) -> None:
+        """Close, because the device is not active in its identity's chain any more."""
+        self._end(rejected(None, _REVOKED), WSCloseCode.POLICY_VIOLATION)
 
     def drain(self) -> None:
         """Say that the broker is about to stop, send what is finished, and close."""

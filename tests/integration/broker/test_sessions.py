@@ -210,6 +210,27 @@ async def test_a_revoked_device_that_hides_its_revocation_gets_no_session(url, a
             pass
 
 
+async def test_the_open_session_of_a_device_ends_when_another_one_revokes_it(url, alice):
+    async with alice.signed_in(url):
+        pass
+    stolen = Device("alice's phone, stolen while it is online")
+    times = {"created_ms": 1_700_000_000_001, "nonce": bytes(16)}
+    added = AddDeviceLink(
+        prev=alice.chain.head,
+        device=stolen.id,
+        sealing=stolen.sealing.public,
+        roles=frozenset(Role),
+        **times,
+    )
+    both = alice.chain.extend([sign_link(added, [alice.signing, stolen.signing])])
+    alice.chain = stolen.chain = both
+    async with stolen.connected(url) as thief:
+        revoked = RevokeDeviceLink(prev=both.head, device=stolen.id, **times)
+        alice.chain = both.extend([sign_link(revoked, [alice.signing])])
+        async with alice.connected(url):
+            assert (await thief.end()).code == "device_revoked"
+
+
 async def test_a_recovery_takes_an_identity_back_from_a_thief(url, alice):
     """A stolen device has revoked the honest one; the recovery key begins anew from before the theft."""
     stolen = Device("alice's stolen phone")
