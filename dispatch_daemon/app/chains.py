@@ -6,14 +6,15 @@ relay can only hide some, and then what states them is refused as before. Two hi
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from dispatch_daemon.adapters.journal import Journal
-from dispatch_daemon.adapters.relay import RelayLink, RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import trust
+from dispatch_daemon.core import pins
 from dispatch_daemon.core.effects import Put
 from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import JSON
@@ -27,6 +28,12 @@ QUIET_MS = 1_000
 log = logging.getLogger("dispatch.trust")
 
 
+class Relay(Protocol):
+    """What is asked of the link to the relay."""
+
+    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
+
+
 class Chains:
     """The chains of contacts, as they grow; `relay` returns the present link, or None before a login."""
 
@@ -36,7 +43,7 @@ class Chains:
         people: People,
         clock: Clock,
         performer: Performer,
-        relay: Callable[[], RelayLink | None],
+        relay: Callable[[], Relay | None],
     ) -> None:
         self._journal = journal
         self._people = people
@@ -46,7 +53,7 @@ class Chains:
         self._asking: dict[str, asyncio.Task[bool]] = {}
         self._fruitless_ms: dict[str, int] = {}
 
-    async def learn(self, genesis: str, signed: Signed | None) -> bool:
+    async def learn(self, genesis: str, signed: Signed | None = None) -> bool:
         """Look for links that are not pinned yet; returns whether there were any.
 
         `signed` is what stated a head that is not known here, if its signature holds. It may carry the links, and then
@@ -77,13 +84,13 @@ class Chains:
         if contact is None:
             return False
         try:
-            told = trust.retold(contact, links)
+            told = pins.retold(contact, links)
         except RefusedError as error:
             if error.reason is not RefusalCode.CHAIN_FORKED or contact.conflict is not None:
                 log.warning("a chain of %s that is none: %s", genesis[:16], error)
                 return False
             log.error("two histories of %s: %s", genesis[:16], error)  # noqa: TRY400 - no failure of this program
-            told = trust.conflicting(contact, links)
+            told = pins.conflicting(contact, links)
         except DispatchError as error:
             log.warning("a chain of %s that cannot be read: %s", genesis[:16], error)
             return False

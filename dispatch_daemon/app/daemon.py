@@ -87,7 +87,7 @@ class Daemon:
             on_open=self._wake,
         )
         self._depositor = Depositor(
-            self._journal, self._people, self._clock, self._performer, lambda: self._linking.link
+            self._journal, self._people, self._clock, self._performer, lambda: self._linking.link, chains
         )
         self._carrier = Carrier(
             *desk,

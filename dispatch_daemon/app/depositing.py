@@ -12,6 +12,7 @@ from typing import Protocol
 
 from dispatch_daemon.adapters.journal import Journal, OutboxRow, Task
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
@@ -57,12 +58,14 @@ class Depositor:
         clock: Clock,
         performer: Performer,
         relay: Callable[[], Relay | None],
+        chains: Chains,
     ) -> None:
         self.journal = journal
         self.people = people
         self.clock = clock
         self.performer = performer
         self.relay = relay
+        self.chains = chains
         self._tried: dict[str, asyncio.Future[None]] = {}
 
     def settled(self, digest: str) -> "asyncio.Future[None]":
@@ -170,7 +173,9 @@ class Depositor:
 
     async def _rejected(self, task: Task, row: OutboxRow, error: RelayRejectedError) -> None:
         unsent = self._unsent(row) is not None
-        if error.code in RETRY_CODES or (not unsent and error.code not in NEVER_CODES):
+        # A device that the relay does not know was revoked, it says; the others may have what it may not.
+        learnt = error.code == "device_unknown" and await self.chains.learn(row.recipient)
+        if learnt or error.code in RETRY_CODES or (not unsent and error.code not in NEVER_CODES):
             self._again(task)
             return
         await self._given_up(row, error.code, error.detail)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Plan, Put, Settle, TaskKind
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.pins import pinned
 from dispatch_daemon.core.records import (
     ContactRecord,
     Direction,
@@ -20,7 +21,7 @@ from dispatch_daemon.core.records import (
     Trust,
 )
 from dispatch_daemon.core.requests import ScopeChoice
-from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
@@ -163,49 +164,6 @@ def accepted(
         ),
         send,
     ]
-
-
-def pinned(
-    chain: Chain, address: str, trust: Trust, known: ContactRecord | None, now_ms: int
-) -> ContactRecord:
-    """Return the record that pins an identity; one that is `known` already is never known worse afterwards.
-
-    Raises:
-        RefusedError: `chain_forked`, the pinned chain and this one are two histories of one identity.
-    """
-    if known is None:
-        return ContactRecord(
-            genesis=chain.genesis.hex,
-            address=address,
-            trust=trust,
-            chain=_links(chain),
-            pinned_ms=now_ms,
-        )
-    levels = list(Trust)
-    return replace(
-        retold(known, chain.links), address=address, trust=max(known.trust, trust, key=levels.index)
-    )
-
-
-def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
-    """Return a contact after another telling of its chain; only a recovery ends a conflict.
-
-    Raises:
-        MalformedError: a link that cannot be read.
-        RefusedError: `chain_forked` for a second history, and whatever else makes the telling none.
-    """
-    held = Chain.verify(read_links(known.chain), expect=Genesis.from_hex(known.genesis))
-    now = held.update(links)
-    return replace(known, chain=_links(now), conflict=known.conflict if now.epoch == held.epoch else None)
-
-
-def conflicting(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
-    """Return a contact of whom two histories were told, with the second one as evidence."""
-    return replace(known, conflict=tuple(link.to_json() for link in links))
-
-
-def _links(chain: Chain) -> tuple[dict[str, JSON], ...]:
-    return tuple(link.to_json() for link in chain.links)
 
 
 def welcomed(

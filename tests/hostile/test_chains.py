@@ -1,11 +1,13 @@
 """A contact's chain grows: its new links are learnt and pinned, hidden ones are missed, and two histories stop everything."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dispatch_protocol.chain import Chain, write_links
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.envelope import Envelope
+from dispatch_protocol.frames import Call, Deposit, Frame, Rejected
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RecoverLink, RevokeDeviceLink, sign_link
 from dispatch_protocol.messages.answers import ReceiptType
@@ -124,6 +126,33 @@ async def test_revoked_device_is_refused_whatever_head_it_states(victim: Victim,
     mallory.device = laptop
     (receipt,) = await mallory.receipts(about)
     assert (receipt.type, receipt.code) == (ReceiptType.REFUSED, "device_revoked")
+
+
+async def test_task_for_a_device_that_was_revoked_unheard_of_goes_to_the_others(
+    victim: Victim, mallory: Stranger
+) -> None:
+    """The relay knows of the revocation first, and takes nothing for that device."""
+    await mallory.may_be_sent()
+    laptop = mallory.device
+    laptop.chain, phone = added(mallory, "phone")
+    told(mallory, laptop.chain)
+    sent = await victim.do("POST", "/v1/dispatches", {"recipient": laptop.address, "task": "one"})
+    ((digest,),) = victim.journal("SELECT digest FROM dispatches WHERE dispatch_id = ?", sent["dispatch_id"])
+    await victim.relay.deliver(mallory.receipt(Digest.from_hex(digest), ReceiptType.DELIVERED))
+    await victim.shows(sent["dispatch_id"], "delivered")
+    told(mallory, revoked(laptop.chain, phone, laptop))
+    refused: list[bytes] = []
+
+    def honest(frame: Deposit | Call) -> Iterable[Frame]:
+        if isinstance(frame, Deposit) and phone.id in Envelope.decode(frame.envelope).header.devices:
+            refused.append(frame.envelope)
+            return [Rejected(frame.ref, "device_unknown", 409, "sealed to a device that nobody has")]
+        return victim.relayed.answer(frame)
+
+    victim.relay.answers = honest
+    sent = await victim.do("POST", "/v1/dispatches", {"recipient": laptop.address, "task": "two"})
+    await victim.shows(sent["dispatch_id"], "sent")
+    assert refused
 
 
 async def test_two_histories_stop_the_contact_until_a_recovery_voids_one(

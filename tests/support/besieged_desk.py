@@ -15,6 +15,7 @@ import pytest
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
+from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.incoming import Incoming
@@ -83,7 +84,8 @@ class Desk:
         performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
         first_contact = FirstContact(self.journal, people, self.clock, performer)
         edges = Edges(self.journal, self.clock, performer)
-        self.incoming = Incoming(self.journal, people, self.clock, performer, first_contact, edges)
+        desk = (self.journal, people, self.clock, performer)
+        self.incoming = Incoming(*desk, first_contact, edges, Chains(*desk, lambda: None))
         self.journal.remember("floor_ms", standing.floor_ms)
         if standing.edge is not None:
             self._know(standing.edge, standing)

@@ -13,7 +13,7 @@ from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, RecoveryKey, SealingKey, SigningKey
 from dispatch_protocol.limits import MESSAGE_BYTES
-from dispatch_protocol.links import IdentityKind, genesis_link
+from dispatch_protocol.links import IdentityKind, RotateSealingLink, genesis_link, sign_link
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
 
@@ -149,3 +149,15 @@ def read(reader: Callable[[Fields], T], value: JSON) -> T:
     result = reader(fields)
     fields.done()
     return result
+
+
+def rotated(chain: Chain, name: str) -> Chain:
+    """Return a chain of Alice's with another sealing key of her device."""
+    link = RotateSealingLink(
+        prev=chain.head,
+        device=ALICE.device,
+        sealing=SealingKey(fixed(name)).public,
+        created_ms=NOW_MS,
+        nonce=fixed(name, 16),
+    )
+    return chain.extend([sign_link(link, [ALICE.sign])])

@@ -20,6 +20,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
@@ -179,11 +180,12 @@ class Member:
         self.performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
         first_contact = FirstContact(self.journal, self.people, self.clock, self.performer)
         edges = Edges(self.journal, self.clock, self.performer)
-        self.incoming = Incoming(self.journal, self.people, self.clock, self.performer, first_contact, edges)
         line = Line(self.post)
-        self.depositor = Depositor(self.journal, self.people, self.clock, self.performer, lambda: line)
-        executor, agents = Executor(self.home), Agents(self.home, {})
         desk = (self.journal, self.people, self.clock, self.performer)
+        chains = Chains(*desk, lambda: line)
+        self.incoming = Incoming(*desk, first_contact, edges, chains)
+        self.depositor = Depositor(*desk, lambda: line, chains)
+        executor, agents = Executor(self.home), Agents(self.home, {})
         self.invitations = Invitations(*desk, lambda: Online(line))
         self.accepting = Accepting(*desk, executor, lambda: Online(line))
         self.contacts = Contacts(*desk, lambda: Online(line))

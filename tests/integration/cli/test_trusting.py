@@ -138,6 +138,13 @@ def test_contacts_stand_by_direction(door: Script, home: Path) -> None:
     assert dispatch(home, "contacts").out.startswith("You have no contacts yet.")
 
 
+def test_a_contact_with_two_histories_stands_as_a_conflict(door: Script, home: Path) -> None:
+    edges = [documents.edge(conflict=True), documents.edge(direction="incoming", peer=ALICE)]
+    door.answer("GET", "/v1/contacts", {"edges": edges})
+    shown = dispatch(home, "contacts").out.splitlines()
+    assert [line for line in shown if "conflict" in line] == [line for line in shown if BOB in line] != []
+
+
 def test_revoking_says_what_ended(door: Script, home: Path) -> None:
     door.answer("POST", "/v1/contacts/revoke", {"edge_id": ID, "status": "revoked"})
     assert dispatch(home, "revoke", ALICE).out == f"{ALICE} may no longer dispatch to you.\n"

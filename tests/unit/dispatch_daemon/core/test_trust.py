@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.core import trust
+from dispatch_daemon.core import pins, trust
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Plan, Put, Send, Settle, TaskKind
 from dispatch_daemon.core.errors import ServiceError
@@ -19,13 +19,11 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_protocol.chain import Chain
-from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.first_contact import verify_acceptance, verify_confirmation, with_mac
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.invitation import InvitationDocument, MacRule
-from dispatch_protocol.keys import Digest, EdgeId, SealingKey
+from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import INVITATION_S
-from dispatch_protocol.links import RecoverLink, RotateSealingLink, sign_link
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
@@ -37,13 +35,12 @@ from tests.support.desk import (
     BOB_OWN,
     MOMENT,
     SCOPES,
-    at,
     digest_of,
     edge,
     puts,
     signed,
 )
-from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, fixed
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, rotated
 from tests.support.invited import DOCUMENT, INVITATION, INVITED, SECRET, record
 
 
@@ -55,7 +52,7 @@ def granted() -> Document:
 
 
 def contact(chain: Chain, known_as: Trust = Trust.UNVERIFIED) -> ContactRecord:
-    return trust.pinned(chain, "old@example.org", known_as, None, NOW_MS)
+    return pins.pinned(chain, "old@example.org", known_as, None, NOW_MS)
 
 
 def chosen(known_as: Trust = Trust.TOKEN, **choice: Any) -> Scopes:
@@ -326,76 +323,11 @@ def test_edge_ends_with_its_grant_on_both_sides(expires_at_ms: int | None) -> No
     assert ends == {expires_at_ms or 0}
 
 
-# -- pinning -------------------------------------------------------------------------------------------
-
-
-def rotated(chain: Chain, name: str) -> Chain:
-    link = RotateSealingLink(
-        prev=chain.head,
-        device=ALICE.device,
-        sealing=SealingKey(fixed(name)).public,
-        created_ms=NOW_MS,
-        nonce=fixed(name, 16),
-    )
-    return chain.extend([sign_link(link, [ALICE.sign])])
-
-
-GROWN = rotated(ALICE.chain, "another key")
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "after"),
-    [
-        (Trust.UNVERIFIED, Trust.TOKEN, Trust.TOKEN),
-        (Trust.TOKEN, Trust.UNVERIFIED, Trust.TOKEN),
-        (Trust.COMPARED, Trust.TOKEN, Trust.COMPARED),
-    ],
-)
-def test_contact_is_never_known_worse(before: Trust, now: Trust, after: Trust) -> None:
-    known = contact(ALICE.chain, before)
-    assert trust.pinned(ALICE.chain, ALICE.email, now, known, NOW_MS).trust is after
-
-
-@pytest.mark.parametrize(("before", "now"), [(ALICE.chain, GROWN), (GROWN, ALICE.chain), (GROWN, GROWN)])
-def test_pinned_chain_only_grows(before: Chain, now: Chain) -> None:
-    known = contact(before)
-    again = trust.pinned(now, ALICE.email, Trust.TOKEN, known, at(NOW_MS + 1).now_ms)
-    assert len(again.chain) == 2
-    assert (again.address, again.pinned_ms) == (ALICE.email, NOW_MS)
-
-
-def test_second_history_of_one_identity_is_never_pinned() -> None:
-    other = rotated(rotated(ALICE.chain, "a thief's key"), "and one more")
-    with pytest.raises(RefusedError) as raised:
-        trust.pinned(other, ALICE.email, Trust.TOKEN, contact(GROWN), NOW_MS)
-    assert raised.value.code == "chain_forked"
-
-
-def recovered(chain: Chain) -> Chain:
-    link = RecoverLink(
-        prev=chain.head,
-        epoch=chain.epoch + 1,
-        survivors=frozenset(chain.devices),
-        device=None,
-        created_ms=NOW_MS,
-        nonce=bytes(16),
-    )
-    return chain.extend([sign_link(link, [ALICE.recovery])])
-
-
-def test_conflict_keeps_both_histories_and_only_a_recovery_ends_it() -> None:
-    other = rotated(ALICE.chain, "a thief's key")
-    torn = trust.conflicting(contact(GROWN), other.links)
-    assert torn.conflict == tuple(link.to_json() for link in other.links)
-    assert torn.chain == contact(GROWN).chain
-    longer = trust.retold(torn, rotated(GROWN, "and one more").links)
-    assert (len(longer.chain), longer.conflict) == (3, torn.conflict)
-    again = trust.retold(torn, recovered(ALICE.chain).links)
-    assert (len(again.chain), again.conflict) == (2, None)
+# -- whoever is known already --------------------------------------------------------------------------
 
 
 def test_yes_of_somebody_known_keeps_what_is_known() -> None:
-    (pinned,) = puts(accept(contact(GROWN, Trust.COMPARED)), ContactRecord)
+    (pinned,) = puts(accept(contact(rotated(ALICE.chain, "another key"), Trust.COMPARED)), ContactRecord)
     assert (pinned.trust, len(pinned.chain)) == (Trust.COMPARED, 2)
     known = contact(BOB.chain, Trust.COMPARED)
     (welcomed,) = puts(welcome(known)[1], ContactRecord)

@@ -1,0 +1,56 @@
+"""A contact as it is pinned: the chain that was proved, how well it is known, and a second history if one was told.
+
+Trust is never known worse than before, and a chain only grows, unless the recovery key begins it anew.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dispatch_daemon.core.records import ContactRecord, Trust
+from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import Genesis
+from dispatch_protocol.signing import Document
+
+
+def pinned(
+    chain: Chain, address: str, trust: Trust, known: ContactRecord | None, now_ms: int
+) -> ContactRecord:
+    """Return the record that pins an identity; one that is `known` already is never known worse afterwards.
+
+    Raises:
+        RefusedError: `chain_forked`, the pinned chain and this one are two histories of one identity.
+    """
+    if known is None:
+        return ContactRecord(
+            genesis=chain.genesis.hex,
+            address=address,
+            trust=trust,
+            chain=_links(chain),
+            pinned_ms=now_ms,
+        )
+    levels = list(Trust)
+    return replace(
+        retold(known, chain.links), address=address, trust=max(known.trust, trust, key=levels.index)
+    )
+
+
+def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
+    """Return a contact after another telling of its chain; only a recovery ends a conflict.
+
+    Raises:
+        MalformedError: a link that cannot be read.
+        RefusedError: `chain_forked` for a second history, and whatever else makes the telling none.
+    """
+    held = Chain.verify(read_links(known.chain), expect=Genesis.from_hex(known.genesis))
+    now = held.update(links)
+    return replace(known, chain=_links(now), conflict=known.conflict if now.epoch == held.epoch else None)
+
+
+def conflicting(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
+    """Return a contact of whom two histories were told, with the second one as evidence."""
+    return replace(known, conflict=tuple(link.to_json() for link in links))
+
+
+def _links(chain: Chain) -> tuple[dict[str, JSON], ...]:
+    return tuple(link.to_json() for link in chain.links)
