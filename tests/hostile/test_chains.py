@@ -6,7 +6,7 @@ from typing import Any
 
 from dispatch_protocol.chain import Chain, write_links
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.envelope import Envelope
+from dispatch_protocol.envelope import Envelope, EnvelopeClass
 from dispatch_protocol.frames import Call, Deposit, Frame, Rejected
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RecoverLink, RevokeDeviceLink, sign_link
@@ -128,6 +128,36 @@ async def test_revoked_device_is_refused_whatever_head_it_states(victim: Victim,
     assert (receipt.type, receipt.code) == (ReceiptType.REFUSED, "device_revoked")
 
 
+async def test_what_was_signed_before_a_device_joined_is_sealed_to_the_others(
+    victim: Victim, mallory: Stranger
+) -> None:
+    """The head that it states does not have the new device, which would refuse it."""
+    await mallory.may_be_sent()
+    laptop = mallory.device
+    sent = await victim.do("POST", "/v1/dispatches", {"recipient": laptop.address, "task": "one"})
+    ((digest,),) = victim.journal("SELECT digest FROM dispatches WHERE dispatch_id = ?", sent["dispatch_id"])
+    await victim.shows(sent["dispatch_id"], "sent")
+
+    def away(frame: Deposit | Call) -> Iterable[Frame]:
+        if isinstance(frame, Deposit):
+            return [Rejected(frame.ref, "unavailable", 503, "not now")]
+        return victim.relayed.answer(frame)
+
+    victim.relay.answers = away
+    before = len(victim.relay.deposits)
+    waits = await victim.do("POST", "/v1/dispatches", {"recipient": laptop.address, "task": "two"})
+    laptop.chain, _ = added(mallory, "phone")
+    told(mallory, laptop.chain)
+    await victim.relay.deliver(mallory.receipt(Digest.from_hex(digest), ReceiptType.DELIVERED))
+    await victim.shows(sent["dispatch_id"], "delivered")
+    victim.relay.answers = victim.relayed.answer
+    await victim.shows(waits["dispatch_id"], "sent")
+    heard = [mallory.heard(raw) for raw in victim.relay.deposits[before:]]
+    tasks = [each[0] for each in heard if each and each[0].klass is EnvelopeClass.TASK]
+    assert tasks
+    assert all(header.devices == (laptop.id,) for header in tasks)
+
+
 async def test_task_for_a_device_that_was_revoked_unheard_of_goes_to_the_others(
     victim: Victim, mallory: Stranger
 ) -> None:
@@ -203,6 +233,8 @@ async def test_flood_of_unknown_heads_asks_the_relay_a_few_times(victim: Victim,
     mallory.device.chain, _ = added(mallory, "phone")
     tasks = [mallory.task(f"task {number}") for number in range(60)]
     began_ms = now_ms()
-    await victim.relay.deliver(*(mallory.sealed(task) for task in tasks))
-    await victim.relay.kept()
+    await victim.relay.deliver(*(mallory.sealed(task) for task in tasks[:30]))
+    for task in tasks[30:]:
+        await victim.relay.deliver(mallory.sealed(task))
+        await victim.relay.kept()
     assert 1 <= len(asked) <= 2 + (now_ms() - began_ms) // 1_000
