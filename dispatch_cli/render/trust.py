@@ -27,7 +27,21 @@ def contacts_lines(contacts: Document, view: View) -> list[Line]:
     lines = _edges("You may dispatch to", outgoing, view, scopes=False)
     if lines and incoming:
         lines.append(line())
-    return lines + _edges("May dispatch to you", incoming, view, scopes=True)
+    return lines + _edges("May dispatch to you", incoming, view, scopes=True) + _torn(edges)
+
+
+def _torn(edges: list[Document]) -> list[Line]:
+    """Return what a conflict means and what ends it, once for each person."""
+    return [
+        line(
+            Span(
+                f"Two histories of {visible(peer)} were told, so nothing new goes between you. Ask them by another"
+                " way whether a device was stolen; only their recovery key ends it.",
+                Tone.DANGER,
+            )
+        )
+        for peer in sorted({text(edge, "peer") for edge in edges if truth(edge, "conflict")})
+    ]
 
 
 def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> list[Line]:
