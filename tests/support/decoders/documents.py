@@ -71,7 +71,7 @@ def _from_fields(owner: Any) -> Decoder:
 
 def _bare(value: dict[str, Any]) -> dict[str, Any]:
     """Return an object without what is read before its own fields: its version, and the type of a link."""
-    link = value.get("type") in ("add_device", "revoke_device", "rotate_sealing", "set_roles")
+    link = value.get("type") in ("add_device", "revoke_device", "rotate_sealing", "set_roles", "recover")
     return {name: item for name, item in value.items() if name != "v" and not (link and name == "type")}
 
 
