@@ -94,6 +94,7 @@ function edge(each) {
     "article",
     { class: "card" },
     el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, `${known.name === each.peer ? "" : ` ${oneLine(each.peer)}`}`), el("span", { class: "note here" })),
+    each.conflict ? el("p", { class: "warn" }, "Two histories of this identity were told, so nothing new goes between you. Ask them by another way whether a device was stolen; only their recovery key ends it.") : null,
     each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
     each.scopes ? el("p", { class: "note" }, sentence(each.scopes, incoming ? "Their tasks" : "Your tasks")) : null,
     el("p", { class: "note" }, `identity ${each.identity.slice(0, 16)}`),
