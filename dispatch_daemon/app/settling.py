@@ -221,13 +221,13 @@ class Settling:
 
     async def interrupted(self) -> None:
         """End a run that another life of the daemon left behind; nothing of it reaches the files."""
-        detail = "the daemon stopped while this ran; nothing was applied"
-        await self._discard(
-            runs.Ending(outcome=Outcome.FAILED, summary=detail, code="interrupted", detail=detail)
-        )
+        await self._broken_off("the daemon stopped while this ran", "interrupted")
 
     async def broken(self, code: str) -> None:
         """End a run that this daemon itself failed to conduct: `internal`, or `disk_full`."""
         what = "the disk of this machine was full" if code == "disk_full" else "the daemon failed"
-        detail = f"{what} while this ran; nothing was applied (its log has the reason)"
-        await self._discard(runs.Ending(outcome=Outcome.FAILED, summary=detail, code=code, detail=detail))
+        await self._broken_off(f"{what} while this ran (its log has the reason)", code)
+
+    async def _broken_off(self, why: str, code: str) -> None:
+        run = self._book.run
+        await self._discard(runs.broken_off(why, code, run, self._book.journal.events(run.digest)))

@@ -43,6 +43,19 @@ class Ending:
     detail: str | None = None
 
 
+def broken_off(why: str, code: str, run: RunRecord, events: Sequence[EventRecord]) -> Ending:
+    """Return how a run ends that nobody can carry on: nothing is applied, but what it did outside the wall is done."""
+    outside = any(
+        event.type is EventType.GATE and event.data.get("effects") == "external"
+        for event in events
+        if event.run_id == run.run_id
+    )
+    detail = f"{why}; nothing was applied"
+    if outside:
+        detail += "; it had reached outside the wall, and may have acted there"
+    return Ending(outcome=Outcome.FAILED, summary=detail, code=code, detail=detail)
+
+
 def started(
     record: DispatchRecord,
     run: RunRecord,

@@ -106,6 +106,21 @@ def decide(neighbourhood: Neighbourhood, repository: Path, approval: str, task: 
     return dispatch_id
 
 
+def test_an_agent_cut_off_after_it_reached_outside_says_that_it_may_have_acted_there(
+    neighbourhood: Neighbourhood, repository: Path, bobs_agent: Path
+) -> None:
+    bob = neighbourhood.bob
+    dispatch_id = decide(neighbourhood, repository, "manual", scripted([EDIT], ["Done."]))
+    bob.question(dispatch_id)
+    bob.daemon.kill()
+    bob.daemon.start()
+    for person in (bob, neighbourhood.alice):
+        told = person.until(dispatch_id, "failed")
+        assert told["runs"][0]["code"] == "interrupted"
+        assert "nothing was applied; it had reached outside the wall" in told["result"]["summary"]
+    assert changed(repository) == set()
+
+
 def test_in_review_only_the_changes_are_asked(
     neighbourhood: Neighbourhood, repository: Path, bobs_agent: Path
 ) -> None:

@@ -197,6 +197,25 @@ def test_end_closes_everything_that_the_run_owed() -> None:
     assert (note.type, note.data["outcome"]) == (EventType.RUN_ENDED, Outcome.BLOCKED)
 
 
+@pytest.mark.parametrize(
+    ("crossed", "outside"),
+    [
+        ([], False),
+        ([event(1), event(2, EventType.GATE, data={"allowed": False, "what": "GET x"})], False),
+        ([event(1, EventType.GATE, data={"allowed": True, "effects": "external"})], True),
+        ([event(1, EventType.GATE, data={"effects": "external"}, run_id="another")], False),
+    ],
+)
+def test_run_that_was_broken_off_says_what_it_may_have_done_outside(
+    crossed: list[EventRecord], outside: bool
+) -> None:
+    ending = runs.broken_off("the power went", "interrupted", run(), crossed)
+    assert (ending.outcome, ending.code) == (Outcome.FAILED, "interrupted")
+    assert ending.detail == ending.summary
+    assert ending.summary.startswith("the power went; nothing was applied")
+    assert ("may have acted there" in ending.summary) is outside
+
+
 def test_run_that_never_started_can_still_end() -> None:
     never = run(RunState.QUEUED, started_ms=None, agent=None)
     result = result_of(end(never, Outcome.NEED_INPUT, code="no_agent"))
