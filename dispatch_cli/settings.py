@@ -114,6 +114,15 @@ def _command(value: str) -> str:
     return shlex.join([os.path.realpath(found), *words[1:]])
 
 
+def _notify(value: str) -> str:
+    if value in ("off", "desktop"):
+        return value
+    try:
+        return _command(value)
+    except ValueError as error:
+        raise ValueError("it should be off, desktop, or a command that is found here") from error
+
+
 def _directories(value: str) -> str:
     places = [os.path.realpath(os.path.expanduser(each)) for each in value.split(":")]
     if not value.isprintable() or not all(os.path.isdir(each) and ":" not in each for each in places):
@@ -158,6 +167,7 @@ SETTINGS: Mapping[str, Setting] = {
     "agent_model": Setting(_model, None, "the model that the agent acp asks, behind the gate"),
     "agent_command": Setting(_command, None, "the command that starts the agent acp, inside the wall"),
     "agent_directories": Setting(_directories, None, "what that program is made of, besides /usr"),
+    "notify": Setting(_notify, "off", "who calls me when something waits: off, desktop, or a command"),
 }
 
 

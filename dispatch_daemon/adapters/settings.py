@@ -23,6 +23,7 @@ from typing import Any, Final, Literal, get_args
 
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
+from dispatch_daemon.adapters.notifier import DESKTOP, OFF
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.limits import ATTACHMENT_BYTES
@@ -85,6 +86,7 @@ class Settings:
     agent_model: str | None = None
     agent_command: str | None = None
     agent_directories: str | None = None
+    notify: str = OFF
     socket: str | None = None
     door: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -226,6 +228,13 @@ def _command(value: object) -> str:
     return text
 
 
+def _notify(value: object) -> str:
+    try:
+        return value if value in (OFF, DESKTOP) and isinstance(value, str) else _command(value)
+    except ValueError as error:
+        raise ValueError("should be off, desktop, or a command with the whole path of its program") from error
+
+
 def _directories(value: object) -> str:
     """Accept directories with colons between them, as PATH has them."""
     text = _text(value)
@@ -293,6 +302,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "agent_model": _model,
         "agent_command": _command,
         "agent_directories": _directories,
+        "notify": _notify,
         "socket": _text,
         "door": _text,
     }

@@ -14,6 +14,7 @@ from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.loopback.server import Door
+from dispatch_daemon.adapters.notifier import notifier
 from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
 from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
@@ -26,6 +27,7 @@ from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.identity import open_identity
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.linking import Linking
+from dispatch_daemon.app.notifying import Notifying
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Handler, Scheduler
@@ -95,6 +97,8 @@ class Daemon:
             Transfers(lambda: self._linking.link, ca_bundle=settings.ca_bundle),
             self._blobs,
         )
+        telling = notifier(settings.notify)
+        self._notifying = None if telling is None else Notifying(self._journal, self._watchers, telling)
         self._linking.on_lost_memory = self._carrier.leave_again
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
@@ -193,6 +197,8 @@ class Daemon:
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
         self._projects.start()
+        if self._notifying is not None:
+            self._notifying.start()
         self._account.record()
         account = self._people.account
         if account is not None:
@@ -205,6 +211,8 @@ class Daemon:
 
     async def _close(self, scheduling: "asyncio.Task[None]") -> None:
         log.info("stopping")
+        if self._notifying is not None:
+            await self._notifying.stop()
         self._watchers.close()
         await self._door.stop()
         await self._projects.stop()

@@ -42,6 +42,7 @@ VALUES = {
     "agent_model": ["anthropic:claude", "openai:llama3.1:8b", "acp", "claude"],
     "agent_command": [f"{os.path.realpath('/bin/sh')} -c 'a b'", "'", "no-such-program-anywhere", "a\nb"],
     "agent_directories": ["/usr:/", "/", "usr", "/usr\n"],
+    "notify": ["off", "desktop", f"{os.path.realpath('/bin/sh')} -c 'a b'", "loud", "'"],
     "agent_url": ["http://127.0.0.1:11434", "HTTPS://Models.example.org/v1/", "models", "ftp://x"],
     "agent_key": ["env:ANTHROPIC_API_KEY", "file:/etc/key", "file:key", "sk-secret", "env:", "env:A-B"],
 }

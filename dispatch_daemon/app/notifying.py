@@ -1,0 +1,92 @@
+"""Calling somebody who is not looking: once for each thing, and once for many that come together.
+
+It follows what changes as a page does, so nothing of the daemon knows of it or waits for it. What waited already when
+the daemon began is not told again.
+"""
+
+import asyncio
+import contextlib
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.notifier import Notifier
+from dispatch_daemon.app.watchers import Watchers
+from dispatch_daemon.core.notices import Notice, environment, notices_of, sentence
+from dispatch_daemon.core.records import DispatchRecord
+
+GATHER_S = 1.0  # what comes together is told together
+QUIET_S = 30.0  # between one call and the next
+
+
+class Notifying:
+    """Tells one person through one program."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        watchers: Watchers,
+        notifier: Notifier,
+        *,
+        gather_s: float = GATHER_S,
+        quiet_s: float = QUIET_S,
+    ) -> None:
+        self._journal = journal
+        self._watchers = watchers
+        self._notifier = notifier
+        self._gather_s = gather_s
+        self._quiet_s = quiet_s
+        self._known: dict[str, set[str]] = {}
+        self._waiting: dict[str, Notice] = {}
+        self._something = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin with what is known to wait already."""
+        for record in self._journal.unfinished():
+            self._known[record.digest] = {notice.key for notice in self._of(record)}
+        self._tasks = [
+            asyncio.create_task(self._follow(), name="notices"),
+            asyncio.create_task(self._tell(), name="telling"),
+        ]
+
+    async def stop(self) -> None:
+        """End at once; what was not told is seen at the next look."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _of(self, record: DispatchRecord) -> list[Notice]:
+        return notices_of(record, self._journal.approvals_of(record.digest))
+
+    async def _follow(self) -> None:
+        """Look at each dispatch that changes; one who falls behind looks again from the present state."""
+        while True:
+            for record in self._journal.unfinished():
+                self._look(record)
+            async for update in self._watchers.follow(None, {}):
+                changed = update.data.get("dispatch_id")
+                record = self._journal.dispatch_named(changed) if isinstance(changed, str) else None
+                if record is not None:
+                    self._look(record)
+
+    def _look(self, record: DispatchRecord) -> None:
+        """Note what is new about a dispatch, and forget what was answered before anybody was called."""
+        now = {notice.key: notice for notice in self._of(record)}
+        known = self._known.setdefault(record.digest, set())
+        for key in known - now.keys():
+            self._waiting.pop(key, None)
+        for key in now.keys() - known:
+            self._waiting[key] = now[key]
+        self._known[record.digest] = set(now)
+        if self._waiting:
+            self._something.set()
+
+    async def _tell(self) -> None:
+        while True:
+            await self._something.wait()
+            await asyncio.sleep(self._gather_s)
+            self._something.clear()
+            notices, self._waiting = list(self._waiting.values()), {}
+            if notices:
+                await self._notifier.tell(sentence(notices), environment(notices))
+                await asyncio.sleep(self._quiet_s)

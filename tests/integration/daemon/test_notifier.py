@@ -1,0 +1,97 @@
+"""Real programs are started for a notice: with what they are told, by no shell, for a while, and never to harm."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.adapters.notifier import DESKTOP, OFF, notifier
+from tests.support.patience import eventually
+
+TOLD = {"DISPATCH_NOTICE": "a task: $(touch pwned); a@x", "DISPATCH_NOTICE_COUNT": "1"}
+
+
+def program(place: Path, text: str, name: str = "hook") -> Path:
+    file = place / name
+    file.write_text(f"#!{sys.executable} -IB\nimport os, sys, json, time\n{text}\n")
+    file.chmod(0o700)
+    return file
+
+
+async def test_a_command_is_told_in_its_environment(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    hook = program(tmp_path, f"open({str(out)!r}, 'w').write(json.dumps([sys.argv[1:], dict(os.environ)]))")
+    made = notifier(f"{hook} --loud '$HOME `x`'")
+    assert made is not None
+    await made.tell("unused", TOLD)
+    arguments, seen = json.loads(out.read_text())
+    assert arguments == ["--loud", "$HOME `x`"]
+    assert TOLD.items() <= seen.items()
+    assert not list(tmp_path.rglob("pwned"))
+
+
+async def test_the_desktops_program_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    program(tmp_path, f"open({str(out)!r}, 'w').write(json.dumps(sys.argv[1:]))", "notify-send")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    made = notifier(DESKTOP)
+    assert made is not None
+    await made.tell("-a task", {})
+    assert out.read_text() == '["--app-name=Dispatch", "--", "Dispatch", "-a task"]'
+
+
+def test_nobody_is_told_where_nobody_wants_or_nothing_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert notifier(OFF) is None
+    assert not caplog.records
+    assert notifier(DESKTOP) is None
+    assert "neither notify-send nor osascript" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sys.exit(3)", "ended with 3"),
+        ("os.kill(os.getpid(), 9)", "ended with -9"),
+        (None, "could not be started"),
+    ],
+)
+async def test_a_program_that_fails_is_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str | None, said: str
+) -> None:
+    hook = tmp_path / "missing" if text is None else program(tmp_path, text)
+    made = notifier(str(hook))
+    assert made is not None
+    with caplog.at_level(logging.WARNING):
+        await made.tell("x", TOLD)
+    assert said in caplog.text
+    assert "pwned" not in caplog.text
+
+
+async def test_a_program_that_does_not_end_is_ended_with_what_it_started(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pids = tmp_path / "pids"
+    hook = program(
+        tmp_path,
+        f"child = os.fork()\nif child:\n    open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child}}')\ntime.sleep(600)",
+    )
+    made = notifier(str(hook), patience_s=2.0)
+    assert made is not None
+    await made.tell("x", TOLD)
+    assert "took longer than 2 s" in caplog.text
+    for pid in pids.read_text().split():
+        await eventually(lambda pid=pid: _gone(int(pid)))
+
+
+def _gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return True
+    return state in "ZX"

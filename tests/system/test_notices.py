@@ -1,0 +1,53 @@
+"""Somebody who is not looking is called by a command of theirs: once for each thing, without a word of it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.neighbourhood import Neighbourhood, Person, bash
+from tests.support.patience import poll
+
+
+def called(person: Person, place: Path) -> Path:
+    """Let somebody choose a command that keeps what it is told, and begin anew with it."""
+    out = place / f"{person.name}.calls"
+    out.touch()
+    hook = place / f"{person.name}-hook"
+    hook.write_text(
+        f"#!{sys.executable} -IB\nimport os, json\n"
+        f"told = {{name: text for name, text in os.environ.items() if name.startswith('DISPATCH_NOTICE')}}\n"
+        f"open({str(out)!r}, 'a').write(json.dumps(told) + '\\n')\n"
+    )
+    hook.chmod(0o700)
+    person.do("config", "set", "notify", str(hook))
+    person.daemon.stop()
+    person.daemon.start()
+    return out
+
+
+def calls(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def test_what_waits_and_what_came_back_is_told_once_and_no_word_of_it(
+    neighbourhood: Neighbourhood, repository: Path, place: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read,Bash", "--paths", f"{repository}:ro")
+    old = neighbourhood.send("It waited before")
+    his, hers = called(bob, place), called(alice, place)
+    task = neighbourhood.send("A secret of Alice", [bash("echo secret")])
+    (told,) = poll(lambda: calls(his), "Bob is called")
+    assert (told["DISPATCH_NOTICE_KIND"], told["DISPATCH_NOTICE_FROM"]) == ("task", alice.address)
+    assert (task.startswith(told["DISPATCH_NOTICE_ID"]), old.startswith(told["DISPATCH_NOTICE_ID"])) == (
+        True,
+        False,
+    )
+    assert "secret" not in str(told)
+    assert calls(hers) == []
+    bob.do("decline", task, "--reason", "not today")
+    (back,) = poll(lambda: calls(hers), "Alice is called")
+    assert (back["DISPATCH_NOTICE_KIND"], back["DISPATCH_NOTICE_FROM"]) == ("result", bob.address)
+    assert "not today" not in str(back)
+    assert bob.status(old)["status"] == "delivered", "a notice decides nothing"

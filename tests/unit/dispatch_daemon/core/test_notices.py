@@ -1,0 +1,86 @@
+"""A notice names who and what, once, and never a word of what anybody wrote."""
+
+from dataclasses import replace
+
+import pytest
+
+from dispatch_daemon.core.notices import Notice, NoticeKind, environment, notices_of, sentence
+from dispatch_daemon.core.records import ApprovalState, Box, DispatchRecord
+from dispatch_protocol.lifecycle import DispatchState
+from tests.support.desk import approval, own_job, received, sent
+from tests.support.documents import ALICE
+
+ASKED = approval()
+ANSWERED = approval(request_id="answered", state=ApprovalState.APPROVED)
+
+
+def kinds(record: DispatchRecord) -> list[NoticeKind]:
+    return [notice.kind for notice in notices_of(record, [ASKED, ANSWERED])]
+
+
+@pytest.mark.parametrize(
+    ("record", "called_for"),
+    [
+        (received(), [NoticeKind.TASK]),
+        (received(DispatchState.ACCEPTED), [NoticeKind.QUESTION]),
+        (received(DispatchState.WAITING_INPUT), [NoticeKind.PARKED]),
+        (received(DispatchState.FINISHED), []),
+        (received(DispatchState.EXPIRED), []),
+        (sent(DispatchState.QUEUED), []),
+        (sent(DispatchState.WAITING_INPUT), []),
+        (sent(DispatchState.FINISHED), [NoticeKind.RESULT]),
+        (sent(DispatchState.DECLINED), [NoticeKind.RESULT]),
+        (sent(DispatchState.EXPIRED), [NoticeKind.RESULT]),
+        (sent(DispatchState.CANCELLED), []),
+        (own_job(), []),
+        (replace(own_job(), state=DispatchState.ACCEPTED), [NoticeKind.QUESTION]),
+        (replace(own_job(), state=DispatchState.FINISHED), [NoticeKind.RESULT]),
+    ],
+)
+def test_somebody_is_called_for_what_waits_for_them_and_for_what_came_back(
+    record: DispatchRecord, called_for: list[NoticeKind]
+) -> None:
+    assert kinds(record) == called_for
+
+
+def test_each_thing_has_one_key_of_its_own() -> None:
+    stages = [
+        received(),
+        received(DispatchState.ACCEPTED),
+        received(DispatchState.WAITING_INPUT),
+        replace(received(DispatchState.FINISHED), box=Box.SENT),
+    ]
+    keys = [notice.key for stage in stages for notice in notices_of(stage, [ASKED])]
+    assert len(set(keys)) == 4
+    assert keys == [notice.key for stage in stages for notice in notices_of(stage, [ASKED])]
+
+
+def notice(kind: NoticeKind, who: str, known: str = "abcd1234") -> Notice:
+    return Notice(kind, who, known, f"{kind} {who} {known}")
+
+
+def test_one_line_says_one_thing_or_many() -> None:
+    assert (
+        sentence([notice(NoticeKind.TASK, "a@x")])
+        == "a task: a@x. See it with dispatch ui or dispatch inbox."
+    )
+    many = [
+        *[notice(NoticeKind.TASK, f"{name}@x") for name in "abcda"],
+        notice(NoticeKind.QUESTION, "b@x"),
+    ]
+    assert sentence(many).startswith("5 tasks and a question: a@x, b@x, c@x and 1 more. ")
+
+
+def test_a_command_is_told_who_what_and_how_many() -> None:
+    (one,) = notices_of(received(), [])
+    assert environment([one]) == {
+        "DISPATCH_NOTICE": sentence([one]),
+        "DISPATCH_NOTICE_KIND": "task",
+        "DISPATCH_NOTICE_FROM": ALICE.email,
+        "DISPATCH_NOTICE_ID": one.short_id,
+        "DISPATCH_NOTICE_COUNT": "1",
+    }
+    several = environment([notice(NoticeKind.TASK, "a@x", "1"), notice(NoticeKind.RESULT, "a@x", "2")])
+    assert several["DISPATCH_NOTICE_KIND"] == "several"
+    assert several["DISPATCH_NOTICE_FROM"] == "a@x"
+    assert (several["DISPATCH_NOTICE_ID"], several["DISPATCH_NOTICE_COUNT"]) == ("", "2")
