@@ -159,6 +159,24 @@ def test_no_words_of_a_stranger_become_a_part_of_the_page(
         unharmed(hers)
 
 
+def test_no_line_of_a_diff_passes_for_its_head(
+    opens: Opens, everybody: Neighbourhood, bob: Person, repository: Path
+) -> None:
+    """What is added or removed may begin with the signs that a head begins with."""
+    kept = repository / "notes.md"
+    kept.write_text(f"-- quiet\n{kept.read_text()}")
+    steps = [bash("sed -i '1c ++ loud' notes.md"), bash("printf '%s\\n' '++ also loud' > new.md")]
+    task = everybody.send("Change the first line", steps)
+    bob.do("accept", task)
+    his = opens(bob, f"d/{task}")
+    for _ in steps:
+        his.page.get_by_role("button", name="Allow once").click()
+    diff = his.page.locator("section.question .diff")
+    expect(diff.locator(".removed")).to_have_text("--- quiet\n")
+    expect(diff.locator(".added")).to_have_text(["+++ also loud\n", "+++ loud\n"])
+    bob.do("cancel", task)
+
+
 # -- other origins -------------------------------------------------------------------------------------
 
 

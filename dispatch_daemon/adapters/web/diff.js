@@ -17,8 +17,10 @@ export function diffs(all) {
 }
 
 function lines(text) {
+  let begun = false; // the head ends with the first hunk: after it, `+++` is an added line that begins with `++`
   return text.split("\n").filter((line, place, all) => line !== "" || place < all.length - 1).map((line) => {
-    const kind = line.startsWith("+++") || line.startsWith("---") ? "head"
+    begun ||= line.startsWith("@@");
+    const kind = !begun ? "head"
       : line.startsWith("@@") ? "hunk"
       : line.startsWith("+") ? "added"
       : line.startsWith("-") ? "removed"
