@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Decide here": {
         "inbox": Entry("lists", "List what was sent to me."),
+        "summary": Entry("summary", "Say what waits, what came back, what went wrong, what ends soon."),
         "waiting": Entry("waiting", "Say in one line what waits for me, for a prompt."),
         "accept": Entry("accept", "Accept a dispatch and run it here, asking each call.", "Not accepted"),
         "complete": Entry("going_on", "Say what came of a dispatch done by hand.", "Not completed"),

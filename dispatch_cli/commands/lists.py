@@ -43,7 +43,7 @@ def inbox(
         raise click.UsageError("-i asks a person, and this is no terminal.")
     from dispatch_cli.commands.deciding import decide_waiting
 
-    decide_waiting(invocation, list(_everything(invocation, "inbox")))
+    decide_waiting(invocation, list(each_of(invocation, "inbox")))
 
 
 @click.command(cls=Command)
@@ -63,7 +63,8 @@ def _list(invocation: Invocation, box: str, cursor: str | None, limit: int, *, e
     invocation.show(page, lambda view: list_lines(page, box, people, view))
 
 
-def _everything(invocation: Invocation, box: str) -> Iterator[Document]:
+def each_of(invocation: Invocation, box: str) -> Iterator[Document]:
+    """Yield every dispatch of a box, newest first."""
     for page in _pages(invocation, box, None, PAGE):
         yield from items(page, "dispatches")
 

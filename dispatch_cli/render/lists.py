@@ -32,6 +32,47 @@ def list_lines(page: Document, box: str, people: People, view: View) -> list[Lin
     return lines
 
 
+_PARTS = (
+    ("waiting", "WAITS FOR YOU", True),
+    ("went_wrong", "WENT WRONG", False),
+    ("came_back", "CAME BACK", False),
+    ("ends_soon", "ENDS SOON", False),
+)
+
+
+def summary_lines(summary: Document, hours: int, people: People, view: View) -> list[Line]:
+    """Return what waits, what ended and what will, each with the people it is with."""
+    lines: list[Line] = []
+    for name, title, mine in _PARTS:
+        found = items(summary, name)
+        if not found:
+            continue
+        columns = [
+            Column("ID"),
+            Column(title, Cut.END, 16),
+            Column("TASK", Cut.END, 12),
+            Column("STATUS", Cut.END, 14),
+        ]
+        lines += [line()] if lines else []
+        lines += table(columns, [_brief(dispatch, people, mine=mine) for dispatch in found], view)
+    if not lines:
+        return [line(f"Nothing waits for you, and nothing has ended in {hours} hours.")]
+    if items(summary, "waiting"):
+        lines.append(following("decide with", "dispatch inbox -i"))
+    return lines
+
+
+def _brief(dispatch: Document, people: People, *, mine: bool) -> list[Line]:
+    """Return one row: the other person is whoever is not on this machine."""
+    to_me = text(dispatch, "box") == "inbox"
+    return [
+        line(short_id(dispatch)),
+        line(people.known(text(dispatch, "from" if to_me else "to"))),
+        line(one_line(text(dispatch, "task"))),
+        (status_span(dispatch, mine=mine or to_me),),
+    ]
+
+
 def _row(dispatch: Document, mine: bool, people: People, view: View, *, narrow: bool) -> list[Line]:
     created = moment_ms(dispatch, "created_at")
     address = text(dispatch, "from" if mine else "to")

@@ -65,9 +65,9 @@ class Notifying:
                 self._look(record)
             async for update in self._watchers.follow(None, {}):
                 changed = update.data.get("dispatch_id")
-                record = self._journal.dispatch_named(changed) if isinstance(changed, str) else None
-                if record is not None:
-                    self._look(record)
+                found = self._journal.dispatch_named(changed) if isinstance(changed, str) else None
+                if found is not None:
+                    self._look(found)
 
     def _look(self, record: DispatchRecord) -> None:
         """Note what is new about a dispatch, and forget what was answered before anybody was called."""

@@ -22,6 +22,7 @@ ISSUED = {
     "sent",
     "inbox",
     "waiting",
+    "summary",
     "status",
     "watch",
     "result",
