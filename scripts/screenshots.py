@@ -179,7 +179,7 @@ def question(tab: Tab, task: str) -> None:
 def review(tab: Tab, task: str) -> None:
     """Show the changes of a run before they are applied."""
     tab.show(f"d/{task}")
-    tab.page.locator("section.question .diff").first.wait_for()
+    tab.page.locator("section.question button.yes:enabled").first.wait_for()
 
 
 def result(tab: Tab, task: str) -> None:

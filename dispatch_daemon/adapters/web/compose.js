@@ -10,7 +10,7 @@ const LIVES = [["3600", "an hour"], ["14400", "4 hours"], ["86400", "a day"], ["
 export function composeView(place, sent) {
   const names = el("datalist", { id: "recipients" });
   const to = el("input", { type: "text", list: "recipients", required: true, autocomplete: "off", spellcheck: false, value: "me" });
-  const task = el("textarea", { rows: 8, required: true, maxLength: 100_000 });
+  const task = el("textarea", { rows: 6, required: true, maxLength: 100_000 });
   const background = el("textarea", { rows: 3, maxLength: 20_000 });
   const deliverable = el("input", { type: "text", maxLength: 2000 });
   const project = el("input", { type: "text", maxLength: 200 });
@@ -75,7 +75,7 @@ export function composeView(place, sent) {
         field("Links, one a line", links),
         field("Open for", lives),
       ),
-      el("fieldset", { class: "attached" }, el("legend", {}, "Files"), field("Choose files", files), field("or a folder", folder), chosen),
+      el("fieldset", { class: "attached" }, el("legend", {}, "Files"), el("div", { class: "columns" }, field("Choose files", files), field("or a folder", folder)), chosen),
       el("div", { class: "answers" }, button("Send", send, { class: "yes" })),
       said,
     ),

@@ -28,7 +28,7 @@ function row(thread, box) {
 function build(thread, shown, isChosen) {
   return el(
     "a",
-    { class: `row ${shown.tone}`, href: `#/d/${thread.dispatch_id}`, "aria-current": isChosen ? "true" : null, data: { focus: thread.dispatch_id } },
+    { class: "row", href: `#/d/${thread.dispatch_id}`, "aria-current": isChosen ? "true" : null, data: { focus: thread.dispatch_id } },
     el("span", { class: "from" }, shown.name, shown.trust ? el("span", { class: "trust" }, ` ${shown.trust}`) : null),
     el("span", { class: "when" }, shown.when),
     el("span", { class: "what" }, shown.task),

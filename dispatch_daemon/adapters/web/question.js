@@ -28,7 +28,7 @@ export function question(approval, thread) {
       "header",
       {},
       el("h3", {}, isCall ? title(approval.tool, approval.input) : oneLine(approval.title)),
-      el("p", { class: "note" }, `${oneLine(asker.name)}${asker.trust ? ` (${asker.trust})` : ""} asks. ${visible(approval.description ?? "")}`),
+      el("p", { class: "note" }, `${oneLine(asker.name)}${asker.trust ? ` (${asker.trust})` : ""} asks. ${approval.description ? `It ${visible(approval.description)}.` : ""}`),
     ),
     approval.flags.map((word) => el("p", { class: "flag" }, `! ${flag(word)}`)),
     shown,
