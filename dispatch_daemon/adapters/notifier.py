@@ -1,7 +1,7 @@
 """Passing a notice to a person: the desktop's own program, or a command that they chose.
 
 The program is started as its words, by no shell, has ten seconds and no say: what it prints is not read, and how it ends
-is a line in the log. Nothing of the daemon waits for it.
+is a line in the log. Nothing of the daemon waits for it, and nothing secret of its environment reaches it.
 """
 
 import asyncio
@@ -14,6 +14,11 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+# What a program needs to reach its person's screen, and to find this home; no key and no token that stands in ours.
+_PASSED: Final = (
+    *("PATH", "HOME", "USER", "LANG", "LC_ALL", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
+    *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DISPATCH_HOME"),
+)
 DESKTOP: Final = "desktop"
 OFF: Final = "off"
 PATIENCE_S: Final = 10.0
@@ -45,12 +50,18 @@ class Notifier:
     """One program that is started for each notice."""
 
     def __init__(self, command: Sequence[str], *, told_in_words: bool, patience_s: float) -> None:
+        self.failure: str | None = None  # why the last notice did not get through
         self._command = tuple(command)
         self._told_in_words = told_in_words
         self._patience_s = patience_s
 
     async def tell(self, words: str, environment: Mapping[str, str]) -> None:
         """Start the program with a sentence as its last word, or with everything in its environment; never raises."""
+        self.failure = await self._tried(words, environment)
+        if self.failure is not None:
+            log.warning("%s %s", self._command[0], self.failure)
+
+    async def _tried(self, words: str, environment: Mapping[str, str]) -> str | None:
         command = (*self._command, words) if self._told_in_words else self._command
         try:
             process = await asyncio.create_subprocess_exec(
@@ -58,21 +69,19 @@ class Notifier:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env=os.environ | environment,
+                env={name: os.environ[name] for name in _PASSED if name in os.environ} | dict(environment),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            log.warning("%s could not be started: %s", self._command[0], error)
-            return
+            return f"could not be started: {error}"
         try:
             async with asyncio.timeout(self._patience_s):
-                await process.wait()
+                code = await process.wait()
         except TimeoutError:
-            log.warning("%s took longer than %g s and was ended", self._command[0], self._patience_s)
+            return f"took longer than {self._patience_s:g} s and was ended"
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
-        if process.returncode:
-            log.warning("%s ended with %d", self._command[0], process.returncode)
+        return f"ended with {code}" if code else None

@@ -97,8 +97,10 @@ class Daemon:
             Transfers(lambda: self._linking.link, ca_bundle=settings.ca_bundle),
             self._blobs,
         )
-        telling = notifier(settings.notify)
-        self._notifying = None if telling is None else Notifying(self._journal, self._watchers, telling)
+        self._notifier = notifier(settings.notify)
+        self._notifying = (
+            None if self._notifier is None else Notifying(self._journal, self._watchers, self._notifier)
+        )
         self._linking.on_lost_memory = self._carrier.leave_again
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
@@ -129,6 +131,7 @@ class Daemon:
             keystore,
             self._executor,
             self._projects,
+            self._notifier,
             door=lambda: (self._door.url, str(self._door.socket)),
             link=lambda: self._linking.link,
             stop=self.stop,

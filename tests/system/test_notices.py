@@ -51,3 +51,25 @@ def test_what_waits_and_what_came_back_is_told_once_and_no_word_of_it(
     assert (back["DISPATCH_NOTICE_KIND"], back["DISPATCH_NOTICE_FROM"]) == ("result", bob.address)
     assert "not today" not in str(back)
     assert bob.status(old)["status"] == "delivered", "a notice decides nothing"
+
+
+def test_a_command_that_fails_harms_nothing_and_doctor_names_it(
+    neighbourhood: Neighbourhood, place: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    assert _notices(bob) == (True, "nobody is called when something waits (the setting notify)")
+    neighbourhood.befriend("--tools", "Read")
+    called(bob, place)
+    assert _notices(bob)[0]
+    (place / "bob-hook").unlink()
+    task = alice.do("send", bob.address, "Look")["dispatch_id"]
+    bob.receives(task)
+    poll(lambda: not _notices(bob)[0], "doctor says that the command is gone")
+    assert "could not be started" in _notices(bob)[1]
+    bob.do("decline", task)
+
+
+def _notices(person: Person) -> tuple[bool, str]:
+    ended = person.try_("doctor", "--json")
+    (check,) = [each for each in json.loads(ended.out)["checks"] if each["name"] == "notices"]
+    return check["ok"], check["detail"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
+from dispatch_daemon.adapters.notifier import OFF, Notifier
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Settings
@@ -31,6 +32,7 @@ class Machine:
         keystore: Keystore,
         executor: Executor,
         projects: ProjectIndex,
+        notifier: Notifier | None,
         *,
         door: Callable[[], tuple[str, str]],
         link: Callable[[], RelayLink | None],
@@ -43,6 +45,7 @@ class Machine:
         self._keystore = keystore
         self._executor = executor
         self._projects = projects
+        self._notifier = notifier
         self._door = door
         self._link = link
         self._stop = stop
@@ -102,6 +105,7 @@ class Machine:
             await self._check_wall(),
             _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
+            self._check_notices(),
             _check(
                 "system",
                 True,
@@ -110,6 +114,22 @@ class Machine:
             ),
         ]
         return {"ok": all(bool(check["ok"]) for check in checks), "checks": list(checks)}
+
+    def _check_notices(self) -> dict[str, JSON]:
+        """Say who calls this person when something waits, and whether the last call got through."""
+        chosen, failure = self._settings.notify, self._notifier.failure if self._notifier else None
+        if self._notifier is None and chosen != OFF:
+            failure = "finds neither notify-send nor osascript here"
+        if failure is not None:
+            return _check(
+                "notices", False, f"notify ({chosen}) {failure}", "dispatch config set notify desktop"
+            )
+        told = (
+            "nobody is called when something waits"
+            if chosen == OFF
+            else f"{chosen} calls when something waits"
+        )
+        return _check("notices", True, f"{told} (the setting notify)", None)
 
     def _check_invitations(self) -> dict[str, JSON]:
         """Name the contact whose token leaked, for as long as its invitation lives and the edge is in force."""

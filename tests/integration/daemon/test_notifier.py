@@ -21,7 +21,8 @@ def program(place: Path, text: str, name: str = "hook") -> Path:
     return file
 
 
-async def test_a_command_is_told_in_its_environment(tmp_path: Path) -> None:
+async def test_a_command_is_told_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "a key")
     out = tmp_path / "out"
     hook = program(tmp_path, f"open({str(out)!r}, 'w').write(json.dumps([sys.argv[1:], dict(os.environ)]))")
     made = notifier(f"{hook} --loud '$HOME `x`'")
@@ -29,7 +30,10 @@ async def test_a_command_is_told_in_its_environment(tmp_path: Path) -> None:
     await made.tell("unused", TOLD)
     arguments, seen = json.loads(out.read_text())
     assert arguments == ["--loud", "$HOME `x`"]
+    assert made.failure is None
     assert TOLD.items() <= seen.items()
+    assert "a key" not in seen.values()
+    assert seen["HOME"] == os.environ["HOME"]
     assert not list(tmp_path.rglob("pwned"))
 
 
@@ -70,6 +74,8 @@ async def test_a_program_that_fails_is_a_line_in_the_log(
     with caplog.at_level(logging.WARNING):
         await made.tell("x", TOLD)
     assert said in caplog.text
+    assert made.failure is not None
+    assert said in made.failure
     assert "pwned" not in caplog.text
 
 
