@@ -4,6 +4,7 @@ An advisory lock of the kernel goes when its holder goes, however it dies, so th
 The lock file itself is never removed: a second process that locked a removed file would hold nothing.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -43,7 +44,7 @@ class HomeLock:
         """Lock `home` and record our process id in `daemon.pid`.
 
         Raises `HomeBusyError` if another process holds it, `HomeError` (`home_unusable`) if the file system cannot
-        lock at all, as some network file systems cannot.
+        lock at all, as some network file systems cannot, or the process id cannot be written.
         """
         path = home / LOCK_NAME
         try:
@@ -63,14 +64,21 @@ class HomeLock:
                 f"{path} cannot be locked: {error.strerror or error}.",
                 hint="put the home on a local disk with DISPATCH_HOME",
             ) from error
-        (home / PID_NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+        try:
+            (home / PID_NAME).write_text(f"{os.getpid()}\n", encoding="ascii")
+        except OSError as error:
+            os.close(descriptor)
+            raise HomeError(
+                "home_unusable", f"{home / PID_NAME} cannot be written: {error.strerror or error}."
+            ) from error
         return cls(home, descriptor)
 
     def release(self) -> None:
         """Forget the process id, then unlock; doing it twice does nothing."""
         if self._descriptor is None:
             return
-        (self._home / PID_NAME).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a record that stays misleads nobody: only the lock says who holds
+            (self._home / PID_NAME).unlink()
         os.close(self._descriptor)
         self._descriptor = None
 

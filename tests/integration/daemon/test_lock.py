@@ -70,3 +70,21 @@ def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(HomeError, match="No locks available") as refused:
         HomeLock.take(tmp_path)
     assert "local disk" in (refused.value.hint or "")
+
+
+def test_a_pid_that_cannot_be_written_is_said_and_the_lock_given_back(tmp_path: Path) -> None:
+    (tmp_path / "daemon.pid").mkdir()
+    with pytest.raises(HomeError, match=r"daemon\.pid cannot be written") as refused:
+        HomeLock.take(tmp_path)
+    assert refused.value.code == "home_unusable"
+    (tmp_path / "daemon.pid").rmdir()
+    HomeLock.take(tmp_path).release()
+
+
+def test_a_pid_that_cannot_be_removed_keeps_no_home_locked(tmp_path: Path) -> None:
+    lock = HomeLock.take(tmp_path)
+    (tmp_path / "daemon.pid").unlink()
+    (tmp_path / "daemon.pid").mkdir()
+    lock.release()
+    (tmp_path / "daemon.pid").rmdir()
+    HomeLock.take(tmp_path).release()
