@@ -77,7 +77,7 @@ class HomeLock:
         """Forget the process id, then unlock; doing it twice does nothing."""
         if self._descriptor is None:
             return
-        with contextlib.suppress(OSError):  # a record that stays misleads nobody: only the lock says who holds
+        with contextlib.suppress(OSError):  # a record that stays misleads nobody: the lock decides
             (self._home / PID_NAME).unlink()
         os.close(self._descriptor)
         self._descriptor = None

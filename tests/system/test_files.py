@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -45,6 +46,11 @@ def arrived(neighbourhood: Neighbourhood, dispatch_id: str) -> dict[str, Any]:
         return None if state["files_arriving"] else state
 
     return poll(here, "the files arrive")
+
+
+def blobs(data: Path) -> list[Path]:
+    """Return the sealed files that a broker holds whole."""
+    return [path for path in data.rglob("*") if path.is_file() and path.parent.parent.name == "whole"]
 
 
 FILES = {
@@ -126,6 +132,33 @@ def test_the_relay_keeps_bytes_without_names_and_forgets_them_when_they_are_fetc
     neighbourhood.bob.daemon.start()
     neighbourhood.bob.receives(sent["dispatch_id"])
     arrived(neighbourhood, sent["dispatch_id"])
+
+
+def test_a_broker_restored_from_an_older_backup_is_given_a_results_files_again(
+    neighbourhood: Neighbourhood, repository: Path, place: Path
+) -> None:
+    alice, bob, broker = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker
+    neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw")
+    dispatch_id = neighbourhood.send("Make", [bash('echo made > "$DISPATCH_ARTIFACTS/made.txt"')])
+    broker.stop()
+    shutil.copytree(broker.data, place / "backup")
+    broker.start()
+    alice.daemon.stop()
+    bob.do("accept", dispatch_id, "--cwd", str(repository))
+    assert bob.until(dispatch_id, "completed", "failed")["status"] == "completed"
+    poll(lambda: blobs(broker.data), "the result's file is at the broker")
+    bob.daemon.stop()
+    broker.kill()
+    shutil.rmtree(broker.data)
+    shutil.copytree(place / "backup", broker.data)
+    assert not blobs(broker.data)
+    broker.start()
+    bob.daemon.start()
+    alice.daemon.start()
+    alice.until(dispatch_id, "completed")
+    poll(lambda: not alice.status(dispatch_id)["files_arriving"], "the result's file arrives")
+    alice.do("result", dispatch_id, "--save", str(place / "saved"))
+    assert (place / "saved" / "made.txt").read_bytes() == b"made\n"
 
 
 def test_ones_own_job_has_its_files_without_a_broker(place: Path, repository: Path) -> None:
