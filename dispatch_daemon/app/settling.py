@@ -207,6 +207,11 @@ class Settling:
         sealed = await seal_artifacts(
             run.artifacts, self._executor.artifacts(run.run_id), self._blobs, self._book.clock.now_ms()
         )
+        kept_back = [str(artifact["name"]) for artifact in sealed if artifact["blob"] is None]
+        if kept_back:
+            names = ", ".join(kept_back[:5]) + (" …" if len(kept_back) > 5 else "")
+            words = f"not returned, as too large, too many, gone, or not what was shown any more: {names}"
+            await self._book.note(EventType.WARNING, {"warning": words})
         await self._book.performer.perform([Put(replace(run, artifacts=sealed))])
 
     async def _fail(self, code: str, detail: str) -> None:

@@ -161,6 +161,33 @@ def test_a_broker_restored_from_an_older_backup_is_given_a_results_files_again(
     assert (place / "saved" / "made.txt").read_bytes() == b"made\n"
 
 
+def test_a_file_that_is_swapped_after_it_was_shown_does_not_leave(
+    neighbourhood: Neighbourhood, repository: Path, place: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Bash", "--returns", "trace", "--paths", f"{repository}:rw")
+    make = bash('cd "$DISPATCH_ARTIFACTS" && echo shown > swapped.txt && echo shown > same.txt')
+    dispatch_id = neighbourhood.send("Make", [make])
+    bob.do("accept", dispatch_id, "--cwd", str(repository))
+    bob.do("approve", bob.question(dispatch_id)["request_id"])
+    closing = bob.question(dispatch_id)
+    shown = {each["name"]: each["sha256"] for each in closing["payload"]["artifacts"]}
+    assert shown == dict.fromkeys(("same.txt", "swapped.txt"), sha256(b"shown\n"))
+    (kept,) = (bob.home / "runs").glob("*/artifacts/swapped.txt")
+    kept.unlink()
+    kept.write_bytes(b"other\n")
+    bob.do("approve", closing["request_id"])
+    told = alice.until(dispatch_id, "completed", "failed")
+    poll(lambda: not alice.status(dispatch_id)["files_arriving"], "the result's file arrives")
+    alice.do("result", dispatch_id, "--save", str(place / "saved"))
+    assert {path.name: path.read_bytes() for path in (place / "saved").glob("*.txt")} == {
+        "same.txt": b"shown\n"
+    }
+    for state in (told, bob.status(dispatch_id)):
+        (warning,) = [each["data"]["warning"] for each in state["events"] if each["type"] == "warning"]
+        assert warning.endswith("not what was shown any more: swapped.txt")
+
+
 def test_ones_own_job_has_its_files_without_a_broker(place: Path, repository: Path) -> None:
     neighbourhood = Neighbourhood(place)
     alice = neighbourhood.alice
