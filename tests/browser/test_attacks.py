@@ -1,91 +1,22 @@
 """What a stranger's words, a page from somewhere else, and a link that two have seen can do to the page: nothing."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.conftest import Opens
 from tests.support.chromium import REBOUND, Tab
+from tests.support.foreign_page import careless_target, foreign_page
 from tests.support.neighbourhood import Neighbourhood, Person, bash
 
 SCRIPT = "<script>pwned=1</script><img src=x onerror='pwned=1'><svg onload='pwned=1'></svg>\"'><b onmouseover=pwned=1>"
 IN_A_NAME = "<img src=x onerror=pwned=1>.html"  # a name holds no slash
 STRANGE = "\u202egpj.exe\u200b\u0007"
-
-HOSTILE = """
-<!doctype html><title>free tokens</title>
-<iframe id=framed src="TARGET/"></iframe>
-<form id=form method=post action="TARGET/v1/contacts/revoke" target=hidden enctype="text/plain">
-  <input name='{"peer":"PEER","x":"' value='"}'></form>
-<iframe name=hidden></iframe>
-<script>
-  window.found = {};
-  const tried = (name, promise) => promise.then((value) => { found[name] = value; }, () => { found[name] = null; });
-  const body = JSON.stringify({ peer: "PEER" });
-  const read = (path, options) => fetch("TARGET" + path, options).then((answer) => answer.text());
-  const socket = new Promise((resolve, reject) => {
-    const made = new WebSocket("TARGET/v1/events".replace("http", "ws"));
-    made.onopen = () => resolve("open"); made.onerror = () => reject();
-  });
-  const stream = new Promise((resolve, reject) => {
-    const made = new EventSource("TARGET/v1/events");
-    made.onopen = () => resolve("open"); made.onerror = () => reject();
-  });
-  const script = (path) => new Promise((resolve, reject) => {
-    const node = document.createElement("script");
-    node.onload = () => resolve("ran"); node.onerror = () => reject();
-    node.src = "TARGET" + path; document.head.append(node);
-  });
-  const opened = () => new Promise((resolve) => {
-    const other = window.open("TARGET/", "other");
-    addEventListener("message", (event) => resolve(String(event.data)));
-    setTimeout(() => { other?.postMessage({ type: "snapshot", body }, "*");
-      let inside = null; try { inside = other.document.body.innerText; } catch { /* another origin */ }
-      resolve(inside); }, 800);
-  });
-  window.done = Promise.all([
-    tried("read", read("/v1/dispatches")),
-    tried("page", read("/")),
-    tried("with credentials", read("/v1/contacts", { credentials: "include" })),
-    tried("post", read("/v1/contacts/revoke", { method: "POST", body, headers: { "Content-Type": "application/json" } })),
-    tried("simple post", fetch("TARGET/v1/contacts/revoke", { method: "POST", body, mode: "no-cors" }).then((each) => each.status || null)),
-    tried("session", read("/v1/page/sessions", { method: "POST", body: '{"code":"x"}', headers: { "Content-Type": "application/json" } })),
-    tried("websocket", socket), tried("events", stream), tried("script", script("/v1/contacts")), tried("module", script("/api.js")),
-    tried("opened", opened()),
-  ]);
-  document.getElementById("form").submit();
-</script>
-"""
-
-
-@contextmanager
-def website(text: str) -> Iterator[str]:
-    """Serve one page from another origin on this machine."""
-
-    class Site(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
 
 
 def origin(tab: Tab) -> str:
@@ -159,6 +90,42 @@ def test_no_words_of_a_stranger_become_a_part_of_the_page(
         unharmed(hers)
 
 
+def test_no_words_that_come_back_become_a_part_of_the_page(
+    opens: Opens, everybody: Neighbourhood, alice: Person, bob: Person
+) -> None:
+    """An answer and a reason are a stranger's words too."""
+    answered, declined = everybody.send("Say something"), everybody.send("Say no")
+    bob.do("accept", answered, "--by-hand")
+    bob.do("complete", answered, "--text", f"{SCRIPT} {STRANGE}")
+    bob.do("decline", declined, "--reason", f"{SCRIPT} {STRANGE}")
+    for task, word in ((answered, "completed"), (declined, "declined")):
+        alice.until(task, word)
+        hers = opens(alice, f"d/{task}")
+        expect(hers.page.locator(".end")).to_contain_text("⟨U+202E⟩gpj.exe⟨U+200B⟩⟨U+0007⟩")
+        unharmed(hers)
+
+
+def test_what_got_in_all_the_same_would_not_run(browser: Browser, bob: Person) -> None:
+    """The last wall, and the control of every line above that looks for complaints: the policy stops it and says so."""
+    his = Tab(browser.new_context(), bob.do("ui")["url"])
+    his.page.get_by_role("link", name="Inbox").wait_for()
+    tries = """() => {
+      const run = document.createElement("script");
+      try { run.append("window.pwned = 1"); document.body.append(run); } catch { /* no string becomes a script */ }
+      const link = document.createElement("button");
+      try { link.setAttribute("onclick", "window.pwned = 1"); } catch { /* nor a handler */ }
+      document.body.append(link); link.click();
+      try { document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.pwned = 1'>"); return "markup"; }
+      catch (error) { return error.name; } }"""
+    assert his.page.evaluate(tries) == "TypeError"
+    assert his.page.evaluate("window.pwned") is None
+    with pytest.raises(AssertionError):
+        unharmed(his)
+    for stopped in ("TrustedScript", "TrustedHTML"):
+        assert any(stopped in line for line in his.troubles())
+    his.context.close()
+
+
 def test_no_line_of_a_diff_passes_for_its_head(
     opens: Opens, everybody: Neighbourhood, bob: Person, repository: Path
 ) -> None:
@@ -180,20 +147,39 @@ def test_no_line_of_a_diff_passes_for_its_head(
 # -- other origins -------------------------------------------------------------------------------------
 
 
+def attack(context: BrowserContext, address: str) -> tuple[dict[str, Any], str]:
+    """Let the foreign page try; returns what it got by each way, and what stands in its frame."""
+    page = context.new_page()  # the same browser, the same storage, an open page beside it
+    page.goto(address)
+    page.evaluate("done")
+    found: dict[str, Any] = page.evaluate("found")
+    framed = page.frame_locator("#framed").locator("body").inner_text()
+    page.close()
+    return found, framed
+
+
+def test_a_careless_daemon_would_lose_everything_to_that_page(browser: Browser) -> None:
+    """The control: each of the ways that the next test finds closed is one."""
+    context = browser.new_context()
+    with careless_target() as (target, posted), foreign_page(target, "alice@example.org") as elsewhere:
+        found, framed = attack(context, elsewhere)
+        context.close()
+    # No page may read the answer to a simple post; that it arrives is enough.
+    assert {way for way, got in found.items() if got is None} == {"simple post"}
+    assert framed == "Inbox"
+    assert [json.loads(body).get("peer") for body in posted].count("alice@example.org") == 3
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_page_from_elsewhere_reads_nothing_and_moves_nothing(
-    opens: Opens, alice: Person, bob: Person
+    opens: Opens, alice: Person, bob: Person, host: str
 ) -> None:
     his = opens(bob)
     before = bob.do("contacts")["edges"]
-    text = HOSTILE.replace("TARGET", origin(his)).replace("PEER", alice.address)
-    with website(text) as elsewhere:
-        page = his.context.new_page()  # the same browser, the same storage, an open page beside it
-        page.goto(elsewhere)
-        page.evaluate("done")
-        assert set(page.evaluate("found").values()) == {None}
-        framed = page.frame_locator("#framed").locator("body")
-        assert "Inbox" not in framed.inner_text()
-        page.close()
+    with foreign_page(origin(his), alice.address, host) as elsewhere:
+        found, framed = attack(his.context, elsewhere)
+    assert set(found.values()) == {None}
+    assert "Inbox" not in framed
     after = bob.do("contacts")["edges"]
     assert [(each["edge_id"], each["status"]) for each in after] == [
         (each["edge_id"], each["status"]) for each in before
@@ -244,6 +230,26 @@ def test_a_link_that_two_have_used_opens_nothing_for_either(
     for tab in (first, second):
         assert token(tab) == "None"
         tab.context.close()
+
+
+def test_a_program_that_has_seen_a_link_ends_the_page_and_gets_nothing(bob: Person, browser: Browser) -> None:
+    link = bob.do("ui")["url"]
+    tab = Tab(browser.new_context(), link)
+    tab.page.get_by_role("link", name="Inbox").wait_for()
+    expect(tab.page.locator("#list")).not_to_be_empty()
+    address, code = link.split("/#code=")
+    program = """
+import json, sys, urllib.error, urllib.request
+body = json.dumps({"code": sys.argv[2]}).encode()
+try:
+    print(urllib.request.urlopen(urllib.request.Request(sys.argv[1], body, {"Content-Type": "application/json"})).read())
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+    words = [sys.executable, "-c", program, f"{address}/v1/page/sessions", code]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip() == "401"
+    expect(tab.page.locator("#state")).to_contain_text("This page is over")
+    tab.context.close()
 
 
 def test_nothing_of_a_link_or_a_token_is_kept_where_others_look(opens: Opens, bob: Person) -> None:

@@ -61,7 +61,7 @@ function parts(thread) {
     part("trace", [thread.events.length], () => trace(thread)),
     ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered], () => question(each, thread))),
     part("on", [thread.status, thread.error?.code, thread.decision?.mode, open.length], () => goingOn(thread)),
-    settled || thread.error ? part("end", [thread.result, thread.error], () => end(thread)) : null,
+    settled || thread.error || reason(thread) ? part("end", [thread.result, thread.error, reason(thread)], () => end(thread)) : null,
     thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status], () => changed(thread)) : null,
     thread.artifacts.length && open.length === 0 ? part("artifacts", [thread.artifacts.map((each) => [each.sha256, each.download_url !== null])], () => artifacts(thread)) : null,
     thread.receipts.length ? part("receipts", [thread.receipts.length], () => receipts(thread)) : null,
@@ -137,6 +137,11 @@ function may(thread) {
   return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}`);
 }
 
+/** Return why somebody said no to what was sent to them, if they said. */
+function reason(thread) {
+  return thread.box === "sent" && thread.status === "declined" ? thread.decision?.reason : null;
+}
+
 function end(thread) {
   const summary = thread.result?.summary;
   const error = thread.error;
@@ -145,7 +150,7 @@ function end(thread) {
     { class: "end" },
     el("h2", {}, thread.box === "sent" ? "What came back" : "The end"),
     error ? el("p", { class: "complaint" }, `${oneLine(error.detail ?? error.code)} (${oneLine(error.code)})`) : null,
-    summary ? el("blockquote", {}, visible(summary)) : null,
+    [summary, reason(thread)].filter(Boolean).map((words) => el("blockquote", {}, visible(words))),
   );
 }
 
