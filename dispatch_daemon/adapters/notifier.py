@@ -12,12 +12,13 @@ import shlex
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
-# What a program needs to reach its person's screen, and to find this home; no key and no token that stands in ours.
+# What a program needs to reach its person's screen; no key and no token that stands in ours.
 _PASSED: Final = (
     *("PATH", "HOME", "USER", "LANG", "LC_ALL", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
-    *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "DISPATCH_HOME"),
+    *("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"),
 )
 DESKTOP: Final = "desktop"
 OFF: Final = "off"
@@ -29,19 +30,19 @@ _APPLE: Final = (
 log = logging.getLogger("dispatch.notices")
 
 
-def notifier(setting: str, *, patience_s: float = PATIENCE_S) -> "Notifier | None":
+def notifier(setting: str, home: Path, *, patience_s: float = PATIENCE_S) -> "Notifier | None":
     """Return what tells a person, as the setting says; None if nobody is to be told, or nothing here can."""
     if setting == OFF:
         return None
     if setting != DESKTOP:
-        return Notifier(shlex.split(setting), told_in_words=False, patience_s=patience_s)
+        return Notifier(shlex.split(setting), home, told_in_words=False, patience_s=patience_s)
     for program, options in (
         ("notify-send", ("--app-name=Dispatch", "--", "Dispatch")),
         ("osascript", _APPLE),
     ):
         found = shutil.which(program)
         if found is not None:
-            return Notifier([found, *options], told_in_words=True, patience_s=patience_s)
+            return Notifier([found, *options], home, told_in_words=True, patience_s=patience_s)
     log.warning("notify is %r, and neither notify-send nor osascript is found here", setting)
     return None
 
@@ -49,9 +50,10 @@ def notifier(setting: str, *, patience_s: float = PATIENCE_S) -> "Notifier | Non
 class Notifier:
     """One program that is started for each notice."""
 
-    def __init__(self, command: Sequence[str], *, told_in_words: bool, patience_s: float) -> None:
+    def __init__(self, command: Sequence[str], home: Path, *, told_in_words: bool, patience_s: float) -> None:
         self.failure: str | None = None  # why the last notice did not get through
         self._command = tuple(command)
+        self._home = home
         self._told_in_words = told_in_words
         self._patience_s = patience_s
 
@@ -63,13 +65,15 @@ class Notifier:
 
     async def _tried(self, words: str, environment: Mapping[str, str]) -> str | None:
         command = (*self._command, words) if self._told_in_words else self._command
+        passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+        home = {"DISPATCH_HOME": str(self._home)}  # so that it may ask this daemon, and no other
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={name: os.environ[name] for name in _PASSED if name in os.environ} | dict(environment),
+                env=passed | home | dict(environment),
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:

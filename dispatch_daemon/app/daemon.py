@@ -97,7 +97,7 @@ class Daemon:
             Transfers(lambda: self._linking.link, ca_bundle=settings.ca_bundle),
             self._blobs,
         )
-        self._notifier = notifier(settings.notify)
+        self._notifier = notifier(settings.notify, home)
         self._notifying = (
             None if self._notifier is None else Notifying(self._journal, self._watchers, self._notifier)
         )

@@ -11,6 +11,7 @@ import pytest
 from dispatch_daemon.adapters.notifier import DESKTOP, OFF, notifier
 from tests.support.patience import eventually
 
+HOME = Path("/home/bob/.dispatch")
 TOLD = {"DISPATCH_NOTICE": "a task: $(touch pwned); a@x", "DISPATCH_NOTICE_COUNT": "1"}
 
 
@@ -25,7 +26,7 @@ async def test_a_command_is_told_in_its_environment(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "a key")
     out = tmp_path / "out"
     hook = program(tmp_path, f"open({str(out)!r}, 'w').write(json.dumps([sys.argv[1:], dict(os.environ)]))")
-    made = notifier(f"{hook} --loud '$HOME `x`'")
+    made = notifier(f"{hook} --loud '$HOME `x`'", HOME)
     assert made is not None
     await made.tell("unused", TOLD)
     arguments, seen = json.loads(out.read_text())
@@ -33,6 +34,7 @@ async def test_a_command_is_told_in_its_environment(tmp_path: Path, monkeypatch:
     assert made.failure is None
     assert TOLD.items() <= seen.items()
     assert "a key" not in seen.values()
+    assert seen["DISPATCH_HOME"] == str(HOME)
     assert seen["HOME"] == os.environ["HOME"]
     assert not list(tmp_path.rglob("pwned"))
 
@@ -41,7 +43,7 @@ async def test_the_desktops_program_is_told_in_words(tmp_path: Path, monkeypatch
     out = tmp_path / "out"
     program(tmp_path, f"open({str(out)!r}, 'w').write(json.dumps(sys.argv[1:]))", "notify-send")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    made = notifier(DESKTOP)
+    made = notifier(DESKTOP, HOME)
     assert made is not None
     await made.tell("-a task", {})
     assert out.read_text() == '["--app-name=Dispatch", "--", "Dispatch", "-a task"]'
@@ -51,9 +53,9 @@ def test_nobody_is_told_where_nobody_wants_or_nothing_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert notifier(OFF) is None
+    assert notifier(OFF, HOME) is None
     assert not caplog.records
-    assert notifier(DESKTOP) is None
+    assert notifier(DESKTOP, HOME) is None
     assert "neither notify-send nor osascript" in caplog.text
 
 
@@ -69,7 +71,7 @@ async def test_a_program_that_fails_is_a_line_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str | None, said: str
 ) -> None:
     hook = tmp_path / "missing" if text is None else program(tmp_path, text)
-    made = notifier(str(hook))
+    made = notifier(str(hook), HOME)
     assert made is not None
     with caplog.at_level(logging.WARNING):
         await made.tell("x", TOLD)
@@ -87,7 +89,7 @@ async def test_a_program_that_does_not_end_is_ended_with_what_it_started(
         tmp_path,
         f"child = os.fork()\nif child:\n    open({str(pids)!r}, 'w').write(f'{{os.getpid()}} {{child}}')\ntime.sleep(600)",
     )
-    made = notifier(str(hook), patience_s=2.0)
+    made = notifier(str(hook), HOME, patience_s=2.0)
     assert made is not None
     await made.tell("x", TOLD)
     assert "took longer than 2 s" in caplog.text
