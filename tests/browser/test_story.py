@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 
 from tests.browser.conftest import Opens
 from tests.support.chromium import Tab
@@ -225,6 +225,36 @@ def test_a_page_without_its_daemon_says_so_and_decides_nothing(
     again = opens(bob, f"d/{task}")
     again.page.get_by_role("button", name="Decline", exact=True).click()
     assert bob.until(task, "declined")
+
+
+def test_who_vouches_stands_there_however_late_it_is_known(
+    browser: Browser, everybody: Neighbourhood, bob: Person, repository: Path
+) -> None:
+    asking = everybody.send("Count", [bash("echo counted")])
+    waiting = everybody.send("Wait")
+    bob.do("accept", asking)
+    bob.question(asking)
+    context = browser.new_context()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    context.route("**/v1/contacts", hold)
+    his = Tab(context, bob.do("ui")["url"])
+    his.show(f"d/{waiting}")
+    expect(his.page.get_by_label("Run in")).to_have_value("")
+    his.show(f"d/{asking}")
+    expect(question(his)).to_contain_text("asks. It runs")
+    assert held
+    context.unroute("**/v1/contacts", hold)  # lets go what is held
+    expect(question(his)).to_contain_text("(token) asks. It runs")
+    his.show(f"d/{waiting}")
+    expect(his.page.get_by_label("Run in")).to_have_value(str(repository))
+    assert not his.troubles()
+    context.close()
+    bob.do("cancel", asking)
+    bob.do("decline", waiting)
 
 
 @pytest.mark.parametrize("width", [390, 1180])

@@ -52,14 +52,14 @@ function parts(thread) {
   const open = questions(thread.dispatch_id);
   const settled = thread.result !== null && thread.result !== undefined;
   const wanted = [
-    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, state.edges.length], () => head(thread)),
+    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, person(thread.from), person(thread.to)], () => head(thread)),
     part("task", [thread.digest], () => task(thread)),
     thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
     thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
     part("may", [thread.runs.length, state.edges, thread.status === "delivered"], () => may(thread)),
-    part("decide", [thread.status, thread.files_arriving], () => decisionForm(thread)),
+    part("decide", [thread.status, thread.files_arriving, edgeFrom(thread.from)?.scopes?.paths], () => decisionForm(thread)),
     part("trace", [thread.events.length], () => trace(thread)),
-    ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered], () => question(each, thread))),
+    ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered, person(each.from)], () => question(each, thread))),
     part("on", [thread.status, thread.error?.code, thread.decision?.mode, open.length], () => goingOn(thread)),
     settled || thread.error || reason(thread) ? part("end", [thread.result, thread.error, reason(thread)], () => end(thread)) : null,
     thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status], () => changed(thread)) : null,
