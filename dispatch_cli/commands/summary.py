@@ -49,12 +49,19 @@ def sorted_out(rows: list[Document], since_ms: int, until_ms: int) -> dict[str, 
         status, deadline = text(row, "status"), moment_ms(row, "expires_at")
         heard = moment_ms(row, "last_heard") or deadline or moment_ms(row, "created_at") or 0
         mine = is_for_me(row)
+        wrong = status in _WENT_WRONG or _was_cancelled_by_them(row)
         if mine and status in _WAITS:
             found["waiting"].append(row)
-        elif text(row, "box") != "inbox" and status in _WENT_WRONG and heard >= since_ms:
+        elif text(row, "box") != "inbox" and wrong and heard >= since_ms:
             found["went_wrong"].append(row)
         elif text(row, "box") != "inbox" and status == "completed" and heard >= since_ms:
             found["came_back"].append(row)
         elif status not in _OVER and deadline is not None and deadline <= until_ms:
             found["ends_soon"].append(row)
     return found
+
+
+def _was_cancelled_by_them(row: Document) -> bool:
+    return (text(row, "box"), text(row, "status")) == ("sent", "cancelled") and row.get(
+        "cancel_requested"
+    ) is not True

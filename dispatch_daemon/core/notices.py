@@ -39,9 +39,10 @@ def notices_of(record: DispatchRecord, approvals: Sequence[ApprovalRecord]) -> l
     """Return everything about a dispatch that its human is called for, as it stands now."""
     known = short_id(record.dispatch_id)
     if record.box is Box.SENT or record.state in ENDED:
-        # One that was cancelled ended by one's own word or by a human's who said so.
-        back = record.box is not Box.INBOX and record.state in ENDED
-        if not back or record.state is DispatchState.CANCELLED:
+        by_myself = record.state is DispatchState.CANCELLED and (
+            record.cancel_requested or record.box is Box.OWN
+        )
+        if record.box is Box.INBOX or record.state not in ENDED or by_myself:
             return []
         return [Notice(NoticeKind.RESULT, record.address, known, f"{record.digest} result")]
     if record.state is DispatchState.DELIVERED:
