@@ -132,10 +132,16 @@ class Depositor:
         except RelayRejectedError as error:
             if error.code in RETRY_CODES:
                 self._again(task)
-            else:
-                await self.performer.perform([Unplan(TaskKind.RELAY_CALL, task.key)])
+                return
+            await self._called(task)
         else:
-            await self.performer.perform([Unplan(TaskKind.RELAY_CALL, task.key)])
+            await self._called(task)
+
+    async def _called(self, task: Task) -> None:
+        """Owe a call no more; one that was planned anew meanwhile, with other words, is owed still."""
+        owed = self.journal.tasks.get(task.kind, task.key)
+        if owed is not None and owed.payload == task.payload:
+            await self.performer.perform([Unplan(task.kind, task.key)])
 
     def _sealed(self, row: OutboxRow) -> bytes:
         chain = self.people.chain_of(row.recipient)

@@ -79,13 +79,14 @@ class Desk:
         keys = Keys(
             signing=machine.sign, sealing=machine.sealing, recovery=None, genesis=standing.own.genesis
         )
-        people = People(self.journal, keys, standing.own)
+        self.people = people = People(self.journal, keys, standing.own)
         self.clock = _StandingClock(self.journal, standing.now_ms)
-        performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
+        self.performer = performer = Performer(self.journal, self.clock, Watchers(), keys.signing)
         first_contact = FirstContact(self.journal, people, self.clock, performer)
         edges = Edges(self.journal, self.clock, performer)
         desk = (self.journal, people, self.clock, performer)
-        self.incoming = Incoming(*desk, first_contact, edges, Chains(*desk, lambda: None))
+        self.chains = Chains(*desk, lambda: None)
+        self.incoming = Incoming(*desk, first_contact, edges, self.chains)
         self.journal.remember("floor_ms", standing.floor_ms)
         if standing.edge is not None:
             self._know(standing.edge, standing)
