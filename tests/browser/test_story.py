@@ -247,14 +247,17 @@ def test_who_vouches_stands_there_however_late_it_is_known(
     his = Tab(context, bob.do("ui")["url"])
     his.show(f"d/{waiting}")
     expect(his.page.get_by_label("Run in")).to_have_value("")
-    his.show(f"d/{asking}")
-    expect(question(his)).to_contain_text("asks. It runs")
+    his.page.get_by_text("Decline with a reason").click()
+    his.page.get_by_label("Reason, which its sender reads").fill("not today")
+    beside = Tab(context, bob.do("ui")["url"])  # another one, where the question is drawn too early
+    beside.show(f"d/{asking}")
+    expect(question(beside)).to_contain_text("asks. It runs")
     assert held
     context.unroute("**/v1/contacts", hold)  # lets go what is held
-    expect(question(his)).to_contain_text("(token) asks. It runs")
-    his.show(f"d/{waiting}")
+    expect(question(beside)).to_contain_text("(token) asks. It runs")
     expect(his.page.get_by_label("Run in")).to_have_value(str(repository))
-    assert not his.troubles()
+    expect(his.page.get_by_label("Reason, which its sender reads")).to_have_value("not today")
+    assert not his.troubles() + beside.troubles()
     context.close()
     bob.do("cancel", asking)
     bob.do("decline", waiting)

@@ -66,13 +66,17 @@ export function reconcile(parent, entries) {
   for (const node of old.values()) node.remove();
 }
 
-/** Keep open what was open, and the focus where it was, when a part of the page is drawn anew. */
+/** Keep open what was open, what was typed, and the focus where it was, when a part of the page is drawn anew. */
 function carryOver(before, after) {
   const opened = before.matches("details") ? [before] : [...before.querySelectorAll("details")];
   const later = after.matches("details") ? [after] : [...after.querySelectorAll("details")];
   opened.forEach((node, place) => {
     if (later[place] !== undefined && node.open) later[place].open = true;
   });
+  for (const typed of before.querySelectorAll("input[data-focus], textarea[data-focus]")) {
+    const again = after.querySelector(`[data-focus="${CSS.escape(typed.dataset.focus)}"]`);
+    if (again !== null && typed.value !== typed.defaultValue) again.value = typed.value;
+  }
   if (!before.contains(document.activeElement)) return;
   const label = document.activeElement.dataset.focus;
   if (label === undefined) return;
