@@ -61,8 +61,9 @@ def _command(edit: Edit) -> str:
     first, *rest = (shlex.quote(one) for one in arguments)
     path, second = f"./{first}", rest[0] if rest else ""
     return {
-        "write": f"mkdir -p $(dirname {path}) && printf %s {second} > {path}",
-        "append": f"printf %s {second} >> {path}",
+        # A shell that writes into a pipe of an earlier edit would wait for a reader for ever.
+        "write": f"test ! -p {path} && mkdir -p $(dirname {path}) && printf %s {second} > {path}",
+        "append": f"test ! -p {path} && printf %s {second} >> {path}",
         "remove": f"rm -rf {path}",
         "move": f"mv -T {path} ./{second}",
         "copy": f"cp -a -T {path} ./{second}",
