@@ -89,7 +89,6 @@ class Chains:
             if error.reason is not RefusalCode.CHAIN_FORKED or contact.conflict is not None:
                 log.warning("a chain of %s that is none: %s", genesis[:16], error)
                 return False
-            log.error("two histories of %s: %s", genesis[:16], error)  # noqa: TRY400 - no failure of this program
             told = pins.conflicting(contact, links)
         except DispatchError as error:
             log.warning("a chain of %s that cannot be read: %s", genesis[:16], error)
@@ -98,6 +97,8 @@ class Chains:
             return False
         await self._performer.perform([Put(told)])
         self._people.forget_cached(genesis)
+        if told.conflict is not None and contact.conflict is None:  # said once it is kept
+            log.error("two histories of %s were told; the second one is kept as evidence", genesis[:16])
         return told.conflict is None
 
     async def _ask(self, genesis: str) -> bool:

@@ -188,7 +188,7 @@ class Member:
         executor, agents = Executor(self.home), Agents(self.home, {})
         self.invitations = Invitations(*desk, lambda: Online(line))
         self.accepting = Accepting(*desk, executor, lambda: Online(line))
-        self.contacts = Contacts(*desk, lambda: Online(line))
+        self.contacts = Contacts(*desk, executor, lambda: Online(line))
         blobs = BlobStore(self.home, file_bytes=ATTACHMENT_BYTES)
         projects = ProjectIndex(self.home, list)
         self.sending = Sending(*desk, lambda _: _done(), blobs)

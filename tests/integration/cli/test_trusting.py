@@ -94,7 +94,7 @@ def test_the_choice_arrives_spelled_out(accepting: Script, home: Path, tmp_path:
 
 def test_a_profile_is_a_choice_too(accepting: Script, home: Path) -> None:
     dispatch(home, "accept-invitation", TOKEN, "--profile", "full")
-    assert accepting.requests[-1].body == {"token": TOKEN, "paths": [], "profile": "full"}
+    assert accepting.requests[-1].body == {"token": TOKEN, "profile": "full"}
     assert dispatch(home, "accept-invitation", TOKEN, "--profile", "root").code == 2
     assert dispatch(home, "accept-invitation", TOKEN, "--tools", "Read", "--paths", ":rw").code == 2
 
