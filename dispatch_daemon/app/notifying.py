@@ -5,7 +5,7 @@ the daemon began is not told again.
 """
 
 import asyncio
-import contextlib
+import logging
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.notifier import Notifier
@@ -15,6 +15,7 @@ from dispatch_daemon.core.records import DispatchRecord
 
 GATHER_S = 1.0  # what comes together is told together
 QUIET_S = 30.0  # between one call and the next
+log = logging.getLogger("dispatch.notices")
 
 
 class Notifying:
@@ -47,13 +48,21 @@ class Notifying:
             asyncio.create_task(self._follow(), name="notices"),
             asyncio.create_task(self._tell(), name="telling"),
         ]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """End at once; what was not told is seen at the next look."""
         for task in self._tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # a failure was said when it happened
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Say that a part broke off; the daemon goes on, and `doctor` names it."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("nobody is called any more: %s stopped", task.get_name(), exc_info=error)
+            self._notifier.failure = f"has stopped until the daemon begins anew: {error}"
 
     def _of(self, record: DispatchRecord) -> list[Notice]:
         return notices_of(record, self._journal.approvals_of(record.digest))

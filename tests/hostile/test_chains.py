@@ -1,6 +1,5 @@
 """A contact's chain grows: its new links are learnt and pinned, hidden ones are missed, and two histories stop everything."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RecoverLink, Revok
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.signing import dispatch_id
 from tests.support.device import Device, now_ms
-from tests.support.patience import eventually
+from tests.support.patience import eventually, eventually_so
 from tests.support.stranger import Stranger, Victim
 
 
@@ -41,15 +40,16 @@ def told(contact: Stranger, chain: Chain) -> None:
 
 async def taken(victim: Victim, contact: Stranger, words: str = "Do it") -> None:
     """Send tasks from the contact's present device until one lies in the inbox: a refused one stays refused."""
-    while True:
+
+    async def lies_there() -> bool:
         task = contact.task(words)
         signed = contact.signed(task)
         await victim.relay.deliver(contact.enveloped(signed, task.head))
         await victim.relay.kept()
         reply = await victim.ask("GET", f"/v1/dispatches/{dispatch_id(signed.digest)}")
-        if reply.status == 200 and reply.value["status"] == "delivered":
-            return
-        await asyncio.sleep(0.2)  # between two looks; each costs the edge one of its tasks a day
+        return reply.status == 200 and reply.value["status"] == "delivered"
+
+    await eventually_so(lies_there, pause_s=0.2)  # each look costs the edge one of its tasks a day
 
 
 async def the_edge(victim: Victim) -> Mapping[str, Any]:
