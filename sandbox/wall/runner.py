@@ -117,9 +117,16 @@ async def open_box(
 async def probe(state_dir: Path | None = None) -> Probe:
     """Find out by running the real command line once, with every tool and a writable grant.
 
+    A failure is looked at twice: what somebody ended from outside, such as a kernel short of memory, proves nothing.
+
     Args:
         state_dir: Where runs will keep their state; another disk may be unable to hold an overlay.
     """
+    found = await _probe(state_dir)
+    return found if found.can_run else await _probe(state_dir)
+
+
+async def _probe(state_dir: Path | None) -> Probe:
     try:
         with tempfile.TemporaryDirectory() as grant, tempfile.TemporaryDirectory(dir=state_dir) as state:
             path = os.path.realpath(grant)
@@ -341,8 +348,13 @@ def _executables(view: View, layout: Machine) -> tuple[str, ...]:
 async def _why_not(jail: Jail) -> SandboxError:
     """Find out why the wall did not come up, from the words of whoever failed."""
     await jail.wait(START_TIMEOUT_S)
-    said = jail.last_words()
-    if jail.exit_status == FAILED:
+    said, status = jail.last_words(), jail.exit_status or 0
+    if status < 0 and not said:
+        return NoSandboxError(
+            f"Signal {-status} ended the wall while it was being built.",
+            "Try again; look whether memory ran out (`journalctl -k`).",
+        )
+    if status == FAILED:
         report = json.loads(said.splitlines()[-1])
         if report["code"] != "os_error":
             return PathRefusedError(report["code"], report["detail"], report["remedy"])

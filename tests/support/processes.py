@@ -11,7 +11,7 @@ def members(ancestor: int) -> list[int]:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
-                stat = (process / "stat").read_text().rpartition(")")[2].split()
+                stat = (process / "stat").read_bytes().rpartition(b")")[2].split()
             except OSError:
                 continue
             parents[int(process.name)] = int(stat[1])
@@ -24,22 +24,22 @@ def members(ancestor: int) -> list[int]:
 def alive(pid: int) -> bool:
     """Tell whether a process still runs."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     except OSError:
         return False
 
 
 def command(pid: int) -> list[str]:
     """Return a process's command line."""
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
 
 
 def naming(word: str) -> list[int]:
-    """List the processes whose command line has a word in it."""
+    """List the processes whose command line has a word in it; other people's lines may hold any bytes."""
     found = []
     for process in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if process.name.isdigit() and word in (process / "cmdline").read_text():
+            if process.name.isdigit() and os.fsencode(word) in (process / "cmdline").read_bytes():
                 found.append(int(process.name))
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.errors import NoSandboxError, PathRefusedError, SandboxError
 from sandbox.job import PathGrant, Policy
-from sandbox.wall import diagnosis
+from sandbox.wall import diagnosis, machine
 from sandbox.wall.runner import open_box, probe
 from tests.support import grounds
 from tests.support.grounds import ORDINARY, Ground
@@ -88,6 +88,19 @@ async def test_this_machine_can_build_the_wall() -> None:
     assert "seccomp" in found.layers
 
 
+async def test_what_ended_a_probe_from_outside_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first bubblewrap kills itself, as a kernel short of memory does; the second is the machine's own."""
+    fake = tmp_path / "bwrap"
+    fake.write_text(f'#!/bin/sh\nmkdir {tmp_path}/begun && kill -9 $$\nexec {machine.BUBBLEWRAP} "$@"\n')
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr("sandbox.wall.machine.BUBBLEWRAP", str(fake))
+    found = await probe()
+    assert found.can_run, found.reason
+    assert (tmp_path / "begun").is_dir()
+
+
 async def test_without_bubblewrap_nothing_runs(
     own_ground: Ground, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -111,6 +124,7 @@ async def test_without_bubblewrap_nothing_runs(
             "--security-opt",
         ),
         ("exit 0", "it said nothing", "doctor"),
+        ("kill -9 $$", "Signal 9 ended", "memory"),
         (
             "echo '{\"child-pid\": 999999999}' >&$(ls /proc/$$/fd | tail -1); exit 1",
             "could not be built",
