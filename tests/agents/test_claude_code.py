@@ -9,14 +9,10 @@ from typing import Any
 
 from dispatch_cli.hosts import PLUGIN
 from tests.support.dispatch_command import SCALE, environment
-from tests.support.model_server import model_server_beside, scripted
+from tests.support.model_server import WAIT, model_server_beside, scripted
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 
 TOOL = "mcp__plugin_dispatch_dispatch__dispatch_"
-
-
-# A host goes on while a tool server is starting; a model that was told so waits, and this one always does.
-WAIT = [{"tool": "WaitForMcpServers", "input": {}}]
 
 
 def call(tool: str, **arguments: Any) -> dict[str, Any]:
@@ -30,8 +26,8 @@ def session(programs: Path, person: Person, place: Path, *turns: list[Any]) -> d
     with model_server_beside() as server:
         ended = subprocess.run(
             [
-                *(programs / "claude", "-p", scripted(WAIT, *turns), "--plugin-dir", PLUGIN),
-                *("--output-format", "json", "--allowedTools", "WaitForMcpServers"),
+                *(programs / "claude", "-p", scripted(*turns), "--plugin-dir", PLUGIN),
+                *("--output-format", "json", "--allowedTools", WAIT),
                 *(TOOL + name for name in ("act", "invite", "read", "send", "trust")),
             ],
             env=environment(person.home, DISPATCH_KEY_BACKEND="file", DISPATCH_LOCAL_PORT="0")

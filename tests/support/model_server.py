@@ -5,6 +5,9 @@ text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw":
 `{"refuse": true}` or `{"cut": true}` how it stops. In an input, `"$name"` is what the last tool result calls so. Without such
 a line it says that it is ready. Which turn comes next follows from how many replies the request
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
+
+A host goes on while its tool servers are starting. A call of a tool that is not in the request yet is put off, as a
+model would that was told so: the host is asked to wait for them, which counts for no turn.
 """
 
 import asyncio
@@ -19,6 +22,8 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+WAIT = "WaitForMcpServers"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,10 @@ class ModelServer:
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
         is_anthropic = request.path == "/v1/messages"
         number = len([each for each in body["messages"] if each["role"] == "assistant"])
-        turn = [_filled(part, body["messages"]) for part in script(body)[number]]
+        waited = len([each for each in body["messages"] if _is_waiting(each)])
+        turn = [_filled(part, body["messages"]) for part in script(body)[number - waited]]
+        if _is_early(turn, body):
+            turn = [{"tool": WAIT, "input": {}}]
         written = anthropic(turn, number) if is_anthropic else openai(turn)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
@@ -70,6 +78,20 @@ def script(body: Mapping[str, Any]) -> list[list[Any]]:
     (line,) = lines
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns
+
+
+def _is_waiting(message: Mapping[str, Any]) -> bool:
+    said = message["content"]
+    return message["role"] == "assistant" and any(
+        isinstance(block, dict) and block.get("name") == WAIT for block in said or []
+    )
+
+
+def _is_early(turn: list[Any], body: Mapping[str, Any]) -> bool:
+    """Tell whether a turn calls a tool that is still to come: it is not there, and what waits for it is."""
+    there = {tool.get("name") for tool in body.get("tools") or []}
+    called = {part["tool"] for part in turn if isinstance(part, dict) and "tool" in part}
+    return WAIT in there and not called <= there
 
 
 def _filled(part: Any, messages: list[Any]) -> Any:
