@@ -25,7 +25,10 @@ def test_the_official_suite_finds_only_what_is_explained(programs: Path, place: 
                 *(programs / "conformance", "server", "--url", address, "--suite", "all"),
                 *("--expected-failures", EXPLAINED, "--output-dir", place / "results"),
             ],
-            env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},  # the node it needs lies beside it
+            env={
+                **os.environ,
+                "PATH": f"{programs}:{os.environ['PATH']}",
+            },  # the node it needs lies beside it
             capture_output=True,
             text=True,
             timeout=120 * SCALE,
