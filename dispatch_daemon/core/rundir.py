@@ -51,10 +51,14 @@ def needs_projects(scopes: Scopes, *, cwd: str | None, caller_cwd: str | None) -
 
 
 def _chosen(scopes: Scopes, caller_cwd: str | None, projects: Sequence[str]) -> str:
-    """Return the only granted path, where the human stands if that is granted, or the only project; never a guess."""
+    """Return the only granted path, where the human stands if that is granted, or the only project; never a guess.
+
+    Where nothing is granted, where the human stands is asked first.
+    """
     if not scopes.paths:
         words = "this edge grants no path, so the run needs a directory from you"
-        raise ServiceError("cwd_needed", words, candidates=projects)
+        stands = () if caller_cwd is None else (caller_cwd,)
+        raise ServiceError("cwd_needed", words, candidates=tuple(dict.fromkeys([*stands, *projects])))
     if len(scopes.paths) == 1:
         return scopes.paths[0].path
     if caller_cwd is not None and mode_at(scopes.paths, caller_cwd) is not None:

@@ -3,7 +3,7 @@
 The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
 text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
 `{"refuse": true}` or `{"cut": true}` how it stops. In an input, `"$name"` is what the last tool result calls so. Without such
-a line it says that it is ready. Which turn comes next follows from how many replies the request
+a line it plays `unscripted`: it says that it is ready. Which turn comes next follows from how many replies the request
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
 
 A host goes on while its tool servers are starting. A call of a tool that is not in the request yet is put off, as a
@@ -43,6 +43,7 @@ class ModelServer:
     trouble: list[Trouble] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    unscripted: list[list[Any]] = field(default_factory=lambda: [["ready"]])
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -54,7 +55,9 @@ class ModelServer:
         is_anthropic = request.path == "/v1/messages"
         number = len([each for each in body["messages"] if each["role"] == "assistant"])
         waited = len([each for each in body["messages"] if _is_waiting(each)])
-        turn = [_filled(part, body["messages"]) for part in script(body)[number - waited]]
+        turn = [
+            _filled(part, body["messages"]) for part in (script(body) or self.unscripted)[number - waited]
+        ]
         if _is_early(turn, body):
             turn = [{"tool": WAIT, "input": {}}]
         written = anthropic(turn, number) if is_anthropic else openai(turn)
@@ -65,8 +68,8 @@ class ModelServer:
         return response
 
 
-def script(body: Mapping[str, Any]) -> list[list[Any]]:
-    """Return the turns that the first user message asks for."""
+def script(body: Mapping[str, Any]) -> list[list[Any]] | None:
+    """Return the turns that the first user message asks for; None if it asks for none."""
     (first, *_) = [message for message in body["messages"] if message["role"] == "user"]
     said = [{"text": first["content"]}] if isinstance(first["content"], str) else first["content"]
     text = "\n".join(
@@ -74,7 +77,7 @@ def script(body: Mapping[str, Any]) -> list[list[Any]]:
     )  # some agents put reminders of their own before it
     lines = [line for line in text.split("\n") if line.startswith("SCRIPT: ")]
     if not lines:
-        return [["ready"]]
+        return None
     (line,) = lines
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns

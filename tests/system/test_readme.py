@@ -1,4 +1,4 @@
-"""The README's first dispatch by hand, exactly as it stands there, on a terminal, with a person at the keys.
+"""The README's walk, exactly as it stands there, on a terminal, with a person at the keys.
 
 What changes is only what a person would change: the home directory, and the port of the broker.
 """
@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.model_server import model_server_beside
+
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = float(os.environ.get("DISPATCH_TEST_TIME_SCALE", "1"))
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-END = "set +e; exec >/dev/null 2>&1; alice daemon stop; bob daemon stop; kill %1; wait"
+END = "set +e; exec >/dev/null 2>&1; dispatch daemon stop; alice daemon stop; bob daemon stop; kill %1; wait"
 
 
 class Screen:
@@ -67,39 +69,73 @@ class Screen:
             raise AssertionError(f"the script ended early:\n{self._unread}") from gone
 
 
-def as_script(readme: str) -> str:
-    """Make one script of the README's two passages, which asks its reader for the token and the id."""
-    once, dispatch = FENCE.findall(readme.partition("## The first dispatch by hand")[2])[:2]
+def as_script(readme: str, broker: str, model: str) -> str:
+    """Make one script of the README's walk, which asks its reader for what was printed: tokens and ids."""
+    walk = readme.partition("## A first task, to yourself")[2].partition("## On a page")[0]
+    passages = "".join(FENCE.findall(walk)).replace("scripts/setup && ", "")
+    passages = passages.replace("127.0.0.1:8000", broker).replace("http://127.0.0.1:11434", model)
+    lines = []
+    for line in passages.replace("serve --dev", f"serve --dev --listen {broker}").splitlines():
+        command, _, comment = line.partition("#")
+        lines += [
+            f"unset {name}" for name in ("TOKEN", "ID") if re.search(f"prints an? {name.lower()}", comment)
+        ]
+        names = re.findall(r"\b(TOKEN|ID)\b", command)
+        lines += [f"[ -n \"${{{name}-}}\" ] || read -r -p '{name}? ' {name}" for name in names]
+        lines.append(re.sub(r"\b(TOKEN|ID)\b", r'"$\1"', command))
+        lines += ["read -r -p 'Go on? '"] if command.rstrip().endswith("&") else []
+    return "\n".join(["set -e", f"trap '{END}' EXIT", *lines])
+
+
+def accept(screen: Screen, file: Path, *tools: str) -> None:
+    """Type the id that `send` showed, allow each call, and apply the difference; nothing changes before."""
+    identifier = screen.read_until(r"dispatch (?:watch|accept) ([0-9a-f]{8})").group(1)
+    screen.read_until(r"ID\? ")
+    before = file.read_text()
+    screen.press(f"{identifier}\n")
+    for _ in tools:
+        screen.read_until(r"Allow once \[o\]")
+        screen.press("o")
+        screen.read_until("allowed once")
+    screen.read_until(r"Apply \[y\]")
+    assert file.read_text() == before
+    screen.press("y")
+    screen.read_until(r"Done\.")
+
+
+def test_the_walk_goes_as_the_readme_says(place: Path) -> None:
+    mine, his = place / "walk/mine/hello.txt", place / "walk/notes/hello.txt"
+    greeting = {"file_path": "hello.txt", "old_string": "Hello", "new_string": "Good morning"}
+    with model_server_beside() as model:
+        model.unscripted = [[{"tool": "Edit", "input": greeting}], ["I wished him a good morning."]]
+        broker = free_address()
+        with Screen(as_script((ROOT / "README.md").read_text(), broker, model.url), place) as screen:
+            accept(screen, mine, "Read", "Edit")
+            assert mine.read_text() == "Hello, Bob.\n"
+
+            screen.read_until(r"listening on http://[0-9.]+:[0-9]+\n")  # before or after the prompt
+            screen.press("\n")
+            token = screen.read_until(r"dispatch1:[^\s']+").group()
+            screen.read_until(r"TOKEN\? ")
+            screen.press(f"{token}\n")
+            accept(screen, his, "Read", "Edit")
+            assert his.read_text() == "Hello, Bob.\n"
+
+            accept(screen, his, "Edit")
+            assert his.read_text() == "Good morning, Bob.\n"
+            screen.read_until("I wished him a good morning")
+            assert screen.end() == 0
+
+
+def free_address() -> str:
+    """Return an address on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    once = once.replace("scripts/setup && ", "").replace("127.0.0.1:8000", address)
-    once = once.replace("serve --dev", f"serve --dev --listen {address}")
-    lines = []
-    for line in dispatch.splitlines():
-        names = re.findall(r"\b(TOKEN|ID)\b", line.partition("#")[0])
-        lines += [f"[ -n \"${{{name}-}}\" ] || read -r -p '{name}? ' {name}" for name in names]
-        lines.append(re.sub(r"\b(TOKEN|ID)\b", r'"$\1"', line))
-    return "\n".join(["set -e", f"trap '{END}' EXIT", once, *lines])
+        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_the_first_dispatch_by_hand_goes_as_the_readme_says(place: Path) -> None:
-    with Screen(as_script((ROOT / "README.md").read_text()), place) as screen:
-        token = screen.read_until(r"dispatch1:[^\s']+").group()
-        screen.read_until(r"TOKEN\? ")
-        screen.press(f"{token}\n")
-        identifier = screen.read_until(r"dispatch watch ([0-9a-f]{8})").group(1)
-        screen.read_until(r"ID\? ")
-        assert (place / "walk/notes/hello.txt").read_text() == "Helo, Bob.\n"
-        screen.press(f"{identifier}\n")
-        for _ in ("Read", "Edit"):
-            screen.read_until(r"Allow once \[o\]")
-            screen.press("o")
-            screen.read_until("allowed once")
-        screen.read_until(r"\+Hello, Bob\.")
-        assert (place / "walk/notes/hello.txt").read_text() == "Helo, Bob.\n"
-        screen.read_until(r"Apply \[y\]")
-        screen.press("y")
-        screen.read_until(r"Done\.")
-        assert screen.end() == 0
-    assert (place / "walk/notes/hello.txt").read_text() == "Hello, Bob.\n"
+def test_it_takes_three_commands_for_oneself_and_eight_for_two() -> None:
+    sections = (ROOT / "README.md").read_text().split("\n## ")
+    for title, count in (("A first task, to yourself", 3), ("Two people", 8)):
+        (section,) = [each for each in sections if each.startswith(title)]
+        assert len(FENCE.findall(section)[1].splitlines()) == count

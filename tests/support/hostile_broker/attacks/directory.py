@@ -194,7 +194,8 @@ def torn(village: Village) -> None:
     mallory = Accomplice("turncoat", village, alice)
     mallory.may_be_sent()
     genesis = mallory.device.chain
-    for noted in ("no_edge", "two histories"):  # the first is taken for true, and allows no task
+    # The first is taken for true, and allows no task; others may have two histories too.
+    for noted in ("no_edge", f"two histories of {genesis.genesis.hex[:16]}"):
         links = longer(genesis, mallory.device.signing)
         mallory.device.chain = Chain.verify(links, expect=genesis.genesis)
         log = len(alice.log)

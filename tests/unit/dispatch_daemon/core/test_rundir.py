@@ -76,6 +76,9 @@ class TestProjects:
 
     def test_without_granted_paths_a_human_names_the_directory_even_if_there_is_only_one(self) -> None:
         assert self.asked(granting(), "/src/a") == ("/src/a",)
+        with pytest.raises(ServiceError) as raised:
+            resolve(granting(), cwd=None, caller_cwd="/here", projects=("/src/a", "/here"))
+        assert raised.value.candidates == ("/here", "/src/a")
 
     @pytest.mark.parametrize(
         ("scopes", "cwd", "caller", "needed"),
