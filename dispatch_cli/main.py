@@ -74,6 +74,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "devices": Entry("devices", "Show the recovery key, once."),
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
+        "prove": Entry(
+            "prove", "Attack this installation here, and say what stopped each attack.", "Not proven"
+        ),
         "daemon": Entry("daemon", "Run, start, stop or inspect the daemon."),
         "service": Entry("service", "Keep the daemon running, from boot on.", "Not done"),
         "config": Entry("config", "Read and change settings."),

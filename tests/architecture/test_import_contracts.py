@@ -52,6 +52,10 @@ PLANTED = {
         ("dispatch_daemon/app/__init__.py", "import subprocess"),
         ("sandbox/changes/__init__.py", "from subprocess import run"),
     ],
+    "proof-alone": [
+        ("dispatch_daemon/app/daemon.py", "import dispatch_daemon.careless"),
+        ("dispatch_broker/__main__.py", "from dispatch_broker.hostile import wire"),
+    ],
     "one-executor": [
         ("dispatch_daemon/app/__init__.py", "import sandbox.wall.runner"),
         ("dispatch_broker/app.py", "import sandbox.job"),

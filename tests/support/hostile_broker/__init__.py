@@ -1,6 +1,4 @@
-"""The real broker in the hands of somebody who owns its machine: its database, its TLS key, its clock and its wire.
+"""The relay in its owner's hands, as the tests use it: `dispatch_broker.hostile` with a certificate of the owner's.
 
-`__main__` is the program. Nothing of the broker is replaced: `wire` sits in its sockets, where every frame passes,
-and `orders` is the owner's own door, through which a test says what is done to frames and rows. `owner` is the
-test's side of that door.
+`__main__` is the program. `owner` is the test's side of the owner's door, `village` the people at this broker.
 """

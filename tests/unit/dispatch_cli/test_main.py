@@ -13,6 +13,7 @@ ISSUED = {
     "whoami",
     "agent",
     "doctor",
+    "prove",
     "invite",
     "invitations",
     "accept-invitation",

@@ -7,7 +7,7 @@ test can say that an attack really took place.
 
 import dataclasses
 import itertools
-import secrets
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -104,9 +104,9 @@ class Wire(web.WebSocketResponse):
             return
         for frame in decode_message(bytes(data)):
             for message in self._leaving(frame):
-                await self.write(message)
+                await self.put(message)
 
-    async def write(self, message: bytes | str) -> None:
+    async def put(self, message: bytes | str) -> None:
         """Send any message, allowed or not."""
         if isinstance(message, str):
             await super().send_str(message)
@@ -162,13 +162,13 @@ class Wire(web.WebSocketResponse):
             case "drop":
                 return None
             case "claim":  # say that it is kept, and forget it
-                await self.write(b"".join(encode_messages([Deposited(_ref(passed))])))
+                await self.put(b"".join(encode_messages([Deposited(_ref(passed))])))
                 return None
             case "answer":
-                await self.write(b"".join(encode_messages([Answer(_ref(passed), rule.give)])))
+                await self.put(b"".join(encode_messages([Answer(_ref(passed), rule.give)])))
                 return None
             case "reject":
-                await self.write(b"".join(encode_messages([Rejected(_ref(passed), *rule.give)])))
+                await self.put(b"".join(encode_messages([Rejected(_ref(passed), *rule.give)])))
                 return None
             case _:
                 raise AssertionError(f"no hand can {rule.act} what arrives")
@@ -230,12 +230,11 @@ def _changed(frame: Frame, values: Mapping[str, Any]) -> Frame:
     changes: dict[str, Any] = {}
     for name, value in values.items():
         is_bytes = isinstance(getattr(frame, name), bytes)
-        drawn = secrets.token_hex(8) if value == ANY_WORD else value
+        drawn = os.urandom(8).hex() if value == ANY_WORD else value  # noqa: TID251 - an attack
         changes[name] = bytes.fromhex(drawn) if is_bytes else drawn
     return dataclasses.replace(frame, **changes)
 
 
 def _ref(frame: Frame) -> int:
-    ref = getattr(frame, "ref", None)
-    assert isinstance(ref, int)
+    ref: int = getattr(frame, "ref")  # noqa: B009 - every frame that an owner answers has one
     return ref
