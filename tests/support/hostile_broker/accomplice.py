@@ -5,6 +5,7 @@ owner delivers it without asking any edge. She is every "third device" of the at
 """
 
 import secrets
+from typing import Any
 
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.first_contact import Secret, verify_acceptance, with_mac
@@ -92,17 +93,17 @@ class Accomplice(Speaker):
         token = InvitationToken(self.broker.url, edge, self.device.genesis, secret)
         return token.format(), document, secret
 
-    def may_dispatch(self) -> EdgeId:
-        """Invite the person, let them accept, and confirm: she may send them tasks then."""
-        self.almost()
+    def may_dispatch(self, **scopes: Any) -> EdgeId:
+        """Invite the person, let them accept under some scopes, and confirm: she may send them tasks then."""
+        self.almost(**scopes)
         self.village.in_force(self.person, self.edge.uuid)
         return self.edge
 
-    def almost(self) -> EdgeId:
+    def almost(self, **scopes: Any) -> EdgeId:
         """Invite the person, let them accept, and deliver a confirmation, whatever they make of it."""
         token, document, secret = self.invites()
         self.edge = edge_id(document.digest)
-        self.village.accept(self.person, token)
+        self.village.accept(self.person, token, **scopes)
         self.broker.waits_for(klass=TRUST, edge=self.edge.uuid)
         signed = self.heard(self.broker.archive(klass=TRUST, edge=self.edge.uuid)[0].raw)
         accepted = verify_acceptance(signed, invitation=document, secret=secret, now_ms=now_ms())

@@ -1,12 +1,14 @@
 """Every named attack of a broker's owner, chapter by chapter; `ATTACKS` is the whole table, in order."""
 
 from tests.support.hostile_broker.attacks import (
+    company,
     directory,
     edges,
     forgery,
     revival,
     sequence,
     session,
+    theft,
     time,
     transit,
 )
@@ -19,6 +21,8 @@ CHAPTERS: dict[str, list[Attack]] = {
     "Words of others": forgery.CHAPTER,
     "Keys, histories and invitations": directory.CHAPTER,
     "Edges and refusals": edges.CHAPTER,
+    "Together with a contact who turned bad": company.CHAPTER,
+    "Together with a stolen device": theft.CHAPTER,
     "Time, presence and epochs": time.CHAPTER,
     "The session itself": session.CHAPTER,
 }
