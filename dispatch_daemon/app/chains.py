@@ -12,13 +12,15 @@ from typing import Protocol
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.disowned import disowned
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import pins
 from dispatch_daemon.core.effects import Put
-from dispatch_protocol.chain import read_links
+from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
+from dispatch_protocol.keys import Genesis
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind, kind_of
@@ -95,7 +97,9 @@ class Chains:
             return False
         if told == contact:
             return False
-        await self._performer.perform([Put(told)])
+        chain = Chain.verify(read_links(told.chain), expect=Genesis.from_hex(genesis))
+        ended = disowned(self._journal, self._people.own, chain, self._clock.moment())
+        await self._performer.perform([Put(told), *ended])
         self._people.forget_cached(genesis)
         if told.conflict is not None and contact.conflict is None:  # said once it is kept
             log.error("two histories of %s were told; the second one is kept as evidence", genesis[:16])

@@ -195,7 +195,7 @@ def cancel_received(
 ) -> list[Effect]:
     """Cancel where the dispatch runs: undecided it ends, running it is killed and discarded, applying it finishes.
 
-    `by` is "author", "recipient" or "edge"; `code` becomes the receipt's reason.
+    `by` is "author", "recipient", "edge" or "device"; `code` becomes the receipt's reason.
     """
     requested = Note(record.digest, moment.now_ms, EventType.CANCEL_REQUESTED, {"by": by, "reason": detail})
     if record.state in _UNDECIDED:

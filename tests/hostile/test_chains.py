@@ -3,53 +3,18 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dispatch_protocol.chain import Chain, write_links
+from dispatch_protocol.chain import write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass
 from dispatch_protocol.frames import Call, Deposit, Frame, Rejected
 from dispatch_protocol.keys import Digest
-from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RecoverLink, RevokeDeviceLink, sign_link
+from dispatch_protocol.links import RecoverLink, sign_link
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.signing import dispatch_id
-from tests.support.device import Device, now_ms
-from tests.support.patience import eventually, eventually_so
+from tests.support.device import now_ms
+from tests.support.grown_chains import added, place, revoked, taken, told
+from tests.support.patience import eventually
 from tests.support.stranger import Stranger, Victim
-
-
-def place(chain: Chain) -> dict[str, Any]:
-    return {"prev": chain.head, "created_ms": now_ms(), "nonce": bytes(16)}
-
-
-def added(contact: Stranger, name: str) -> tuple[Chain, Device]:
-    """Return the contact's chain with one device more, and that device."""
-    chain, new = contact.device.chain, Device(f"{contact.device.name}'s {name}")
-    link = AddDeviceLink(device=new.id, sealing=new.sealing.public, roles=ALL_ROLES, **place(chain))
-    new.chain = chain.extend([sign_link(link, [contact.device.signing, new.signing])])
-    return new.chain, new
-
-
-def revoked(chain: Chain, device: Device, by: Device) -> Chain:
-    """Return a chain in which `by` has revoked a device."""
-    return chain.extend([sign_link(RevokeDeviceLink(device=device.id, **place(chain)), [by.signing])])
-
-
-def told(contact: Stranger, chain: Chain) -> None:
-    """Let the relay tell this chain from now on."""
-    contact.relayed.chains[contact.device.genesis.hex] = write_links(chain.links)
-
-
-async def taken(victim: Victim, contact: Stranger, words: str = "Do it") -> None:
-    """Send tasks from the contact's present device until one lies in the inbox: a refused one stays refused."""
-
-    async def lies_there() -> bool:
-        task = contact.task(words)
-        signed = contact.signed(task)
-        await victim.relay.deliver(contact.enveloped(signed, task.head))
-        await victim.relay.kept()
-        reply = await victim.ask("GET", f"/v1/dispatches/{dispatch_id(signed.digest)}")
-        return reply.status == 200 and reply.value["status"] == "delivered"
-
-    await eventually_so(lies_there, pause_s=0.2)  # each look costs the edge one of its tasks a day
 
 
 async def the_edge(victim: Victim) -> Mapping[str, Any]:

@@ -225,6 +225,10 @@ class Dispatches:
         status = trust_views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
             raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
+        if self._people.in_conflict(edge.peer):
+            raise ServiceError(
+                "chain_forked", f"two histories of {edge.address} were told, and nothing says which is theirs"
+            )
 
     def _require_files(self, record: DispatchRecord) -> None:
         """Refuse to accept what is not here as a whole: every file has come and passed its checks first."""

@@ -1,0 +1,50 @@
+"""What becomes of a contact's tasks whose device is none of the contact's any more: revoked, or left out by a recovery.
+
+A device is revoked because somebody else may have it. What it asked for was taken in while it counted, but nobody who
+decides or watches a run now should have to know that it no longer does: what waits is refused, and what runs ends. Only
+what is being applied is carried to its end, as everywhere.
+"""
+
+from collections.abc import Container
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core import decisions, intake, views
+from dispatch_daemon.core.composing import Moment, Own, Peer
+from dispatch_daemon.core.effects import Effect
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord
+from dispatch_protocol.chain import Chain
+from dispatch_protocol.errors import RefusalCode
+from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.lifecycle import DispatchState
+
+
+def disowned(journal: Journal, own: Own, chain: Chain, moment: Moment) -> list[Effect]:
+    """Return what ends everything that devices asked for which the newest chain of their owner does not have."""
+    peer = Peer(chain.genesis, chain.head)
+    effects: list[Effect] = []
+    for record in _of_others(journal, chain.genesis.hex, chain.devices):
+        if record.state is DispatchState.DELIVERED:
+            effects += intake.refuse(record, own, peer, moment, code=RefusalCode.DEVICE_REVOKED)
+            continue
+        runs = journal.runs(record.digest)
+        effects += decisions.cancel_received(
+            record,
+            runs[-1] if runs else None,
+            journal.approvals_of(record.digest),
+            own,
+            peer,
+            moment,
+            by="device",
+            code=RefusalCode.DEVICE_REVOKED,
+        )
+    return effects
+
+
+def _of_others(journal: Journal, genesis: str, devices: Container[DeviceId]) -> list[DispatchRecord]:
+    return [
+        record
+        for edge in journal.edges(Direction.INCOMING)
+        if edge.peer == genesis
+        for record in journal.on_edge(edge.edge)
+        if record.box is Box.INBOX and views.task_of(record).head.sender.device not in devices
+    ]
