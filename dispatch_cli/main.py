@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "review": Entry("going_on", "Be asked no more in one run; review its changes.", "Not switched"),
         "resume": Entry("going_on", "Take up a run that was parked.", "Not taken up"),
         "discard": Entry("going_on", "Throw away a parked run, or undecided changes.", "Not discarded"),
+        "undo": Entry("undo", "Take back what a run has changed in my files.", "Not undone"),
         "rules": Entry("rules", "List or remove what is always allowed."),
         "ui": Entry("ui", "Open the page in a browser, by a link that works once.", "Not opened"),
     },

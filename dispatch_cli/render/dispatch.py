@@ -111,6 +111,10 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
             line(took or quiet),
         ]
         lines.append(line("Run   ", *joined(parts)))
+        undone = moment_ms(run, "undone_at")
+        if undone is not None:
+            said = f"Its changes were undone {times.moment(undone, view.now_ms)}."
+            lines.append(line("      ", Span(said, Tone.WAITING)))
     return [line(), *lines] if lines else []
 
 
@@ -177,5 +181,7 @@ def _next_lines(dispatch: Document) -> list[Line]:
     if status in {"accepted", "running", "waiting_approval"}:
         return [line(), following("follow it with", f"dispatch watch {short}")]
     if status in {"completed", "failed"}:
-        return [line(), following("keep it with", f"dispatch result {short} --save DIR")]
+        undoable = is_for_me(dispatch) and any(text(run, "undo_until") for run in items(dispatch, "runs"))
+        undo = [("take its changes back with", f"dispatch undo {short}")] if undoable else []
+        return [line(), *followings(("keep it with", f"dispatch result {short} --save DIR"), *undo)]
     return []

@@ -91,6 +91,10 @@ def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]
     changes = items(result, "changeset") or items(dispatch, "changeset")
     if changes:
         lines += [line(Span("Changes", Tone.STRONG)), *changeset_lines(changes, view)]
+        undone = moment_ms(result, "undone_at")
+        if undone is not None:
+            said = f"  These were undone {times.moment(undone, view.now_ms)}."
+            lines.append(line(Span(said, Tone.WAITING)))
     lines += diff_lines(items(result, "diffs") or items(dispatch, "diffs"), view)
     artifacts = items(result, "artifacts")
     if artifacts:

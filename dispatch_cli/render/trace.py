@@ -68,6 +68,8 @@ def _told(kind: str, data: Document) -> list[Line]:
     match kind:
         case "applied":
             return [line(Span("✓ applied", Tone.DONE))]
+        case "undone":
+            return [line(Span("↶ undone: the files are as before", Tone.WAITING))]
         case "discarded":
             return [line(Span("✗ discarded, no file was changed", Tone.QUIET))]
         case "files":

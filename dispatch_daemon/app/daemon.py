@@ -42,7 +42,9 @@ from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
+from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.supervising import Supervisor
+from dispatch_daemon.app.undoing import Undoer
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry
 from dispatch_daemon.core.effects import TaskKind, Unplan
@@ -76,6 +78,7 @@ class Daemon:
         desk = (self._journal, self._people, self._clock, self._performer)
         self._blobs = blobs = BlobStore(home, file_bytes=settings.file_bytes)
         self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
+        self._undoer = Undoer(self._journal, self._clock, self._performer, self._executor.originals)
         edges = Edges(self._journal, self._clock, self._performer)
         chains = Chains(*desk, lambda: self._linking.link)
         incoming = Incoming(*desk, FirstContact(*desk), edges, chains, file_bytes=settings.file_bytes)
@@ -121,6 +124,8 @@ class Daemon:
             TaskKind.HEARTBEAT: self._supervisor.heartbeat,
             TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
             TaskKind.RETENTION: self._supervisor.retain,
+            TaskKind.UNDO: self._undoer.undo,
+            TaskKind.ORIGINALS: self._undoer.forget,
         }
 
     def _service(self, keystore: Keystore) -> Service:
@@ -155,6 +160,7 @@ class Daemon:
         sending = Sending(*desk, self._depositor.settled, self._blobs)
         dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
         continuing = Continuing(*desk, self._executor, self._blobs, dispatches)
+        undoing = Undoing(self._journal, self._clock, self._executor.originals, self._undoer, dispatches)
         choosing = Choosing(self._agents, self._executor)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
@@ -170,6 +176,7 @@ class Daemon:
             approvals,
             choosing,
             continuing,
+            undoing,
         )
 
     def _project_roots(self) -> list[str]:

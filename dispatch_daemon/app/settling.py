@@ -12,7 +12,7 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, Settlement, WallError
 from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.run_book import RunBook
-from dispatch_daemon.core import parking, questions, runs
+from dispatch_daemon.core import parking, questions, runs, undoing
 from dispatch_daemon.core.effects import Note, Plan, Put, TaskKind
 from dispatch_daemon.core.records import ApprovalState, Box
 from dispatch_protocol.encoding import JSON
@@ -180,6 +180,7 @@ class Settling:
         """End the run by how the apply went; also called when a later life has carried it to its end."""
         if status == "applied":
             await self._book.note(EventType.APPLIED, {"changes": len(self._book.run.changeset)})
+            await self._keep_originals()
             await self._succeed()
             return
         shown = ", ".join(conflicts[:5]) + (" …" if len(conflicts) > 5 else "")
@@ -187,6 +188,13 @@ class Settling:
         if status == "conflict":
             detail = f"these changed while the changes were being applied and were left as they are: {shown}"
         await self._fail(f"apply_{status}", detail)
+
+    async def _keep_originals(self) -> None:
+        """Keep what the changes replaced, so that they can be undone."""
+        size_bytes = await self._executor.originals.size_bytes(self._book.run_id)
+        others = self._book.journal.runs_with_originals()
+        now_ms = self._book.clock.now_ms()
+        await self._book.performer.perform(undoing.kept(self._book.run, others, size_bytes, now_ms))
 
     async def _succeed(self) -> None:
         if self._book.run.state is RunState.WAITING_APPROVAL:

@@ -24,6 +24,8 @@ class TaskKind(StrEnum):
     ANSWER_DEADLINE = "answer_deadline"
     HEARTBEAT = "heartbeat"
     RETENTION = "retention"
+    UNDO = "undo"  # take back what a run changed here, as a human has seen it
+    ORIGINALS = "originals"  # remove what an apply replaced: its time, or the room for it, is over
 
 
 @dataclass(frozen=True, slots=True)

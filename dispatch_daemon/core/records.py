@@ -130,6 +130,7 @@ class RunRecord:
     """One execution of a dispatch: on the recipient's machine the run, on the author's what is known of it.
 
     `parked_ms` stands while what the run wrote and where its agent stopped are kept to be taken up again.
+    `undo_until_ms` stands while what its apply replaced is kept, which takes `originals_bytes`.
     """
 
     run_id: str
@@ -154,6 +155,9 @@ class RunRecord:
     artifacts: tuple[dict[str, JSON], ...] = ()
     usage: dict[str, JSON] | None = None
     parked_ms: int | None = None
+    undo_until_ms: int | None = None
+    originals_bytes: int | None = None
+    undone_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,6 +152,9 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
         "ended_at": time_or_none(run.ended_ms),
         "last_heard": time_or_none(run.last_heard_ms),
         "usage": run.usage,
+        "undo_until": time_or_none(run.undo_until_ms if run.undone_ms is None else None),
+        "originals_bytes": run.originals_bytes,
+        "undone_at": time_or_none(run.undone_ms),
         "confinement": run.confinement,
         "scopes": None if run.scopes is None else scopes_view(scopes_of(run)),
     }

@@ -39,6 +39,7 @@ class EventType(StrEnum):
     CHANGESET = "changeset"
     APPLIED = "applied"
     DISCARDED = "discarded"
+    UNDONE = "undone"  # {changes}: what was applied here was taken back; no result tells it
     ARTIFACT = "artifact"
     FILES = (
         "files"  # {state: here | missing | bad, name, code}: the files that came with it, or with its result

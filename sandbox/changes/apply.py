@@ -28,7 +28,7 @@ from sandbox.changes.beneath import open_root
 from sandbox.changes.change import Changeset
 from sandbox.changes.discard import discard
 from sandbox.changes.outcome import ApplyOutcome, ApplyStatus, Clash, Conflict
-from sandbox.changes.sources import opened
+from sandbox.changes.sources import Sources, opened
 from sandbox.errors import ChangesetError
 from sandbox.job import Layer
 
@@ -54,10 +54,21 @@ def apply(
             `apply_interrupted` when the disk failed in the middle: call `recover`.
     """
     if changes.drift:
-        return ApplyOutcome(
-            ApplyStatus.NOT_APPLIED, tuple(Conflict(path, Clash.DRIFT) for path in changes.drift)
-        )
-    with _opened_journal(journal_dir, disk or Disk()) as (journal, writer), opened(layers) as sources:
+        return drifted(changes)
+    with opened(layers) as sources:
+        return apply_from(changes, sources, journal_dir, disk=disk)
+
+
+def drifted(changes: Changeset) -> ApplyOutcome:
+    """Return how an apply ends that is not begun, because somebody else changed what it would change."""
+    return ApplyOutcome(ApplyStatus.NOT_APPLIED, tuple(Conflict(path, Clash.DRIFT) for path in changes.drift))
+
+
+def apply_from(
+    changes: Changeset, sources: Sources, journal_dir: Path, *, disk: Disk | None = None
+) -> ApplyOutcome:
+    """Carry out a changeset that has not drifted from sources that are open; see `apply`."""
+    with _opened_journal(journal_dir, disk or Disk()) as (journal, writer):
         if journal.plan() is not None:
             raise ChangesetError("apply_begun", f"an apply was begun in {journal_dir}", "Recover it instead.")
         plan = make_plan(changes, sources, _token(changes, journal_dir))

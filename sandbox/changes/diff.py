@@ -55,17 +55,22 @@ def unified(changes: Changeset, layers: Sequence[Layer], max_bytes: int) -> tupl
     Raises:
         ChangesetError: `changed_meanwhile` when a file no longer is what the changeset says.
     """
+    with opened(layers) as sources:
+        return unified_from(changes, sources, max_bytes)
+
+
+def unified_from(changes: Changeset, sources: Sources, max_bytes: int) -> tuple[tuple[FileDiff, ...], bool]:
+    """Return the same from sources that are open; see `unified`."""
     found: list[FileDiff] = []
     effort = Effort(_EFFORT_STEPS)
     room = _Room(max_bytes)
-    with opened(layers) as sources:
-        for change in changes.entries:
-            if change.kind is Kind.DIRECTORY and change.op is not Op.MODE:
-                continue
-            if room.full:
-                found.append(FileDiff(change.path, "", truncated=True))
-            else:
-                found.append(_diff(change, sources, effort, room))
+    for change in changes.entries:
+        if change.kind is Kind.DIRECTORY and change.op is not Op.MODE:
+            continue
+        if room.full:
+            found.append(FileDiff(change.path, "", truncated=True))
+        else:
+            found.append(_diff(change, sources, effort, room))
     return tuple(found), any(diff.truncated for diff in found)
 
 

@@ -1,7 +1,7 @@
 """The two sides of a changeset's paths, opened once: where a change is read from and where it goes to."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -21,9 +21,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All layers of a run."""
+    """All layers of a run.
+
+    What is read from `restored` is given back as it was: a new file keeps the owner and the attributes that it has
+    there, and not those of what it replaces.
+    """
 
     layers: tuple[Source, ...]
+    restored: Mapping[str, str] | None = None  # for an undo: where below `upper_fd` an absolute path is kept
 
     def find(self, path: str) -> tuple[int, str]:
         """Return which layer an absolute path belongs to, and the path relative to that layer's grant.
@@ -40,7 +45,8 @@ class Sources:
     def open_upper(self, path: str) -> int:
         """Open the file that the run wrote for an absolute path; the caller closes it."""
         number, relative = self.find(path)
-        return _open(self.layers[number].upper_fd, relative)
+        kept = relative if self.restored is None else self.restored[path]
+        return _open(self.layers[number].upper_fd, kept)
 
     def open_lower(self, path: str) -> int:
         """Open the file that stands at an absolute path; the caller closes it."""

@@ -91,6 +91,26 @@ def test_a_run_is_asked_about_seen_as_a_diff_applied_and_its_file_looked_at(
     assert Path(saving.value.path()).read_text() == "<b>all of it</b>\n"
 
 
+def test_applied_changes_are_seen_and_undone(
+    opens: Opens, everybody: Neighbourhood, bob: Person, repository: Path
+) -> None:
+    task = everybody.send("Change a word", [edit("notes.md", "first", "undone")])
+    bob.do("accept", task)
+    bob.approve_all(task)
+    his = opens(bob, f"d/{task}")
+    his.page.get_by_role("button", name="See what an undo would do").click()
+    expect(his.page.get_by_role("button", name="Leave it as it is")).to_be_focused()
+    expect(his.page.locator(".undo .diff")).to_contain_text("+first line")
+    (repository / "notes.md").write_text("mine\n")
+    his.page.get_by_role("button", name="Undo exactly this").click()
+    expect(thread(his)).to_contain_text(f"left as they are: {repository}/notes.md")
+    assert changed(repository) == {"notes.md"}
+    (repository / "notes.md").write_text("# Notes\n\nundone line\n")
+    his.page.get_by_role("button", name="Undo exactly this").click()
+    expect(thread(his)).to_contain_text("the files are as they were before the run")
+    assert changed(repository) == set()
+
+
 def test_trust_is_offered_chosen_changed_and_ended(opens: Opens, alice: Person, bob: Person) -> None:
     """Bob invites Alice, so that he may send to her too."""
     his, hers = opens(bob, "contacts"), opens(alice, "contacts")

@@ -20,6 +20,7 @@ from pathlib import Path
 from sandbox.changes.apply import ApplyOutcome, ApplyStatus, apply, recover
 from sandbox.changes.applying.disk import Disk
 from sandbox.changes.changeset import collect
+from sandbox.changes.undo import preview, undo
 from sandbox.errors import ChangesetError
 from sandbox.job import Layer
 from tests.support.edits import check_edits, random_edits, random_tree
@@ -72,8 +73,8 @@ class Scene:
         if (top / "locked").exists():
             (top / "locked").chmod(0o555)
 
-    def fresh(self) -> "Stage":
-        """Return the trees as they were before the run, in a place of their own."""
+    def fresh(self, *, undoing: bool = False) -> "Stage":
+        """Return the trees as they were before the run, in a place of their own; or applied, and to be undone."""
         self.number += 1
         place = self.base / f"stage-{self.number}"
         grants = []
@@ -81,13 +82,14 @@ class Scene:
             plant(place / name, TREES[name])
             self._lock(place / name)
             grants.append(grant.on(place / name))
-        return Stage(place, grants)
+        return Undoing(place, grants, self.expected) if undoing else Stage(place, grants, self.expected)
 
 
 class Stage:
     """One apply that may die, in trees of its own."""
 
-    def __init__(self, place: Path, grants: Sequence[Grant]) -> None:
+    def __init__(self, place: Path, grants: Sequence[Grant], expected: list[Snapshot]) -> None:
+        self.expected = expected
         self.place = place
         self.grants = grants
         self.journal = place / "journal"
@@ -105,6 +107,22 @@ class Stage:
 
     def remove(self) -> None:
         clear(self.place)
+
+
+class Undoing(Stage):
+    """One undo that may die, of an apply that went well."""
+
+    def __init__(self, place: Path, grants: Sequence[Grant], expected: list[Snapshot]) -> None:
+        super().__init__(place, grants, expected)
+        assert super().apply(Disk()).status is ApplyStatus.APPLIED
+        self.applied = self.journal
+        self.journal = place / "undo"
+        self.expected, self.before = self.before, self.trees()
+        assert self.before == expected
+
+    def apply(self, disk: Disk) -> ApplyOutcome:
+        changes, _, _ = preview(self.applied, 1024)
+        return undo(self.applied, self.journal, changes.digest, disk=disk)
 
 
 class Points:
@@ -143,9 +161,11 @@ def killed(work: Callable[[], object]) -> bool:
     return False
 
 
-def points_of(scene: Scene, *, rename_flags: bool = True, human: "Human | None" = None) -> list[str]:
-    """Return every step of an undisturbed apply, in its order."""
-    stage = scene.fresh()
+def points_of(
+    scene: Scene, *, rename_flags: bool = True, human: "Human | None" = None, undoing: bool = False
+) -> list[str]:
+    """Return every step of an undisturbed apply, or undo, in its order."""
+    stage = scene.fresh(undoing=undoing)
     points = Points()
     disk = Disk(watched(points, human, stage), rename_flags=rename_flags)
     stage.apply(disk)
@@ -176,15 +196,17 @@ def edit(stage: Stage) -> None:
     (stage.grants[1].lower / "narrowed/a").write_text("human")
 
 
-def crash_everywhere(base: Path, *, rename_flags: bool, human: Human | None) -> dict[str, object]:
+def crash_everywhere(
+    base: Path, *, rename_flags: bool, human: Human | None, undoing: bool
+) -> dict[str, object]:
     """Die at every step, recover, and also die at some steps of the recovery; judge each end."""
     scene = Scene(base)
-    names = points_of(scene, rename_flags=rename_flags, human=human)
+    names = points_of(scene, rename_flags=rename_flags, human=human, undoing=undoing)
     ends: dict[str, int] = {}
     wrong: list[str] = []
     for number in range(1, len(names) + 1):
         for second in second_deaths(number):
-            stage = scene.fresh()
+            stage = scene.fresh(undoing=undoing)
             disk = Disk(watched(Points(number), human, stage), rename_flags=rename_flags)
             assert killed(lambda stage=stage, disk=disk: stage.apply(disk)), names[number - 1]
             if second:
@@ -193,7 +215,7 @@ def crash_everywhere(base: Path, *, rename_flags: bool, human: Human | None) -> 
             outcome = recover(stage.journal, disk=Disk(rename_flags=rename_flags))
             end = outcome.status.value if outcome else "nothing"
             ends[end] = ends.get(end, 0) + 1
-            if not right(scene, stage, outcome, disturbed=human is not None):
+            if not right(stage, outcome, disturbed=human is not None):
                 wrong.append(f"{number} {names[number - 1]}, then {second}: {outcome}")
             if recover(stage.journal) != outcome:
                 wrong.append(f"{number} {names[number - 1]}: another outcome the second time")
@@ -215,7 +237,7 @@ def full_everywhere(base: Path) -> dict[str, object]:
             end = error.code
         outcome = recover(stage.journal)
         ends[end] = ends.get(end, 0) + 1
-        expected = scene.expected if outcome and outcome.status is ApplyStatus.APPLIED else stage.before
+        expected = stage.expected if outcome and outcome.status is ApplyStatus.APPLIED else stage.before
         if stage.trees() != expected or end not in {"apply_interrupted", outcome and outcome.status.value}:
             wrong.append(f"{number} {names[number - 1]}: {end}, then {outcome}")
         stage.remove()
@@ -242,11 +264,11 @@ def second_deaths(number: int) -> Iterator[int]:
         yield 1 + number * 7 % 41
 
 
-def right(scene: Scene, stage: Stage, outcome: ApplyOutcome | None, *, disturbed: bool) -> bool:
+def right(stage: Stage, outcome: ApplyOutcome | None, *, disturbed: bool) -> bool:
     """Say whether the trees are what the outcome says, to the last file and mode."""
     trees = stage.trees()
     if outcome is not None and outcome.status is ApplyStatus.APPLIED:
-        return trees == scene.expected
+        return trees == stage.expected
     if disturbed and trees[1].get("narrowed/a") == ("file", 0o644, b"human"):
         trees[1]["narrowed/a"] = stage.before[1]["narrowed/a"]  # the human came before the end, and stays
         return trees == stage.before and outcome is not None and outcome.status is ApplyStatus.CONFLICT
@@ -293,8 +315,9 @@ def main() -> None:
         elif experiment == "points":
             result = {"points": points_of(Scene(base))}
         else:
-            human = edit if experiment.startswith("disturbed") else None
-            result = crash_everywhere(base, rename_flags=not experiment.endswith("plain"), human=human)
+            human = edit if "disturbed" in experiment else None
+            plain, undoing = experiment.endswith("plain"), experiment.startswith("undo")
+            result = crash_everywhere(base, rename_flags=not plain, human=human, undoing=undoing)
     json.dump(result, sys.stdout)
 
 

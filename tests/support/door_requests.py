@@ -20,6 +20,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "complete": {"text": "done", "file": ["/srv/api/a"]},
     "discard": {"by": "page"},
     "review": {"by": "mcp"},
+    "undo": {"digest": "ab" * 32, "by": "page"},
     "decline": {"reason": "no"},
     "cancel": {"reason": None},
     "decide": {"decision": "approve", "grant": "always", "stop": False, "by": "cli"},

@@ -3,7 +3,8 @@
 `DISPATCH_TEST_DIES_AT` names the place: `accepted` (the yes is in the journal), `started` (the box stands, the journal
 does not say so yet), `told` (it does), `applying` (before the apply's first rename), `renaming` (after one of its
 renames), `applied` (all of them are done, the result is not told), `ended` (the result is told, its copy not removed),
-`resumed` (a parked run is taken up, and its box not opened), `restarted` (it is open, and the journal does not say so yet).
+`resumed` (a parked run is taken up, and its box not opened), `restarted` (it is open, and the journal does not say so yet),
+`undoing` (an undo is agreed to, and not begun), `undone` (it is done, and the journal does not say so yet).
 `DISPATCH_TEST_HOLDS` names a file, and an apply stands still after its first rename for as long as that is there.
 `DISPATCH_TEST_DISK_FULL` instead makes every rename of an apply after the first one fail, and
 `DISPATCH_TEST_JOURNAL_FULL` so many writes to the journal after an apply is done.
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dispatch_daemon import __main__ as program
-from dispatch_daemon.adapters.executor import executor
+from dispatch_daemon.adapters.executor import executor, undoing
 from dispatch_daemon.adapters.journal import Database, JournalError
 from dispatch_daemon.app import run_book, running
 from dispatch_daemon.app.services import continuing, dispatches
@@ -128,11 +129,13 @@ _AFTER = {
     "applied": (executor.Executor, "apply"),
     "resumed": (continuing.Continuing, "resume"),
     "ended": (run_book.RunBook, "end"),
+    "undone": (undoing.Originals, "undo"),
 }
 _BEFORE = {
     "started": (runs, "started"),
     "applying": (executor, "apply"),
     "restarted": (parking, "restarted"),
+    "undoing": (undoing.Originals, "_undo"),
 }
 
 

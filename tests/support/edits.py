@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox.changes.apply import ApplyStatus, apply
 from sandbox.changes.change import LeftBehind, Reason
 from sandbox.changes.changeset import collect
+from sandbox.changes.undo import preview, undo
 from tests.support.overlay import Snapshot, plant, run, snapshot
 
 DIRECTORIES = ("", "d/", "d/e/", "x/", ".git/", "ignored/", "d/kept/")
@@ -122,7 +123,21 @@ def check_edits(base: Path, tree: Mapping[str, str], edits: Sequence[Edit]) -> s
     if after != expected:
         return f"{set(after.items()) ^ set(expected.items())}, left behind {changes.left_behind}"
     again = collect([grant.layer])
-    return f"not settled: {again.entries}" if again.entries else ""
+    if again.entries:
+        return f"not settled: {again.entries}"
+    return _check_undo(base, grant.lower, before)
+
+
+def _check_undo(base: Path, top: Path, before: Snapshot) -> str:
+    """Take the apply back, and say what is not as it was before; empty when all is."""
+    changes, _, _ = preview(base / "journal", 64 * 1024)
+    if changes.drift:
+        return f"drift without anybody, after the apply: {changes.drift}"
+    outcome = undo(base / "journal", base / "undo", changes.digest)
+    if outcome.status is not ApplyStatus.APPLIED:
+        return f"not undone: {outcome}"
+    after = snapshot(top)
+    return "" if after == before else f"undone: {set(after.items()) ^ set(before.items())}"
 
 
 def plant_what_fits(top: Path, tree: Mapping[str, str]) -> None:

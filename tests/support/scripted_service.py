@@ -76,6 +76,9 @@ WHOLE: JsonObject = {
             "ended_at": None,
             "last_heard": WHEN,
             "usage": None,
+            "undo_until": WHEN,
+            "originals_bytes": 0,
+            "undone_at": None,
         }
     ],
     "events": [{"seq": 1, "at": WHEN, "run_id": "run1", "type": "message", "data": {"text": "hi"}}],
@@ -288,6 +291,17 @@ class ScriptedService:
         self._known(dispatch_id)
         return {"dispatch_id": DISPATCH, "status": "running"}
 
+    async def undo_preview(self, *, dispatch_id: str) -> JsonObject:
+        await self._asked("undo_preview", dispatch_id=dispatch_id)
+        self._known(dispatch_id)
+        seen: JsonObject = {"digest": KEY, "changeset": WHOLE["changeset"], "diffs": [], "drift": []}
+        return seen | {"dispatch_id": DISPATCH, "run_id": "r", "diff_truncated": False, "undo_until": WHEN}
+
+    async def undo(self, *, dispatch_id: str, digest: str, by: str) -> JsonObject:
+        await self._asked("undo", dispatch_id=dispatch_id, digest=digest, by=by)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "completed", "undone_at": WHEN}
+
     async def decline(self, *, dispatch_id: str, reason: str | None) -> JsonObject:
         await self._asked("decline", dispatch_id=dispatch_id, reason=reason)
         self._known(dispatch_id)
@@ -307,6 +321,7 @@ class ScriptedService:
             "summary": "Done.",
             "files": [],
             "bundle": None,
+            "undone_at": None,
         }
 
     async def approvals(self) -> JsonObject:

@@ -4,5 +4,16 @@ from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.executor import Executor
 from dispatch_daemon.adapters.executor.run_spec import Observer, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.executor.trying import try_agent
+from dispatch_daemon.adapters.executor.undoing import Originals, UndoEnd
 
-__all__ = ["Executor", "Observer", "Order", "RunSpec", "Settlement", "WallError", "try_agent"]
+__all__ = [
+    "Executor",
+    "Observer",
+    "Order",
+    "Originals",
+    "RunSpec",
+    "Settlement",
+    "UndoEnd",
+    "WallError",
+    "try_agent",
+]

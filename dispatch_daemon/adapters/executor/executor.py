@@ -24,6 +24,7 @@ from dispatch_daemon.adapters.executor.shown import (
     plain,
     result_json,
 )
+from dispatch_daemon.adapters.executor.undoing import Originals
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import RefusedError
 from sandbox.agents.agent import Gate, Verdict
@@ -55,6 +56,7 @@ class Executor:
         self._home = home
         self._runs = home / "runs"
         self._probed: Probe | None = None
+        self.originals = Originals(home)
 
     async def probe(self) -> Probe:
         """Try the wall on this machine with its real command line; a success is remembered, a failure tried again."""

@@ -120,6 +120,14 @@ _CONFLICT = (
     "ALTER TABLE contacts ADD COLUMN conflict TEXT;"  # a second history of a contact, kept as evidence
 )
 
+# How long what an apply replaced is kept, how much that is, and whether it was taken back.
+_UNDO = """
+ALTER TABLE runs ADD COLUMN undo_until_ms INTEGER;
+ALTER TABLE runs ADD COLUMN originals_bytes INTEGER;
+ALTER TABLE runs ADD COLUMN undone_ms INTEGER;
+CREATE INDEX runs_undoable ON runs (undo_until_ms) WHERE undo_until_ms IS NOT NULL;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
-    *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT),
+    *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO),
 )

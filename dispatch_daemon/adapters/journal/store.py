@@ -200,6 +200,10 @@ class Journal:
     def runs_unfinished(self) -> list[RunRecord]:
         return self._all(rows.RUNS, f"WHERE state NOT IN {_RUN_OVER} ORDER BY created_ms", ())
 
+    def runs_with_originals(self) -> list[RunRecord]:
+        """Return the runs of which it is kept what they replaced, the first to go first."""
+        return self._all(rows.RUNS, "WHERE undo_until_ms IS NOT NULL ORDER BY undo_until_ms", ())
+
     def events(self, digest: str, after_seq: int = 0) -> list[EventRecord]:
         return self._all(rows.EVENTS, "WHERE digest = ? AND seq > ? ORDER BY seq", (digest, after_seq))
 

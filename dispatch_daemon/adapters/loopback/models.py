@@ -253,6 +253,13 @@ class Stepping(Asked):
     by: Face = "api"
 
 
+class Undo(Asked):
+    """Take back what a run changed here; `digest` names the changes that were shown."""
+
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    by: Face = "api"
+
+
 class Because(Asked):
     """Decline or cancel, with a reason if one is given."""
 
@@ -311,6 +318,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Revoke,
             Send,
             Stepping,
+            Undo,
             Watching,
         )
     }

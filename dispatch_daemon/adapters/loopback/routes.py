@@ -248,6 +248,23 @@ ROUTES: Final[tuple[Route, ...]] = (
         body="Stepping",
         page=True,
     ),
+    Route(
+        "GET",
+        "/v1/dispatches/{dispatch_id}/undo",
+        "undo_preview",
+        "What an undo of the applied changes would do.",
+        "UndoPreview",
+        page=True,
+    ),
+    Route(
+        "POST",
+        "/v1/dispatches/{dispatch_id}/undo",
+        "undo",
+        "Take back the applied changes, as they were shown.",
+        "Undone",
+        body="Undo",
+        page=True,
+    ),
     Route("GET", "/v1/dispatches/{dispatch_id}/result", "result", "What came back.", "Result", page=True),
     Route(
         "GET",

@@ -7,6 +7,7 @@ import { button, clock, count, el, oneLine, reconcile, size, visible, when } fro
 import { focusOnDeny, question, standing as asked, verbatim } from "./question.js";
 import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
+import { undoing } from "./undoing.js";
 import { change, flag, sentence, standing } from "./words.js";
 
 const TEXT_BYTES = 256 * 1024;
@@ -62,7 +63,7 @@ function parts(thread) {
     ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered, person(each.from)], () => question(each, thread))),
     part("on", [thread.status, thread.error?.code, thread.decision?.mode, open.length], () => goingOn(thread)),
     settled || thread.error || reason(thread) ? part("end", [thread.result, thread.error, reason(thread)], () => end(thread)) : null,
-    thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status], () => changed(thread)) : null,
+    thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status, thread.runs.at(-1)?.undo_until, thread.runs.at(-1)?.undone_at], () => changed(thread)) : null,
     thread.artifacts.length && open.length === 0 ? part("artifacts", [thread.artifacts.map((each) => [each.sha256, each.download_url !== null])], () => artifacts(thread)) : null,
     thread.receipts.length ? part("receipts", [thread.receipts.length], () => receipts(thread)) : null,
   ];
@@ -162,6 +163,7 @@ function changed(thread) {
     el("h2", {}, applied ? `Changed ${count(thread.changeset.length, "path")}` : `${count(thread.changeset.length, "path")} would have changed`),
     el("ul", { class: "changes" }, thread.changeset.map((each) => el("li", {}, change(each), each.flags.map((word) => el("span", { class: "flag" }, ` ! ${flag(word)}`))))),
     diffs(thread.diffs ?? []),
+    applied ? undoing(thread) : [],
   );
 }
 

@@ -38,6 +38,8 @@ function entry(event, results) {
       return plain(event, data.state === "here" ? "its files are here" : `a file is ${oneLine(data.state)}: ${visible(data.name ?? "")}`, data.state === "here" ? "" : "warn");
     case "applied":
       return plain(event, "its changes were applied");
+    case "undone":
+      return plain(event, "its changes were undone");
     case "discarded":
       return plain(event, "what it wrote was thrown away");
     case "run_ended":

@@ -26,6 +26,7 @@ from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
+from dispatch_protocol.timestamps import time_or_none
 
 _LIST_HINT = "dispatch inbox, or dispatch sent"
 
@@ -143,7 +144,12 @@ class Dispatches:
             "files": await self._files(record),
             "files_arriving": self._arriving(record),
             "bundle": str(bundle),
+            "undone_at": self._undone_at(record),
         }
+
+    def _undone_at(self, record: DispatchRecord) -> str | None:
+        runs = self._journal.runs(record.digest)
+        return time_or_none(runs[-1].undone_ms if runs else None)
 
     async def _files(self, record: DispatchRecord) -> list[str]:
         """Return where the files of the result lie: as the run left them here, or opened from what has come."""

@@ -13,6 +13,7 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
+from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject, Update
@@ -35,6 +36,7 @@ class Service:
         approvals: Approvals,
         choosing: Choosing,
         continuing: Continuing,
+        undoing: Undoing,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -63,10 +65,9 @@ class Service:
         self.decline = dispatches.decline
         self.cancel = dispatches.cancel
         self.result = dispatches.result
-        self.complete = continuing.complete
-        self.resume = continuing.resume
-        self.discard = continuing.discard
-        self.review = continuing.review
+        self.complete, self.resume = continuing.complete, continuing.resume
+        self.discard, self.review = continuing.discard, continuing.review
+        self.undo_preview, self.undo = undoing.undo_preview, undoing.undo
         self.approvals = approvals.approvals
         self.decide = approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule

@@ -16,6 +16,7 @@ from dispatch_daemon.adapters.settings import NAMES, Settings
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.standing import EdgeStatus
+from dispatch_protocol.timestamps import format_time
 
 _DISTRIBUTION = "dispatch-courier"
 _SKEW_MS = 60_000
@@ -103,6 +104,7 @@ class Machine:
             _check("keys", True, self._keystore.describe(), None),
             self._check_invitations(),
             await self._check_wall(),
+            _check("undo", True, self._originals_words(), None),
             _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
             self._check_notices(),
@@ -130,6 +132,18 @@ class Machine:
             else f"{chosen} calls when something waits"
         )
         return _check("notices", True, f"{told} (the setting notify)", None)
+
+    def _originals_words(self) -> str:
+        """Say what it costs that applied changes can be undone, and until when."""
+        keeping = self._journal.runs_with_originals()
+        if not keeping:
+            return "no run of the last two weeks has changed files here"
+        size = sum(run.originals_bytes or 0 for run in keeping) / 1_000_000
+        runs = f"the changes of {len(keeping)} run{'' if len(keeping) == 1 else 's'}"
+        last = format_time(keeping[-1].undo_until_ms or 0)[:10]
+        return (
+            f"{runs} can be undone; what they replaced takes {size:.1f} MB here, and the last goes on {last}"
+        )
 
     def _check_invitations(self) -> dict[str, JSON]:
         """Name the contact whose token leaked, for as long as its invitation lives and the edge is in force."""

@@ -86,8 +86,12 @@ def _make(
     else:
         path = ground.plan.absolute(step.root, _joined(step.path, node))
         fd = _open_written(sources, path)
+        if sources.restored is not None:
+            like = fd
+        elif node.path:
+            like = None
         try:
-            digest = ground.disk.copy_file(fd, into_fd, into, node.mode, like=None if node.path else like)
+            digest = ground.disk.copy_file(fd, into_fd, into, node.mode, like=like)
         finally:
             os.close(fd)
         if digest != node.sha256:

@@ -62,6 +62,15 @@ def test_killed_at_every_step_of_undoing_it_is_nothing_and_the_human_stays(name:
     assert result["ends"]["conflict"] > result["ends"]["applied"]
 
 
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", ["undo", "undo-disturbed-plain"])
+def test_an_undo_that_is_killed_at_every_step_is_all_or_nothing_too(name: str) -> None:
+    result = experiment(name, ordinary_user=name == "undo")
+    assert result["wrong"] == []
+    assert {"nothing", "not_applied"} <= result["ends"].keys()
+    assert result["ends"]["applied" if name == "undo" else "conflict"] > 10
+
+
 @pytest.mark.timeout(120)
 def test_a_disk_that_is_full_from_any_step_on_ends_whole_or_not_at_all() -> None:
     result = experiment("full")

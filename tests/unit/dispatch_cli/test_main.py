@@ -37,6 +37,7 @@ ISSUED = {
     "review",
     "resume",
     "discard",
+    "undo",
     "rules",
     "ui",
     "cancel",

@@ -42,6 +42,8 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             dispatches.DispatchWhole,
             dispatches.DispatchActed,
             dispatches.FileKept,
+            dispatches.UndoPreview,
+            dispatches.Undone,
             dispatches.Sent,
             dispatches.Result,
             dispatches.Approvals,

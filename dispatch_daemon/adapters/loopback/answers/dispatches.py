@@ -98,6 +98,9 @@ class Run(Answer):
     ended_at: Moment | None
     last_heard: Moment | None
     usage: dict[str, JsonValue] | None
+    undo_until: Moment | None
+    originals_bytes: int | None
+    undone_at: Moment | None
 
 
 class Event(Answer):
@@ -177,6 +180,36 @@ class Change(Answer):
     flags: list[str]
 
 
+class FileDiff(Answer):
+    """One path's unified diff."""
+
+    path: str
+    text: str
+    truncated: bool
+    binary: bool
+
+
+class UndoPreview(Answer):
+    """What would be undone, named by `digest`; `drift` are the paths that somebody changed since."""
+
+    dispatch_id: Uuid
+    run_id: str
+    digest: Fingerprint
+    changeset: list[Change]
+    diffs: list[FileDiff]
+    diff_truncated: bool
+    drift: list[str]
+    undo_until: Moment
+
+
+class Undone(Answer):
+    """A dispatch whose changes were taken back."""
+
+    dispatch_id: Uuid
+    status: Status
+    undone_at: Moment | None
+
+
 class Receipt(Answer):
     """A signed statement about the dispatch."""
 
@@ -234,6 +267,7 @@ class Result(Answer):
     summary: str | None
     files: list[JsonValue]
     bundle: str | None
+    undone_at: Moment | None
 
 
 class Rule(Answer):
