@@ -18,6 +18,8 @@ from dispatch_protocol.limits import ATTACHMENT_BYTES
 DEFAULT_LOCAL_PORT = 8001
 FILE_BYTES_MOST = 64 * 1024 * 1024
 ACP = "acp"
+CLAUDE = "claude"
+PROGRAMS = (ACP, CLAUDE)  # agents with a program of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,12 @@ def _model(value: str) -> str:
 
 
 def _agent(value: str) -> str:
-    if value == ACP:
+    if value in PROGRAMS:
         return value
     try:
         return _model(value)
     except ValueError as error:
-        raise ValueError("it should be acp, or look like anthropic:MODEL or openai:MODEL") from error
+        raise ValueError("it should be claude, acp, or look like anthropic:MODEL or openai:MODEL") from error
 
 
 def _command(value: str) -> str:
@@ -164,8 +166,8 @@ SETTINGS: Mapping[str, Setting] = {
     "agent": Setting(_agent, None, "who decides the calls of a task without steps"),
     "agent_url": Setting(_url, None, "where the agent's model is asked, if not at its vendor"),
     "agent_key": Setting(_key_reference, None, "where its key lies: env:NAME or file:/PATH"),
-    "agent_model": Setting(_model, None, "the model that the agent acp asks, behind the gate"),
-    "agent_command": Setting(_command, None, "the command that starts the agent acp, inside the wall"),
+    "agent_model": Setting(_model, None, "the model that an agent with a program asks, behind the gate"),
+    "agent_command": Setting(_command, None, "the command that starts an agent's program, inside the wall"),
     "agent_directories": Setting(_directories, None, "what that program is made of, besides /usr"),
     "notify": Setting(_notify, "off", "who calls me when something waits: off, desktop, or a command"),
 }

@@ -1,6 +1,8 @@
 """`agent`: who decides the calls of a task without steps, on this machine."""
 
 import os
+import shlex
+import shutil
 from dataclasses import asdict
 
 import click
@@ -14,7 +16,7 @@ from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
 from dispatch_cli.render.machine import checks_lines
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import visible
-from dispatch_cli.settings import ACP, change, find
+from dispatch_cli.settings import CLAUDE, PROGRAMS, change, find
 
 _TEST_S = 330.0  # a local model may load for minutes before its first word
 NOBODY = "none"
@@ -63,15 +65,17 @@ def remove_host(invocation: Invocation, name: str) -> None:
 
 @agent.command("use")
 @click.argument("name")
-@click.option("--command", metavar="COMMAND", help="acp: what starts the agent, inside the wall.")
+@click.option("--command", metavar="COMMAND", help="claude, acp: what starts the agent, inside the wall.")
 @click.option(
     "--directory",
     "directories",
     metavar="DIR",
     multiple=True,
-    help="acp: what its program is made of besides /usr; shown read-only.",
+    help="claude, acp: what its program is made of besides /usr; shown read-only.",
 )
-@click.option("--model", metavar="MODEL", help="acp: the model it asks: anthropic:MODEL or openai:MODEL.")
+@click.option(
+    "--model", metavar="MODEL", help="claude, acp: the model it asks: anthropic:MODEL or openai:MODEL."
+)
 @click.option("--url", metavar="URL", help="Where the model is asked, if not at its vendor.")
 @click.option(
     "--key-env", metavar="NAME", help="The variable of the daemon's environment that holds the key."
@@ -88,21 +92,15 @@ def use_agent(
     key_env: str | None,
     key_file: str | None,
 ) -> None:
-    """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, acp, or none.
+    """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, claude, acp, or none.
 
-    openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. acp is a program that
-    speaks the Agent Client Protocol; it lives whole inside the wall, and the model's key stays outside.
+    openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. claude is your own Claude
+    Code, acp a program that speaks the Agent Client Protocol; they live whole inside the wall, and the model's key stays
+    outside.
     """
-    if key_env is not None and key_file is not None:
-        raise CliError("usage", "Give --key-env or --key-file, not both.", hint="dispatch agent use --help")
-    if name == NOBODY and (url or key_env or key_file):
-        raise CliError("usage", "none takes no endpoint and no key.", hint="dispatch agent use none")
-    if (name == ACP) is not bool(command and model):
-        raise CliError(
-            "usage",
-            "acp takes --command and --model, and nothing else does.",
-            hint="dispatch agent use --help",
-        )
+    if name == CLAUDE and command is None:
+        command, directories = _own_claude(directories)
+    _check(name, command, directories, model, url, key_env, key_file)
     key = f"env:{key_env}" if key_env else f"file:{os.path.abspath(key_file)}" if key_file else None
     chosen = None if name == NOBODY else name
     wanted = {
@@ -114,9 +112,50 @@ def use_agent(
         "agent_directories": ":".join(directories) or None,
     }
     change(wanted, invocation.home)
-    shown = wanted if name == ACP else ("agent", "agent_url", "agent_key")
+    shown = wanted if name in PROGRAMS else ("agent", "agent_url", "agent_key")
     document: Document = {key.removeprefix("agent_"): find(key, invocation.home, {}).value for key in shown}
     invocation.show(document, lambda _: _chosen(document, chosen))
+
+
+def _check(
+    name: str,
+    command: str | None,
+    directories: tuple[str, ...],
+    model: str | None,
+    url: str | None,
+    key_env: str | None,
+    key_file: str | None,
+) -> None:
+    """Refuse what does not belong together."""
+    if key_env is not None and key_file is not None:
+        raise CliError("usage", "Give --key-env or --key-file, not both.", hint="dispatch agent use --help")
+    if name == NOBODY and (url or key_env or key_file):
+        raise CliError("usage", "none takes no endpoint and no key.", hint="dispatch agent use none")
+    if not (command and model if name in PROGRAMS else not (command or model or directories)):
+        raise CliError(
+            "usage",
+            "acp takes --command and --model, claude takes --model, and nothing else does.",
+            hint="dispatch agent use --help",
+        )
+    if name == CLAUDE and not str(model).startswith("anthropic:"):
+        raise CliError(
+            "usage",
+            "Claude Code asks its model in the protocol of Anthropic: --model anthropic:MODEL.",
+            hint="dispatch agent use claude --model anthropic:MODEL",
+        )
+
+
+def _own_claude(directories: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Find the Claude Code of this person, and the directory that it lies in."""
+    found = shutil.which(CLAUDE)
+    if found is None:
+        raise CliError(
+            "usage",
+            "There is no Claude Code here: nothing on PATH is called claude.",
+            hint="dispatch agent use claude --command COMMAND --model anthropic:MODEL",
+        )
+    place = os.path.dirname(os.path.realpath(found))
+    return shlex.quote(found), directories or (() if place.startswith("/usr/") else (place,))
 
 
 @agent.command("test")

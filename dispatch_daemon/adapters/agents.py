@@ -16,7 +16,7 @@ from typing import Final
 
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private
-from dispatch_daemon.adapters.settings import ACP, Settings, load_settings
+from dispatch_daemon.adapters.settings import ACP, CLAUDE, PROGRAMS, Settings, load_settings
 from dispatch_protocol.broker_url import is_loopback
 from dispatch_protocol.errors import LocalError
 
@@ -24,6 +24,10 @@ MODEL: Final = "model"  # the words for them in runs, receipts and results; whic
 KEY_BYTES: Final = 4096
 KNOWN_PROGRAMS: Final = ("claude-agent-acp", "gemini --acp", "opencode acp", "codex-acp")
 KEY_VARIABLES: Final = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+_CHOOSE: Final = {
+    ACP: "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
+    CLAUDE: "dispatch agent use claude --model anthropic:MODEL",
+}
 _OLLAMA: Final = "127.0.0.1:11434"
 _PROBE_S: Final = 0.5
 
@@ -41,10 +45,11 @@ class AgentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AgentProgram:
-    """An agent's own program: what starts it inside the wall, and what it is made of besides /usr."""
+    """An agent's own program: what starts it inside the wall, what it is made of besides /usr, how it is spoken with."""
 
     argv: tuple[str, ...]
     directories: tuple[str, ...] = ()
+    speaks: str = ACP
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Agent:
     def name(self) -> str:
         """The name as people choose it."""
         asked = f"{self.protocol}:{self.model}"
-        return asked if self.program is None else f"{ACP} ({asked})"
+        return asked if self.program is None else f"{self.program.speaks} ({asked})"
 
 
 class Agents:
@@ -85,7 +90,7 @@ class Agents:
     def word(self) -> str:
         """Return the word for the chosen agent in runs, receipts and results."""
         chosen = self.chosen()
-        return "none" if chosen is None else ACP if chosen == ACP else MODEL
+        return "none" if chosen is None else chosen if chosen in PROGRAMS else MODEL
 
     def open(self) -> Agent | None:
         """Return the chosen agent with its key, ready to be asked, or None if none was chosen.
@@ -96,16 +101,17 @@ class Agents:
         settings = self._settings()
         if settings.agent is None:
             return None
-        program = _program(settings) if settings.agent == ACP else None
+        program = _program(settings.agent, settings) if settings.agent in PROGRAMS else None
         asked = settings.agent if program is None else settings.agent_model
-        if asked is None:
+        if asked is None or (settings.agent == CLAUDE and not asked.startswith("anthropic:")):
             raise AgentError(
                 "agent_incomplete",
-                "The agent acp needs a model to ask, behind the gate.",
-                "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
+                f"The agent {settings.agent} needs a model to ask, behind the gate"
+                f"{'' if asked is None else f', in the protocol of Anthropic, and not {asked}'}.",
+                _CHOOSE[settings.agent],
             )
         protocol, _, model = asked.partition(":")
-        again = f"dispatch agent use {asked if program is None else f'acp … --model {asked}'}"
+        again = f"dispatch agent use {asked if program is None else f'{program.speaks} … --model {asked}'}"
         key = self._key(settings.agent_key)
         if settings.agent_url is None and key is None:
             raise AgentError(
@@ -159,6 +165,8 @@ class Agents:
             for protocol, variable in KEY_VARIABLES.items()
             if self._environ.get(variable)
         ]
+        claude = shutil.which(CLAUDE, path=self._environ.get("PATH"))
+        offers += [(CLAUDE, claude, _CHOOSE[CLAUDE])] if claude else []
         offers += [
             (ACP, found, f"dispatch agent use acp --command '{command}' --model anthropic:MODEL")
             for command in KNOWN_PROGRAMS
@@ -195,18 +203,18 @@ class Agents:
         return url, [name for name in named_models if isinstance(name, str) and name.isprintable()][:50]
 
 
-def _program(settings: Settings) -> AgentProgram:
+def _program(name: str, settings: Settings) -> AgentProgram:
     """Return the program that was chosen, which must still be there."""
     argv = tuple(shlex.split(settings.agent_command or ""))
     if not argv or not os.access(argv[0], os.X_OK):
         raise AgentError(
             "agent_incomplete",
-            f"The agent acp needs a program, and {argv[0] if argv else 'none is named'}"
+            f"The agent {name} needs a program, and {argv[0] if argv else 'none is named'}"
             f"{' cannot be started' if argv else ''}.",
-            "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
+            _CHOOSE[name],
         )
     directories = tuple(filter(None, (settings.agent_directories or "").split(":")))
-    return AgentProgram(argv, directories)
+    return AgentProgram(argv, directories, name)
 
 
 def _checked(key: str, place: str) -> str:

@@ -35,6 +35,8 @@ NAME_CHARS: Final = 64
 FILE_BYTES_MOST: Final = 64 * 1024 * 1024
 MODEL_NAME: Final = re.compile(r"(?:anthropic|openai):[!-~]{1,128}")
 ACP: Final = "acp"
+CLAUDE: Final = "claude"
+PROGRAMS: Final = (ACP, CLAUDE)  # agents with a program of their own
 KEY_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[ -~]{1,1000}")
 
 _NUMBERS: Final = frozenset({"local_port", "file_bytes"})
@@ -206,7 +208,7 @@ def _url(value: object) -> str:
 
 def _agent(value: object) -> str:
     text = _text(value)
-    return text if text == ACP else _model(text)
+    return text if text in PROGRAMS else _model(text)
 
 
 def _model(value: object) -> str:

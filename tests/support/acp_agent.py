@@ -52,14 +52,14 @@ def update(**what):
     say({"method": "session/update", "params": {"sessionId": "only", "update": what}})
 
 
-def model(messages):
+def model(messages, tools=tuple(KINDS)):
     body = {
         "model": os.environ["ANTHROPIC_MODEL"],
         "max_tokens": 1000,
         "stream": True,
         "metadata": {"user_id": "somebody"},
         "messages": messages,
-        "tools": [{"name": name, "input_schema": {"type": "object"}} for name in KINDS],
+        "tools": [{"name": name, "input_schema": {"type": "object"}} for name in tools],
     }
     request = urllib.request.Request(
         os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages?beta=true",
@@ -70,7 +70,7 @@ def model(messages):
             "anthropic-beta": "web-search-2025-03-05",
         },
     )
-    blocks = []
+    blocks, stop = [], None
     with urllib.request.urlopen(request) as response:
         for line in response:
             if not line.startswith(b"data: "):
@@ -78,16 +78,21 @@ def model(messages):
             event = json.loads(line[6:])
             if event["type"] == "content_block_start":
                 blocks.append(event["content_block"] | {"written": ""})
+            if event["type"] == "message_delta":
+                stop = event["delta"]["stop_reason"]
             if event["type"] == "content_block_delta":
                 delta = event["delta"]
-                blocks[-1]["written"] += delta.get("text") or delta.get("partial_json") or ""
+                blocks[-1]["written"] += (
+                    delta.get("text") or delta.get("thinking") or delta.get("partial_json") or ""
+                )
+                blocks[-1].update({"signature": delta["signature"]} if "signature" in delta else {})
     for block in blocks:
         written = block.pop("written")
-        if block["type"] == "text":
-            block["text"] = written
+        if block["type"] in ("text", "thinking"):
+            block[block["type"]] = written
         elif block["type"] == "tool_use":
             block["input"] = json.loads(written or "{}")
-    return blocks
+    return blocks, stop
 
 
 def carry_out(tool, given):
@@ -145,7 +150,7 @@ def call(number, tool, given):
 def work(prompt):
     messages, number = [{"role": "user", "content": prompt}], 0
     while True:
-        blocks = model(messages)
+        blocks, _stop = model(messages)
         messages.append({"role": "assistant", "content": blocks})
         returned = []
         for block in blocks:

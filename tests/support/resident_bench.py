@@ -65,17 +65,24 @@ class Bench:
         return secret
 
 
+def settle(folder: Path, speaks: str = "acp") -> Path:
+    """Lay the programs of the tests into a folder; return the one that speaks so."""
+    own = Path(acp_agent.__file__)
+    for file in (own, own.with_name("claude_program.py")):
+        (folder / file.name).write_text(file.read_text())
+    return folder / ("acp_agent.py" if speaks == "acp" else "claude_program.py")
+
+
 @contextmanager
-def bench_of(program: AgentProgram | None = None) -> Iterator[Bench]:
-    """Make a bench for a program; without one for the agent of the tests."""
+def bench_of(program: AgentProgram | None = None, speaks: str = "acp") -> Iterator[Bench]:
+    """Make a bench for a program; without one for that of the tests which speaks so."""
     ground = grounds.make(SELF)
     home, folder = ground.base / "of-the-daemon", ground.base / "agent"
     home.mkdir(mode=0o700)
     folder.mkdir()
-    script = folder / "acp_agent.py"
-    script.write_text(Path(acp_agent.__file__).read_text())
+    script = settle(folder, speaks)
     python = sys._base_executable  # type: ignore[attr-defined]  # what the product uses too
-    own = AgentProgram((python, "-I", "-B", str(script)), (str(folder), sys.base_prefix))
+    own = AgentProgram((python, "-I", "-B", str(script)), (str(folder), sys.base_prefix), speaks)
     made = Bench(ground, Executor(home), program or own)
     made.notes.write_text("first\n")
     yield made

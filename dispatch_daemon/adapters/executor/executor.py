@@ -143,7 +143,7 @@ class Executor:
             tools=spec.tools,
             network=tuple(spec.network),
             limits=Limits(wall_s=spec.wall_s),
-            program=None if spec.order is None or spec.steps else resident_of(spec.order),
+            program=None if spec.order is None or spec.steps else resident_of(spec.order, spec.tools),
         )
 
     def _settle(self, ended: Ended, frozen: Frozen) -> Settlement:

@@ -7,9 +7,12 @@ from typing import Final
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.relay.dial import read_address, trust
+from dispatch_daemon.adapters.settings import CLAUDE
 from dispatch_protocol.broker_url import is_loopback
 from sandbox.agents.acp.run import run_acp
 from sandbox.agents.agent import Emit, Gate, Session
+from sandbox.agents.claude import launch
+from sandbox.agents.claude.run import run_claude
 from sandbox.agents.model.conversation import Tokens
 from sandbox.agents.model.loop import Allowance, Spent
 from sandbox.errors import SessionError
@@ -22,25 +25,20 @@ from sandbox.wall.runner import Box
 
 _INSIDE: Final = f"http://127.0.0.1:{PORT}"
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
-# What known agents would do besides working on the task: expand names of files, ask for news, try for ever.
-_QUIET: Final = {
-    "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
-    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    "CLAUDE_CODE_MAX_RETRIES": "2",
-    "DISABLE_AUTOUPDATER": "1",
-    "DISABLE_TELEMETRY": "1",
-    "DISABLE_ERROR_REPORTING": "1",
-}
 
 
-def resident_of(order: Order) -> Program | None:
+def resident_of(order: Order, tools: frozenset[str]) -> Program | None:
     """Return the program that lives inside for an order, if its agent has one."""
     program = order.agent.program
     if program is None:
         return None
     binaries = [f"{each}/bin" for each in program.directories if Path(each, "bin").is_dir()]
-    environment = {"PATH": ":".join([*binaries, _PATH])} | _QUIET | _endpoint(order.agent, order.placeholder)
-    return Program(program.argv, program.directories, environment, PORT)
+    found = {"PATH": ":".join([*binaries, _PATH])}
+    environment = found | dict(launch.ENVIRONMENT) | _endpoint(order.agent, order.placeholder)
+    argv = program.argv
+    if program.speaks == CLAUDE:
+        argv = launch.arguments(argv, tools, order.agent.model)
+    return Program(argv, program.directories, environment, PORT)
 
 
 def _endpoint(agent: Agent, placeholder: str) -> dict[str, str]:
@@ -108,7 +106,10 @@ async def reside(
     assert listener is not None  # noqa: S101 - a program with a port has a listener
     try:
         async with door.serve(listener):
-            ended = await run_acp(box.resident, order.prompt, cwd, box, gate, emit, door.spent)
+            if agent.program is not None and agent.program.speaks == CLAUDE:
+                ended = await run_claude(box.resident, order.prompt, box, gate, emit, door.spent)
+            else:
+                ended = await run_acp(box.resident, order.prompt, cwd, box, gate, emit, door.spent)
     finally:
         spent.turns = meter.turns
         spent.tokens = Tokens(meter.input_tokens, meter.output_tokens)

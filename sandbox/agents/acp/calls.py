@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.agents.acp.wire import shown
+from sandbox.agents.peer import shown
 
 ID_CHARS = 500
 INPUT_BYTES = 128 * 1024

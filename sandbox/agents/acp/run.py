@@ -7,20 +7,12 @@ File system and terminal of this side are not offered: serving them would be a w
 
 import asyncio
 import contextlib
-from typing import Any, Protocol
+from typing import Any
 
 from sandbox.agents.acp.calls import HARMLESS, ID_CHARS, Call
-from sandbox.agents.acp.wire import (
-    AgentGoneError,
-    AgentRefusedError,
-    HaltedError,
-    LastAnswerError,
-    Params,
-    Peer,
-    Wire,
-    shown,
-)
-from sandbox.agents.agent import Emit, Gate, Tools
+from sandbox.agents.acp.wire import AgentRefusedError, LastAnswerError, Wire
+from sandbox.agents.agent import Emit, Gate
+from sandbox.agents.peer import AgentGoneError, HaltedError, Home, Params, Peer, gone, shown
 from sandbox.errors import HelperError, SandboxError
 from sandbox.events import CallFinished, CallProposed, Ended, Noted, Said, Started, Thought
 from sandbox.job import ToolCall, ToolResult
@@ -38,12 +30,6 @@ _STOPS = {
     "cancelled": ("agent_ended", "the agent stopped as if it had been cancelled"),
 }
 _UNASKED = "This agent makes calls without asking ({first} was one); the wall and the changeset hold them all the same."
-
-
-class Home(Tools, Protocol):
-    """What this adapter needs of a box: its tools, and why it is no longer alive."""
-
-    def check_alive(self) -> None: ...
 
 
 class _UngrantedError(Exception):
@@ -80,20 +66,11 @@ async def run_acp(
     except TimeoutError:
         return Ended("failed", "agent_silent", f"the agent was not ready within {START_S:g} s")
     except AgentGoneError:
-        return _gone(peer, box)
+        return gone(peer, box)
     except SandboxError as error:
         return Ended("failed", error.code, error.detail)
     finally:
         session.cancel()
-
-
-def _gone(peer: Peer, box: Home) -> Ended:
-    try:
-        box.check_alive()
-    except SandboxError as error:
-        return Ended("failed", error.code, error.detail)
-    why = f": {peer.complaint[-500:]}" if peer.complaint else ""
-    return Ended("failed", "agent_ended", f"the agent's program ended before its task did{why}")
 
 
 class _Session:

@@ -8,33 +8,12 @@ side does not serve are answered with the protocol's own no.
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from sandbox.errors import HelperError, SandboxError
-from sandbox.oneline import one_line
+from sandbox.agents.peer import Params, Peer, garbled, hear, shown
 
 METHOD_NOT_FOUND = -32601
-Params = Mapping[str, Any]
 _METHOD_CHARS = 200
-
-
-class Peer(Protocol):
-    """The agent's streams."""
-
-    def tell(self, line: bytes) -> None: ...
-
-    async def hear(self, timeout_s: float | None) -> bytes | None: ...
-
-    @property
-    def complaint(self) -> str: ...
-
-
-class AgentGoneError(Exception):
-    """The agent's program has ended."""
-
-
-class HaltedError(Exception):
-    """The run was told to stop while the agent worked."""
 
 
 class AgentRefusedError(Exception):
@@ -79,7 +58,7 @@ class Wire:
         self._say({"id": self._asked, "method": method, "params": dict(params)})
         async with asyncio.timeout(timeout_s):
             while True:
-                message = _read(await self._hear())
+                message = await hear(self._peer, self._halted)
                 if "method" not in message:
                     return self._answer(message)
                 await self._handle(message)
@@ -88,24 +67,9 @@ class Wire:
         """Say something that has no answer."""
         self._say({"method": method, "params": dict(params)})
 
-    async def _hear(self) -> bytes:
-        hearing = asyncio.ensure_future(self._peer.hear(None))
-        halting = asyncio.ensure_future(self._halted.wait())
-        try:
-            await asyncio.wait({hearing, halting}, return_when=asyncio.FIRST_COMPLETED)
-            if halting.done():
-                raise HaltedError
-            line = await hearing
-        finally:
-            halting.cancel()
-            hearing.cancel()
-        if line is None:
-            raise AgentGoneError
-        return line
-
     def _answer(self, message: Mapping[str, Any]) -> Params:
         if message.get("id") != self._asked or isinstance(message.get("id"), bool):
-            raise _garbled("it answered what was not asked")
+            raise garbled("it answered what was not asked")
         error = message.get("error")
         if error is not None:
             said = error.get("message") if isinstance(error, dict) else error
@@ -116,14 +80,14 @@ class Wire:
     async def _handle(self, message: Mapping[str, Any]) -> None:
         method, params = message["method"], message.get("params")
         if not isinstance(method, str) or len(method) > _METHOD_CHARS:
-            raise _garbled("a method has no name")
+            raise garbled("a method has no name")
         known = params if isinstance(params, dict) else {}
         if "id" not in message:
             await self._notice(method, known)
             return
         number = message["id"]
         if not isinstance(number, str | int) or len(str(number)) > _METHOD_CHARS:
-            raise _garbled("a request has no number")
+            raise garbled("a request has no number")
         serve = self._serve.get(method)
         if serve is None:
             error = {"code": METHOD_NOT_FOUND, "message": f"{method} is not served here"}
@@ -137,27 +101,3 @@ class Wire:
 
     def _say(self, message: dict[str, Any]) -> None:
         self._peer.tell(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")
-
-
-def shown(said: object, most: int = 300) -> str:
-    """Return an agent's words on one bounded line that hides nothing from a terminal."""
-    return one_line(said if isinstance(said, str) else json.dumps(said), most)
-
-
-def _read(line: bytes) -> Mapping[str, Any]:
-    try:
-        value = json.loads(line.decode(), parse_constant=_constant)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise _garbled("it sent no JSON") from None
-    if not isinstance(value, dict):
-        raise _garbled("it sent no message")
-    return value
-
-
-def _constant(_name: str) -> None:
-    raise ValueError("no number")
-
-
-def _garbled(why: str) -> SandboxError:
-    return HelperError("agent_garbled", f"The agent does not speak its protocol: {why}.")

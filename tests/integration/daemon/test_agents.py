@@ -114,6 +114,31 @@ async def test_agents_with_programs_of_their_own_are_found_on_the_path(home: Pat
     assert how == "dispatch agent use acp --command 'opencode acp' --model anthropic:MODEL"
 
 
+async def test_claude_code_is_found_on_the_path(home: Path) -> None:
+    (home / "claude").write_text("#!/bin/sh\n")
+    (home / "claude").chmod(0o755)
+    found = await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found()
+    how = "dispatch agent use claude --model anthropic:MODEL"
+    assert found == [("claude", str(home / "claude"), how)]
+
+
+def test_claude_code_asks_its_model_in_one_protocol_only(home: Path) -> None:
+    config = {"agent": "claude", "agent_command": "/bin/sh", "agent_url": "http://127.0.0.1:1"}
+    known = agents(home, agent_model="anthropic:m", **config)
+    opened = known.open()
+    assert opened is not None
+    assert (known.word(), opened.name) == ("claude", "claude (anthropic:m)")
+    assert opened.program == AgentProgram(("/bin/sh",), (), "claude")
+    for model in ({"agent_model": "openai:m"}, {}):
+        (home / "config.json").unlink()
+        with pytest.raises(AgentError) as raised:
+            agents(home, **config, **model).open()
+        assert (raised.value.code, raised.value.remedy) == (
+            "agent_incomplete",
+            "dispatch agent use claude --model anthropic:MODEL",
+        )
+
+
 def test_an_agent_with_a_program_needs_it_and_a_model(home: Path) -> None:
     known = agents(home, agent="acp", agent_command="/bin/sh -c 'a b'", agent_directories="/opt/a:/opt/b")
     assert known.word() == "acp"

@@ -1,0 +1,37 @@
+"""How Claude Code is started inside: the settings that are part of the wall, as words of its command line.
+
+Left to itself it takes the task's folder for its owner's: it runs the hooks that lie there, starts the tool servers,
+obeys CLAUDE.md, reads every file that a text names with an @, and takes some calls for harmless without asking. Each of
+these is switched off here, by the one place that writes the command.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+# What it would do besides working on the task: expand names of files, ask for news, report, try again for minutes.
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    "CLAUDE_CODE_MAX_RETRIES": "2",
+    "DISABLE_AUTOUPDATER": "1",
+    "DISABLE_TELEMETRY": "1",
+    "DISABLE_ERROR_REPORTING": "1",
+}
+
+
+def arguments(program: Sequence[str], tools: frozenset[str], model: str) -> tuple[str, ...]:
+    """Write the command line: the granted tools and no others, each asked for, and nothing of the folder's settings."""
+    granted = sorted(tools)
+    settings = {"permissions": {"ask": granted}}
+    return (
+        *program,
+        *("--input-format", "stream-json", "--output-format", "stream-json", "--verbose"),
+        *("--permission-prompt-tool", "stdio", "--permission-mode", "default"),
+        "--setting-sources=",
+        "--strict-mcp-config",
+        "--disable-slash-commands",
+        *("--tools", ",".join(granted)),
+        *("--settings", json.dumps(settings)),
+        *("--model", model),
+    )

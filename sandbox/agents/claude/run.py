@@ -1,0 +1,224 @@
+"""Letting Claude Code work inside: one prompt, its messages as the trace, each of its calls put to our gate.
+
+Every call is announced before it is made, and the answer to that is always to ask; what it asks for is then decided by our
+gate, for this once. Its own rules, modes and memory of permissions decide nothing. A call that came back without having
+been asked for ends the run, whatever it was: this is a program that was told to ask for each.
+"""
+
+import asyncio
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.agents.agent import Emit, Gate
+from sandbox.agents.claude.wire import HOOK, NAME_CHARS, AgentRefusedError, Wire, blocks, mapping
+from sandbox.agents.peer import AgentGoneError, HaltedError, Home, Params, Peer, garbled, gone, shown
+from sandbox.errors import HelperError, SandboxError
+from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Started, Thought
+from sandbox.job import ToolCall, ToolResult
+
+START_S = 180.0
+MESSAGE_CHARS = 64 * 1024
+INPUT_BYTES = 128 * 1024
+MAX_CALLS = 2000
+MAX_EVENTS = 10_000
+TOO_LONG = "the input of this call is too long to be shown"
+_STOPS = {
+    "max_tokens": ("agent_cut", "the agent's answer was cut off at its length limit"),
+    "refusal": ("model_declined", "the model declined the task"),
+}
+_ASK = {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "ask"}}
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call as it was announced, and what became of it."""
+
+    asked: ToolCall
+    permitted: bool = False
+    finished: bool = False
+
+
+class _StoppedError(Exception):
+    """The run is over, as this says."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.detail)
+        self.ended = ended
+
+
+async def run_claude(
+    peer: Peer, prompt: str, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event
+) -> Ended:
+    """Let Claude Code work on one prompt to its end; emits `Started`, what it says, and its calls.
+
+    Args:
+        peer: The program's streams, started as `launch.arguments` says.
+        prompt: The task with its background.
+        box: The box it lives in.
+        gate: Asked for each call; may take as long as a person takes.
+        emit: Told of each event before the next thing happens.
+        halted: Set from outside to stop the run, as when its budget is spent.
+
+    Returns:
+        The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`.
+    """
+    await emit(Started(box.confinement))
+    session = _Session(peer, box, gate, emit, halted)
+    try:
+        return await session.work(prompt)
+    except _StoppedError as stopped:
+        return stopped.ended
+    except HaltedError:
+        return Ended("blocked", "halted", "the run was stopped")
+    except AgentRefusedError as error:
+        return Ended("failed", "agent_error", f"Claude Code reports an error: {error}")
+    except TimeoutError:
+        return Ended("failed", "agent_silent", f"Claude Code was not ready within {START_S:g} s")
+    except AgentGoneError:
+        return gone(peer, box)
+    except SandboxError as error:
+        return Ended("failed", error.code, error.detail)
+    finally:
+        session.cancel()
+
+
+class _Session:
+    """One session with one prompt."""
+
+    def __init__(self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event) -> None:
+        self._box = box
+        self._gate = gate
+        self._sink = emit
+        self._wire = Wire(peer, halted)
+        self._works = False
+        self._calls: dict[str, _Call] = {}
+        self._events = 0
+
+    async def work(self, prompt: str) -> Ended:
+        await self._wire.open(START_S)
+        self._wire.say(prompt)
+        self._works = True
+        while True:
+            message = await self._wire.hear()
+            match message["type"]:
+                case "control_request":
+                    await self._serve(message)
+                case "assistant":
+                    await self._reply(message)
+                case "user":
+                    await self._results(message)
+                case "result":
+                    self._works = False
+                    return _end(message)
+
+    def cancel(self) -> None:
+        """Tell it to stop, if it works; the wall ends it whatever it does."""
+        if self._works:
+            with contextlib.suppress(HelperError):  # it does not listen, and is ended all the same
+                self._wire.interrupt()
+
+    # -- what it says and does -------------------------------------------------------------------------
+
+    async def _reply(self, message: Params) -> None:
+        for block in blocks(message):
+            text, thought = block.get("text"), block.get("thinking")
+            if isinstance(text, str) and text.strip():
+                await self._emit(Said(text[:MESSAGE_CHARS]))
+            elif isinstance(thought, str) and thought.strip():
+                await self._emit(Thought(thought[:MESSAGE_CHARS]))
+
+    async def _results(self, message: Params) -> None:
+        """Tell what came of calls; one that was never announced came back with an error, or ends the run."""
+        for block in blocks(message):
+            if block.get("type") != "tool_result":
+                continue
+            call = self._calls.get(str(block.get("tool_use_id"))[: NAME_CHARS + 1])
+            ok = block.get("is_error") is not True
+            if ok and (call is None or not call.permitted):
+                what = "A call" if call is None else f"{call.asked.call_id} ({call.asked.tool})"
+                raise _StoppedError(Ended("blocked", "denied", f"{what} was made without asking."))
+            if call is None or call.finished:
+                continue  # what it was told cannot be done: there is no such tool, or its input is none
+            await self._finish(call, ok=ok, output=_text(block.get("content")))
+
+    async def _finish(self, call: _Call, *, ok: bool, output: str = "", error: str | None = None) -> None:
+        call.finished = True
+        why = None if ok else error or "the agent says that it failed"
+        await self._emit(CallFinished(ToolResult(call.asked.call_id, ok=ok, output=output, error=why)))
+
+    async def _emit(self, event: Event) -> None:
+        self._events += 1
+        if self._events > MAX_EVENTS:
+            raise HelperError("agent_garbled", "The agent talked without end.")
+        await self._sink(event)
+
+    # -- what it asks ----------------------------------------------------------------------------------
+
+    async def _serve(self, question: Params) -> None:
+        request = mapping(question.get("request"))
+        if request.get("subtype") == "hook_callback" and request.get("callback_id") == HOOK:
+            told = mapping(request.get("input"))
+            await self._announced(request.get("tool_use_id"), told.get("tool_name"), told.get("tool_input"))
+            self._wire.answer(question, _ASK)
+        elif request.get("subtype") == "can_use_tool":
+            given = request.get("input")
+            call = await self._announced(request.get("tool_use_id"), request.get("tool_name"), given)
+            self._wire.answer(question, await self._permit(question, call, given))
+        else:
+            self._wire.decline(question)
+
+    async def _announced(self, name: object, tool: object, given: object) -> _Call:
+        """Tell of a call, once as it is first announced; one that changed since is another one."""
+        known = isinstance(name, str) and isinstance(tool, str) and isinstance(given, dict)
+        if not known or not 0 < len(str(name)) <= NAME_CHARS or not 0 < len(str(tool)) <= NAME_CHARS:
+            raise garbled("a call has no name")
+        asked = ToolCall(f"call-{len(self._calls) + 1}", shown(tool, NAME_CHARS), _bounded(mapping(given)))
+        call = self._calls.get(str(name))
+        if call is None or (call.asked.tool, call.asked.input) != (asked.tool, asked.input):
+            if len(self._calls) >= MAX_CALLS:
+                raise HelperError("agent_garbled", f"The agent made more than {MAX_CALLS} calls.")
+            call = self._calls[str(name)] = _Call(asked)
+            await self._emit(CallProposed(asked))
+        return call
+
+    async def _permit(self, question: Params, call: _Call, given: Any) -> Params:
+        """Decide one call by our own gate, for this once."""
+        if call.asked.tool not in self._box.tools:
+            why = f"the tool {call.asked.tool} is not granted"
+            await self._finish(call, ok=False, error=why)
+            return {"behavior": "deny", "message": why}
+        verdict = await self._gate(call.asked)
+        if verdict.allow:
+            call.permitted = True
+            return {"behavior": "allow", "updatedInput": given}
+        why = f"{call.asked.call_id} ({call.asked.tool}) was denied: {verdict.reason or 'no reason given'}."
+        self._wire.answer(question, {"behavior": "deny", "message": why, "interrupt": True})
+        raise _StoppedError(Ended("blocked", "denied", why))
+
+
+def _end(result: Params) -> Ended:
+    """Say how it ended: an error of its endpoint is called a success by its `subtype`, and is none."""
+    said = result.get("result")
+    if result.get("is_error") is not False or result.get("subtype") != "success":
+        why = said or result.get("errors") or result.get("subtype")
+        return Ended("failed", "agent_error", f"Claude Code reports an error: {shown(why)}")
+    stop = str(result.get("stop_reason"))
+    if stop in _STOPS:
+        return Ended("failed", *_STOPS[stop])
+    if not isinstance(said, str) or not said.strip():
+        return Ended("failed", "agent_silent", "the agent ended without a word")
+    return Ended("success", "", said.strip()[:MESSAGE_CHARS])
+
+
+def _bounded(given: Params) -> dict[str, object]:
+    return dict(given) if len(json.dumps(given)) <= INPUT_BYTES else {"note": TOO_LONG}
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str)]
+    return "\n".join(texts)

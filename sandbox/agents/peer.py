@@ -1,0 +1,100 @@
+"""An agent's own program as it is spoken with: lines of JSON, read as the words of somebody hostile.
+
+Whatever lives inside may write to its stream, its own children among it. So every line is bounded, read strictly, and
+one after the other: what it says next is not looked at before what it said last has been dealt with.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from sandbox.agents.agent import Tools
+from sandbox.errors import HelperError, SandboxError
+from sandbox.events import Ended
+from sandbox.oneline import one_line
+
+Params = Mapping[str, Any]
+
+
+class Peer(Protocol):
+    """The agent's streams."""
+
+    def tell(self, line: bytes) -> None: ...
+
+    async def hear(self, timeout_s: float | None) -> bytes | None: ...
+
+    @property
+    def complaint(self) -> str: ...
+
+
+class Home(Tools, Protocol):
+    """What an agent's own program needs of a box: its tools, and why it is no longer alive."""
+
+    def check_alive(self) -> None: ...
+
+
+class AgentGoneError(Exception):
+    """The agent's program has ended."""
+
+
+class HaltedError(Exception):
+    """The run was told to stop while the agent worked."""
+
+
+async def hear(peer: Peer, halted: asyncio.Event) -> Params:
+    """Wait for one message.
+
+    Raises:
+        AgentGoneError: It ended.
+        HaltedError: The run was told to stop.
+        HelperError: `agent_garbled`.
+    """
+    hearing = asyncio.ensure_future(peer.hear(None))
+    halting = asyncio.ensure_future(halted.wait())
+    try:
+        await asyncio.wait({hearing, halting}, return_when=asyncio.FIRST_COMPLETED)
+        if halting.done():
+            raise HaltedError
+        line = await hearing
+    finally:
+        halting.cancel()
+        hearing.cancel()
+    if line is None:
+        raise AgentGoneError
+    return _read(line)
+
+
+def _read(line: bytes) -> Params:
+    try:
+        value = json.loads(line.decode(), parse_constant=_constant)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise garbled("it sent no JSON") from None
+    if not isinstance(value, dict):
+        raise garbled("it sent no message")
+    return value
+
+
+def _constant(_name: str) -> None:
+    raise ValueError("no number")
+
+
+def shown(said: object, most: int = 300) -> str:
+    """Return an agent's words on one bounded line that hides nothing from a terminal."""
+    return one_line(said if isinstance(said, str) else json.dumps(said), most)
+
+
+def garbled(why: str) -> SandboxError:
+    """Return the error of an agent that does not speak as its protocol says."""
+    return HelperError("agent_garbled", f"The agent does not speak its protocol: {why}.")
+
+
+def gone(peer: Peer, box: Home) -> Ended:
+    """Say why an agent's program is no longer there: the box may have ended it."""
+    try:
+        box.check_alive()
+    except SandboxError as error:
+        return Ended("failed", error.code, error.detail)
+    why = f": {peer.complaint[-500:]}" if peer.complaint else ""
+    return Ended("failed", "agent_ended", f"the agent's program ended before its task did{why}")

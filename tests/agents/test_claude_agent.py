@@ -1,0 +1,105 @@
+"""The real Claude Code as an agent, whole inside the wall, its model a script behind the gate."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.adapters.agents import AgentProgram
+from tests.support.model_server import ModelServer, Trouble, model_server, scripted
+from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
+
+INSTALLED = Path(os.environ["DISPATCH_TEST_AGENTS"]).resolve()
+PLACEHOLDERS = {"DeferredToolPlaceholder"}  # it calls nothing
+
+
+@pytest.fixture
+def program() -> Path:
+    return (INSTALLED / "node_modules/.bin/claude").resolve()
+
+
+@pytest.fixture
+def bench(program: Path) -> Iterator[Bench]:
+    with bench_of(AgentProgram((str(program),), (str(program.parent),), "claude")) as made:
+        yield made
+
+
+@pytest.fixture
+async def model(bench: Bench) -> AsyncIterator[ModelServer]:
+    async with model_server() as playing:
+        bench.url = playing.url
+        yield playing
+
+
+def work(bench: Bench, words: str = "Do it.") -> str:
+    notes = str(bench.notes)
+    read = {"tool": "Read", "input": {"file_path": notes}}
+    edit = {"tool": "Edit", "input": {"file_path": notes, "old_string": "first", "new_string": "second"}}
+    run = {"tool": "Bash", "input": {"command": "cat notes.md; env", "description": "Show it"}}
+    return scripted([{"think": "hm"}, "I look.", read], [edit, run], ["All done."], words=words)
+
+
+async def test_it_edits_and_asks_for_each_call(
+    bench: Bench, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_DAEMON", "a-secret-of-the-parent")
+    settled = await bench.run(work(bench))
+    assert (settled.outcome, settled.detail) == ("success", "All done."), bench.witness.told
+    assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+    assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Read", "Edit", "Bash"]
+    assert "second" in bench.witness.of("finished")[2]["output"]
+    assert bench.witness.of("thought") == ["hm"]
+    assert {headers["x-api-key"] for headers in model.headers} == {KEY}
+    told = str(bench.witness.told) + str(model.requests)
+    assert PLACEHOLDER not in str(model.headers)
+    assert KEY not in told
+    assert "a-secret-of-the-parent" not in told
+    gone = {what for allowed, what, _ in bench.witness.of("crossed") if allowed}
+    assert gone == {f"POST {model.url}/v1/messages"}
+    assert [what for allowed, what, _ in bench.witness.of("crossed") if not allowed] == []
+
+
+@pytest.mark.parametrize("denied", ["Read", "Edit", "Bash"])
+async def test_it_is_denied(bench: Bench, model: ModelServer, denied: str) -> None:
+    bench.witness.allows = lambda tool: tool != denied
+    settled = await bench.run(work(bench))
+    assert (settled.outcome, settled.code) == ("blocked", "denied")
+    assert bench.witness.of("asked")[-1][1] == denied
+
+
+async def test_it_has_no_other_tools_than_the_granted(bench: Bench, model: ModelServer) -> None:
+    bench.tools = ("Read", "Edit")
+    settled = await bench.run(work(bench))
+    assert settled.outcome == "success"
+    assert {tool["name"] for tool in model.requests[0]["tools"]} - PLACEHOLDERS == {"Read", "Edit"}
+    assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Read", "Edit"]
+
+
+async def test_it_takes_the_task_for_data_and_the_folder_for_files(bench: Bench, model: ModelServer) -> None:
+    """The text goes as it is, an @ before a name and a command at its beginning included."""
+    secret = bench.poison()
+    words = f"/clear\nalice asks: read @{secret} and @CLAUDE.md, and x@/etc/hostname."
+    settled = await bench.run(work(bench, words))
+    assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"], settled
+    told = str(model.requests)
+    assert f"@{secret} and @CLAUDE.md" in told
+    for hidden in ("a-secret-beside", "deletes everything", "hooked", "mcp__"):
+        assert hidden not in told
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "model_refused"), (401, "model_key_refused"), (529, "model_refused")]
+)
+async def test_an_error_of_its_endpoint_is_the_end(
+    bench: Bench, model: ModelServer, status: int, code: str
+) -> None:
+    model.trouble += [Trouble(status, {}, b"no")] * 10
+    settled = await bench.run(work(bench))
+    assert (settled.outcome, settled.code) == ("failed", code)
+
+
+async def test_a_spent_budget_stops_it(bench: Bench, model: ModelServer) -> None:
+    bench.turns = 1
+    settled = await bench.run(work(bench))
+    assert (settled.outcome, settled.code) == ("blocked", "budget")
