@@ -1,15 +1,17 @@
-"""A place to run an agent's own program in, with the real executor, wall and gate, and no daemon around them."""
+"""A place to let an agent work in, whichever it is, with the real executor, wall and gate and no daemon around them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dispatch_daemon.adapters.agents import Agent, AgentProgram
 from dispatch_daemon.adapters.executor import Executor, Order, RunSpec, Settlement
 from tests.support import acp_agent, grounds
 from tests.support.grounds import SELF, Ground
+from tests.support.model_server import scripted
 from tests.support.witness import Witness
 
 KEY, PLACEHOLDER = "key-of-the-owner", "placeholder-of-this-run"
@@ -21,13 +23,14 @@ class Bench:
 
     ground: Ground
     executor: Executor
-    program: AgentProgram
+    program: AgentProgram | None
     witness: Witness = field(default_factory=Witness)
     protocol: str = "anthropic"
     url: str = ""
     tools: tuple[str, ...] = ("Read", "Edit", "Bash")
     turns: int | None = None
     tokens: int | None = None
+    follows_steps: bool = False
 
     @property
     def notes(self) -> Path:
@@ -37,7 +40,13 @@ class Bench:
     def agent(self) -> Agent:
         return Agent(self.protocol, "a-model", self.url, KEY, program=self.program)
 
-    async def run(self, prompt: str) -> Settlement:
+    async def do(self, *turns: list[Any], words: str = "Do it.") -> Settlement:
+        """Run turns of a script: what a model decides, or the calls among them as a list of steps."""
+        if self.follows_steps:
+            return await self.run("", [part for turn in turns for part in turn if isinstance(part, dict)])
+        return await self.run(scripted(*turns, words=words))
+
+    async def run(self, prompt: str, steps: Sequence[dict[str, Any]] = ()) -> Settlement:
         spec = RunSpec(
             run_id="run-1",
             cwd=str(self.ground.work),
@@ -45,9 +54,9 @@ class Bench:
             identities={},
             tools=frozenset(self.tools),
             network=(),
-            steps=(),
+            steps=steps,
             wall_s=120.0,
-            order=Order(self.agent, prompt, self.turns, self.tokens, PLACEHOLDER),
+            order=None if steps else Order(self.agent, prompt, self.turns, self.tokens, PLACEHOLDER),
         )
         return await self.executor.execute(spec, self.witness)
 
@@ -71,6 +80,15 @@ def settle(folder: Path, speaks: str = "acp") -> Path:
     for file in (own, own.with_name("claude_program.py")):
         (folder / file.name).write_text(file.read_text())
     return folder / ("acp_agent.py" if speaks == "acp" else "claude_program.py")
+
+
+@contextmanager
+def bench_for(agent: str) -> Iterator[Bench]:
+    """Make a bench for one of the four agents: `steps`, `model`, `acp` or `claude`, the last two of the tests."""
+    with bench_of(speaks=agent if agent in ("acp", "claude") else "acp") as made:
+        if agent in ("steps", "model"):
+            made.program, made.follows_steps = None, agent == "steps"
+        yield made
 
 
 @contextmanager

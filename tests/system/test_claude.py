@@ -1,17 +1,15 @@
 """Claude Code as Bob's agent, with the real programs; its own part is played by the tests' program with its habits."""
 
-import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.chosen import KEY, choose
 from tests.support.model_server import ModelServer, model_server_beside, scripted
 from tests.support.neighbourhood import Neighbourhood, changed
 from tests.support.patience import poll
 from tests.support.processes import naming
-from tests.support.resident_bench import settle
 
 TOOLS = ("--tools", "Read,Edit,Bash", "--returns", "trace")
 READ = {"tool": "Read", "input": {"file_path": "notes.md"}}
@@ -20,7 +18,6 @@ EDIT = {
     "input": {"file_path": "notes.md", "old_string": "first line", "new_string": "second line"},
 }
 RUN = {"tool": "Bash", "input": {"command": "git log --oneline | wc -l; cat notes.md"}}
-KEY = "key-of-bob-alone"
 
 
 @pytest.fixture
@@ -32,22 +29,7 @@ def model() -> Iterator[ModelServer]:
 @pytest.fixture
 def claude(neighbourhood: Neighbourhood, model: ModelServer) -> Path:
     """Let Bob have a `claude` on his PATH, and choose it."""
-    bob = neighbourhood.bob
-    folder = bob.home.parent / "claude"
-    folder.mkdir()
-    own = folder / "claude"
-    python = shlex.quote(sys._base_executable)  # type: ignore[attr-defined]  # what the product uses too
-    own.write_text(f'#!/bin/sh\nexec {python} -I -B {shlex.quote(str(settle(folder, "claude")))} "$@"\n')
-    own.chmod(0o755)
-    key = bob.home / "model.key"
-    key.write_text(KEY)
-    key.chmod(0o600)
-    bob.do(
-        *("agent", "use", "claude", "--model", "anthropic:a-model", "--command", str(own)),
-        *("--directory", str(folder), "--directory", sys.base_prefix),
-        *("--url", model.url, "--key-file", str(key)),
-    )
-    return own
+    return choose(neighbourhood.bob, "claude", model.url)
 
 
 def accepted(neighbourhood: Neighbourhood, repository: Path, approval: str, task: str) -> str:
@@ -88,8 +70,8 @@ def test_it_edits_as_far_as_its_person_allows(
 def test_cancelling_leaves_no_process(neighbourhood: Neighbourhood, repository: Path, claude: Path) -> None:
     sleeping = {"tool": "Bash", "input": {"command": "echo x > begun; sleep 600 & sleep 600"}}
     dispatch_id = accepted(neighbourhood, repository, "auto", scripted([sleeping], ["Done."]))
-    assert poll(lambda: naming(str(claude.parent)), "the agent runs")
+    assert poll(lambda: naming(str(claude)), "the agent runs")
     neighbourhood.alice.do("cancel", dispatch_id)
     neighbourhood.alice.until(dispatch_id, "cancelled")
-    assert poll(lambda: not naming(str(claude.parent)), "the agent is gone")
+    assert poll(lambda: not naming(str(claude)), "the agent is gone")
     assert changed(repository) == set()
