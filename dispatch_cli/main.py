@@ -39,6 +39,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "watch": Entry("watch", "Follow one dispatch, or all, as it happens."),
         "result": Entry("result", "Show what a dispatch brought back."),
         "verify": Entry("verify", "Check the signatures of a bundle, offline.", "Not verified"),
+        "thread": Entry("thread", "Show a thread: its dispatches, and what was said about them."),
+        "reply": Entry("thread", "Write to the other side of a dispatch.", "Not written"),
+        "followup": Entry("send", "Send a task that follows another one, in its thread.", "Not sent"),
         "cancel": Entry("decide", "Ask for a dispatch to be cancelled.", "Not cancelled"),
     },
     "Decide here": {

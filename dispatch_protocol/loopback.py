@@ -215,6 +215,8 @@ CODES = {
     "peer_unknown": (404, NOT_FOUND, _CONTACTS),
     "bundle_unreadable": (404, NOT_FOUND, "dispatch result ID"),
     "verification_failed": (422, INVALID, "Do not rely on it."),
+    "not_delivered": (409, PENDING, "dispatch watch ID"),
+    "thread_full": (429, REFUSED, "dispatch followup ID TASK"),
     "not_finished": (409, PENDING, "dispatch watch ID"),
     "still_pending": (408, PENDING, "dispatch watch ID"),
     "need_input": (409, PENDING, "dispatch status ID"),

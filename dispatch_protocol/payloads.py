@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CANCEL = "cancel"
     ACK = "ack"
     MESSAGE = "message"
+    HEARD = "heard"
     DECISION = "decision"
     RECEIPT = "receipt"
     RESULT = "result"
@@ -39,6 +40,7 @@ _CLASSES: Final = {
     Kind.CANCEL: EnvelopeClass.FOLLOW_ON,
     Kind.ACK: EnvelopeClass.FOLLOW_ON,
     Kind.MESSAGE: EnvelopeClass.FOLLOW_ON,
+    Kind.HEARD: EnvelopeClass.FOLLOW_ON,
     Kind.DECISION: EnvelopeClass.ANSWER,
     Kind.RECEIPT: EnvelopeClass.ANSWER,
     Kind.RESULT: EnvelopeClass.ANSWER,

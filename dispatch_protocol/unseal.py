@@ -304,8 +304,10 @@ def _check_grant(header: Header, kind: Kind, peer: Genesis, standing: Standing, 
         raise RefusedError(RefusalCode.NO_EDGE, f"the trust edge {header.edge.uuid} points the other way")
     if kind in _FIRST_CONTACT and not introduced:
         raise RefusedError(RefusalCode.INVITATION_USED, "no first contact is expected here, or not any more")
+    if kind is Kind.MESSAGE and edge.status is EdgeStatus.REVOKED:
+        raise RefusedError(RefusalCode.EDGE_REVOKED, "the trust edge was revoked, and with it its threads")
     if kind is not Kind.TASK:
-        return  # what concerns a dispatch or the edge itself passes whatever the edge's status
+        return  # what winds a dispatch up, or concerns the edge itself, passes whatever the edge's status
     if edge.status is EdgeStatus.PENDING:
         raise RefusedError(RefusalCode.EDGE_PENDING, "the trust edge is not confirmed yet")
     if edge.status is EdgeStatus.REVOKED:

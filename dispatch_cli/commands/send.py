@@ -1,5 +1,6 @@
-"""`send`: a task on its way, and with `--wait` its end."""
+"""`send`, `followup`: a task on its way, and with `--wait` its end."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -47,31 +48,49 @@ class _Seconds(click.ParamType[Any]):
         return float(value)
 
 
+_COMPOSING = (
+    click.option(
+        "--steps", metavar="FILE", help="Tool calls to run instead of an agent: a JSON or YAML list."
+    ),
+    click.option(
+        "--file", "files", metavar="F", multiple=True, help="A file to go with it, sealed; may be repeated."
+    ),
+    click.option(
+        "--background", metavar="T|@F", help="What a stranger needs to know, as text or from a file."
+    ),
+    click.option("--deliverable", metavar="T", help="What done looks like."),
+    click.option("--link", "links", metavar="URL", multiple=True, help="A page to look at; may be repeated."),
+    click.option(
+        "--project", metavar="HINT", help="A hint at the project; the recipient decides where it runs."
+    ),
+    click.option("--meta", metavar="K=V", multiple=True, help="A note for programs; may be repeated."),
+    click.option(
+        "--expires",
+        metavar="S",
+        type=click.IntRange(limits.EXPIRY_MIN_S, limits.EXPIRY_MAX_S),
+        help="Seconds to decide.",
+    ),
+    click.option(
+        "--timeout", metavar="S", type=click.IntRange(1, limits.EXPIRY_MAX_S), help="Seconds a run may take."
+    ),
+    click.option(
+        "--wait", "wait_s", metavar="[S]", type=_Seconds(), help="Stay until it ended, at most S seconds."
+    ),
+    click.option("--idempotency-key", metavar="K", help="Send once, however often this command is repeated."),
+)
+
+
+def _composing(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command every option that says what goes with a task."""
+    for option in reversed(_COMPOSING):
+        function = option(function)
+    return function
+
+
 @click.command(cls=_Send)
 @click.argument("recipient", shell_complete=candidates.recipients())
 @click.argument("task")
-@click.option("--steps", metavar="FILE", help="Tool calls to run instead of an agent: a JSON or YAML list.")
-@click.option(
-    "--file", "files", metavar="F", multiple=True, help="A file to go with it, sealed; may be repeated."
-)
-@click.option("--background", metavar="T|@F", help="What a stranger needs to know, as text or from a file.")
-@click.option("--deliverable", metavar="T", help="What done looks like.")
-@click.option("--link", "links", metavar="URL", multiple=True, help="A page to look at; may be repeated.")
-@click.option("--project", metavar="HINT", help="A hint at the project; the recipient decides where it runs.")
-@click.option("--meta", metavar="K=V", multiple=True, help="A note for programs; may be repeated.")
-@click.option(
-    "--expires",
-    metavar="S",
-    type=click.IntRange(limits.EXPIRY_MIN_S, limits.EXPIRY_MAX_S),
-    help="Seconds to decide.",
-)
-@click.option(
-    "--timeout", metavar="S", type=click.IntRange(1, limits.EXPIRY_MAX_S), help="Seconds a run may take."
-)
-@click.option(
-    "--wait", "wait_s", metavar="[S]", type=_Seconds(), help="Stay until it ended, at most S seconds."
-)
-@click.option("--idempotency-key", metavar="K", help="Send once, however often this command is repeated.")
+@_composing
 @click.pass_obj
 def send(
     invocation: Invocation,
@@ -87,11 +106,45 @@ def send(
     With --wait the exit code is the outcome: 0 success, 1 failed or blocked, 3 declined, refused, expired
     or cancelled, 8 still pending.
     """
+    if not recipient.strip():
+        raise CliError("usage", "Nobody is named: RECIPIENT is an address, an alias, or me.")
+    return _send(invocation, {"recipient": recipient}, task, wait_s, idempotency_key, fields)
+
+
+@click.command(cls=_Send)
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.dispatches())
+@click.argument("task")
+@_composing
+@click.pass_obj
+def followup(
+    invocation: Invocation,
+    /,
+    dispatch_id: str,
+    task: str,
+    wait_s: float | None,
+    idempotency_key: str | None,
+    **fields: Any,
+) -> int:
+    """Send TASK to the other side of dispatch ID, in its thread. TASK may be - for standard input.
+
+    It is a dispatch of its own: it needs its own yes, over the edge from me to them. With --wait it ends as send does.
+    """
+    return _send(invocation, {"parent": dispatch_id}, task, wait_s, idempotency_key, fields)
+
+
+def _send(
+    invocation: Invocation,
+    to: Document,
+    task: str,
+    wait_s: float | None,
+    idempotency_key: str | None,
+    fields: dict[str, Any],
+) -> int:
     key = _checked_key(idempotency_key) or fresh_key()
     with opened(
         fields["files"]
     ) as files:  # before anything is read or asked: one that is missing stops it all
-        body = _body(recipient, task, fields)
+        body = to | _body(task, fields)
         if files:
             body["files"] = hand_over_all(invocation, files)
     sent = invocation.door.post("/v1/dispatches", body, idempotency_key=key)
@@ -102,15 +155,12 @@ def send(
     return _wait(invocation, sent, wait_s)
 
 
-def _body(recipient: str, task: str, fields: dict[str, Any]) -> Document:
+def _body(task: str, fields: dict[str, Any]) -> Document:
     if task == STDIN and fields["steps"] == STDIN:
         raise CliError("usage", "Only one of TASK and --steps can be read from standard input.")
-    if not recipient.strip():
-        raise CliError("usage", "Nobody is named: RECIPIENT is an address, an alias, or me.")
     background = fields["background"]
     body: Document = {
         "by": "cli",
-        "recipient": recipient,
         "task": read_text(STDIN, "task") if task == STDIN else task,
         "steps": None if fields["steps"] is None else read_steps(fields["steps"]),
         "background": None if background is None else text_or_file(background, "background"),

@@ -6,7 +6,7 @@ from dispatch_cli.clock import now_ms
 from dispatch_cli.commands.lists import each_of
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.render.fields import Document, moment_ms, text
+from dispatch_cli.render.fields import Document, moment_ms, number, text
 from dispatch_cli.render.lists import summary_lines
 from dispatch_cli.render.people import NOBODY
 from dispatch_cli.render.words import is_for_me
@@ -30,7 +30,7 @@ _OVER = _WENT_WRONG | {"completed", "cancelled"}
 )
 @click.pass_obj
 def summary(invocation: Invocation, hours: int) -> None:
-    """Say what waits for me, what came back and what went wrong lately, and whose time is soon over."""
+    """Say what waits for me, who wrote, what came back and what went wrong lately, and whose time is soon over."""
     now, span = now_ms(), hours * _HOUR_MS
     rows = {text(row, "dispatch_id"): row for box in ("inbox", "sent") for row in each_of(invocation, box)}
     parts = sorted_out(list(rows.values()), now - span, now + span)
@@ -44,7 +44,8 @@ def sorted_out(rows: list[Document], since_ms: int, until_ms: int) -> dict[str, 
 
     What was sent ended when it was last heard of, or when its time was over.
     """
-    found: dict[str, list[Document]] = {"waiting": [], "went_wrong": [], "came_back": [], "ends_soon": []}
+    names = ("waiting", "unread", "went_wrong", "came_back", "ends_soon")
+    found: dict[str, list[Document]] = {name: [] for name in names}
     for row in rows:
         status, deadline = text(row, "status"), moment_ms(row, "expires_at")
         heard = moment_ms(row, "last_heard") or deadline or moment_ms(row, "created_at") or 0
@@ -52,6 +53,8 @@ def sorted_out(rows: list[Document], since_ms: int, until_ms: int) -> dict[str, 
         wrong = status in _WENT_WRONG or _was_cancelled_by_them(row)
         if mine and status in _WAITS:
             found["waiting"].append(row)
+        elif number(row, "unread"):
+            found["unread"].append(row)
         elif text(row, "box") != "inbox" and wrong and heard >= since_ms:
             found["went_wrong"].append(row)
         elif text(row, "box") != "inbox" and status == "completed" and heard >= since_ms:

@@ -1,11 +1,11 @@
 """The two lists of dispatches, one row each, newest first."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, items, moment_ms, text
-from dispatch_cli.render.lines import Line, View, following, line
+from dispatch_cli.render.fields import Document, items, moment_ms, number, text
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line
 from dispatch_cli.render.people import People
 from dispatch_cli.render.table import Column, Cut, table
-from dispatch_cli.render.text import one_line, visible
+from dispatch_cli.render.text import count, one_line, visible
 from dispatch_cli.render.words import short_id, status_span
 
 _NARROW_CELLS = 72  # below this, the time and how a person is known give way to the task
@@ -34,6 +34,7 @@ def list_lines(page: Document, box: str, people: People, view: View) -> list[Lin
 
 _PARTS = (
     ("waiting", "WAITS FOR YOU", True),
+    ("unread", "WROTE TO YOU", False),
     ("went_wrong", "WENT WRONG", False),
     ("came_back", "CAME BACK", False),
     ("ends_soon", "ENDS SOON", False),
@@ -59,6 +60,8 @@ def summary_lines(summary: Document, hours: int, people: People, view: View) -> 
         return [line(f"Nothing waits for you, and nothing has ended in {hours} hours.")]
     if items(summary, "waiting"):
         lines.append(following("decide with", "dispatch inbox -i"))
+    if items(summary, "unread"):
+        lines.append(following("read it with", "dispatch thread ID"))
     return lines
 
 
@@ -69,7 +72,7 @@ def _brief(dispatch: Document, people: People, *, mine: bool) -> list[Line]:
         line(short_id(dispatch)),
         line(people.known(text(dispatch, "from" if to_me else "to"))),
         line(one_line(text(dispatch, "task"))),
-        (status_span(dispatch, mine=mine or to_me),),
+        _standing(dispatch, mine=mine or to_me),
     ]
 
 
@@ -82,8 +85,15 @@ def _row(dispatch: Document, mine: bool, people: People, view: View, *, narrow: 
         line(people.name(address) if narrow else people.known(address)),
         *([] if narrow else [when]),
         line(one_line(text(dispatch, "task"))),
-        (status_span(dispatch, mine=mine),),
+        _standing(dispatch, mine=mine),
     ]
+
+
+def _standing(dispatch: Document, *, mine: bool) -> Line:
+    """Return where a dispatch stands, and how much was written about it that nobody has read."""
+    unread = number(dispatch, "unread") or 0
+    new = line(Span(count(unread, "new message"), Tone.WAITING)) if unread else ()
+    return joined([(status_span(dispatch, mine=mine),), new])
 
 
 def _empty(box: str) -> list[Line]:

@@ -42,11 +42,12 @@ from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
+from dispatch_daemon.app.services.threads import Threads
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.undoing import Undoer
 from dispatch_daemon.app.watchers import Watchers
-from dispatch_daemon.core import expiry
+from dispatch_daemon.core import expiry, threads
 from dispatch_daemon.core.effects import TaskKind, Unplan
 from dispatch_daemon.core.records import Direction
 from dispatch_daemon.core.trust_views import edge_status
@@ -102,7 +103,9 @@ class Daemon:
         )
         self._notifier = notifier(settings.notify, home)
         self._notifying = (
-            None if self._notifier is None else Notifying(self._journal, self._watchers, self._notifier)
+            None
+            if self._notifier is None
+            else Notifying(self._journal, self._watchers, self._notifier, self._clock.now_ms)
         )
         self._linking.on_lost_memory = self._carrier.leave_again
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
@@ -161,6 +164,7 @@ class Daemon:
         dispatches = Dispatches(self._home, *desk, self._executor, self._agents, self._blobs, self._projects)
         continuing = Continuing(*desk, self._executor, self._blobs, dispatches)
         undoing = Undoing(self._journal, self._clock, self._executor.originals, self._undoer, dispatches)
+        talking = Threads(*desk, dispatches)
         choosing = Choosing(self._agents, self._executor)
         approvals = Approvals(self._journal, self._people, self._clock, self._performer)
         return Service(
@@ -177,6 +181,7 @@ class Daemon:
             choosing,
             continuing,
             undoing,
+            talking,
         )
 
     def _project_roots(self) -> list[str]:
@@ -242,8 +247,12 @@ class Daemon:
         self._stopping.set()
 
     async def _expire(self, task: Task) -> None:
-        """End a dispatch whose time is over, as whichever side of it we are; else look again later."""
+        """End a dispatch whose time is over, as whichever side of it we are, or give up words that nobody took in."""
         record = self._journal.dispatch(task.key)
+        message = self._journal.messages.message(task.key)
+        if message is not None:
+            await self._performer.perform(threads.overdue(message, self._clock.now_ms()))
+            return
         if record is None:
             await self._performer.perform([Unplan(TaskKind.EXPIRE, task.key)])
             return

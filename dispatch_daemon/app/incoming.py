@@ -16,7 +16,7 @@ from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.refusing import DAY_MS, Refusing
-from dispatch_daemon.core import decisions, intake, reports, views
+from dispatch_daemon.core import decisions, intake, reports, threads, views
 from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
@@ -28,7 +28,7 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt
-from dispatch_protocol.messages.follow_on import Ack, Cancel
+from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
@@ -137,7 +137,9 @@ class Incoming:
             edge=standing_of(edge, own.chain.genesis) if edge else None,
             now_ms=self._clock.wall_ms(),
             floor_ms=self._journal.floor_ms,
-            seen=self._journal.dispatch(digest) is not None or self._journal.answer(digest) is not None,
+            seen=self._journal.dispatch(digest) is not None
+            or self._journal.answer(digest) is not None
+            or self._journal.messages.message(digest) is not None,
             id_taken=named is not None and named.digest != digest,
         )
 
@@ -153,6 +155,10 @@ class Incoming:
                 await self._cancel(cancel)
             case Ack() as ack:
                 await self._acknowledged(ack)
+            case Message() as words:
+                await self._said(opened, words)
+            case Heard() as heard:
+                await self._heard(opened, heard)
             case GrantDocument() as grant:
                 await self._edges.grant_changed(opened, grant)
             case _:
@@ -263,6 +269,37 @@ class Incoming:
         if ack.device != self._people.own.device or ack.seq < record.answer_seq:
             return
         await self._performer.perform([SettleAbout(record.digest)])
+
+    async def _said(self, opened: Opened, words: Message) -> None:
+        """Take words in; they are kept and told as held, and nothing else follows from them."""
+        record = self._journal.dispatch(words.head.re.hex)
+        if record is None or not _between(record, words.head):
+            log.warning("words about %s, which is nothing between us", words.head.re.hex[:16])
+            return
+        if self._people.in_conflict(record.peer):
+            raise RefusedError(RefusalCode.CHAIN_FORKED, "whoever wrote it has two histories")
+        said = self._journal.messages.about(record.digest)
+        effects = threads.arrived(
+            record,
+            words,
+            opened.signed,
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            theirs=sum(not each.ours for each in said),
+        )
+        if not effects:
+            log.warning("words about %s, which it has no place for", record.digest[:16])
+        await self._performer.perform(effects)
+
+    async def _heard(self, opened: Opened, heard: Heard) -> None:
+        record = self._journal.dispatch(heard.head.re.hex)
+        message = self._journal.messages.message(heard.message.hex)
+        known = record is not None and message is not None and message.about == record.digest
+        if record is None or message is None or not known or not _between(record, heard.head):
+            log.warning("words about %s are said to be held, and are not ours", heard.head.re.hex[:16])
+            return
+        await self._performer.perform(threads.heard(message, opened.signed, self._clock.now_ms()))
 
 
 def _between(record: DispatchRecord, head: Head) -> bool:

@@ -6,6 +6,7 @@ the daemon began is not told again.
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.notifier import Notifier
@@ -26,6 +27,7 @@ class Notifying:
         journal: Journal,
         watchers: Watchers,
         notifier: Notifier,
+        now_ms: Callable[[], int],
         *,
         gather_s: float = GATHER_S,
         quiet_s: float = QUIET_S,
@@ -33,8 +35,10 @@ class Notifying:
         self._journal = journal
         self._watchers = watchers
         self._notifier = notifier
+        self._now_ms = now_ms
         self._gather_s = gather_s
         self._quiet_s = quiet_s
+        self._began_ms = 0
         self._known: dict[str, set[str]] = {}
         self._waiting: dict[str, Notice] = {}
         self._something = asyncio.Event()
@@ -42,6 +46,7 @@ class Notifying:
 
     def start(self) -> None:
         """Begin with what is known to wait already."""
+        self._began_ms = self._now_ms()
         for record in self._journal.unfinished():
             self._known[record.digest] = {notice.key for notice in self._of(record)}
         self._tasks = [
@@ -64,8 +69,22 @@ class Notifying:
             log.error("nobody is called any more: %s stopped", task.get_name(), exc_info=error)
             self._notifier.failure = f"has stopped until the daemon begins anew: {error}"
 
-    def _of(self, record: DispatchRecord) -> list[Notice]:
-        return notices_of(record, self._journal.approvals_of(record.digest))
+    def _of(self, record: DispatchRecord, *, since_ms: int = 0) -> list[Notice]:
+        """Return the notices of a dispatch, those of messages from a moment on."""
+        said = [each for each in self._journal.messages.about(record.digest) if each.at_ms >= since_ms]
+        return notices_of(record, self._journal.approvals_of(record.digest), said)
+
+    def _told_before(self, record: DispatchRecord) -> set[str]:
+        """Return what somebody was called for in an earlier life, about a dispatch that this one has not seen yet.
+
+        What was unfinished at the start is known already, so what came before it and is not known had ended.
+        """
+        if record.arrived_ms >= self._began_ms:
+            return set()
+        since = {notice.key for notice in self._of(record, since_ms=self._began_ms)}
+        everything = {notice.key for notice in self._of(record)}
+        standing = {notice.key for notice in notices_of(record, ())}
+        return (everything - since) | standing
 
     async def _follow(self) -> None:
         """Look at each dispatch that changes; one who falls behind looks again from the present state."""
@@ -81,7 +100,9 @@ class Notifying:
     def _look(self, record: DispatchRecord) -> None:
         """Note what is new about a dispatch, and forget what was answered before anybody was called."""
         now = {notice.key: notice for notice in self._of(record)}
-        known = self._known.setdefault(record.digest, set())
+        if record.digest not in self._known:
+            self._known[record.digest] = self._told_before(record)
+        known = self._known[record.digest]
         for key in known - now.keys():
             self._waiting.pop(key, None)
         for key in now.keys() - known:

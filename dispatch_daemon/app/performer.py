@@ -12,7 +12,13 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Durable, Effect, Plan, Put, Resolve, Send, StopRun, Unplan
-from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, EdgeRecord, InvitationRecord
+from dispatch_daemon.core.records import (
+    ApprovalRecord,
+    DispatchRecord,
+    EdgeRecord,
+    InvitationRecord,
+    MessageRecord,
+)
 from dispatch_protocol.keys import SigningKey
 from dispatch_protocol.signing import sign
 
@@ -70,7 +76,7 @@ class Performer:
         self._journal.write(effects, now_ms=self._clock.now_ms(), signatures=signatures)
 
     def _signed(self, effects: Sequence[Effect]) -> tuple[list[Effect], dict[str, bytes]]:
-        """Sign every `Send` and give composed dispatches the bytes that were signed."""
+        """Sign every `Send` and give what was composed, a dispatch or words, the bytes that were signed."""
         signatures: dict[str, bytes] = {}
         for effect in effects:
             if isinstance(effect, Send):
@@ -79,8 +85,8 @@ class Performer:
         completed: list[Effect] = []
         for effect in effects:
             match effect:
-                case Put(DispatchRecord(signed=b"", digest=digest) as record):
-                    completed.append(Put(replace(record, signed=signatures[digest])))
+                case Put(DispatchRecord(signed=b"") | MessageRecord(signed=b"") as record):
+                    completed.append(Put(replace(record, signed=signatures[record.digest])))
                 case _:
                     completed.append(effect)
         return completed, signatures
@@ -97,6 +103,8 @@ class Performer:
             digest = getattr(getattr(effect, "record", effect), "digest", None)
             if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord | InvitationRecord):
                 self._watchers.publish(None, {"type": "contacts"})
+            elif isinstance(effect, Put) and isinstance(effect.record, MessageRecord):
+                digests[effect.record.about] = None
             elif isinstance(effect, Put) and isinstance(effect.record, ApprovalRecord):
                 digests[effect.record.digest] = None
             elif isinstance(digest, str) and not isinstance(effect, Send):

@@ -10,10 +10,10 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import intake, reports
+from dispatch_daemon.core import intake, reports, threads
 from dispatch_daemon.core.effects import Effect
 from dispatch_daemon.core.receipts import receipt
-from dispatch_daemon.core.records import Box, DispatchRecord, EdgeRecord
+from dispatch_daemon.core.records import Box, DispatchRecord, EdgeRecord, MessageRecord
 from dispatch_protocol.envelope import EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
 from dispatch_protocol.messages.registry import decode_body
@@ -55,6 +55,10 @@ class Refusing:
         if record is not None and record.box is Box.INBOX:
             await self._owe_answers_again(record, now_ms)
             return
+        message = self._journal.messages.message(digest)
+        if message is not None:
+            await self._hold_again(message)
+            return
         answer = self._journal.answer(digest)
         about = self._journal.dispatch(answer.about) if answer else None
         if answer is None or about is None or about.box is not Box.SENT:
@@ -67,6 +71,17 @@ class Refusing:
         effects = reports.acknowledge_again(
             about, report, taken, self._people.own, self._people.peer_of(about), self._clock.moment()
         )
+        await self._performer.perform(effects)
+
+    async def _hold_again(self, message: MessageRecord) -> None:
+        """Say once more that words are held, unless that waits to leave anyway, however often they come."""
+        record = self._journal.dispatch(message.about)
+        if message.ours or record is None:
+            return
+        if self._journal.outbox.holds_heard(message.about, message.digest.encode()):
+            return
+        peer = self._people.peer_of(record)
+        effects = threads.held(record, message, self._people.own, peer, self._clock.moment())
         await self._performer.perform(effects)
 
     async def _owe_answers_again(self, record: DispatchRecord, now_ms: int) -> None:

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch_daemon.core.records import ENDED, ApprovalRecord, ApprovalState, Box, DispatchRecord
+from dispatch_daemon.core.records import (
+    ENDED,
+    ApprovalRecord,
+    ApprovalState,
+    Box,
+    DispatchRecord,
+    MessageRecord,
+)
+from dispatch_daemon.core.threads import is_unread
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.loopback import short_id
 
@@ -23,6 +31,7 @@ class NoticeKind(StrEnum):
     QUESTION = "question"
     PARKED = "parked run"
     RESULT = "result"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +44,18 @@ class Notice:
     key: str
 
 
-def notices_of(record: DispatchRecord, approvals: Sequence[ApprovalRecord]) -> list[Notice]:
-    """Return everything about a dispatch that its human is called for, as it stands now."""
+def notices_of(
+    record: DispatchRecord, approvals: Sequence[ApprovalRecord], said: Sequence[MessageRecord] = ()
+) -> list[Notice]:
+    """Return everything about a dispatch that its human is called for, as it stands now; `said` was said about it."""
     known = short_id(record.dispatch_id)
+    unread = [each for each in said if is_unread(each)]
+    wrote = [Notice(NoticeKind.MESSAGE, record.address, known, each.digest) for each in unread]
+    return _standing(record, approvals, known) + wrote
+
+
+def _standing(record: DispatchRecord, approvals: Sequence[ApprovalRecord], known: str) -> list[Notice]:
+    """Return what a dispatch itself calls for."""
     if record.box is Box.SENT or record.state in ENDED:
         by_myself = record.state is DispatchState.CANCELLED and (
             record.cancel_requested or record.box is Box.OWN

@@ -91,6 +91,11 @@ def check_reason(reason: str | None) -> None:
         _text("reason", reason, REASON_CHARS)
 
 
+def check_reply(text: str) -> None:
+    """Refuse words that their reader would not take."""
+    _text("reply", text, REPLY_CHARS, empty=False)
+
+
 def check_text(text: str) -> None:
     """Refuse a result's words that are none, or more than its reader takes."""
     _text("text", text, REPLY_CHARS, empty=False)
@@ -116,24 +121,21 @@ def compose(
     *,
     idempotency_key: str | None,
     files: tuple[Attachment, ...] = (),
+    parent: DispatchRecord | None = None,
 ) -> tuple[DispatchRecord, list[Effect]]:
     """Return the record of the new dispatch and the effects that sign, keep and owe it.
 
     The record's `signed` is empty; the performer completes it with the signature. A text of no characters is none.
+    With a `parent` it joins the thread of that one.
 
     Raises:
         ServiceError: `invalid` if the body as a whole is not one that a recipient would read.
     """
     expires_ms = _expiry(request, moment.now_ms, own_job=to.box is Box.OWN)
+    now_ms, nonce = moment.now_ms, moment.nonce()
     task = Task(
         head=head_of(
-            own,
-            to.peer,
-            edge=to.edge,
-            about=None,
-            now_ms=moment.now_ms,
-            nonce=moment.nonce(),
-            expires_ms=expires_ms,
+            own, to.peer, edge=to.edge, about=None, now_ms=now_ms, nonce=nonce, expires_ms=expires_ms
         ),
         principal=own.party,
         origin=Origin(surface=request.surface),
@@ -148,7 +150,8 @@ def compose(
         steps=steps,
         meta=dict(request.meta),
         timeout_s=request.timeout_s,
-        thread=moment.uuid(),
+        thread=moment.uuid() if parent is None else UUID(parent.thread_id),
+        parent=None if parent is None else Digest.from_hex(parent.digest),
     )
     try:
         send = send_of(task, deliver=to.box is not Box.OWN, keep=False)

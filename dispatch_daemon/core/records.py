@@ -297,6 +297,28 @@ class AnswerRecord:
     held: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRecord:
+    """Words about a dispatch (`about`), ours or the other side's, exactly as signed; `seq` counts those of its device.
+
+    `held_ms` is when the other side was known to hold ours, and `receipt` the signed bytes that say so; `read_ms` is
+    when theirs was read on this machine.
+    """
+
+    digest: str
+    about: str
+    ours: bool
+    device: str
+    seq: int
+    signed: bytes
+    at_ms: int
+    expires_ms: int
+    held_ms: int | None = None
+    receipt: bytes | None = None
+    read_ms: int | None = None
+    idempotency_key: str | None = None
+
+
 Record = (
     DispatchRecord
     | RunRecord
@@ -308,4 +330,5 @@ Record = (
     | EdgeRecord
     | InvitationRecord
     | AnswerRecord
+    | MessageRecord
 )

@@ -18,7 +18,7 @@ class FileChoice:
 class SendRequest:
     """A dispatch as a person composes it; absent fields are None or empty, never guessed."""
 
-    recipient: str
+    recipient: str | None  # None for whoever is the other side of `parent`
     task: str
     steps: Sequence[dict[str, JSON]] | None = None
     background: str | None = None
@@ -29,6 +29,7 @@ class SendRequest:
     expires_s: int | None = None
     timeout_s: int | None = None
     files: Sequence[FileChoice] = ()
+    parent: str | None = None  # the dispatch that it follows up, in the same thread and with the same person
     surface: str = "api"  # the face through which it was composed, as that face says itself
 
 

@@ -44,9 +44,18 @@ def task_of(record: DispatchRecord) -> Task:
 
 
 def dispatch(
-    record: DispatchRecord, runs: Sequence[RunRecord], *, own_address: str | None, arriving: bool = False
+    record: DispatchRecord,
+    runs: Sequence[RunRecord],
+    *,
+    own_address: str | None,
+    arriving: bool = False,
+    unread: int = 0,
 ) -> dict[str, JSON]:
-    """Return one dispatch as lists show it; `arriving` says that files of it, or of its result, have not come yet."""
+    """Return one dispatch as lists show it.
+
+    `arriving` says that files of it, or of its result, have not come yet; `unread` counts what the other side wrote
+    about it and nobody has read here.
+    """
     task = task_of(record)
     me = own_address or ME
     peer = me if record.box is Box.OWN else record.address
@@ -63,6 +72,8 @@ def dispatch(
         "created_at": format_time(record.created_ms),
         "expires_at": time_or_none(record.expires_ms),
         "thread_id": record.thread_id,
+        "parent": None if task.parent is None else str(dispatch_id(task.parent)),
+        "unread": unread,
         "after": [str(dispatch_id(digest)) for digest in task.after],
         "attachments": [
             {"name": item.name, "size_bytes": item.size_bytes, "sha256": item.sha256.hex}
@@ -97,28 +108,35 @@ def dispatch_whole(
     own_address: str | None,
     trust: str | None,
     arriving: bool = False,
+    messages: Sequence[dict[str, JSON]] = (),
+    thread: Sequence[DispatchRecord] = (),
     downloads: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, JSON]:
-    """Return everything this machine knows about one dispatch; `downloads` are addresses of artifacts by their names."""
+    """Return everything this machine knows about one dispatch.
+
+    `messages` are the views of what was said about it, `thread` is every dispatch of its thread, and `downloads` are
+    addresses of artifacts by their names.
+    """
     task = task_of(record)
     last = runs[-1] if runs else None
     known = {run.run_id: run for run in runs}
-    finished = record.state is DispatchState.FINISHED
     return {
-        **dispatch(record, runs, own_address=own_address, arriving=arriving),
+        **dispatch(
+            record,
+            runs,
+            own_address=own_address,
+            arriving=arriving,
+            unread=sum(message["unread"] is True for message in messages),
+        ),
         "trust": trust,
         "author": {
             "identity": task.head.sender.identity.hex,
             "device": task.head.sender.device.hex,
             "digest": record.digest,
         },
-        "background": task.background,
-        "links": list(task.links),
-        "deliverable": task.deliverable,
-        "project": task.project,
-        "meta": dict(task.meta),
-        "steps": [step.write() for step in task.steps],
-        "timeout_s": task.timeout_s,
+        **_written(task),
+        "messages": list(messages),
+        "thread": [_in_thread(each) for each in thread],
         "runs": [run_view(run) for run in runs],
         "events": [event_view(event) for event in events],
         "approvals": [
@@ -133,8 +151,31 @@ def dispatch_whole(
         "diffs": list(last.diffs) if last else [],
         "receipts": [receipt_view(answer) for answer in answers if answer.seq and not answer.held],
         "decision": record.decision,
-        "result": {"outcome": record.outcome, "summary": record.summary} if finished else None,
+        "result": _end(record),
     }
+
+
+def _written(task: Task) -> dict[str, JSON]:
+    """Return what its author wrote beside the task."""
+    return {
+        "background": task.background,
+        "links": list(task.links),
+        "deliverable": task.deliverable,
+        "project": task.project,
+        "meta": dict(task.meta),
+        "steps": [step.write() for step in task.steps],
+        "timeout_s": task.timeout_s,
+    }
+
+
+def _end(record: DispatchRecord) -> dict[str, JSON] | None:
+    if record.state is not DispatchState.FINISHED:
+        return None
+    return {"outcome": record.outcome, "summary": record.summary}
+
+
+def _in_thread(record: DispatchRecord) -> dict[str, JSON]:
+    return {"dispatch_id": record.dispatch_id, "box": record.box, "task": task_of(record).task}
 
 
 def run_view(run: RunRecord) -> dict[str, JSON]:

@@ -1,4 +1,4 @@
-"""What an author says after the task: stop it, I have your answer, and plain words on the same thread."""
+"""What follows a task: stop it, I have your answer, and plain words of either side, which the other says it holds."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -7,7 +7,7 @@ from dispatch_protocol.body import read_word
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.head import Head, concerning
-from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.limits import REASON_CHARS, REPLY_CHARS
 
 
@@ -55,10 +55,14 @@ class Ack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Words on a thread; `surface` says where they were written, `audience` who is meant to read them."""
+    """Words on a thread; `surface` says where they were written, `audience` who is meant to read them.
+
+    `seq` counts from 1 what this device has said about this dispatch, so that a reader sees that something is missing.
+    """
 
     head: Head
     thread: UUID
+    seq: int
     text: str
     surface: str = "cli"
     audience: str = "thread"
@@ -68,6 +72,7 @@ class Message:
         return {
             **self.head.write(),
             "thread": self.thread.hex,
+            "seq": self.seq,
             "text": self.text,
             "surface": self.surface,
             "audience": self.audience,
@@ -79,6 +84,7 @@ class Message:
         message = cls(
             head=concerning(Head.read(fields)),
             thread=UUID(bytes=fields.hex("thread", 16)),
+            seq=fields.integer("seq", minimum=1),
             text=fields.text("text", min_chars=1, max_chars=REPLY_CHARS),
             surface=read_word(fields, "surface"),
             audience=read_word(fields, "audience"),
@@ -86,3 +92,23 @@ class Message:
         if not message.text.strip():
             raise MalformedError(f"{fields.where}.text is nothing but white space")
         return message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The device of `head.sender` holds `message`, which was about the dispatch `head.re`; that a human read it, nobody says."""
+
+    head: Head
+    message: Digest
+
+    def write(self) -> dict[str, JSON]:
+        """Return the body as JSON, but for its version."""
+        return {**self.head.write(), "message": self.message.hex}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "Heard":
+        """Read it strictly; raises MalformedError."""
+        return cls(
+            head=concerning(Head.read(fields)),
+            message=Digest(fields.hex("message", Digest.LENGTH)),
+        )

@@ -24,6 +24,7 @@ Message = (
     | follow_on.Cancel
     | follow_on.Ack
     | follow_on.Message
+    | follow_on.Heard
     | Decision
     | Receipt
     | Result
@@ -38,6 +39,7 @@ _READERS: Final[Mapping[Kind, Callable[[Fields], Message]]] = MappingProxyType(
         Kind.CANCEL: follow_on.Cancel.read,
         Kind.ACK: follow_on.Ack.read,
         Kind.MESSAGE: follow_on.Message.read,
+        Kind.HEARD: follow_on.Heard.read,
         Kind.DECISION: Decision.read,
         Kind.RECEIPT: Receipt.read,
         Kind.RESULT: Result.read,
@@ -53,6 +55,7 @@ _KINDS: Final[Mapping[type[Message], Kind]] = MappingProxyType(
         follow_on.Cancel: Kind.CANCEL,
         follow_on.Ack: Kind.ACK,
         follow_on.Message: Kind.MESSAGE,
+        follow_on.Heard: Kind.HEARD,
         Decision: Kind.DECISION,
         Receipt: Kind.RECEIPT,
         Result: Kind.RESULT,

@@ -5,7 +5,7 @@ from typing import Any
 from dispatch_daemon.adapters.loopback.routes import Route
 from dispatch_protocol import loopback
 from tests.support.door_client import Reply
-from tests.support.scripted_service import DISPATCH
+from tests.support.scripted_answers import DISPATCH
 
 # One good body for every route that takes one.
 BODIES: dict[str, dict[str, Any]] = {
@@ -18,6 +18,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "send": {"recipient": "bob", "task": "look"},
     "accept": {"cwd": "/srv/api", "caller_cwd": "/home/bob", "by_hand": False},
     "complete": {"text": "done", "file": ["/srv/api/a"]},
+    "reply": {"text": "thanks", "by": "cli"},
+    "read_messages": {"last": "ab" * 32},
     "discard": {"by": "page"},
     "review": {"by": "mcp"},
     "undo": {"digest": "ab" * 32, "by": "page"},

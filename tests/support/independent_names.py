@@ -10,7 +10,8 @@ FIELDS = {
     "steps instructions meta route device after on_failure retries timeout budget thread parent",
     "cancel": "reason",
     "ack": "device seq",
-    "message": "thread text surface audience",
+    "heard": "message",
+    "message": "thread seq text surface audience",
     "decision": "seq prev decision mode reason run_id",
     "receipt": "seq prev type code detail run_id data",
     "result": "seq prev run_id outcome summary returns agent started ended code changeset changeset_digest diffs "

@@ -26,7 +26,16 @@ from tests.support.independent_names import FIELDS, GRACE_MS, HEAD, genesis
 
 LONGEST_MS = 86_400_000
 
-CLASSES = {"task": 1, "cancel": 2, "ack": 2, "message": 2, "decision": 3, "receipt": 3, "result": 3}
+CLASSES = {
+    "task": 1,
+    "cancel": 2,
+    "ack": 2,
+    "message": 2,
+    "heard": 2,
+    "decision": 3,
+    "receipt": 3,
+    "result": 3,
+}
 KINDS = {*CLASSES, "grant", "acceptance", "confirmation"}
 DISPATCHER_SAYS = {"task", "cancel", "ack", "confirmation"}
 TRUSTOR_SAYS = {"decision", "receipt", "result", "grant", "acceptance"}
@@ -150,6 +159,8 @@ def check_grant(document: Json, standing: Json, header: Header, kind: str, *, in
         raise RefusalError(12, "invitation_used")
     ended = 0 < edge["expires"] <= max(standing["now"], standing["floor"])
     status = "expired" if edge["status"] == "active" and ended else edge["status"]
+    if kind == "message" and status == "revoked":
+        raise RefusalError(12, "edge_revoked")
     if kind == "task" and status != "active":
         raise RefusalError(12, f"edge_{status}")
 

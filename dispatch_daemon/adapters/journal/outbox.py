@@ -10,9 +10,13 @@ from dispatch_daemon.adapters.journal.database import Database
 from dispatch_daemon.adapters.journal.tasks import Tasks
 from dispatch_daemon.core.effects import Plan, Send, TaskKind, Unplan
 from dispatch_daemon.core.records import AnswerRecord
+from dispatch_protocol.payloads import Kind, payload_type
 
 _FIELDS = ("digest", "about", "recipient", "edge", "created_ms", "expires_ms", "signed", "files")
 _COLUMNS = ", ".join(_FIELDS)
+# Signed bytes begin with u16 and the type. What is said in a thread outlives the end of the dispatch it is about.
+_SPOKEN = tuple(payload_type(kind).encode() for kind in (Kind.MESSAGE, Kind.HEARD))
+_UNSPOKEN = " AND ".join(f"substr(signed, 3, {len(name)}) <> ?" for name in _SPOKEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +89,18 @@ class Outbox:
         return OutboxRow(**dict(zip(_FIELDS, found[0], strict=True))) if found else None
 
     def holds_about(self, about: str) -> bool:
-        """Say whether anything that concerns a dispatch still has to reach its other side."""
-        return bool(self._database.read("SELECT 1 FROM outbox WHERE about = ? LIMIT 1", (about,)))
+        """Say whether anything that concerns a dispatch, words aside, still has to reach its other side."""
+        clause = f"about = ? AND {_UNSPOKEN} LIMIT 1"
+        return bool(self._database.read(f"SELECT 1 FROM outbox WHERE {clause}", (about, *_SPOKEN)))
+
+    def holds_heard(self, about: str, signed_part: bytes) -> bool:
+        """Say whether an answer that certain words are held still has to leave (`signed_part` is in its body)."""
+        name = _SPOKEN[1]
+        clause = f"about = ? AND substr(signed, 3, {len(name)}) = ? AND instr(signed, ?) LIMIT 1"
+        return bool(self._database.read(f"SELECT 1 FROM outbox WHERE {clause}", (about, name, signed_part)))
 
     def holds_over(self, edge: str, payload_type: str) -> bool:
-        """Say whether a document of this type still has to cross an edge (signed bytes begin with u16 and the type)."""
+        """Say whether a document of this type still has to cross an edge."""
         name = payload_type.encode()
         clause = "edge = ? AND substr(signed, 3, ?) = ? LIMIT 1"
         return bool(self._database.read(f"SELECT 1 FROM outbox WHERE {clause}", (edge, len(name), name)))
@@ -101,8 +112,9 @@ class Outbox:
         self._database.write("DELETE FROM outbox WHERE digest = ?", (digest,))
 
     def drop_about(self, about: str) -> None:
-        """Forget everything owed about one dispatch."""
-        for (digest,) in self._database.read("SELECT digest FROM outbox WHERE about = ?", (about,)):
+        """Forget what is owed about one dispatch because it goes on; words are owed until they are held."""
+        clause = f"about = ? AND {_UNSPOKEN}"
+        for (digest,) in self._database.read(f"SELECT digest FROM outbox WHERE {clause}", (about, *_SPOKEN)):
             self.drop(digest)
 
     def owe_all_again(self, now_ms: int) -> None:

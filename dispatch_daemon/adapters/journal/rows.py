@@ -95,8 +95,21 @@ CONTACTS = Table(records.ContactRecord, "contacts", ("genesis",))
 EDGES = Table(records.EdgeRecord, "edges", ("edge",))
 INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
+MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
 
 TABLES: dict[type, Table[Any]] = {
     table.record_type: table
-    for table in (DISPATCHES, RUNS, EVENTS, APPROVALS, FILES, RULES, CONTACTS, EDGES, INVITATIONS, ANSWERS)
+    for table in (
+        DISPATCHES,
+        RUNS,
+        EVENTS,
+        APPROVALS,
+        FILES,
+        RULES,
+        CONTACTS,
+        EDGES,
+        INVITATIONS,
+        ANSWERS,
+        MESSAGES,
+    )
 }

@@ -128,6 +128,19 @@ ALTER TABLE runs ADD COLUMN undone_ms INTEGER;
 CREATE INDEX runs_undoable ON runs (undo_until_ms) WHERE undo_until_ms IS NOT NULL;
 """
 
+
+# What two sides say about a dispatch, and the dispatches of one thread.
+_THREADS = """
+CREATE TABLE messages (
+    digest TEXT PRIMARY KEY, about TEXT NOT NULL, ours INTEGER NOT NULL, device TEXT NOT NULL, seq INTEGER NOT NULL,
+    signed BLOB NOT NULL, at_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, held_ms INTEGER, receipt BLOB,
+    read_ms INTEGER, idempotency_key TEXT UNIQUE
+) STRICT;
+CREATE INDEX messages_about ON messages (about, at_ms);
+CREATE INDEX messages_unread ON messages (about) WHERE NOT ours AND read_ms IS NULL;
+CREATE INDEX dispatches_by_thread ON dispatches (thread_id, peer, arrived_ms);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
-    *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO),
+    *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
 )

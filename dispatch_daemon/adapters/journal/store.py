@@ -13,6 +13,7 @@ from typing import TypeVar, assert_never
 
 from dispatch_daemon.adapters.journal import rows
 from dispatch_daemon.adapters.journal.database import Database
+from dispatch_daemon.adapters.journal.messages import Messages
 from dispatch_daemon.adapters.journal.outbox import Outbox
 from dispatch_daemon.adapters.journal.tasks import Tasks
 from dispatch_daemon.core.effects import (
@@ -65,6 +66,7 @@ class Journal:
         self.database = Database(path)
         self.tasks = Tasks(self.database, boot=boot, epoch=0)
         self.outbox = Outbox(self.database, self.tasks)
+        self.messages = Messages(self.database)
         self._values: dict[str, str | None] = {}  # of `meta`, as JSON; this process alone writes it
         self._values_undone = 0
 

@@ -178,10 +178,12 @@ class FileChosen(Asked):
 class Send(Asked):
     """One dispatch: the task as written, for whom, and what goes with it. `expires` and `timeout` are seconds.
 
-    `by` is the face through which it was composed, as that face says itself.
+    `by` is the face through which it was composed, as that face says itself. With `parent` it follows another dispatch
+    up, in its thread, and goes to the other side of that one.
     """
 
-    recipient: Name
+    recipient: Name | None = None
+    parent: Name | None = None
     task: Annotated[Text, Field(min_length=1, max_length=limits.TASK_CHARS)]
     steps: Annotated[list[dict[str, Any]], Field(max_length=limits.STEPS)] | None = None
     background: Annotated[Text, Field(max_length=limits.BACKGROUND_CHARS)] | None = None
@@ -217,6 +219,7 @@ class Send(Asked):
             expires_s=self.expires,
             timeout_s=self.timeout,
             files=tuple(FileChoice(file.file_id, file.name) for file in self.files),
+            parent=self.parent,
             surface=self.by,
         )
         return {"request": request}
@@ -258,6 +261,19 @@ class Undo(Asked):
 
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     by: Face = "api"
+
+
+class Reply(Asked):
+    """Words to the other side of a dispatch; `by` is the face through which they are written."""
+
+    text: Annotated[Text, Field(min_length=1, max_length=limits.REPLY_CHARS)]
+    by: Face = "api"
+
+
+class Read(Asked):
+    """Everything up to this message was shown to a human here."""
+
+    last: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Because(Asked):
@@ -315,6 +331,8 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Login,
             Nothing,
             PageCode,
+            Read,
+            Reply,
             Revoke,
             Send,
             Stepping,

@@ -14,8 +14,8 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
-from dispatch_daemon.app.services.finding import find
-from dispatch_daemon.core import by_hand, decisions, outgoing, rundir, trust_views, views
+from dispatch_daemon.app.services.finding import find_dispatch
+from dispatch_daemon.core import by_hand, decisions, outgoing, rundir, threads, trust_views, views
 from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
@@ -27,8 +27,6 @@ from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import time_or_none
-
-_LIST_HINT = "dispatch inbox, or dispatch sent"
 
 
 class Dispatches:
@@ -64,7 +62,7 @@ class Dispatches:
         page = self._journal.page(Box(box), before=_read_cursor(cursor), limit=limit + 1)
         following = page[limit - 1] if len(page) > limit else None
         return {
-            "dispatches": [self._view(record) for record in page[:limit]],
+            "dispatches": [self.view(record) for record in page[:limit]],
             "next": None if following is None else _cursor(following),
         }
 
@@ -82,6 +80,8 @@ class Dispatches:
             own_address=self._people.own.address,
             trust=self._people.trust_of(record.peer),
             arriving=self._arriving(record),
+            messages=self.messages(record),
+            thread=self._journal.messages.thread(record.thread_id, record.peer),
             downloads={name: self._downloads.url(record.digest, name) for name in self._places(record)},
         )
 
@@ -112,13 +112,7 @@ class Dispatches:
 
     def find(self, dispatch_id: str) -> DispatchRecord:
         """Return the dispatch that an id or a unique prefix of one names."""
-        return find(
-            dispatch_id,
-            "dispatch",
-            self._journal.dispatches_like,
-            lambda record: record.dispatch_id,
-            hint=_LIST_HINT,
-        )
+        return find_dispatch(self._journal, dispatch_id)
 
     async def result(self, *, dispatch_id: str) -> JsonObject:
         """Return what came back and where its bundle of evidence lies."""
@@ -268,7 +262,7 @@ class Dispatches:
         outgoing.check_reason(reason)
         peer, moment = self._people.peer_of(record), self._clock.moment()
         if record.state in ENDED:
-            raise ServiceError("not_pending", f"this dispatch is over: {self._view(record)['status']}")
+            raise ServiceError("not_pending", f"this dispatch is over: {self.view(record)['status']}")
         if record.box is Box.SENT:
             effects = decisions.cancel_sent(record, self._people.own, peer, moment, reason=reason)
         else:
@@ -293,16 +287,27 @@ class Dispatches:
         assert record is not None  # noqa: S101 - dispatches are never removed
         return record
 
-    def _view(self, record: DispatchRecord) -> JsonObject:
+    def view(self, record: DispatchRecord) -> JsonObject:
+        """Return one dispatch as lists show it."""
         runs = self._journal.runs(record.digest)
         return views.dispatch(
-            record, runs, own_address=self._people.own.address, arriving=self._arriving(record)
+            record,
+            runs,
+            own_address=self._people.own.address,
+            arriving=self._arriving(record),
+            unread=self._journal.messages.unread(record.digest),
         )
+
+    def messages(self, record: DispatchRecord) -> list[JsonObject]:
+        """Return what was said about a dispatch, by either side."""
+        said = self._journal.messages.about(record.digest)
+        me = self._people.own.address or views.ME
+        return threads.views(said, record, me=me, now_ms=self._clock.now_ms())
 
     def acted(self, digest: str, run: RunRecord | None) -> JsonObject:
         """Return a dispatch after an act on it."""
         record = self._known(digest)
-        shown = self._view(record)
+        shown = self.view(record)
         acted: JsonObject = {
             "dispatch_id": record.dispatch_id,
             "status": shown["status"],

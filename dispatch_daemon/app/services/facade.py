@@ -13,6 +13,7 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
+from dispatch_daemon.app.services.threads import Threads
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
@@ -37,6 +38,7 @@ class Service:
         choosing: Choosing,
         continuing: Continuing,
         undoing: Undoing,
+        talking: Threads,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -62,12 +64,12 @@ class Service:
         self.dispatches = dispatches.dispatches
         self.dispatch = dispatches.dispatch
         self.accept = dispatches.accept
-        self.decline = dispatches.decline
-        self.cancel = dispatches.cancel
+        self.decline, self.cancel = dispatches.decline, dispatches.cancel
         self.result = dispatches.result
         self.complete, self.resume = continuing.complete, continuing.resume
         self.discard, self.review = continuing.discard, continuing.review
         self.undo_preview, self.undo = undoing.undo_preview, undoing.undo
+        self.reply, self.thread, self.read_messages = talking.reply, talking.thread, talking.read_messages
         self.approvals = approvals.approvals
         self.decide = approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import DispatchRecord
 
 MIN_PREFIX = 4
 _ALPHABET = frozenset("0123456789abcdef-")
@@ -38,3 +40,14 @@ def find(
             candidates=[identify(thing) for thing in found],
         )
     return found[0]
+
+
+def find_dispatch(journal: Journal, typed: str) -> DispatchRecord:
+    """Return the dispatch that an id or a unique prefix of one names; raises as `find`."""
+    return find(
+        typed,
+        "dispatch",
+        journal.dispatches_like,
+        lambda record: record.dispatch_id,
+        hint="dispatch inbox, or dispatch sent",
+    )

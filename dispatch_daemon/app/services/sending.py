@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.core import attachments, outgoing, trust_views, views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
@@ -18,7 +20,7 @@ from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
 from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
-from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.limits import EXPIRY_DEFAULT_S
 from dispatch_protocol.messages.steps import Step
@@ -60,20 +62,22 @@ class Sending:
     async def send(self, *, request: SendRequest, idempotency_key: str | None) -> JsonObject:
         """Sign, keep and owe a dispatch; says within two seconds whether the relay refused it."""
         outgoing.check(request)
+        request, parent = self._followed(request)
         steps = _steps(request)
         files = self._journal.files(choice.file_id for choice in request.files)
         if idempotency_key is not None:
             earlier = self._journal.dispatch_for_key(idempotency_key)
             if earlier is not None:
-                return self._sent(self._same(earlier, request, steps, files))
+                return self._sent(self._same(earlier, request, steps, files, parent))
         record, effects = outgoing.compose(
             request,
             steps,
-            self._addressee(request.recipient),
+            self._addressee(request.recipient or views.ME, parent),
             self._people.own,
             self._clock.moment(),
             idempotency_key=idempotency_key,
             files=attachments.attach(request.files, files),
+            parent=parent,
         )
         settled = self._settled(record.digest) if record.box is Box.SENT else None
         await self._performer.perform(effects)
@@ -83,7 +87,25 @@ class Sending:
         assert kept is not None  # noqa: S101 - it was put a moment ago
         return self._sent(kept)
 
-    def _addressee(self, recipient: str) -> outgoing.Addressee:
+    def _followed(self, request: SendRequest) -> tuple[SendRequest, DispatchRecord | None]:
+        """Find what a request follows up; nobody named is whoever stands on the other side of that."""
+        if request.parent is None:
+            if request.recipient is None:
+                raise ServiceError("invalid", "nobody is named: a dispatch has a recipient, or a parent")
+            return request, None
+        parent = find_dispatch(self._journal, request.parent)
+        if request.recipient is None:
+            other = views.ME if parent.box is Box.OWN else parent.address
+            request = replace(request, recipient=other)
+        return request, parent
+
+    def _addressee(self, recipient: str, parent: DispatchRecord | None) -> outgoing.Addressee:
+        to = self._named(recipient)
+        if parent is not None and to.peer.genesis.hex != parent.peer:
+            raise ServiceError("invalid", f"{recipient} is not the other side of what this follows up")
+        return to
+
+    def _named(self, recipient: str) -> outgoing.Addressee:
         own = self._people.own
         if self._people.is_me(recipient):
             return outgoing.Addressee(
@@ -121,12 +143,13 @@ class Sending:
         request: SendRequest,
         steps: tuple[Step, ...],
         kept: Mapping[str, FileRecord],
+        parent: DispatchRecord | None,
     ) -> DispatchRecord:
         """Return the earlier dispatch of an idempotency key, if it asked the same of the same person."""
         files = views.task_of(earlier).attachments
         if (
-            not self._is_for(earlier, request.recipient)
-            or not _asks_the_same(earlier, request, steps)
+            not self._is_for(earlier, request.recipient or views.ME)
+            or not _asks_the_same(earlier, request, steps, parent)
             or not attachments.same_files(files, request.files, kept)
         ):
             raise ServiceError("idempotency_conflict", "this idempotency key was used for another dispatch")
@@ -163,7 +186,9 @@ class Sending:
         }
 
 
-def _asks_the_same(earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...]) -> bool:
+def _asks_the_same(
+    earlier: DispatchRecord, request: SendRequest, steps: tuple[Step, ...], parent: DispatchRecord | None
+) -> bool:
     """Say whether a request, sent again, would say what a dispatch says; the time it left to decide included."""
     task = views.task_of(earlier)
     lives_s = request.expires_s
@@ -172,6 +197,7 @@ def _asks_the_same(earlier: DispatchRecord, request: SendRequest, steps: tuple[S
     expires_ms = earlier.created_ms + lives_s * 1000 if lives_s else 0
     return (
         earlier.expires_ms,
+        task.parent,
         task.task,
         task.background,
         task.links,
@@ -182,6 +208,7 @@ def _asks_the_same(earlier: DispatchRecord, request: SendRequest, steps: tuple[S
         task.timeout_s,
     ) == (
         expires_ms,
+        None if parent is None else Digest.from_hex(parent.digest),
         request.task,
         request.background or None,
         tuple(request.links),

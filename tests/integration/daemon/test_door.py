@@ -16,7 +16,8 @@ from dispatch_protocol import loopback
 from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, RefusedError
 from tests.support.door_client import DoorClient
 from tests.support.door_requests import BODIES, assert_problem, target
-from tests.support.scripted_service import DISPATCH, OTHER, ScriptedService
+from tests.support.scripted_answers import DISPATCH, OTHER
+from tests.support.scripted_service import ScriptedService
 
 _ELSEWHERE = {Kind.STREAM, Kind.DOWNLOAD, Kind.LINK, Kind.SESSION}  # links and sessions: test_door_pages.py
 SERVED = [route for route in ROUTES if route.kind not in _ELSEWHERE]

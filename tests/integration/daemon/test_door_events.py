@@ -14,7 +14,8 @@ import pytest
 from dispatch_daemon.adapters.loopback.server import Door
 from tests.support.door_client import TOKEN, DoorClient
 from tests.support.patience import eventually
-from tests.support.scripted_service import DISPATCH, LISTED, ScriptedService
+from tests.support.scripted_answers import DISPATCH, LISTED
+from tests.support.scripted_service import ScriptedService
 
 Opener = Callable[..., Awaitable[Door]]
 

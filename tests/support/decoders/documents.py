@@ -37,6 +37,7 @@ _READ_FROM_FIELDS = (
     *(links.GenesisLink, links.AddDeviceLink, links.RevokeDeviceLink, links.RotateSealingLink),
     *(links.SetRolesLink, links.RecoverLink, answers.Decision, answers.Receipt, result.Result, budget.Budget),
     *(files.Blob, files.Attachment, files.Artifact, follow_on.Cancel, follow_on.Ack, follow_on.Message),
+    follow_on.Heard,
     *(head.Party, head.Recipient, head.Head, steps.Step, task.Origin, task.Task),
     *(trace.Change, trace.FileDiff, trace.Event, trace.Usage, trace.Confinement),
 )

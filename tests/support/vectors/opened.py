@@ -10,7 +10,7 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
-from dispatch_protocol.messages.follow_on import Ack, Cancel, Message
+from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.registry import Message as AnyMessage
 from dispatch_protocol.messages.registry import kind_of
 from dispatch_protocol.messages.result import Result
@@ -175,7 +175,13 @@ def _answers() -> list[Case]:
         _to_alice("a result", result),
         _to_alice("a receipt that may take a week", Receipt(head=patient, **first, type=ReceiptType.EXPIRED)),
         _to_alice(
-            "a message from the recipient", Message(head=_back("answer"), thread=THREAD, text="On my way.")
+            "a message from the recipient",
+            Message(head=_back("answer"), thread=THREAD, seq=1, text="On my way."),
+        ),
+        _to_alice(
+            "a message on an edge that has expired",
+            Message(head=_back("late answer"), thread=THREAD, seq=2, text="It took longer."),
+            alice_knows(edge=edge(status=EdgeStatus.EXPIRED)),
         ),
     ]
 
@@ -192,7 +198,13 @@ def _follow_ons() -> list[Case]:
         _to_bob("a cancel on a revoked edge", Cancel(head=_forth("cancel")), bob_knows(edge=REVOKED)),
         _to_bob("an acknowledgement", Ack(head=_forth("ack"), device=BOB_LAPTOP.device, seq=3)),
         _to_bob(
-            "a message from the author", Message(head=_forth("message"), thread=THREAD, text="Please hurry.")
+            "a message from the author",
+            Message(head=_forth("message"), thread=THREAD, seq=1, text="Please hurry."),
+        ),
+        _to_bob(
+            "that a message is held, on a revoked edge",
+            Heard(head=_forth("heard"), message=Digest(fixed("a message"))),
+            bob_knows(edge=REVOKED),
         ),
         _to_alice("a grant while its edge is pending", grant, pending),
     ]

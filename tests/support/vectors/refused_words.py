@@ -224,7 +224,7 @@ def _grants() -> list[Case]:
     )
     to_oneself = Cancel(head=world.head("to oneself", BOB, BOB_LAPTOP, BOB, re=dispatch))
     words = Message(
-        head=world.head("words", ALICE, ALICE_LAPTOP, BOB, re=dispatch), thread=THREAD, text="Hello."
+        head=world.head("words", ALICE, ALICE_LAPTOP, BOB, re=dispatch), thread=THREAD, seq=1, text="Hello."
     )
     others_edge = bob_knows(edge=edge(dispatcher=MALLORY.genesis))
     return [
@@ -247,6 +247,13 @@ def _grants() -> list[Case]:
         almost_honest(12, "no_edge", "a receipt against the edge", message=receipt),
         under("edge_pending", "not confirmed yet", status=EdgeStatus.PENDING),
         under("edge_revoked", "revoked", status=EdgeStatus.REVOKED),
+        almost_honest(
+            12,
+            "edge_revoked",
+            "a message on a revoked edge",
+            message=words,
+            standing=bob_knows(edge=edge(status=EdgeStatus.REVOKED)),
+        ),
         under("edge_expired", "expired", status=EdgeStatus.EXPIRED),
         under("edge_expired", "expired this very millisecond", expires_ms=NOW_MS + 1_000),
     ]

@@ -21,7 +21,7 @@ def test_any_other_type_is_unknown(other):
 def test_the_class_is_no_finer_than_the_relay_has_to_know():
     classes = {
         EnvelopeClass.TASK: {Kind.TASK},
-        EnvelopeClass.FOLLOW_ON: {Kind.CANCEL, Kind.ACK, Kind.MESSAGE},
+        EnvelopeClass.FOLLOW_ON: {Kind.CANCEL, Kind.ACK, Kind.MESSAGE, Kind.HEARD},
         EnvelopeClass.ANSWER: {Kind.DECISION, Kind.RECEIPT, Kind.RESULT},
     }
     classes[EnvelopeClass.TRUST] = set(Kind) - set().union(*classes.values())

@@ -74,6 +74,8 @@ class DispatchListed(Answer):
     created_at: Moment
     expires_at: Moment | None
     thread_id: str
+    parent: Uuid | None
+    unread: int
     after: list[Uuid]
     attachments: list[Attachment]
 
@@ -245,8 +247,68 @@ class Questions(Answer):
     open: int
 
 
+class Message(Answer):
+    """Words about a dispatch; `missing_before` counts what the same device said before and is not here."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    message_id: Fingerprint
+    dispatch_id: Uuid
+    mine: bool
+    author: str = Field(alias="from")
+    device: Fingerprint
+    seq: int
+    text: str
+    surface: str
+    audience: str
+    at: Moment
+    state: Literal["received", "owed", "held", "lost"]
+    held_at: Moment | None
+    unread: bool
+    missing_before: int
+
+
+class MessageWritten(Message):
+    """Words that were taken on: they are journaled, and will be sent."""
+
+    thread_id: str
+
+
+class MessagesRead(Answer):
+    """What is left to read about a dispatch."""
+
+    dispatch_id: Uuid
+    unread: int
+
+
+class ThreadDispatch(DispatchListed):
+    """One dispatch of a thread, and what was said about it."""
+
+    messages: list[Message]
+
+
+class Thread(Answer):
+    """Every dispatch of one thread with one person, oldest first."""
+
+    thread_id: str
+    peer: str
+    trust: Literal["unverified", "token", "compared"] | None
+    dispatches: list[ThreadDispatch]
+
+
+class InThread(Answer):
+    """Another dispatch of the same thread."""
+
+    dispatch_id: Uuid
+    box: Literal["inbox", "sent", "own"]
+    task: str
+
+
 class DispatchWhole(DispatchListed):
     """Everything known about one dispatch."""
+
+    messages: list[Message]
+    thread: list[InThread]
 
     runs: list[Run]
     events: list[Event]

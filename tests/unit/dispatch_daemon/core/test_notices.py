@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dispatch_daemon.core.notices import Notice, NoticeKind, environment, notices_of, sentence
-from dispatch_daemon.core.records import ApprovalState, Box, DispatchRecord
+from dispatch_daemon.core.records import ApprovalState, Box, DispatchRecord, MessageRecord
 from dispatch_protocol.lifecycle import DispatchState
 from tests.support.desk import approval, own_job, received, sent
 from tests.support.documents import ALICE
@@ -55,6 +55,28 @@ def test_each_thing_has_one_key_of_its_own() -> None:
     keys = [notice.key for stage in stages for notice in notices_of(stage, [ASKED])]
     assert len(set(keys)) == 4
     assert keys == [notice.key for stage in stages for notice in notices_of(stage, [ASKED])]
+
+
+@pytest.mark.parametrize("record", [received(), sent(DispatchState.FINISHED)])
+def test_words_that_nobody_has_read_call_whatever_became_of_their_dispatch(record: DispatchRecord) -> None:
+    theirs = message(digest="d1", ours=False)
+    said = [theirs, replace(theirs, digest="d2", read_ms=1), message(digest="d3", ours=True)]
+    last = notices_of(record, (), said)[-1]
+    assert (last.kind, last.key, last.who) == (NoticeKind.MESSAGE, "d1", record.address)
+    assert len(notices_of(record, (), said)) == len(notices_of(record, ())) + 1
+
+
+def message(*, digest: str, ours: bool) -> MessageRecord:
+    return MessageRecord(
+        digest=digest,
+        about="",
+        ours=ours,
+        device="",
+        seq=1,
+        signed=b"",
+        at_ms=0,
+        expires_ms=0,
+    )
 
 
 def notice(kind: NoticeKind, who: str, known: str = "abcd1234") -> Notice:

@@ -13,12 +13,12 @@ from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_daemon.core.requests import SendRequest
 from dispatch_protocol import limits
 from dispatch_protocol.grant import Version
-from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.signing import dispatch_id
-from tests.support.desk import ALICE_OWN, ALICE_PEER, BOB_PEER, MOMENT, puts, sends, signed
+from tests.support.desk import ALICE_OWN, ALICE_PEER, BOB_PEER, MOMENT, puts, sends, sent, signed
 from tests.support.documents import ALICE, BOB, EDGE, HOUR_MS, NOW_MS
 
 REQUEST = SendRequest(recipient=BOB.email, task="Räume auf", surface="page")
@@ -185,6 +185,25 @@ def test_own_job_ends_by_itself_if_it_shall() -> None:
     record, effects = compose(asking(expires_s=60), TO_SELF)
     assert record.expires_ms == NOW_MS + 60_000
     assert any(isinstance(effect, Plan) and effect.kind is TaskKind.EXPIRE for effect in effects)
+
+
+def test_a_follow_up_joins_the_thread_of_what_it_follows_and_names_it() -> None:
+    parent = sent()
+    record, effects = outgoing.compose(
+        asking(), (), TO_BOB, ALICE_OWN, MOMENT, idempotency_key=None, parent=parent
+    )
+    task = task_of(effects)
+    assert (str(task.thread), task.parent) == (parent.thread_id, Digest.from_hex(parent.digest))
+    assert record.thread_id == parent.thread_id
+    assert task_of(compose()[1]).parent is None
+
+
+@pytest.mark.parametrize(("text", "code"), [(" \n", "invalid"), ("x" * 8_001, "too_long")])
+def test_words_that_their_reader_would_not_take_are_refused(text: str, code: str) -> None:
+    outgoing.check_reply("x" * 8_000)
+    with pytest.raises(ServiceError) as raised:
+        outgoing.check_reply(text)
+    assert raised.value.code == code
 
 
 def test_empty_text_is_no_text() -> None:

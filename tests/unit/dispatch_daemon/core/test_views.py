@@ -13,6 +13,7 @@ from dispatch_daemon.core.records import (
     EventRecord,
     RunRecord,
 )
+from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status
 from dispatch_protocol.messages.files import Attachment, Blob
 from dispatch_protocol.messages.steps import Step
@@ -51,6 +52,21 @@ def test_dispatch_in_a_list_has_every_promised_field() -> None:
     assert shown["dispatch_id"] == received().dispatch_id
     assert str(shown["dispatch_id"]).replace("-", "").startswith(str(shown["short_id"]))
     assert len(str(shown["short_id"])) == 8
+
+
+def test_dispatch_says_what_it_follows_and_how_much_was_not_read() -> None:
+    first = received()
+    follow = received(task=task(parent=Digest.from_hex(first.digest)))
+    assert views.dispatch(first, (), own_address=None)["parent"] is None
+    shown = views.dispatch(follow, (), own_address=None, unread=3)
+    assert (shown["parent"], shown["unread"]) == (first.dispatch_id, 3)
+    said = [{"unread": True}, {"unread": False}]
+    full = whole(follow, messages=said, thread=[first, follow])
+    assert (full["messages"], full["unread"]) == (said, 1)
+    assert [(each["dispatch_id"], each["box"]) for each in full["thread"]] == [
+        (first.dispatch_id, Box.INBOX),
+        (follow.dispatch_id, Box.INBOX),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, Re
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.limits import BODY_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt, ReceiptType, Verdict
-from dispatch_protocol.messages.follow_on import Ack, Cancel, Message
+from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.registry import decode_body, encode_body, kind_of
 from dispatch_protocol.payloads import Kind
 from tests.support.documents import ALICE, BOB, THREAD, digest, grant, head, task
@@ -17,7 +17,8 @@ MESSAGES = {
     Kind.TASK: task(),
     Kind.CANCEL: Cancel(head=head(re=RE)),
     Kind.ACK: Ack(head=head(re=RE), device=BOB.device, seq=1),
-    Kind.MESSAGE: Message(head=head(re=RE), thread=THREAD, text="hi"),
+    Kind.MESSAGE: Message(head=head(re=RE), thread=THREAD, seq=1, text="hi"),
+    Kind.HEARD: Heard(head=head(re=RE), message=digest("message")),
     Kind.DECISION: Decision(**ANSWER, decision=Verdict.DECLINED),
     Kind.RECEIPT: Receipt(**ANSWER, type=ReceiptType.DELIVERED),
     Kind.GRANT: grant(),
