@@ -22,7 +22,7 @@ from typing import Self
 
 from aiohttp import web
 
-from dispatch_broker.adapters import blobs, handshake, http, openapi
+from dispatch_broker.adapters import blobs, handshake, http, login, openapi
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.context import Context
@@ -128,11 +128,14 @@ class Application:
 
     def _open_mail(self, stack: contextlib.AsyncExitStack, context: Context, server: Server) -> None:
         """Send the mails that are owed, and those to come."""
-        from dispatch_broker.adapters.mailing import Mailing  # costs memory only where it is used
+        from dispatch_broker.adapters.code_mails import CodeMails  # cost memory only where they are used
+        from dispatch_broker.adapters.mailing import Mailing
 
         mailing = Mailing(context, server, self._settings.mail_from)
-        context.on_mail = mailing.owed
-        stack.push_async_callback(_cancel, asyncio.create_task(mailing.run()))
+        codes = CodeMails(context, server, self._settings.mail_from)
+        context.on_mail, context.on_code = mailing.owed, codes.send
+        for work in (mailing.run(), codes.run()):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
 
     async def _open_metrics(
         self, stack: contextlib.AsyncExitStack, context: Context, door: web.AppRunner
@@ -183,8 +186,12 @@ def _routes(context: Context) -> web.Application:
     app.router.add_get("/v1/blobs/{address}", partial(blobs.fetch, context), allow_head=False)
     app.router.add_delete("/v1/blobs/{address}", partial(blobs.forget, context))
     app.router.add_get("/i/{id}", partial(http.landing_page, context))
+    app.router.add_post("/v1/login/device", partial(login.begin, context))
+    app.router.add_post("/v1/login/mail", partial(login.mail, context))
+    app.router.add_post("/v1/login/code", partial(login.code, context))
+    app.router.add_post("/v1/login/token", partial(login.token, context))
     if context.settings.dev:
-        app.router.add_post("/v1/login/dev", http.login_dev(context))
+        app.router.add_post("/v1/login/dev", partial(login.dev, context))
     return app
 
 

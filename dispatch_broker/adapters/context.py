@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.settings import Settings
+from dispatch_broker.adapters.signins import SignIns
 from dispatch_broker.adapters.store_sqlite import SqliteStore
 from dispatch_broker.adapters.tokens import Tokens
 from dispatch_broker.core.counts import Counts
-from dispatch_broker.core.quota import Throttles
+from dispatch_broker.core.quota import Throttle, Throttles
+from dispatch_broker.core.signin import SignIn
 
 _PARTIES = 10_000
 
@@ -36,7 +38,15 @@ class Context:
     requests: Throttles = field(init=False)
     logins: Throttles = field(init=False)
     mails: Throttles = field(init=False)
+    logins_everybody: Throttle = field(init=False)
+    sign_ins_begun: Throttles = field(init=False)
+    login_mails: Throttles = field(init=False)
+    wrong_codes: Throttles = field(init=False)
+    sign_ins: SignIns = field(init=False)
     on_mail: Callable[[], None] | None = None  # a mail is owed; None where no mail is sent
+    on_code: Callable[[SignIn], None] | None = (
+        None  # a sign-in waits for its code; None where no mail is sent
+    )
     draining: bool = False
     handshakes: int = 0
 
@@ -44,3 +54,8 @@ class Context:
         self.requests = Throttles(self.settings.quotas.requests, _PARTIES)
         self.logins = Throttles(self.settings.quotas.logins, _PARTIES)
         self.mails = Throttles(self.settings.quotas.mails, _PARTIES)
+        self.logins_everybody = Throttle(self.settings.quotas.logins_everybody)
+        self.sign_ins_begun = Throttles(self.settings.quotas.sign_ins, _PARTIES)
+        self.login_mails = Throttles(self.settings.quotas.login_mails, _PARTIES)
+        self.wrong_codes = Throttles(self.settings.quotas.wrong_codes, _PARTIES)
+        self.sign_ins = SignIns(self.settings.quotas.open_sign_ins)

@@ -1,4 +1,4 @@
-"""Plain HTTP: what is public, the development login, and one way to say no (RFC 9457).
+"""Plain HTTP: what is public, and one way to say no (RFC 9457).
 
 Everything that needs a device's proof happens in its session. What is here can be asked by anybody, so it is bounded in
 size and rate, changes nothing on GET, and answers in problem documents whatever is sent.
@@ -14,27 +14,21 @@ from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from dispatch_broker.adapters import landing
 from dispatch_broker.adapters.context import Context
-from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.settings import is_loopback
 from dispatch_broker.adapters.store_sqlite import StoreError
-from dispatch_broker.adapters.tokens import LOGIN_MS, Use
 from dispatch_broker.adapters.version import installed_version
-from dispatch_broker.core.accounts import normal_address, sign_in
-from dispatch_broker.core.quota import Throttle
-from dispatch_broker.core.records import Claim, Invitation
+from dispatch_broker.core.records import Invitation
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import MalformedError
-from dispatch_protocol.keys import DeviceId, EdgeId, Genesis
-from dispatch_protocol.limits import ADDRESS_CHARS, DOCUMENT_BYTES
-from dispatch_protocol.timestamps import format_time
+from dispatch_protocol.keys import EdgeId, Genesis
+from dispatch_protocol.limits import DOCUMENT_BYTES
 
 BODY_BYTES = 16 * 1024
-_BODY_S = 10.0
 _FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 _PLACE = re.compile(r"(?:(?P<name>[A-Za-z0-9.-]+)|\[(?P<address>[0-9A-Fa-f:.]+)\])(?::[0-9]{1,5})?")
 _HEADERS = {
@@ -58,25 +52,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger(__name__)
 
 
-class LoginRequest(BaseModel):
-    """Who wants to sign in: an address, and the device and identity that the token will be bound to."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    email: str = Field(min_length=3, max_length=ADDRESS_CHARS)
-    device: str = Field(pattern=r"^[0-9a-f]{64}$")
-    genesis: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class LoginAnswer(BaseModel):
-    """A short token: shown once, with the device's proof, when the first session opens."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    token: str
-    expires_at: str
-
-
 class Health(BaseModel):
     """Whether this broker takes sessions."""
 
@@ -86,12 +61,12 @@ class Health(BaseModel):
     version: str
 
 
-def problem(refusal: Refusal) -> web.Response:
-    """Say no in a problem document (RFC 9457)."""
-    return _problem(refusal.code.value, refusal.status, refusal.detail)
+def problem(refusal: Refusal, **members: str) -> web.Response:
+    """Say no in a problem document (RFC 9457), with what else belongs to it."""
+    return _problem(refusal.code.value, refusal.status, refusal.detail, **members)
 
 
-def _problem(code: str, status: int, detail: str) -> web.Response:
+def _problem(code: str, status: int, detail: str, **members: str) -> web.Response:
     headers = {"Retry-After": "10"} if status in {429, 503} else {}
     if status == HTTPStatus.UPGRADE_REQUIRED:
         headers["Upgrade"] = "websocket"
@@ -101,6 +76,7 @@ def _problem(code: str, status: int, detail: str) -> web.Response:
         "status": status,
         "code": code,
         "detail": detail,
+        **members,
     }
     return web.json_response(body, status=status, headers=headers, content_type="application/problem+json")
 
@@ -186,54 +162,6 @@ async def health(context: Context, request: web.Request) -> web.Response:
     status = "draining" if context.draining else "ok"
     answer = Health(status=status, version=installed_version())
     return web.json_response(answer.model_dump(), status=503 if context.draining else 200)
-
-
-def login_dev(context: Context) -> Handler:
-    """Return the development login, with a rate for everybody together besides one for each address."""
-    everybody = Throttle(context.settings.quotas.logins_everybody)
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        asked = await _read_login(request)
-        if isinstance(asked, Refusal):
-            return problem(asked)
-        address = normal_address(asked.email)
-        if address is None:
-            return problem(Refusal(BrokerCode.MALFORMED, "email is no e-mail address"))
-        ticks = context.ticks()
-        if not (everybody.take(ticks) and context.logins.take(address, ticks)):
-            return problem(Refusal(BrokerCode.RATE_LIMITED, "too many sign-ins; wait a few minutes"))
-        claim = Claim(address, Genesis.from_hex(asked.genesis), DeviceId.from_hex(asked.device))
-        accounts = context.store.accounts
-        refusal = sign_in(
-            claim, accounts.named(address), accounts.known(claim.genesis), context.settings.signup
-        )
-        if refusal is not None:
-            say(_log, "login_refused", device=short(claim.device), code=refusal.code)
-            return problem(refusal)
-        expires_ms = context.clock() + LOGIN_MS
-        token = context.tokens.make(Use.LOGIN, claim, expires_ms)
-        say(_log, "login", device=short(claim.device), identity=short(claim.genesis))
-        return web.json_response(LoginAnswer(token=token, expires_at=format_time(expires_ms)).model_dump())
-
-    return handle
-
-
-async def _read_login(request: web.Request) -> LoginRequest | Refusal:
-    if "Origin" in request.headers:
-        return Refusal(BrokerCode.BROWSER_REFUSED, "pages do not sign in here")
-    if request.content_type != "application/json":
-        return Refusal(BrokerCode.MEDIA_TYPE, "the body is application/json")
-    try:
-        async with asyncio.timeout(_BODY_S):
-            body = await request.read()
-        return LoginRequest.model_validate(loads(body, max_bytes=BODY_BYTES))
-    except TimeoutError:
-        return Refusal(BrokerCode.MALFORMED, "the body did not come")
-    except MalformedError as error:
-        return Refusal(BrokerCode.MALFORMED, error.detail)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])[:64]
-        return Refusal(BrokerCode.MALFORMED, f"the field {place or 'body'} is missing, unknown or wrong")
 
 
 def _invitation(context: Context, request: web.Request) -> Invitation | None:

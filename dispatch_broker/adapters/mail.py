@@ -1,6 +1,7 @@
-"""Mail: what an invitation says to somebody who may never have heard of Dispatch, and the SMTP server that takes it.
+"""Mail: what an invitation says to somebody who may never have heard of Dispatch, what a code is for, and the server.
 
-A mail is plain text with one link. It holds no secret: what mail servers and scanners see and follow changes nothing.
+A mail is plain text. That of an invitation holds one link and no secret: what mail servers and scanners see and follow
+changes nothing. That of a code holds no link, because it is typed where the sign-in was begun and nowhere else.
 """
 
 import ssl
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from dispatch_broker.core.records import Invitation
+from dispatch_broker.core.signin import MailedCode, spoken
 
 _PATIENCE_S = 30.0
 _PORTS = {"smtp": 587, "smtps": 465}
@@ -98,16 +100,11 @@ def invitation_mail(invitation: Invitation, *, sender: str, link: str, now_ms: i
     """Return the mail about an invitation: who, what it means, where to go on, and that nothing has to be done."""
     inviter = invitation.inviter.address
     until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = invitation.to_address
+    message = _letter(sender, invitation.to_address, f"{inviter} invites you to Dispatch", now_ms)
     message["Reply-To"] = inviter
-    message["Subject"] = f"{inviter} invites you to Dispatch"
-    message["Date"] = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))
     message["Message-ID"] = make_msgid(
         idstring=invitation.invitation_id.uuid, domain=sender.rpartition("@")[2]
     )
-    message["Auto-Submitted"] = "auto-generated"
     message.set_content(
         f"""{inviter} would like to send tasks to your machine with Dispatch.
 
@@ -122,4 +119,40 @@ The invitation is valid until {until}. Opening the page changes nothing. If you 
 without your answer nothing happens.
 """
     )
+    return message
+
+
+def code_mail(
+    mailed: MailedCode, user_code: str, *, sender: str, broker_url: str, now_ms: int
+) -> EmailMessage:
+    """Return the mail with a code: which terminal it is for, where to type it, and what to do if nobody asked for it.
+
+    Nothing in it was written by whoever began the sign-in, so it cannot be made to carry words of theirs.
+    """
+    half = len(mailed.code) // 2
+    until = datetime.fromtimestamp(mailed.expires_ms / 1000, UTC).strftime("%H:%M UTC")
+    message = _letter(sender, mailed.address, "Your code for Dispatch", now_ms)
+    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
+    message.set_content(
+        f"""Your code is
+
+    {mailed.code[:half]} {mailed.code[half:]}
+
+It signs in the device whose terminal shows {spoken(user_code)}, at {broker_url}. Type it there, or on the page where
+you entered {spoken(user_code)}. It works once, until {until}.
+
+If no terminal before you shows {spoken(user_code)}, somebody else has typed your address: do nothing, and give the code
+to nobody, whoever asks for it.
+"""
+    )
+    return message
+
+
+def _letter(sender: str, to: str, subject: str, now_ms: int) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = sender
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = format_datetime(datetime.fromtimestamp(now_ms / 1000, UTC))
+    message["Auto-Submitted"] = "auto-generated"
     return message

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dispatch_broker.adapters.http import Health, LoginAnswer, LoginRequest
+from dispatch_broker.adapters import openapi_login
+from dispatch_broker.adapters.http import Health
 from dispatch_broker.core.refusal import STATUS, BrokerCode
 from dispatch_protocol.limits import SAFE_INTEGER
 
@@ -67,8 +68,7 @@ _CHAIN: Schema = {
 }
 _MODELS: dict[str, type[BaseModel]] = {
     "Health": Health,
-    "LoginAnswer": LoginAnswer,
-    "LoginRequest": LoginRequest,
+    **openapi_login.MODELS,
 }
 
 
@@ -90,8 +90,8 @@ def document(*, version: str, public_url: str, dev: bool, metrics: bool = False)
         "/v1/blobs/{address}": _blobs(),
         "/i/{id}": _page(),
     }
-    if dev:
-        paths["/v1/login/dev"] = _login_dev()
+    for path, operation in openapi_login.operations(dev=dev).items():
+        paths[path] = _login(*operation, status="202" if path == "/v1/login/mail" else "200")
     if metrics:
         paths["/metrics"] = _metrics()
     schemas = {name: model.model_json_schema() for name, model in _MODELS.items()}
@@ -247,27 +247,18 @@ def _metrics() -> Schema:
     }
 
 
-def _login_dev() -> Schema:
-    reference = {"schema": {"$ref": "#/components/schemas/LoginRequest"}}
-    answer = {"schema": {"$ref": "#/components/schemas/LoginAnswer"}}
+def _login(
+    summary: str, body: str, answer: str, media_type: str, codes: tuple[BrokerCode, ...], *, status: str
+) -> Schema:
+    """Describe one request of a sign-in; its refusals say OAuth's word in `error` too."""
+    asked, said = ({"schema": {"$ref": f"#/components/schemas/{name}"}} for name in (body, answer))
     return {
         "post": {
-            "summary": "Sign in without proof of the address; on loopback, for development only.",
-            "requestBody": {"required": True, "content": {"application/json": reference}},
+            "summary": summary,
+            "requestBody": {"required": True, "content": {media_type: asked}},
             "responses": {
-                "200": {
-                    "description": "A token for the first session.",
-                    "content": {"application/json": answer},
-                },
-                **_refused(
-                    BrokerCode.MALFORMED,
-                    BrokerCode.BROWSER_REFUSED,
-                    BrokerCode.SIGNUP_CLOSED,
-                    BrokerCode.PAIR_NEEDED,
-                    BrokerCode.ADDRESS_MISMATCH,
-                    BrokerCode.TOO_LARGE,
-                    BrokerCode.MEDIA_TYPE,
-                ),
+                status: {"description": summary, "content": {"application/json": said}},
+                **_refused(*codes),
             },
         }
     }

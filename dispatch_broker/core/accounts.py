@@ -60,6 +60,11 @@ class Signup:
         return self.mode is SignupMode.OPEN
 
 
+def is_expected(address: str, namesake: Account | None, signup: Signup) -> bool:
+    """Whether somebody with this address may sign in here at all, which nobody is told before it is proven."""
+    return namesake is not None or signup.admits(address)
+
+
 def sign_in(claim: Claim, namesake: Account | None, known: Account | None, signup: Signup) -> Refusal | None:
     """Refuse a login, or None: `namesake` is the account with this address, `known` the one with this identity."""
     if namesake is not None and namesake.genesis != claim.genesis:

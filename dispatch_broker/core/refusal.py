@@ -19,6 +19,12 @@ class BrokerCode(StrEnum):
     TOKEN_INVALID = "token_invalid"
     SIGNATURE_INVALID = "signature_invalid"  # a document that its signer did not sign
     SIGNUP_CLOSED = "signup_closed"  # the operator's choice
+    SIGN_IN_UNAVAILABLE = "sign_in_unavailable"  # this broker has no way to prove an address
+    AUTHORIZATION_PENDING = "authorization_pending"  # RFC 8628, section 3.5, with the three that follow
+    SLOW_DOWN = "slow_down"
+    EXPIRED_TOKEN = "expired_token"
+    ACCESS_DENIED = "access_denied"
+    CODE_WRONG = "code_wrong"  # not the code that was mailed
     DEV_ONLY_DIRECT = "dev_only_direct"  # the development login was asked for from elsewhere
     BROWSER_REFUSED = "browser_refused"  # a page in a browser tries to speak as a device
     NO_EDGE = "no_edge"
@@ -57,6 +63,12 @@ STATUS: Mapping[BrokerCode, int] = MappingProxyType(
         BrokerCode.TOKEN_INVALID: 401,
         BrokerCode.SIGNATURE_INVALID: 400,
         BrokerCode.SIGNUP_CLOSED: 403,
+        BrokerCode.SIGN_IN_UNAVAILABLE: 403,
+        BrokerCode.AUTHORIZATION_PENDING: 400,
+        BrokerCode.SLOW_DOWN: 400,
+        BrokerCode.EXPIRED_TOKEN: 400,
+        BrokerCode.ACCESS_DENIED: 400,
+        BrokerCode.CODE_WRONG: 401,
         BrokerCode.DEV_ONLY_DIRECT: 403,
         BrokerCode.BROWSER_REFUSED: 403,
         BrokerCode.NO_EDGE: 403,

@@ -14,34 +14,47 @@ from dispatch_cli.render.lines import Line, View, following, line
 from dispatch_cli.render.machine import whoami_lines
 from dispatch_cli.render.text import visible
 from dispatch_cli.settings import find
+from dispatch_cli.signing_in import sign_in
 
 _LOGIN_TIMEOUT_S = 60.0
 
 
 @click.command(cls=Command)
-@click.option("--email", metavar="X", help="The address to sign in as.")
+@click.option("--email", metavar="X", help="The address to sign in as; a code is mailed to it.")
+@click.option(
+    "--browser/--no-browser",
+    default=None,
+    help="Sign in on the broker's page, and open it or not.  [default: without --email]",
+)
+@click.option(
+    "--code-file", metavar="F", help="Read the mailed code from a file, or from standard input (-)."
+)
 @click.option(
     "--dev", is_flag=True, help="At a broker on this machine that runs with --dev: no mail, no proof."
 )
 @click.pass_obj
-def login(invocation: Invocation, email: str | None, dev: bool) -> None:
+def login(
+    invocation: Invocation, email: str | None, browser: bool | None, code_file: str | None, dev: bool
+) -> None:
     """Sign this device in to a broker.
 
     The identity is this machine's and stays the same; the broker learns its address and its public keys.
     """
-    options = invocation.options
-    broker = find("broker", invocation.home, {"broker": options.broker}).value
+    broker = find("broker", invocation.home, {"broker": invocation.options.broker}).value
     if not broker:
-        raise CliError("usage", "No broker is named.", hint="dispatch login --broker URL --email X --dev")
-    if not email:
+        raise CliError("usage", "No broker is named.", hint="dispatch login --broker URL --email X")
+    token = _token(invocation)
+    if not (dev or token):
+        who = sign_in(invocation, broker=str(broker), email=email, browser=browser, code_file=code_file)
+    elif email:
+        body: dict[str, Any] = {"broker": broker, "email": email, "dev": dev}
+        if token:
+            body["token"] = token
+        who = invocation.door.post("/v1/login", body, timeout_s=_LOGIN_TIMEOUT_S)
+    else:
         raise CliError(
             "usage", "No address is named.", hint=f"dispatch login --broker {broker} --email X --dev"
         )
-    body: dict[str, Any] = {"broker": broker, "email": email, "dev": dev}
-    token = _token(invocation)
-    if token:
-        body["token"] = token
-    who = invocation.door.post("/v1/login", body, timeout_s=_LOGIN_TIMEOUT_S)
     invocation.show(who, lambda view: _signed_in(who, view))
 
 

@@ -1,10 +1,8 @@
 """`ui`: open the page of this machine's daemon, by a link that works once and for a minute."""
 
-import os
-import sys
-
 import click
 
+from dispatch_cli.browser import has_display, opened
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -27,10 +25,10 @@ def ui(invocation: Invocation, only_print: bool, end: bool) -> None:
     if only_print or invocation.options.json:
         invocation.show(shown, lambda _: [line(url)])
         return
-    if not _has_display():
+    if not has_display():
         invocation.show(shown, lambda _: _from_afar(url))
         return
-    if not _opened(url):
+    if not opened(url):
         raise CliError("no_browser", "No browser could be opened.", hint="dispatch ui --print")
     invocation.show(shown | {"opened": True}, lambda _: [line("The page opens in your browser.")])
 
@@ -40,19 +38,6 @@ def _end(invocation: Invocation) -> None:
     count = closed.get("closed")
     pages = "No page was open." if not count else f"Closed {count} page{'' if count == 1 else 's'}."
     invocation.show(closed, lambda _: [line(pages)])
-
-
-def _opened(url: str) -> bool:
-    """Ask the system for its browser, which must not write into this terminal."""
-    import webbrowser
-
-    return webbrowser.open(url)
-
-
-def _has_display() -> bool:
-    if sys.platform != "linux":
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
 
 
 def _from_afar(url: str) -> list[Line]:

@@ -42,6 +42,7 @@ from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
+from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.supervising import Supervisor
@@ -131,8 +132,8 @@ class Daemon:
             TaskKind.ORIGINALS: self._undoer.forget,
         }
 
-    def _service(self, keystore: Keystore) -> Service:
-        machine = Machine(
+    def _machine(self, keystore: Keystore) -> Machine:
+        return Machine(
             self._home,
             self._settings,
             self._journal,
@@ -145,6 +146,9 @@ class Daemon:
             stop=self.stop,
             now_ms=self._clock.now_ms,
         )
+
+    def _service(self, keystore: Keystore) -> Service:
+        machine = self._machine(keystore)
         self._account = Account(
             self._home,
             self._settings,
@@ -155,6 +159,7 @@ class Daemon:
             link=lambda: self._linking.link,
             connect=self._linking.connect,
         )
+        signing_in = SigningIn(self._account, self._people, self._settings, self._clock.now_ms)
         online = self._linking.online
         desk = (self._journal, self._people, self._clock, self._performer)
         invitations = Invitations(*desk, online)
@@ -171,6 +176,7 @@ class Daemon:
             self._journal,
             self._watchers,
             self._account,
+            signing_in,
             machine,
             invitations,
             accepting,

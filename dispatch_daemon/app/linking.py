@@ -65,7 +65,7 @@ class Linking:
             raise ServiceError(
                 "login_needed",
                 "you are not signed in at a broker",
-                hint="dispatch login --broker URL --email YOU --dev",
+                hint="dispatch login --broker URL --email YOU",
             )
         return Online(self.link)
 

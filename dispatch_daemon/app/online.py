@@ -1,6 +1,7 @@
 """Asking the relay something for a person who waits: a relay's no, or its silence, becomes a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from dispatch_daemon.adapters.relay import RelayLink, RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.core.errors import ServiceError
@@ -17,6 +18,17 @@ def refused_by_relay(error: RelayRejectedError) -> ServiceError:
     return ServiceError("refused", f"the relay refused ({error.code}): {error.detail}")
 
 
+@contextmanager
+def relay_words() -> Iterator[None]:
+    """Turn a relay's no, or its silence, into a ServiceError."""
+    try:
+        yield
+    except RelayUnreachableError as error:
+        raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
+    except RelayRejectedError as error:
+        raise refused_by_relay(error) from error
+
+
 class Online:
     """The relay link of a signed-in daemon, for requests that a person makes."""
 
@@ -29,12 +41,8 @@ class Online:
 
     async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]:
         """Make a call; raises ServiceError with the relay's code, or `broker_unreachable`."""
-        try:
+        with relay_words():
             return await self._link.call(op, args)
-        except RelayUnreachableError as error:
-            raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
-        except RelayRejectedError as error:
-            raise refused_by_relay(error) from error
 
     async def chain(self, genesis: Genesis) -> Chain:
         """Fetch an identity's chain and verify it from its fingerprint up; the relay is not believed."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dispatch_daemon.adapters.loopback.routes import Route
+from dispatch_daemon.adapters.loopback.route import Route
 from dispatch_protocol import loopback
 from tests.support.door_client import Reply
 from tests.support.scripted_answers import DISPATCH
@@ -10,6 +10,8 @@ from tests.support.scripted_answers import DISPATCH
 # One good body for every route that takes one.
 BODIES: dict[str, dict[str, Any]] = {
     "login": {"broker": "http://127.0.0.1:8000", "email": "bob@example.org", "dev": True, "token": None},
+    "begin_login": {"broker": "http://127.0.0.1:8000", "email": "bob@example.org", "page": False},
+    "finish_login": {"login": "5d41", "code": "1234 5678"},
     "revoke": {"peer": "alice", "outgoing": True},
     "edit_edge": {"peer": "alice", "profile": "read-only", "paths": [{"path": "/srv/api", "mode": "ro"}]},
     "invite": {"email": "alice@example.org", "link_only": True},

@@ -9,12 +9,15 @@ from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP
 
+from dispatch_broker.adapters.mail import Server
+
 
 class MailSink:
     """A mail server of this machine on a port of its own; `reply` is what it says to a whole mail."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.refused = 0
         self.reply = "250 kept"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loop = asyncio.new_event_loop()
@@ -27,12 +30,21 @@ class MailSink:
             found = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(found, EmailMessage)
             self.mails.append(found)
+        else:
+            self.refused += 1
         return self.reply
 
     @property
     def url(self) -> str:
         """Return the URL under which a broker hands mail over."""
         return f"smtp://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of a broker in this process that hands its mail over here."""
+        host, port = self._listener.getsockname()
+        server = Server(host=host, port=port, is_tls=False, is_local=True)
+        return {"mail_server": server, "mail_from": "dispatch@example.net"}
 
     def close(self) -> None:
         """Listen no more."""

@@ -79,6 +79,21 @@ class ScriptedService:
         await self._asked("login", broker=broker, email=email, dev=dev, token=token)
         return {**WHOAMI, "user": email, "broker": broker}
 
+    async def begin_login(self, *, broker: str | None, email: str | None, page: bool) -> JsonObject:
+        await self._asked("begin_login", broker=broker, email=email, page=page)
+        return {
+            "login": "5d41",
+            "way": "page" if page else "mail",
+            "user_code": "BCDF-GHJK",
+            "verification_uri": "http://127.0.0.1:8000/login",
+            "email": None if page else email,
+            "expires_at": "2026-01-02T03:04:05.678Z",
+        }
+
+    async def finish_login(self, *, login: str, code: str | None) -> JsonObject:
+        await self._asked("finish_login", login=login, code=code)
+        return {**WHOAMI, "user": "bob@example.org", "broker": "http://127.0.0.1:8000"}
+
     async def recovery_key(self) -> JsonObject:
         await self._asked("recovery_key")
         return {"recovery_key": "AAAA-BBBB"}

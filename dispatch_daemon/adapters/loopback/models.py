@@ -87,6 +87,21 @@ class Login(Asked):
     token: Token | None = None
 
 
+class BeginLogin(Asked):
+    """Begin a sign-in: by mail if an address is named and no `page` is asked for, where the broker can."""
+
+    broker: Url | None = None
+    email: Address | None = None
+    page: bool = False
+
+
+class FinishLogin(Asked):
+    """Go on with the sign-in of this handle; `code` is what was mailed, None waits for the page."""
+
+    login: Annotated[Line, Field(min_length=1, max_length=64)]
+    code: Annotated[Line, Field(min_length=1, max_length=64)] | None = None
+
+
 class PageCode(Asked):
     """The code that stands in a link to the page."""
 
@@ -322,10 +337,12 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Accept,
             AcceptInvitation,
             Because,
+            BeginLogin,
             Complete,
             Decide,
             DeclineInvitation,
             EditEdge,
+            FinishLogin,
             Invite,
             Listing,
             Login,

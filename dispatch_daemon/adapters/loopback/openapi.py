@@ -11,7 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from dispatch_daemon.adapters.loopback.answers import ANSWERS, Problem
 from dispatch_daemon.adapters.loopback.models import MODELS
-from dispatch_daemon.adapters.loopback.routes import ID_CHARS, KEY_CHARS, ROUTES, Kind, Route
+from dispatch_daemon.adapters.loopback.route import Kind, Route
+from dispatch_daemon.adapters.loopback.routes import ID_CHARS, KEY_CHARS, ROUTES
 
 DISTRIBUTION: Final = "dispatch-courier"
 _REF: Final = "#/components/schemas/{model}"

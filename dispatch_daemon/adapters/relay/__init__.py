@@ -6,15 +6,18 @@ keeps one going; `login` and `transfer` are plain HTTP. What goes through here i
 
 from dispatch_daemon.adapters.relay.errors import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.adapters.relay.link import LinkPhase, LinkState, RelayLink, Timing
-from dispatch_daemon.adapters.relay.login import login_dev
+from dispatch_daemon.adapters.relay.login import BegunSignIn, ProvenToken, SignIns, login_dev
 from dispatch_daemon.adapters.relay.transfer import Transfers
 
 __all__ = [
+    "BegunSignIn",
     "LinkPhase",
     "LinkState",
+    "ProvenToken",
     "RelayLink",
     "RelayRejectedError",
     "RelayUnreachableError",
+    "SignIns",
     "Timing",
     "Transfers",
     "login_dev",

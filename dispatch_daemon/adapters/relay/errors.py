@@ -1,7 +1,10 @@
 """The two ways in which a relay fails us: it cannot be reached, which passes, or it said no, which it means."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import RelayError
 
 UNREACHABLE: Final = "broker_unreachable"
@@ -16,9 +19,15 @@ class RelayUnreachableError(RelayError):
 
 
 class RelayRejectedError(RelayError):
-    """The relay answered no: `code` is its word for why, `status` the HTTP status of that word."""
+    """The relay answered no: `code` is its word for why, `status` the HTTP status of that word.
 
-    def __init__(self, code: str, status: int, detail: str) -> None:
+    `members` is what else stood in its problem document: where `pair_needed`, the `genesis` of that address.
+    """
+
+    def __init__(
+        self, code: str, status: int, detail: str, members: Mapping[str, JSON] = MappingProxyType({})
+    ) -> None:
         """Keep the relay's own words; they are its claim, not our finding."""
         super().__init__(code, detail)
         self.status = status
+        self.members = members

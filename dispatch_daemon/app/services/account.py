@@ -8,16 +8,9 @@ from pathlib import Path
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
-from dispatch_daemon.adapters.relay import (
-    LinkPhase,
-    LinkState,
-    RelayLink,
-    RelayRejectedError,
-    RelayUnreachableError,
-    login_dev,
-)
+from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink, login_dev
 from dispatch_daemon.adapters.settings import Settings, write_config
-from dispatch_daemon.app.online import refused_by_relay
+from dispatch_daemon.app.online import relay_words
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.core.errors import ServiceError
@@ -71,13 +64,28 @@ class Account:
         write_private(self._home / loopback.WHOAMI_NAME, f"{text}\n".encode())
 
     async def login(self, *, broker: str | None, email: str, dev: bool, token: str | None) -> JsonObject:
-        """Sign this device's identity up at a broker, or in again."""
+        """Sign this device's identity up at a broker with a token, or without any proof at one in development mode."""
+        url, address = self.place(broker), self.address(email)
+        if not dev and token is None:
+            raise ServiceError(
+                "login_needed",
+                "a code or a token has to prove the address",
+                hint=f"dispatch login --email {address}",
+            )
+        return await self.enter(url, address, token or await self._login_token(url, address))
+
+    def place(self, broker: str | None) -> str:
+        """Return the broker that is meant; raises ServiceError if none is named anywhere."""
         url = broker or self._settings.broker or (self._people.account or {}).get("broker")
-        address = email.strip().lower()
         if url is None:
             raise ServiceError(
-                "broker_needed", "no broker is named", hint="dispatch login --broker URL --email YOU --dev"
+                "broker_needed", "no broker is named", hint="dispatch login --broker URL --email YOU"
             )
+        return url
+
+    def address(self, email: str) -> str:
+        """Return the address in its one spelling; raises ServiceError if it is none, or another person's here."""
+        address = email.strip().lower()
         if not is_address(address):
             raise ServiceError("address_invalid", f"{email[:100]!r} is not an address like alice@example.org")
         own = self._people.own
@@ -87,14 +95,11 @@ class Account:
                 f"this home belongs to {own.address}; another person needs another home",
                 hint="DISPATCH_HOME=DIR dispatch login …",
             )
-        if not dev and token is None:
-            raise ServiceError(
-                "login_needed",
-                "this broker can sign people in only in development mode so far",
-                hint=f"dispatch login --dev --email {address}",
-            )
-        shown = token or await self._login_token(url, address)
-        state = await self._connect(url, shown)
+        return address
+
+    async def enter(self, url: str, address: str, token: str) -> JsonObject:
+        """Open the first session with the token of a proven address, and remember where this device is signed in."""
+        state = await self._connect(url, token)
         if state.phase is not LinkPhase.ONLINE:
             code = state.code if state.code in loopback.CODES else "broker_unreachable"
             raise ServiceError(code or "broker_unreachable", state.words, hint="dispatch doctor")
@@ -113,14 +118,10 @@ class Account:
 
     async def _login_token(self, url: str, address: str) -> str:
         own = self._people.own
-        try:
+        with relay_words():
             return await login_dev(
                 url, address, own.device.hex, own.genesis, ca_bundle=self._settings.ca_bundle
             )
-        except RelayUnreachableError as error:
-            raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
-        except RelayRejectedError as error:
-            raise refused_by_relay(error) from error
 
     def _recovery_state(self) -> str:
         return "unseen" if self._people.keys.recovery is not None else "shown"

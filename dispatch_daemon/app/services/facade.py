@@ -13,6 +13,7 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.sending import Sending
+from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.watchers import Watchers
@@ -28,6 +29,7 @@ class Service:
         journal: Journal,
         watchers: Watchers,
         account: Account,
+        signing_in: SigningIn,
         machine: Machine,
         invitations: Invitations,
         accepting: Accepting,
@@ -49,8 +51,8 @@ class Service:
         self.daemon_status = machine.daemon_status
         self.stop = machine.stop
         self.settings = machine.settings
-        self.login = account.login
-        self.recovery_key = account.recovery_key
+        self.login, self.recovery_key = account.login, account.recovery_key
+        self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
         self.contacts = contacts.contacts
         self.invitations = invitations.invitations
@@ -70,8 +72,7 @@ class Service:
         self.discard, self.review = continuing.discard, continuing.review
         self.undo_preview, self.undo = undoing.undo_preview, undoing.undo
         self.reply, self.thread, self.read_messages = talking.reply, talking.thread, talking.read_messages
-        self.approvals = approvals.approvals
-        self.decide = approvals.decide
+        self.approvals, self.decide = approvals.approvals, approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
 
     async def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:

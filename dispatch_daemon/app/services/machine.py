@@ -170,7 +170,7 @@ class Machine:
         link = self._link()
         if link is None:
             detail = "not signed in; one's own tasks work without a broker"
-            return [_check("broker", True, detail, "dispatch login --broker URL --email YOU --dev")]
+            return [_check("broker", True, detail, "dispatch login --broker URL --email YOU")]
         state = link.state
         checks = [_check("broker", state.phase is LinkPhase.ONLINE, state.words, None)]
         if state.skew_ms is not None:

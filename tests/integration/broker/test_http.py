@@ -312,7 +312,7 @@ async def test_a_client_that_never_asks_is_hung_up(tmp_path, monkeypatch, drop):
 
 
 async def test_a_body_that_comes_drop_by_drop_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("dispatch_broker.adapters.http._BODY_S", 0.1)
+    monkeypatch.setattr("dispatch_broker.adapters.login._BODY_S", 0.1)
     async with broker_here(tmp_path / "broker") as broker:
         place = broker.url.removeprefix("http://")
         reader, writer = await asyncio.open_connection(*place.split(":"))

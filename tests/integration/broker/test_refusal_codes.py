@@ -24,6 +24,11 @@ TOLD = {
     "test_http.py::TestPublicDocuments::test_a_session_asks_for_an_upgrade": "upgrade_needed",
     "test_http.py::TestPublicDocuments::test_a_wrong_method": "method_not_allowed",
     "test_http.py::TestPublicDocuments::test_what_is_not_there": "not_found",
+    "test_login.py::test_a_broker_without_mail_says_so": "sign_in_unavailable",
+    "test_login.py::test_a_device_that_asks_is_told_to_wait_and_to_slow_down": (
+        "authorization_pending slow_down expired_token"
+    ),
+    "test_login.py::test_five_wrong_codes_end_it": "code_wrong access_denied",
     "test_metrics.py::TestWhoMayRead::test_what_may_come_from_elsewhere_gets_nothing": "dev_only_direct",
     "test_metrics.py::test_every_no_is_counted_by_its_code": "unknown_op counter_reused",
     "test_sessions.py::test_a_broker_that_is_about_to_stop_opens_no_session": "draining",

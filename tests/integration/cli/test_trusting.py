@@ -11,7 +11,7 @@ from dispatch_cli.settings import SETTINGS
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import Terminal, command, dispatch, environment
 from tests.support.door_documents import ALICE, BOB, ID
-from tests.support.scripted_daemon import Script
+from tests.support.scripted_daemon import Script, problem
 
 TOKEN = "dispatch1:http://127.0.0.1:8000/4f2a#" + "ab" * 32 + ".c2VjcmV0"
 ACCEPT = "/v1/invitations/accept"
@@ -180,8 +180,34 @@ def test_a_token_in_the_arguments_works_and_is_warned_of(door: Script, home: Pat
 
 def test_signing_in_needs_a_broker_and_an_address(home: Path) -> None:
     assert dispatch(home, "login", "--email", BOB).code == 2
-    assert dispatch(home, "login", "--broker", "http://b", "--json").json["error"]["code"] == "usage"
+    assert dispatch(home, "login", "--broker", "http://b", "--dev", "--json").json["error"]["code"] == "usage"
     assert not home.exists()
+
+
+def test_without_an_address_the_page_is_named_and_waited_for(door: Script, home: Path) -> None:
+    begun = {
+        "login": "h",
+        "way": "page",
+        "user_code": "BCDF-GHJK",
+        "verification_uri": "http://b/login",
+        "email": None,
+    }
+    door.answer("POST", "/v1/login/begin", begun)
+    waits = iter([(400, problem("authorization_pending", "nobody yet")), (200, documents.whoami())])
+    door.on("POST", "/v1/login/finish", lambda _: next(waits))
+    ended = dispatch(home, "login", "--broker", "http://b")
+    assert (ended.code, "http://b/login" in ended.err, "BCDF-GHJK" in ended.err) == (0, True, True)
+    assert [each.body for each in door.asked("POST", "/v1/login/finish")] == [
+        {"login": "h", "code": None}
+    ] * 2
+    assert door.asked("POST", "/v1/login/begin")[0].body == {
+        "broker": "http://b",
+        "email": None,
+        "page": False,
+    }
+    door.answer("POST", "/v1/login/finish", documents.whoami())
+    dispatch(home, "login", "--broker", "http://b", "--email", BOB, "--no-browser")
+    assert door.asked("POST", "/v1/login/begin")[1].body["page"] is True
 
 
 def test_whoami_in_words(door: Script, home: Path) -> None:

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from dispatch_daemon.adapters.loopback.answers import ANSWERS
 from dispatch_daemon.adapters.loopback.openapi import describe
 from dispatch_daemon.adapters.loopback.reading import body_arguments, query_arguments
-from dispatch_daemon.adapters.loopback.routes import ROUTES, Kind, Route
+from dispatch_daemon.adapters.loopback.route import Kind, Route
+from dispatch_daemon.adapters.loopback.routes import ROUTES
 from dispatch_daemon.ports import DoorService, ScopeChoice, SendRequest, ServiceError
 from dispatch_protocol import loopback
 from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, RefusedError

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dispatch_daemon.adapters.loopback.pages import FILES
-from dispatch_daemon.adapters.loopback.routes import ROUTES, Kind, Route
+from dispatch_daemon.adapters.loopback.route import Kind, Route
+from dispatch_daemon.adapters.loopback.routes import ROUTES
 from dispatch_daemon.adapters.loopback.server import Door
 from tests.support.door_client import DoorClient, Reply
 from tests.support.door_requests import BODIES, target
@@ -23,6 +24,8 @@ PROGRAMS_ONLY = {
     "openapi",
     "stop",
     "login",
+    "begin_login",
+    "finish_login",
     "recovery_key",
     "test_agent",
     "page_link",

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatch_daemon.adapters.loopback.models import MODELS
-from dispatch_daemon.adapters.loopback.routes import ROUTES, Route
+from dispatch_daemon.adapters.loopback.route import Route
+from dispatch_daemon.adapters.loopback.routes import ROUTES
 from dispatch_daemon.adapters.loopback.server import Door
 from dispatch_protocol import loopback
 from dispatch_protocol.limits import MESSAGE_BYTES, TASK_CHARS

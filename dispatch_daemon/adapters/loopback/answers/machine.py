@@ -1,5 +1,7 @@
 """Answers about this machine: the door, the daemon, the device and the person it acts for."""
 
+from typing import Literal
+
 from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment
 
 
@@ -40,6 +42,17 @@ class Whoami(Answer):
     device: Device
     broker: str | None
     daemon: DaemonPlace
+
+
+class LoginBegun(Answer):
+    """A sign-in that goes on: by `mail`, or on the `page` at `verification_uri`, where `user_code` is typed."""
+
+    login: str
+    way: Literal["mail", "page"]
+    user_code: str
+    verification_uri: str
+    email: str | None
+    expires_at: Moment
 
 
 class Check(Answer):

@@ -2,7 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from dispatch_broker.core.accounts import Hello, Signup, SignupMode, greet, normal_address, sign_in
+from dispatch_broker.core.accounts import (
+    Hello,
+    Signup,
+    SignupMode,
+    greet,
+    is_expected,
+    normal_address,
+    sign_in,
+)
 from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount
 from dispatch_broker.core.records import Account, Claim
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -171,3 +179,10 @@ class TestGreeting:
 
     def test_connections_of_one_account_are_counted(self):
         assert code_of(decide(connections=16)) is BrokerCode.QUOTA
+
+
+def test_a_code_is_mailed_to_whoever_has_an_account_or_may_open_one():
+    closed = Signup(SignupMode.CLOSED)
+    assert is_expected(ALICE.address, ALICE, closed)
+    assert not is_expected(ALICE.address, None, closed)
+    assert is_expected(ALICE.address, None, OPEN)
