@@ -5,6 +5,7 @@ import { decisionForm, goingOn } from "./deciding.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, oneLine, reconcile, size, visible, when } from "./dom.js";
 import { focusOnDeny, question, standing as asked, verbatim } from "./question.js";
+import { answering, conversation, isOpen, noteRead, others } from "./said.js";
 import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
 import { undoing } from "./undoing.js";
@@ -23,6 +24,7 @@ export function threadView(place, id) {
       return;
     }
     reconcile(place, parts(thread));
+    void noteRead(thread);
     const open = questions(id);
     const fresh = open.find((each) => !known.has(each.request_id));
     known = new Set(open.map((each) => each.request_id));
@@ -43,6 +45,8 @@ export function threadView(place, id) {
 
 /** Move only the seconds: nothing that somebody reads or presses is drawn anew for them. */
 function tick(place, id) {
+  const thread = state.threads.get(id);
+  if (thread?.messages !== undefined) void noteRead(thread); // it may have come while nobody looked
   for (const each of questions(id)) {
     const node = place.querySelector(`[data-request="${CSS.escape(each.request_id)}"] .left`);
     if (node !== null) node.textContent = asked(each, state.threads.get(id));
@@ -65,6 +69,9 @@ function parts(thread) {
     settled || thread.error || reason(thread) ? part("end", [thread.result, thread.error, reason(thread)], () => end(thread)) : null,
     thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status, thread.runs.at(-1)?.undo_until, thread.runs.at(-1)?.undone_at], () => changed(thread)) : null,
     thread.artifacts.length && open.length === 0 ? part("artifacts", [thread.artifacts.map((each) => [each.sha256, each.download_url !== null])], () => artifacts(thread)) : null,
+    thread.thread?.length > 1 ? part("others", [thread.thread.length], () => others(thread)) : null,
+    thread.messages?.length ? part("said", [thread.messages.map((each) => [each.message_id, each.state, each.unread]), person(thread.from), person(thread.to)], () => conversation(thread)) : null,
+    isOpen(thread) ? part("answer", [person(thread.from).name, person(thread.to).name], () => answering(thread)) : null,
     thread.receipts.length ? part("receipts", [thread.receipts.length], () => receipts(thread)) : null,
   ];
   return wanted.filter((each) => each !== null);
