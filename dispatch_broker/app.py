@@ -22,7 +22,7 @@ from typing import Self
 
 from aiohttp import web
 
-from dispatch_broker.adapters import blobs, handshake, http, login, openapi
+from dispatch_broker.adapters import blobs, handshake, http, login, login_door, openapi
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.context import Context
@@ -190,6 +190,8 @@ def _routes(context: Context) -> web.Application:
     app.router.add_post("/v1/login/mail", partial(login.mail, context))
     app.router.add_post("/v1/login/code", partial(login.code, context))
     app.router.add_post("/v1/login/token", partial(login.token, context))
+    if context.settings.mail_server is not None:
+        login_door.routes(app, context)
     if context.settings.dev:
         app.router.add_post("/v1/login/dev", partial(login.dev, context))
     return app

@@ -41,7 +41,7 @@ class Context:
     logins_everybody: Throttle = field(init=False)
     sign_ins_begun: Throttles = field(init=False)
     login_mails: Throttles = field(init=False)
-    wrong_codes: Throttles = field(init=False)
+    typed_codes: Throttles = field(init=False)
     sign_ins: SignIns = field(init=False)
     on_mail: Callable[[], None] | None = None  # a mail is owed; None where no mail is sent
     on_code: Callable[[SignIn], None] | None = (
@@ -57,5 +57,5 @@ class Context:
         self.logins_everybody = Throttle(self.settings.quotas.logins_everybody)
         self.sign_ins_begun = Throttles(self.settings.quotas.sign_ins, _PARTIES)
         self.login_mails = Throttles(self.settings.quotas.login_mails, _PARTIES)
-        self.wrong_codes = Throttles(self.settings.quotas.wrong_codes, _PARTIES)
+        self.typed_codes = Throttles(self.settings.quotas.typed_codes, _PARTIES)
         self.sign_ins = SignIns(self.settings.quotas.open_sign_ins)
