@@ -178,16 +178,18 @@ class Daemon:
             self._account,
             signing_in,
             machine,
-            invitations,
-            accepting,
-            contacts,
-            sending,
-            dispatches,
-            approvals,
-            choosing,
-            continuing,
-            undoing,
-            talking,
+            *(
+                invitations,
+                accepting,
+                contacts,
+                sending,
+                dispatches,
+                approvals,
+                choosing,
+                continuing,
+                undoing,
+                talking,
+            ),
         )
 
     def _project_roots(self) -> list[str]:

@@ -11,6 +11,7 @@ import logging
 from dispatch_daemon.adapters.journal import Journal, JournalError
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.comparing import Comparing
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.people import People, grant_of
@@ -28,6 +29,7 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt
+from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
@@ -63,6 +65,7 @@ class Incoming:
         self._edges = edges
         self._chains = chains
         self._file_bytes = file_bytes
+        self._comparing = Comparing(journal, people, clock, performer)
         self._refusing = Refusing(journal, people, clock, performer)
 
     async def deliver(self, raw: bytes) -> None:
@@ -161,6 +164,8 @@ class Incoming:
                 await self._heard(opened, heard)
             case GrantDocument() as grant:
                 await self._edges.grant_changed(opened, grant)
+            case Comparison() | Reveal() as message:
+                await self._comparing.deliver(opened, message)
             case _:
                 log.warning("no use for a %s in %s", opened.kind, opened.signed.digest.hex[:16])
 

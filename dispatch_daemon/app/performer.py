@@ -14,6 +14,8 @@ from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Durable, Effect, Plan, Put, Resolve, Send, StopRun, Unplan
 from dispatch_daemon.core.records import (
     ApprovalRecord,
+    ComparisonRecord,
+    ContactRecord,
     DispatchRecord,
     EdgeRecord,
     InvitationRecord,
@@ -24,6 +26,9 @@ from dispatch_protocol.signing import sign
 
 Stopper = Callable[[str, str], Awaitable[None]]
 Resolver = Callable[[str], None]
+
+
+_ABOUT_PEOPLE = ContactRecord | ComparisonRecord | EdgeRecord | InvitationRecord
 
 
 class Performer:
@@ -101,7 +106,7 @@ class Performer:
         digests: dict[str, None] = {}
         for effect in effects:
             digest = getattr(getattr(effect, "record", effect), "digest", None)
-            if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord | InvitationRecord):
+            if isinstance(effect, Put) and isinstance(effect.record, _ABOUT_PEOPLE):
                 self._watchers.publish(None, {"type": "contacts"})
             elif isinstance(effect, Put) and isinstance(effect.record, MessageRecord):
                 digests[effect.record.about] = None

@@ -13,7 +13,7 @@ from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.invitation import Acceptance, Confirmation
-from dispatch_protocol.messages import follow_on
+from dispatch_protocol.messages import comparing, follow_on
 from dispatch_protocol.messages.answers import Decision, Receipt
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
@@ -31,6 +31,8 @@ Message = (
     | GrantDocument
     | Acceptance
     | Confirmation
+    | comparing.Comparison
+    | comparing.Reveal
 )
 
 _READERS: Final[Mapping[Kind, Callable[[Fields], Message]]] = MappingProxyType(
@@ -46,6 +48,8 @@ _READERS: Final[Mapping[Kind, Callable[[Fields], Message]]] = MappingProxyType(
         Kind.GRANT: GrantDocument.read,
         Kind.ACCEPTANCE: Acceptance.read,
         Kind.CONFIRMATION: Confirmation.read,
+        Kind.COMPARISON: comparing.Comparison.read,
+        Kind.REVEAL: comparing.Reveal.read,
     }
 )
 
@@ -62,6 +66,8 @@ _KINDS: Final[Mapping[type[Message], Kind]] = MappingProxyType(
         GrantDocument: Kind.GRANT,
         Acceptance: Kind.ACCEPTANCE,
         Confirmation: Kind.CONFIRMATION,
+        comparing.Comparison: Kind.COMPARISON,
+        comparing.Reveal: Kind.REVEAL,
     }
 )
 

@@ -13,6 +13,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "begin_login": {"broker": "http://127.0.0.1:8000", "email": "bob@example.org", "page": False},
     "finish_login": {"login": "5d41", "code": "1234 5678"},
     "revoke": {"peer": "alice", "outgoing": True},
+    "alias_contact": {"peer": "alice@example.org", "name": "Ali"},
+    "verify_contact": {"peer": "alice", "words": None, "different": False, "again": True},
     "edit_edge": {"peer": "alice", "profile": "read-only", "paths": [{"path": "/srv/api", "mode": "ro"}]},
     "invite": {"email": "alice@example.org", "link_only": True},
     "accept_invitation": {"token": "dispatch1:x#y", "tools": ["Read"]},

@@ -34,6 +34,7 @@ from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalRecord,
     Box,
+    ComparisonRecord,
     ContactRecord,
     Direction,
     DispatchRecord,
@@ -246,6 +247,9 @@ class Journal:
         return self._all(rows.RULES, "WHERE edge = ? ORDER BY created_ms", (edge,))
 
     # -- people ----------------------------------------------------------------------------------------
+
+    def comparison(self, peer: str) -> ComparisonRecord | None:
+        return self._one(rows.COMPARISONS, "WHERE peer = ?", (peer,))
 
     def contact(self, genesis: str) -> ContactRecord | None:
         return self._one(rows.CONTACTS, "WHERE genesis = ?", (genesis,))

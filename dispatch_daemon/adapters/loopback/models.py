@@ -183,6 +183,24 @@ class Revoke(Asked):
     outgoing: bool = False
 
 
+class VerifyContact(Asked):
+    """Compare with a contact: begin or look, `again` with new words; `words` is what the other one reads."""
+
+    peer: Name
+    words: Annotated[list[Annotated[str, Field(max_length=32)]], Field(min_length=7, max_length=7)] | None = (
+        None
+    )
+    different: bool = False
+    again: bool = False
+
+
+class AliasContact(Asked):
+    """Call a contact by a name of one's own; null is the end of it."""
+
+    peer: Name
+    name: Name | None
+
+
 class FileChosen(Asked):
     """A file that was handed over at `/v1/files`, and the bare name that it travels under."""
 
@@ -334,6 +352,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
     {
         model.__name__: model
         for model in (
+            AliasContact,
             Accept,
             AcceptInvitation,
             Because,
@@ -354,6 +373,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Send,
             Stepping,
             Undo,
+            VerifyContact,
             Watching,
         )
     }

@@ -72,6 +72,22 @@ ROUTES: Final[tuple[Route, ...]] = (
         page=True,
     ),
     Route(
+        "POST",
+        "/v1/contacts/alias",
+        "alias_contact",
+        "Call a contact by a name of one's own.",
+        "ContactNamed",
+        body="AliasContact",
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/verify",
+        "verify_contact",
+        "Compare with a contact by seven words.",
+        "ContactCompared",
+        body="VerifyContact",
+    ),
+    Route(
         "POST", "/v1/contacts/revoke", "revoke", "End a trust edge.", "EdgeActed", body="Revoke", page=True
     ),
     Route(

@@ -55,10 +55,10 @@ class Service:
         self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
         self.contacts = contacts.contacts
-        self.invitations = invitations.invitations
-        self.invite = invitations.invite
+        self.invitations, self.invite = invitations.invitations, invitations.invite
         self.accept_invitation = accepting.accept_invitation
         self.decline_invitation = accepting.decline_invitation
+        self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
         self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
         self.download = dispatches.download
         self.keep_file = sending.keep_file

@@ -28,6 +28,8 @@ PROGRAMS_ONLY = {
     "finish_login",
     "recovery_key",
     "test_agent",
+    "verify_contact",
+    "alias_contact",
     "page_link",
     "page_session",
 }

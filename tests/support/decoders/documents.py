@@ -12,6 +12,7 @@ from dispatch_protocol.errors import RemoteError
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.messages import (
     answers,
+    comparing,
     files,
     follow_on,
     registry,
@@ -40,6 +41,7 @@ _READ_FROM_FIELDS = (
     follow_on.Heard,
     *(head.Party, head.Recipient, head.Head, steps.Step, task.Origin, task.Task),
     *(trace.Change, trace.FileDiff, trace.Event, trace.Usage, trace.Confinement),
+    *(comparing.Comparison, comparing.Reveal),
 )
 _BODIES = (grant.GrantDocument, invitation.InvitationDocument, invitation.Acceptance, invitation.Confirmation)
 _KINDS = tuple(Kind)

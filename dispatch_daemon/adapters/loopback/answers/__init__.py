@@ -32,6 +32,8 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.PageSession,
             machine.PagesClosed,
             trust.Contacts,
+            trust.ContactCompared,
+            trust.ContactNamed,
             trust.EdgeActed,
             trust.EdgeEdited,
             trust.Invitations,

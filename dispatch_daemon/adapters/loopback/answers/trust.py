@@ -56,6 +56,25 @@ class EdgeActed(Answer):
     status: EdgeStatus
 
 
+class ContactNamed(Answer):
+    """A contact with the name that it has here."""
+
+    peer: str
+    identity: Fingerprint
+    alias: str | None
+
+
+class ContactCompared(Answer):
+    """Where comparing with a contact stands; `words` are there once both sides have revealed."""
+
+    peer: str
+    identity: Fingerprint
+    trust: Trust
+    status: Literal["none", "asked", "wanted", "words", "same", "different"]
+    words: list[str] | None
+    compared_at: Moment | None
+
+
 class EdgeEdited(Answer):
     """An edge with what it allows now, and how many runs were ended because it allows less."""
 
