@@ -157,6 +157,7 @@ CODES = {
     "no_sandbox": (409, REFUSED, _DOCTOR),
     "no_agent": (409, REFUSED, "dispatch agent list"),
     "agent_key_missing": (409, REFUSED, "dispatch agent list"),
+    "price_unknown": (409, REFUSED, "dispatch config set agent_prices MODEL=IN/OUT"),
     "agent_incomplete": (409, REFUSED, "dispatch agent list"),
     "model_unreachable": (503, FAILED, "dispatch agent test"),
     "model_key_refused": (409, FAILED, "dispatch agent test"),

@@ -86,7 +86,7 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
     if unknown:
         raise ServiceError("invalid", f"there is no tool called {', '.join(unknown)}", candidates=TOOLS)
     base = PROFILES[choice.profile] if choice.profile is not None else Scopes(tools=())
-    if choice.expires_at_ms is not None and choice.expires_at_ms <= now_ms:
+    if choice.expires_at_ms and choice.expires_at_ms <= now_ms:
         raise ServiceError("invalid", "this grant would have expired already")
     try:
         scopes = replace(
@@ -98,7 +98,8 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
             approval=Approval.MANUAL if choice.approval is None else Approval(choice.approval),
             returns=Returns.RESULT if choice.returns is None else Returns(choice.returns),
             max_per_day=base.max_per_day if choice.max_per_day is None else choice.max_per_day,
-            expires_at_ms=choice.expires_at_ms,
+            budget=base.budget if choice.budget is None else choice.budget,
+            expires_at_ms=choice.expires_at_ms or None,
         )
         Scopes.read(Fields(scopes.write(), "scopes"))  # as strictly as the other side will
     except (ValueError, MalformedError) as error:

@@ -56,6 +56,7 @@ def scopes_view(scopes: Scopes) -> dict[str, JSON]:
         "approval": scopes.approval,
         "returns": scopes.returns,
         "max_per_day": scopes.max_per_day,
+        "budget": scopes.budget.write(),
         "max_runtime_s": scopes.max_runtime_s,
         "approval_timeout_s": scopes.approval_timeout_s,
         "expires_at": time_or_none(scopes.expires_at_ms),

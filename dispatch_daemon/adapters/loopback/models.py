@@ -15,9 +15,11 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from dispatch_daemon.ports import FileChoice, ScopeChoice, SendRequest
 from dispatch_protocol import limits
+from dispatch_protocol.budget import Budget
 
 PAGE: Final = 50
 PAGE_MAX: Final = 200
+NEVER: Final = "never"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,6 +43,18 @@ def _moment(text: str) -> str:
     return text
 
 
+def _moment_or_never(text: str) -> str:
+    """Accept a moment, or the word for none."""
+    return text if text == NEVER else _moment(text)
+
+
+def _end_ms(text: str | None) -> int | None:
+    """Return a grant's end: None if it was not mentioned, 0 for never; a moment before 1970 is one in the past."""
+    if text is None:
+        return None
+    return 0 if text == NEVER else max(1, moment_ms(text))
+
+
 def moment_ms(text: str) -> int:
     """Return an RFC 3339 moment as milliseconds since 1970; raises ValueError with a sentence."""
     try:
@@ -60,6 +74,7 @@ Place = Annotated[Text, Field(min_length=1, max_length=limits.PATH_CHARS)]
 Reason = Annotated[Text, Field(max_length=limits.REASON_CHARS)]
 Url = Annotated[Line, Field(min_length=1, max_length=limits.URL_CHARS)]
 Token = Annotated[Line, Field(min_length=1, max_length=4_096)]
+Amount = Annotated[int, Field(ge=1, le=limits.SAFE_INTEGER)]
 Face = Literal["cli", "page", "mcp", "api"]
 Names = Annotated[list[Name], Field(max_length=limits.GRANT_TOOLS)]
 
@@ -122,6 +137,18 @@ class PathChoice(Asked):
     mode: Literal["ro", "rw"] = "ro"
 
 
+class BudgetChoice(Asked):
+    """What one run may use of a model at most, null for no bound; money in millionths of a US dollar."""
+
+    tokens: Amount | None = None
+    turns: Amount | None = None
+    cost_microusd: Amount | None = None
+
+    def budget(self) -> Budget:
+        """Return it as it is signed."""
+        return Budget(tokens=self.tokens, turns=self.turns, cost_microusd=self.cost_microusd)
+
+
 class Scoped(Asked):
     """Scopes as a human chooses them."""
 
@@ -133,7 +160,8 @@ class Scoped(Asked):
     approval: Literal["manual", "review", "auto"] | None = None
     returns: Literal["status", "result", "trace"] | None = None
     max_per_day: Annotated[int, Field(ge=1, le=limits.MAX_PER_DAY_LIMIT)] | None = None
-    expires_at: Annotated[str, AfterValidator(_moment)] | None = None
+    budget: BudgetChoice | None = None
+    expires_at: Annotated[str, AfterValidator(_moment_or_never)] | None = None
 
     def choice(self) -> ScopeChoice:
         """Gather the scopes into one choice."""
@@ -146,7 +174,8 @@ class Scoped(Asked):
             approval=self.approval,
             returns=self.returns,
             max_per_day=self.max_per_day,
-            expires_at_ms=None if self.expires_at is None else moment_ms(self.expires_at),
+            budget=None if self.budget is None else self.budget.budget(),
+            expires_at_ms=_end_ms(self.expires_at),
         )
 
 
@@ -235,6 +264,7 @@ class Send(Asked):
     ] = {}
     expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
     timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
+    budget: BudgetChoice | None = None
     files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = []
     by: Face = "api"
 
@@ -251,6 +281,7 @@ class Send(Asked):
             meta=self.meta,
             expires_s=self.expires,
             timeout_s=self.timeout,
+            budget=Budget() if self.budget is None else self.budget.budget(),
             files=tuple(FileChoice(file.file_id, file.name) for file in self.files),
             parent=self.parent,
             surface=self.by,

@@ -9,7 +9,7 @@ import { answering, conversation, isOpen, noteRead, others } from "./said.js";
 import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
 import { undoing } from "./undoing.js";
-import { change, flag, sentence, standing } from "./words.js";
+import { budget, change, flag, sentence, standing, used } from "./words.js";
 
 const TEXT_BYTES = 256 * 1024;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -61,7 +61,7 @@ function parts(thread) {
     part("task", [thread.digest], () => task(thread)),
     thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
     thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
-    part("may", [thread.runs.length, state.edges, thread.status === "delivered"], () => may(thread)),
+    part("may", [thread.runs.length, thread.runs.at(-1)?.usage, state.edges, thread.status === "delivered"], () => may(thread)),
     part("decide", [thread.status, thread.files_arriving, edgeFrom(thread.from)?.scopes?.paths], () => decisionForm(thread)),
     part("trace", [thread.events.length], () => trace(thread)),
     ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered, person(each.from)], () => question(each, thread))),
@@ -108,6 +108,7 @@ function task(thread) {
     ["What should come back", thread.deliverable],
     ["Project, as its sender calls it", thread.project],
     ["Links", thread.links?.join("\n")],
+    ["Budget", budget(thread.budget)],
     ["More", Object.entries(thread.meta ?? {}).map(([key, value]) => `${key}: ${value}`).join("\n")],
   ].filter(([, text]) => text);
   return el(
@@ -137,12 +138,13 @@ function may(thread) {
   if (thread.box === "sent") return el("div");
   const scopes = run?.scopes ?? edgeFrom(thread.from)?.scopes;
   const place = run?.cwd ? `Runs in ${oneLine(run.cwd)}, by ${run.agent === "steps" ? "the signed steps" : oneLine(run.agent ?? "nobody")}. ` : "";
+  const spent = used(run?.usage) ? ` It used ${used(run.usage)}.` : "";
   const walls = run?.confinement ? `Confined: ${run.confinement.layers.map(oneLine).join(", ")}.` : "";
   if (thread.decision?.mode === "by_hand") return el("p", { class: "note" }, "Done by hand: nothing confines it.");
   if (scopes === undefined || scopes === null) {
-    return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls);
+    return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls + spent);
   }
-  return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}`);
+  return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}${spent}`);
 }
 
 /** Return why somebody said no to what was sent to them, if they said. */

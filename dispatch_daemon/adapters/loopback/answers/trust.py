@@ -12,6 +12,14 @@ class PathShown(Answer):
     mode: Literal["ro", "rw"]
 
 
+class BudgetShown(Answer):
+    """What one run may use of a model; null for no bound."""
+
+    tokens: int | None
+    turns: int | None
+    cost_microusd: int | None
+
+
 class ScopesShown(Answer):
     """What a grant allows."""
 
@@ -22,6 +30,7 @@ class ScopesShown(Answer):
     approval: Literal["manual", "review", "auto"]
     returns: Literal["status", "result", "trace"]
     max_per_day: int | None
+    budget: BudgetShown
     expires_at: Moment | None
 
 
