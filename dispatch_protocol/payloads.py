@@ -28,8 +28,6 @@ class Kind(StrEnum):
     INVITATION = "invitation"
     ACCEPTANCE = "acceptance"
     CONFIRMATION = "confirmation"
-    COMPARISON = "comparison"
-    REVEAL = "reveal"
     LINK = "link"
     SESSION = "session"
     CHECKPOINT = "checkpoint"

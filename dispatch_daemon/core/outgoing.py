@@ -150,7 +150,6 @@ def compose(
         steps=steps,
         meta=dict(request.meta),
         timeout_s=request.timeout_s,
-        budget=request.budget,
         thread=moment.uuid() if parent is None else UUID(parent.thread_id),
         parent=None if parent is None else Digest.from_hex(parent.digest),
     )

@@ -1,7 +1,6 @@
 """A contact as it is pinned: the chain that was proved, how well it is known, and a second history if one was told.
 
-Trust is never known worse than before, and a chain only grows, unless the recovery key begins it anew: whoever holds
-that is not known to be who was compared.
+Trust is never known worse than before, and a chain only grows, unless the recovery key begins it anew.
 """
 
 from collections.abc import Sequence
@@ -45,16 +44,7 @@ def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
     """
     held = Chain.verify(read_links(known.chain), expect=Genesis.from_hex(known.genesis))
     now = held.update(links)
-    if now.epoch == held.epoch:
-        return replace(known, chain=_links(now))
-    level = known.known_before if known.trust is Trust.COMPARED else None
-    return replace(known, chain=_links(now), conflict=None, trust=level or known.trust)
-
-
-def compared(known: ContactRecord, now_ms: int) -> ContactRecord:
-    """Return a contact whose words a human has found to be the same."""
-    before = known.known_before if known.trust is Trust.COMPARED else known.trust
-    return replace(known, trust=Trust.COMPARED, compared_ms=now_ms, known_before=before)
+    return replace(known, chain=_links(now), conflict=known.conflict if now.epoch == held.epoch else None)
 
 
 def conflicting(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:

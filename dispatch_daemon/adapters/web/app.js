@@ -35,7 +35,7 @@ function show() {
   view.replaceChildren();
   const views = {
     d: () => threadView(view, id),
-    new: () => composeView(view, (sent) => { location.hash = `#/d/${sent}`; }, id),
+    new: () => composeView(view, (sent) => { location.hash = `#/d/${sent}`; }),
     contacts: () => contactsView(view),
     machine: () => machineView(view),
   };
@@ -60,11 +60,8 @@ function greeting() {
 function drawThreads() {
   const id = shown?.name === "d" ? shown.id : null;
   drawList(list, box, id);
-  for (const each of ["inbox", "sent"]) {
-    const found = threads(each).filter((thread) => waits(thread) && (each === "inbox" || thread.box === each)).length;
-    document.getElementById(`waiting-${each}`).textContent = found ? ` ${found}` : "";
-  }
-  const waiting = [...state.threads.values()].filter(waits).length;
+  const waiting = threads("inbox").filter(waits).length;
+  document.getElementById("waiting").textContent = waiting ? ` ${waiting}` : "";
   document.title = waiting ? `(${waiting}) Dispatch` : "Dispatch";
 }
 
