@@ -20,6 +20,7 @@ FILE_BYTES_MOST = 64 * 1024 * 1024
 ACP = "acp"
 CLAUDE = "claude"
 PROGRAMS = (ACP, CLAUDE)  # agents with a program of their own
+_PRICES_WORDS = "it should look like MODEL=3/15, in US dollars for a million tokens in and out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,25 @@ def _directories(value: str) -> str:
     return ":".join(places)
 
 
+def _prices(value: str) -> str:
+    import re
+
+    amount = r"[0-9]{1,6}(?:\.[0-9]{1,6})?"
+    words = value.replace(",", " ").split()
+    models = [word.rpartition("=")[0] for word in words]
+    if not words or len(set(models)) < len(models) or not value.isprintable():
+        raise ValueError(_PRICES_WORDS)
+    if not all(re.fullmatch(rf"[!-~]{{1,128}}={amount}/{amount}", word) for word in words):
+        raise ValueError(_PRICES_WORDS)
+    return value
+
+
+def with_price(present: str | None, model: str, price: str) -> str:
+    """Return the prices with this model's as it is now."""
+    kept = [word for word in (present or "").replace(",", " ").split() if word.rpartition("=")[0] != model]
+    return " ".join([*kept, f"{model}={price}"])
+
+
 def _key_reference(value: str) -> str:
     import re
 
@@ -169,6 +189,11 @@ SETTINGS: Mapping[str, Setting] = {
     "agent_model": Setting(_model, None, "the model that an agent with a program asks, behind the gate"),
     "agent_command": Setting(_command, None, "the command that starts an agent's program, inside the wall"),
     "agent_directories": Setting(_directories, None, "what that program is made of, besides /usr"),
+    "agent_prices": Setting(
+        _prices,
+        None,
+        "what models cost: MODEL=IN/OUT in US dollars for a million tokens, for limits in money",
+    ),
     "notify": Setting(_notify, "off", "who calls me when something waits: off, desktop, or a command"),
 }
 

@@ -59,6 +59,7 @@ class RefusalCode(StrEnum):
     MAC_BAD = "mac_bad"  # the invitation secret was not known to the other side
     TOKEN_NEEDED = "token_needed"  # an acceptance without the MAC that the invitation requires
     INVITATION_MISMATCH = "invitation_mismatch"  # an answer to another invitation
+    COMPARISON_MISMATCH = "comparison_mismatch"  # a comparison between other addresses than are known here
     INVITATION_EXPIRED = "invitation_expired"
     INVITATION_USED = "invitation_used"  # a second valid acceptance: an alarm
     MANDATE_UNSUPPORTED = "mandate_unsupported"  # acting for somebody else is not understood yet

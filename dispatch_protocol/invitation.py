@@ -61,8 +61,8 @@ class InvitationDocument:
         invitation = cls(
             nonce=fields.base64("nonce", length=NONCE_BYTES),
             sender=Party.read(fields.fields("from")),
-            from_email=_read_address(fields, "from_email"),
-            to_email=_read_address(fields, "to_email"),
+            from_email=read_address(fields, "from_email"),
+            to_email=read_address(fields, "to_email"),
             broker=check_broker_url(fields.text("broker", max_chars=URL_CHARS)),
             mac=fields.choice("mac", MacRule),
             created_ms=fields.integer("created"),
@@ -116,8 +116,8 @@ class Acceptance:
         return cls(
             head=_read_head(fields),
             invitation=Digest(fields.hex("invitation", Digest.LENGTH)),
-            from_email=_read_address(fields, "from_email"),
-            to_email=_read_address(fields, "to_email"),
+            from_email=read_address(fields, "from_email"),
+            to_email=read_address(fields, "to_email"),
             links=read_links(fields.items("links", max_items=CHAIN_LINKS, min_items=1)),
             grant=Document.from_json(fields.raw("grant")),
             mac=fields.optional(fields.base64, "mac", length=MAC_BYTES),
@@ -170,7 +170,8 @@ def _read_head(fields: Fields) -> Head:
     return head
 
 
-def _read_address(fields: Fields, name: str) -> str:
+def read_address(fields: Fields, name: str) -> str:
+    """Read an address in its one spelling; raises MalformedError."""
     address = fields.text(name, max_chars=ADDRESS_CHARS)
     if not is_address(address):
         raise MalformedError(f"{fields.where}.{name} is no lower-case address")

@@ -40,6 +40,7 @@ EXPIRY_GRACE_MS: Final = 120_000  # two clocks may disagree by this much
 APPROVAL_TIMEOUT_S: Final = 120
 MESSAGE_S: Final = 7 * 86_400  # how long words wait for their reader
 INVITATION_S: Final = 7 * 86_400
+COMPARISON_S: Final = 7 * 86_400
 MAX_PER_DAY: Final = 50
 MAX_PER_DAY_LIMIT: Final = 10_000
 

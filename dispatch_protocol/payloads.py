@@ -28,6 +28,8 @@ class Kind(StrEnum):
     INVITATION = "invitation"
     ACCEPTANCE = "acceptance"
     CONFIRMATION = "confirmation"
+    COMPARISON = "comparison"
+    REVEAL = "reveal"
     LINK = "link"
     SESSION = "session"
     CHECKPOINT = "checkpoint"

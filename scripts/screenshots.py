@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.chromium import Tab, chromium
 from tests.support.neighbourhood import Neighbourhood, Person, bash, edit, make_repository, read
+from tests.support.patience import poll
 
 WIDE: Final = (1180, 800)
 PHONE: Final = (390, 780)
@@ -60,6 +61,10 @@ class Day:
         self.bob.do("accept", self.done)
         self.bob.approve_all(self.done)
         self.alice.until(self.done, "completed")
+        self.alice.do("reply", self.done, "Thank you. Was test_upload slow as well, or did it only fail?")
+        poll(lambda: self.bob.status(self.done)["unread"], "her words arrive")
+        self.bob.do("reply", self.done, "It waited for the network each time: see the last line of flaky.md.")
+        poll(lambda: self.alice.status(self.done)["unread"], "his words arrive")
         self.review = people.send(
             "Say in the README how the tests are run.",
             [
@@ -143,6 +148,8 @@ def in_wide_light(camera: Camera, day: Day) -> None:
         tab.show("sent")
         result(tab, day.done)
         camera.take(tab.page, "result-light")
+        said(tab, day.done)
+        camera.take(tab.page, "thread-light")
 
 
 def in_wide_dark(camera: Camera, day: Day) -> None:
@@ -168,6 +175,8 @@ def on_a_phone(camera: Camera, day: Day) -> None:
         tab.show("sent")
         tab.page.locator(f'a.row[href="#/d/{day.done}"]').wait_for()
         camera.take(tab.page, "sent-phone-dark")
+        said(tab, day.done)
+        camera.take(tab.page, "thread-phone-dark")
 
 
 def question(tab: Tab, task: str) -> None:
@@ -187,6 +196,12 @@ def result(tab: Tab, task: str) -> None:
     tab.show(f"d/{task}")
     tab.page.get_by_role("button", name="Look").click()
     tab.page.locator(".preview pre").wait_for()
+
+
+def said(tab: Tab, task: str) -> None:
+    """Show what two people said about a task."""
+    tab.show(f"d/{task}")
+    tab.page.get_by_role("button", name="Send these words").scroll_into_view_if_needed()
 
 
 def compose(tab: Tab, day: Day) -> None:

@@ -10,7 +10,6 @@ from dispatch_broker.adapters.signins import SignIns
 from dispatch_broker.adapters.store_sqlite import SqliteStore
 from dispatch_broker.adapters.tokens import Tokens
 from dispatch_broker.core.counts import Counts
-from dispatch_broker.core.pairings import Pairings
 from dispatch_broker.core.quota import Throttle, Throttles
 from dispatch_broker.core.signin import SignIn
 
@@ -42,9 +41,8 @@ class Context:
     logins_everybody: Throttle = field(init=False)
     sign_ins_begun: Throttles = field(init=False)
     login_mails: Throttles = field(init=False)
-    wrong_codes: Throttles = field(init=False)
+    typed_codes: Throttles = field(init=False)
     sign_ins: SignIns = field(init=False)
-    pairings: Pairings = field(default_factory=Pairings)
     on_mail: Callable[[], None] | None = None  # a mail is owed; None where no mail is sent
     on_code: Callable[[SignIn], None] | None = (
         None  # a sign-in waits for its code; None where no mail is sent
@@ -59,5 +57,5 @@ class Context:
         self.logins_everybody = Throttle(self.settings.quotas.logins_everybody)
         self.sign_ins_begun = Throttles(self.settings.quotas.sign_ins, _PARTIES)
         self.login_mails = Throttles(self.settings.quotas.login_mails, _PARTIES)
-        self.wrong_codes = Throttles(self.settings.quotas.wrong_codes, _PARTIES)
+        self.typed_codes = Throttles(self.settings.quotas.typed_codes, _PARTIES)
         self.sign_ins = SignIns(self.settings.quotas.open_sign_ins)

@@ -4,24 +4,13 @@ Looking at it changes nothing, because mail scanners look at everything. It hold
 page: the token travels from person to person, by a road of their own. No script, no font, no picture.
 """
 
-import base64
-import hashlib
 from datetime import UTC, datetime
 from html import escape
 
+from dispatch_broker.adapters import pages
 from dispatch_broker.core.records import Invitation, InvitationStatus
 
-_STYLE = """
-:root{color-scheme:light dark}
-body{font:1rem/1.55 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1.25rem}
-h1{font-size:1.35rem;line-height:1.3}
-pre{overflow-x:auto;padding:.75rem 1rem;border:1px solid #8886;border-radius:.4rem}
-ol{padding-left:1.2rem}
-small{opacity:.75}
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-
-CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = pages.policy()
 
 _ENDED = {
     InvitationStatus.ACCEPTED: "It has been accepted and waits for the inviter's device to confirm it.",
@@ -42,12 +31,12 @@ def page(invitation: Invitation, *, broker_url: str, dev: bool, now_ms: int) -> 
         if status is InvitationStatus.PENDING
         else f"<p>{_ENDED[status]}</p>"
     )
-    return _document(title, f"<h1>{title}</h1>\n{body}")
+    return pages.sheet(title, f"<h1>{title}</h1>\n{body}")
 
 
 def missing_page() -> str:
     """Return the page for a link that names no invitation."""
-    return _document(
+    return pages.sheet(
         "No such invitation",
         "<h1>No such invitation</h1>\n<p>The link may be incomplete, or the invitation ended long ago.</p>",
     )
@@ -71,20 +60,3 @@ The profile says what tasks may do here: <code>read-only</code>, <code>edit</cod
 </ol>
 <p>Or say no: <code>dispatch decline-invitation {escape(invitation.invitation_id.uuid)}</code></p>
 <p><small>Valid until {until}. Opening this page has changed nothing.</small></p>"""
-
-
-def _document(title: str, body: str) -> str:
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""

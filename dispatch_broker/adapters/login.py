@@ -261,7 +261,7 @@ async def token(context: Context, request: web.Request) -> web.Response:
 def _granted(context: Context, proven: SignIn) -> web.Response:
     """Hand the token out, once: the sign-in is over with it."""
     context.sign_ins.end(proven)
-    claim = Claim(proven.address or "", proven.genesis, proven.device)
+    claim = claim_of(proven)
     made = _token(context, claim)
     if isinstance(made, Refusal):
         return _refused(made, **_whose(context, claim, made))
@@ -271,11 +271,21 @@ def _granted(context: Context, proven: SignIn) -> web.Response:
     return web.json_response(answer.model_dump())
 
 
-def _token(context: Context, claim: Claim) -> str | Refusal:
-    """Make the token of a proven address, or say no."""
+def claim_of(proven: SignIn) -> Claim:
+    """Return what a proven sign-in says."""
+    return Claim(proven.address or "", proven.genesis, proven.device)
+
+
+def verdict(context: Context, claim: Claim) -> Refusal | None:
+    """Say why somebody with this address may not sign in, or None: only whoever has proven it is told."""
     accounts = context.store.accounts
     known, namesake = accounts.known(claim.genesis), accounts.named(claim.address)
-    refusal = sign_in(claim, namesake, known, context.settings.signup)
+    return sign_in(claim, namesake, known, context.settings.signup)
+
+
+def _token(context: Context, claim: Claim) -> str | Refusal:
+    """Make the token of a proven address, or say no."""
+    refusal = verdict(context, claim)
     if refusal is not None:
         say(_log, "login_refused", device=short(claim.device), code=refusal.code)
         return refusal

@@ -138,7 +138,6 @@ class Topic(StrEnum):
 
     INVITATIONS = "invitations"
     EDGES = "edges"
-    CHAIN = "chain"  # of that identity itself: one of its devices has made it grow
 
 
 @dataclass(frozen=True, slots=True)

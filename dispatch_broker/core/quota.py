@@ -43,7 +43,9 @@ class Quotas:
     sign_ins: Rate = Rate(60, 10 * _MINUTE_MS)  # begun, per address of the network
     open_sign_ins: int = 20_000  # waiting for a proof at the same time
     login_mails: Rate = Rate(5, 60 * _MINUTE_MS)  # codes, per e-mail address
-    wrong_codes: Rate = Rate(30, 10 * _MINUTE_MS)  # codes of no sign-in, per address of the network
+    typed_codes: Rate = Rate(
+        60, 10 * _MINUTE_MS
+    )  # steps on the page, each with a code, per address of the network
     connections: int = 16  # per account
     handshakes: int = 512  # connections that have not proven a device yet
     handshake_ms: int = 10_000

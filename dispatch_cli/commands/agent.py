@@ -16,7 +16,7 @@ from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
 from dispatch_cli.render.machine import checks_lines
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import visible
-from dispatch_cli.settings import CLAUDE, PROGRAMS, change, find
+from dispatch_cli.settings import CLAUDE, PROGRAMS, change, find, with_price
 
 _TEST_S = 330.0  # a local model may load for minutes before its first word
 NOBODY = "none"
@@ -81,6 +81,9 @@ def remove_host(invocation: Invocation, name: str) -> None:
     "--key-env", metavar="NAME", help="The variable of the daemon's environment that holds the key."
 )
 @click.option("--key-file", metavar="FILE", help="A file that holds the key, readable by you alone.")
+@click.option(
+    "--price", metavar="IN/OUT", help="What the model costs, in US dollars for a million tokens, as 3/15."
+)
 @click.pass_obj
 def use_agent(
     invocation: Invocation,
@@ -91,6 +94,7 @@ def use_agent(
     url: str | None,
     key_env: str | None,
     key_file: str | None,
+    price: str | None,
 ) -> None:
     """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, claude, acp, or none.
 
@@ -101,6 +105,8 @@ def use_agent(
     if name == CLAUDE and command is None:
         command, directories = _own_claude(directories)
     _check(name, command, directories, model, url, key_env, key_file)
+    if name == NOBODY and price is not None:
+        raise CliError("usage", "none costs nothing.", hint="dispatch agent use none")
     key = f"env:{key_env}" if key_env else f"file:{os.path.abspath(key_file)}" if key_file else None
     chosen = None if name == NOBODY else name
     wanted = {
@@ -111,7 +117,8 @@ def use_agent(
         "agent_command": command,
         "agent_directories": ":".join(directories) or None,
     }
-    change(wanted, invocation.home)
+    priced = {} if price is None else {"agent_prices": _with_price(invocation, model or name, price)}
+    change(wanted | priced, invocation.home)
     shown = wanted if name in PROGRAMS else ("agent", "agent_url", "agent_key")
     document: Document = {key.removeprefix("agent_"): find(key, invocation.home, {}).value for key in shown}
     invocation.show(document, lambda _: _chosen(document, chosen))
@@ -165,6 +172,11 @@ def test_agent(invocation: Invocation) -> int:
     report = invocation.door.post("/v1/agents/test", {}, timeout_s=_TEST_S)
     invocation.show(report, lambda view: checks_lines(items(report, "checks"), view))
     return 0 if truth(report, "ok") else 1
+
+
+def _with_price(invocation: Invocation, name: str, price: str) -> str:
+    present = find("agent_prices", invocation.home, {}).value
+    return with_price(present, name.partition(":")[2], price)
 
 
 def _chosen(document: Document, chosen: str | None) -> list[Line]:

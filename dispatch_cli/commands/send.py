@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dispatch_cli import candidates
+from dispatch_cli.budgets import budget_choice
 from dispatch_cli.clock import fresh_key
 from dispatch_cli.errors import CliError
 from dispatch_cli.files import OpenFile, hand_over, opened
@@ -72,6 +73,11 @@ _COMPOSING = (
     ),
     click.option(
         "--timeout", metavar="S", type=click.IntRange(1, limits.EXPIRY_MAX_S), help="Seconds a run may take."
+    ),
+    click.option(
+        "--budget",
+        metavar="turns=N,tokens=N,usd=X",
+        help="What a run may use of the recipient's model at most; their own limit binds too.",
     ),
     click.option(
         "--wait", "wait_s", metavar="[S]", type=_Seconds(), help="Stay until it ended, at most S seconds."
@@ -168,6 +174,7 @@ def _body(task: str, fields: dict[str, Any]) -> Document:
         "meta": _meta(fields["meta"]),
     }
     body |= {name: fields[name] for name in ("deliverable", "project", "expires", "timeout")}
+    body["budget"] = budget_choice(fields["budget"])
     if not body["task"].strip():
         raise CliError("empty_task", "The task is empty.")
     return {name: value for name, value in body.items() if value not in (None, [], {})}

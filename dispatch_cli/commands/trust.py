@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from dispatch_cli import candidates
+from dispatch_cli.budgets import budget_choice
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -47,7 +48,14 @@ def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--returns", type=click.Choice(returns), help="What the sender sees of a run."),
         click.option("--max-per-day", metavar="N", type=daily, help="Tasks in 24 hours."),
-        click.option("--expires-at", metavar="T", help="When the edge ends, as in 2027-01-31T12:00:00Z."),
+        click.option(
+            "--budget",
+            metavar="turns=N,tokens=N,usd=X",
+            help="What a run may use of this machine's model; none lifts it.",
+        ),
+        click.option(
+            "--expires-at", metavar="T|never", help="When the edge ends, as in 2027-01-31T12:00:00Z."
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -97,7 +105,9 @@ def chosen_scopes(given: Mapping[str, Any]) -> Document:
     chosen = {name: value for name, value in given.items() if value is not None}
     chosen |= {name: names(chosen[name]) for name in ("tools", "mcp_servers", "network") if name in chosen}
     paths = chosen.pop("paths")
-    return chosen | ({"paths": path_choices(paths)} if paths else {})
+    budget = budget_choice(chosen.pop("budget", None))
+    chosen |= {"paths": path_choices(paths)} if paths else {}
+    return chosen | ({} if budget is None else {"budget": budget})
 
 
 def invitation_token(given: str) -> str:

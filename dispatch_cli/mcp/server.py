@@ -41,7 +41,7 @@ _MENU = [
 _SCOPES = "tools comma-separated: 1 is Read,Glob,Grep; 2 adds Write,Edit; 3 adds Bash"
 
 What = Literal["inbox", "status", "sent", "contacts", "invitations", "approvals", "whoami"]
-Act = Literal["accept", "decline", "cancel", "approve", "deny", "resume"]
+Act = Literal["accept", "decline", "cancel", "approve", "deny", "resume", "reply"]
 Grant = Literal["once", "always", "session"]
 Inviting = Literal["send", "list", "accept", "decline"]
 Approval = Literal["manual", "review", "auto"]
@@ -81,7 +81,7 @@ class Tools:
         invocation = self._invocation
 
         def dispatch_read(what: What, dispatch_id: str | None = None) -> Answer:
-            """Show the inbox, what was sent, one dispatch (status, with dispatch_id), contacts, invitations, open approvals, or who I am."""
+            """Show the inbox, what was sent, one dispatch (status, with dispatch_id), contacts, invitations, approvals, or who I am."""
             return told(lambda: _read(invocation, what, dispatch_id))
 
         return dispatch_read
@@ -108,11 +108,14 @@ class Tools:
             request_id: str | None = None,
             grant: Grant | None = None,
             cwd: str | None = None,
+            text: str = "",
         ) -> Answer:
-            """Accept, decline, cancel or resume (a parked) dispatch, or relay the human's approve/deny of one call (request_id; grant once|always|session).
+            """Accept, decline, cancel, resume (a parked) or reply to (the human's text) a dispatch, or relay approve/deny of one call (request_id, grant).
 
-            accept runs it in the sandbox and returns approval_needed (ask the human, relay the answer, repeat), running (call again) or the result. cwd overrides the directory.
+            accept runs it sandboxed and returns approval_needed (ask the human, relay, repeat), running (call again) or the result. cwd: another directory.
             """
+            if action == "reply":
+                return told(lambda: _reply(invocation, dispatch_id, text))
             choice = _chosen(form)
             return told(lambda: _act(invocation, forms, action, dispatch_id, request_id, grant, cwd, choice))
 
@@ -138,7 +141,7 @@ class Tools:
             expires: int | None = None,
             meta: dict[str, str] | None = None,
         ) -> Answer:
-            """Send a task, verbatim, to a contact's machine (or me). files are local paths; background tells a stranger what they need to know."""
+            """Send a task, verbatim, to a contact (or me). files are local paths; background is what a stranger needs to know."""
             places = [place for root in where.roots if (place := root_of(str(root.uri))) is not None]
             body: Document = {
                 "by": "mcp",
@@ -172,7 +175,7 @@ class Tools:
             max_per_day: int | None = None,
             expires_at: str | None = None,
         ) -> Answer:
-            """Invite somebody (send, to_email), list invitations, or accept/decline one (token). accept needs tools, chosen by the human; without them it returns the menu to ask with."""
+            """Invite (send, to_email), list invitations, or accept/decline one (token). accept needs tools, chosen by the human; without, it returns the menu to ask with."""
             scopes: Document = {
                 "tools": tools,
                 "mcp_servers": mcp_servers,
@@ -271,6 +274,14 @@ def _act(
                     hint=f"dispatch approve {request_id}",
                 )
             return acting.decide(invocation, dispatch_id, request_id, action, grant or "once")
+
+
+def _reply(invocation: Invocation, dispatch_id: str, said: str) -> Answer:
+    if not said.strip():
+        raise CliError("usage", "reply needs the text, in the human's words.")
+    path = dispatch_path(dispatch_id, "messages")
+    written = invocation.door.post(path, {"text": said, "by": "mcp"}, idempotency_key=fresh_key())
+    return {name: written[name] for name in ("message_id", "dispatch_id", "thread_id", "state")}
 
 
 def _chosen(form: Any) -> str | None:

@@ -5,6 +5,7 @@ from dispatch_cli.render.changes import changeset_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line, quote
 from dispatch_cli.render.people import People
+from dispatch_cli.render.scopes import budget_words, dollars
 from dispatch_cli.render.text import count, home_relative, one_line, visible
 from dispatch_cli.render.trace import Trace, in_order
 from dispatch_cli.render.words import is_for_me, presumption, short_id, status_span
@@ -62,6 +63,9 @@ def task_lines(dispatch: Document, view: View) -> list[Line]:
     if files:
         arriving = dispatch.get("files_arriving") is True and is_for_me(dispatch)
         lines += [line("  Files, still arriving:" if arriving else "  Files:"), *map(_file_line, files)]
+    budget = budget_words(inner(dispatch, "budget"))
+    if budget:
+        lines.append(line(f"  Budget: {budget}"))
     meta = inner(dispatch, "meta")
     if meta:
         lines += [line("  Meta:"), *quote("\n".join(f"{key} = {value}" for key, value in meta.items()), view)]
@@ -109,6 +113,7 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
             line(f"agent {visible(text(run, 'agent'))}" if text(run, "agent") else ""),
             line(f"on {visible(text(run, 'device')[:16])}" if text(run, "device") else ""),
             line(took or quiet),
+            line(_usage(inner(run, "usage"))),
         ]
         lines.append(line("Run   ", *joined(parts)))
         undone = moment_ms(run, "undone_at")
@@ -116,6 +121,16 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
             said = f"Its changes were undone {times.moment(undone, view.now_ms)}."
             lines.append(line("      ", Span(said, Tone.WAITING)))
     return [line(), *lines] if lines else []
+
+
+def _usage(usage: Document) -> str:
+    """Return what a model was used for a run; empty where there was none."""
+    turns, cost = number(usage, "turns"), number(usage, "cost_microusd")
+    tokens = [number(usage, name) for name in ("input_tokens", "output_tokens")]
+    if turns is None:
+        return ""
+    counted = [f"{sum(each or 0 for each in tokens):,} tokens"] if any(tokens) else []
+    return ", ".join([count(turns, "turn"), *counted, *([dollars(cost)] if cost is not None else [])])
 
 
 def _question(approval: Document) -> Line:

@@ -1,7 +1,7 @@
 """What an edge allows, in one line: tools, places, network, approval."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, items, moment_ms, number, text, words
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, View, joined, line
 from dispatch_cli.render.text import cut_middle, home_relative, visible
 from dispatch_cli.render.words import approval_words
@@ -29,9 +29,28 @@ def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
         line(approval),
         line(_SEEN.get(text(scopes, "returns"), "")),
         line(f"{limit} a day" if limit else ""),
+        line(budget_words(inner(scopes, "budget"))),
         line(f"until {times.moment(deadline, view.now_ms)}" if deadline else ""),
     ]
     return joined(parts)
+
+
+def budget_words(budget: Document) -> str:
+    """Return `at most 20 turns, 100,000 tokens, $0.50 a run`; empty where nothing bounds it."""
+    turns, tokens, cost = (number(budget, name) for name in ("turns", "tokens", "cost_microusd"))
+    parts = [
+        f"{turns:,} turns" if turns is not None else "",
+        f"{tokens:,} tokens" if tokens is not None else "",
+        dollars(cost) if cost is not None else "",
+    ]
+    shown = ", ".join(part for part in parts if part)
+    return f"at most {shown} a run" if shown else ""
+
+
+def dollars(microusd: int) -> str:
+    """Return an amount to the cent, or as exactly as it needs: `$0.50`, `$0.0013`."""
+    whole, part = divmod(microusd, 1_000_000)
+    return f"${whole}.{f'{part:06}'.rstrip('0'):0<2}"
 
 
 def places(scopes: Document, view: View) -> str:

@@ -27,7 +27,27 @@ def contacts_lines(contacts: Document, view: View) -> list[Line]:
     lines = _edges("You may dispatch to", outgoing, view, scopes=False)
     if lines and incoming:
         lines.append(line())
-    return lines + _edges("May dispatch to you", incoming, view, scopes=True) + _torn(edges)
+    shown = lines + _edges("May dispatch to you", incoming, view, scopes=True)
+    return shown + _comparing(edges) + _torn(edges)
+
+
+def _comparing(edges: list[Document]) -> list[Line]:
+    """Return whose turn it is in each comparison, and whom a recovery has made worth comparing again."""
+    lines: list[Line] = []
+    for peer, edge in {text(edge, "peer"): edge for edge in edges}.items():
+        name, command = visible(peer), f"dispatch contacts verify {visible(peer)}"
+        stands = text(edge, "comparison")
+        if stands == "wanted":
+            lines.append(following(f"{name} wants to compare", command))
+        elif stands == "words":
+            lines.append(following(f"seven words wait to be read to {name}", command))
+        elif stands == "different":
+            said = f"The words of {name} differed: somebody may sit between you."
+            lines += [line(Span(said, Tone.DANGER)), following("compare once more", f"{command} --again")]
+        elif text(edge, "compared_at") and text(edge, "trust") != "compared":
+            lines.append(line(Span(f"{name} was compared until a recovery of theirs.", Tone.WAITING)))
+            lines.append(following("compare again", command))
+    return lines
 
 
 def _torn(edges: list[Document]) -> list[Line]:

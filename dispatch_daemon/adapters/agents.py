@@ -16,6 +16,7 @@ from typing import Final
 
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private
+from dispatch_daemon.adapters.prices import prices_of
 from dispatch_daemon.adapters.settings import ACP, CLAUDE, PROGRAMS, Settings, load_settings
 from dispatch_protocol.broker_url import is_loopback
 from dispatch_protocol.errors import LocalError
@@ -56,7 +57,8 @@ class AgentProgram:
 class Agent:
     """A model at an endpoint, and the program that asks it, if that is not ours.
 
-    `url` None is the vendor's own; `key` is never shown.
+    `url` None is the vendor's own; `key` is never shown. `price` is what its owner says it costs, in and out, in
+    millionths of a US dollar for a million tokens.
     """
 
     protocol: str
@@ -65,12 +67,18 @@ class Agent:
     key: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     program: AgentProgram | None = None
+    price: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
         """The name as people choose it."""
         asked = f"{self.protocol}:{self.model}"
         return asked if self.program is None else f"{self.program.speaks} ({asked})"
+
+    @property
+    def price_hint(self) -> str:
+        """The command that tells what this model costs."""
+        return f"dispatch config set agent_prices {self.model}=IN/OUT  (US dollars for a million tokens)"
 
 
 class Agents:
@@ -125,7 +133,8 @@ class Agents:
                 f"{settings.agent_url} is plain HTTP to another machine; no key is sent there.",
                 f"{again} --url https://…",
             )
-        return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle, program)
+        price = prices_of(settings.agent_prices).get(model)
+        return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle, program, price)
 
     def _settings(self) -> Settings:
         try:

@@ -24,6 +24,7 @@ from typing import Any, Final, Literal, get_args
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
 from dispatch_daemon.adapters.notifier import DESKTOP, OFF
+from dispatch_daemon.adapters.prices import prices_of
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.limits import ATTACHMENT_BYTES
@@ -88,6 +89,7 @@ class Settings:
     agent_model: str | None = None
     agent_command: str | None = None
     agent_directories: str | None = None
+    agent_prices: str | None = None
     notify: str = OFF
     socket: str | None = None
     door: str | None = None
@@ -245,6 +247,13 @@ def _directories(value: object) -> str:
     return text
 
 
+def _prices(value: object) -> str:
+    text = _text(value)
+    if not prices_of(text) or not text.isprintable():
+        raise ValueError("should look like MODEL=3/15")
+    return text
+
+
 def _key_reference(value: object) -> str:
     text = _text(value)
     if KEY_REFERENCE.fullmatch(text) is None:
@@ -304,6 +313,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "agent_model": _model,
         "agent_command": _command,
         "agent_directories": _directories,
+        "agent_prices": _prices,
         "notify": _notify,
         "socket": _text,
         "door": _text,

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
+from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import Own, Peer
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord
+from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord, Trust
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import unb64u
 from dispatch_protocol.grant import GrantDocument
@@ -29,14 +30,6 @@ class People:
         self.keys = keys
         self._chain = chain
         self._chains: dict[str, Chain] = {}
-
-    def grown(self, chain: Chain) -> None:
-        """Know one's own chain as it is from now on."""
-        self._chain = chain
-
-    def joined(self, keys: Keys, chain: Chain) -> None:
-        """Belong to another identity from now on: this device was paired with one of its."""
-        self.keys, self._chain = keys, chain
 
     @property
     def own(self) -> Own:
@@ -90,7 +83,8 @@ class People:
         record = self.journal.edge(edge)
         if record is None:
             raise ServiceError("no_edge", "there is no such edge")
-        return grant_of(record).scopes
+        contact = self.journal.contact(record.peer)
+        return trust.bounded(grant_of(record).scopes, Trust.UNVERIFIED if contact is None else contact.trust)
 
     def trust_of(self, genesis: str) -> str | None:
         """Return how a contact's key is known; None for a stranger and for oneself."""
@@ -130,6 +124,27 @@ class People:
                 "ambiguous", f"{recipient} could be {len(peers)} people", candidates=sorted(peers)
             )
         return live[-1]
+
+    def known(self, peer: str) -> tuple[EdgeRecord, ContactRecord]:
+        """Find the contact that an address, an alias or a unique prefix means, by an edge in either direction.
+
+        Raises:
+            ServiceError: `peer_unknown`, or `ambiguous` with the candidates.
+        """
+        found = {}
+        for direction in Direction:
+            try:
+                edge, contact = self.edge_to(peer, direction)
+            except ServiceError as error:
+                if error.code != "no_edge":
+                    raise
+            else:
+                found[contact.address] = (edge, contact)
+        if not found:
+            raise ServiceError("peer_unknown", f"nobody who is called {peer} is known here")
+        if len(found) > 1:
+            raise ServiceError("ambiguous", f"{peer} could be {len(found)} people", candidates=sorted(found))
+        return next(iter(found.values()))
 
     def is_me(self, recipient: str) -> bool:
         """Return whether a recipient means this very person."""

@@ -14,9 +14,10 @@ from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Durable, Effect, Plan, Put, Resolve, Send, StopRun, Unplan
 from dispatch_daemon.core.records import (
     ApprovalRecord,
+    ComparisonRecord,
+    ContactRecord,
     DispatchRecord,
     EdgeRecord,
-    HouseholdRecord,
     InvitationRecord,
     MessageRecord,
 )
@@ -25,6 +26,9 @@ from dispatch_protocol.signing import sign
 
 Stopper = Callable[[str, str], Awaitable[None]]
 Resolver = Callable[[str], None]
+
+
+_ABOUT_PEOPLE = ContactRecord | ComparisonRecord | EdgeRecord | InvitationRecord
 
 
 class Performer:
@@ -38,21 +42,16 @@ class Performer:
         self.on_stop: Stopper | None = None
         self.on_resolve: Resolver | None = None
         self.on_planned: Callable[[], None] | None = None
-        self.household: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None
 
-    async def perform(self, effects: Iterable[Effect], *, heard: bool = False) -> None:
+    async def perform(self, effects: Iterable[Effect]) -> None:
         """Make the effects happen, durable ones first; returns when they are on disk and acted upon.
 
-        This is for whatever is answered or acted upon; see `note` for the rest. What one's other devices have to know
-        of it is owed to them in the same step, unless it was `heard` from one of them.
+        This is for whatever is answered or acted upon; see `note` for the rest.
 
         Raises:
             JournalError: `disk_full` if the journal could not be written; then nothing happened.
         """
-        decided = tuple(effects)
-        if self.household is not None and not heard:
-            decided += tuple(self.household(decided))
-        todo, signatures = self._signed(decided)
+        todo, signatures = self._signed(tuple(effects))
         if not todo:
             return
         self._write(todo, signatures)
@@ -93,8 +92,6 @@ class Performer:
             match effect:
                 case Put(DispatchRecord(signed=b"") | MessageRecord(signed=b"") as record):
                     completed.append(Put(replace(record, signed=signatures[record.digest])))
-                case Put(HouseholdRecord(signed=b"") as told) if told.digest in signatures:
-                    completed.append(Put(replace(told, signed=signatures[told.digest])))
                 case _:
                     completed.append(effect)
         return completed, signatures
@@ -109,7 +106,7 @@ class Performer:
         digests: dict[str, None] = {}
         for effect in effects:
             digest = getattr(getattr(effect, "record", effect), "digest", None)
-            if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord | InvitationRecord):
+            if isinstance(effect, Put) and isinstance(effect.record, _ABOUT_PEOPLE):
                 self._watchers.publish(None, {"type": "contacts"})
             elif isinstance(effect, Put) and isinstance(effect.record, MessageRecord):
                 digests[effect.record.about] = None

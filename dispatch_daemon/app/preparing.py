@@ -30,12 +30,13 @@ def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
     if agent is None:
         raise AgentError("no_agent", NO_AGENT, "dispatch agent list, or accept it with --by-hand")
     budget = briefing.budget(task, scopes)
-    if budget.cost_microusd is not None:
-        raise AgentError("no_agent", NO_PRICES, "limit tokens or turns instead")
+    if budget.cost_microusd is not None and agent.price is None:
+        raise AgentError("price_unknown", NO_PRICES, agent.price_hint)
     prompt = briefing.prompt(task, sender)
     if agent.program is not None:
         prompt = f"{briefing.RULES}\n\n{briefing.unexpanded(prompt)}"
-    return Order(agent, prompt, budget.turns, budget.tokens, secrets.token_urlsafe(32))
+    token = secrets.token_urlsafe(32)
+    return Order(agent, prompt, budget.turns, budget.tokens, token, budget.cost_microusd)
 
 
 async def seal_artifacts(

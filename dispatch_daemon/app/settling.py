@@ -77,7 +77,10 @@ class Settling:
         spent = settlement.spent
         if spent.turns:
             self._book.usage = Usage(
-                turns=spent.turns, input_tokens=spent.tokens.input, output_tokens=spent.tokens.output
+                turns=spent.turns,
+                input_tokens=spent.tokens.input,
+                output_tokens=spent.tokens.output,
+                cost_microusd=spent.cost_microusd,
             )
 
     def _must_ask(self, settlement: Settlement) -> bool:

@@ -54,6 +54,10 @@ class Moment:
         """Return the `number`th 16-byte nonce."""
         return hashlib.sha256(b"nonce" + number.to_bytes(4, "big") + self.seed).digest()[:16]
 
+    def secret(self) -> bytes:
+        """Return 32 random bytes that nothing else which is drawn from this moment tells anything about."""
+        return hashlib.sha256(b"secret" + self.seed).digest()
+
     def uuid(self, number: int = 0) -> uuid.UUID:
         """Return the `number`th random UUID (version 4)."""
         raw = hashlib.sha256(b"uuid" + number.to_bytes(4, "big") + self.seed).digest()[:16]

@@ -20,6 +20,8 @@ from dispatch_protocol.paths import PathMode, mode_at
 from dispatch_protocol.scopes import Approval, Returns, Scopes, covers, reach
 from dispatch_protocol.signing import Document
 
+STEPS = "steps"  # the agent that no model's budget bounds
+
 
 def completed(choice: ScopeChoice, present: Scopes) -> ScopeChoice:
     """Return a choice in which everything that the human did not mention is as it is granted now."""
@@ -35,6 +37,7 @@ def completed(choice: ScopeChoice, present: Scopes) -> ScopeChoice:
         approval=present.approval if choice.approval is None else choice.approval,
         returns=present.returns if choice.returns is None else choice.returns,
         max_per_day=present.max_per_day if choice.max_per_day is None else choice.max_per_day,
+        budget=present.budget if choice.budget is None else choice.budget,
         expires_at_ms=present.expires_at_ms if choice.expires_at_ms is None else choice.expires_at_ms,
     )
 
@@ -74,6 +77,7 @@ def outgrows(record: DispatchRecord, run: RunRecord, now: Scopes) -> bool:
         or not set(had.network) <= set(now.network)
         or _rank(Approval, had.approval) > _rank(Approval, now.approval)
         or _rank(Returns, had.returns) > _rank(Returns, now.returns)
+        or (run.agent != STEPS and had.budget.meet(now.budget) != had.budget)
         or _sees_more(run, now)
     )
 

@@ -150,6 +150,7 @@ def compose(
         steps=steps,
         meta=dict(request.meta),
         timeout_s=request.timeout_s,
+        budget=request.budget,
         thread=moment.uuid() if parent is None else UUID(parent.thread_id),
         parent=None if parent is None else Digest.from_hex(parent.digest),
     )

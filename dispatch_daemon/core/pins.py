@@ -1,6 +1,7 @@
 """A contact as it is pinned: the chain that was proved, how well it is known, and a second history if one was told.
 
-Trust is never known worse than before, and a chain only grows, unless the recovery key begins it anew.
+Trust is never known worse than before, and a chain only grows, unless the recovery key begins it anew: whoever holds
+that is not known to be who was compared.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,16 @@ def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
     """
     held = Chain.verify(read_links(known.chain), expect=Genesis.from_hex(known.genesis))
     now = held.update(links)
-    return replace(known, chain=_links(now), conflict=known.conflict if now.epoch == held.epoch else None)
+    if now.epoch == held.epoch:
+        return replace(known, chain=_links(now))
+    level = known.known_before if known.trust is Trust.COMPARED else None
+    return replace(known, chain=_links(now), conflict=None, trust=level or known.trust)
+
+
+def compared(known: ContactRecord, now_ms: int) -> ContactRecord:
+    """Return a contact whose words a human has found to be the same."""
+    before = known.known_before if known.trust is Trust.COMPARED else known.trust
+    return replace(known, trust=Trust.COMPARED, compared_ms=now_ms, known_before=before)
 
 
 def conflicting(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:

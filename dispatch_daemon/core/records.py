@@ -227,6 +227,8 @@ class ContactRecord:
     """A pinned person: the genesis never changes, the chain only grows, unless a recovery begins it anew.
 
     `conflict` is another history of the same identity, which nothing has voided: evidence, and a reason to stop.
+    `compared_ms` is when a human found the same words; `known_before` how the contact was known until then, and is
+    again once a recovery has begun the chain anew.
     """
 
     genesis: str
@@ -236,6 +238,38 @@ class ContactRecord:
     pinned_ms: int
     alias: str | None = None
     conflict: tuple[dict[str, JSON], ...] | None = None
+    compared_ms: int | None = None
+    known_before: Trust | None = None
+
+
+class Judgement(StrEnum):
+    """What a human said of the words of a comparison."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonRecord:
+    """The comparison with one contact (`core.comparing`): our part, theirs, and what was said of the words.
+
+    `mine` and `theirs` are the digests of the two comparisons; `body` is ours as it is signed, and `random` what it is
+    bound to. `theirs_ms` is when the newest of theirs was made, and only rises. `early` is a reveal (its comparison, its
+    bytes) that came before its comparison. `epoch` is that of the contact's chain.
+    """
+
+    peer: str
+    since_ms: int
+    epoch: int
+    mine: str | None = None
+    body: bytes | None = None
+    random: bytes | None = None
+    theirs: str | None = None
+    commitment: bytes | None = None
+    theirs_ms: int = 0
+    early: tuple[str, str] | None = None
+    their_random: bytes | None = None
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,21 +353,6 @@ class MessageRecord:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HouseholdRecord:
-    """One document of a device's household log, ours or another own device's, exactly as signed.
-
-    An empty `signed` is where a feed began: the log is followed from there. `at_ms` is when it came here.
-    """
-
-    digest: str
-    device: str
-    seq: int
-    prev: str
-    at_ms: int
-    signed: bytes
-
-
 Record = (
     DispatchRecord
     | RunRecord
@@ -342,9 +361,9 @@ Record = (
     | FileRecord
     | RuleRecord
     | ContactRecord
+    | ComparisonRecord
     | EdgeRecord
     | InvitationRecord
     | AnswerRecord
     | MessageRecord
-    | HouseholdRecord
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.encoding import JSON
 
 
@@ -28,6 +29,7 @@ class SendRequest:
     meta: Mapping[str, str] = field(default_factory=dict)
     expires_s: int | None = None
     timeout_s: int | None = None
+    budget: Budget = field(default_factory=Budget)
     files: Sequence[FileChoice] = ()
     parent: str | None = None  # the dispatch that it follows up, in the same thread and with the same person
     surface: str = "api"  # the face through which it was composed, as that face says itself
@@ -37,7 +39,7 @@ class SendRequest:
 class ScopeChoice:
     """What the human chose to grant: explicit tools or a profile, never a silent default.
 
-    `paths` holds (absolute path, "ro" | "rw"). A None field was not mentioned: the default, or when an edge is edited what
+    `paths` holds (absolute path, "ro" | "rw"). `expires_at_ms` 0 is never. A None field was not mentioned: the default, or when an edge is edited what
     it was.
     """
 
@@ -49,4 +51,5 @@ class ScopeChoice:
     approval: str | None = None
     returns: str | None = None
     max_per_day: int | None = None
+    budget: Budget | None = None
     expires_at_ms: int | None = None

@@ -4,7 +4,8 @@ The relay carries invitations and edges, but nothing here believes it: what coun
 signed, and for a first contact the code that only the holder of the token can make.
 """
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -33,6 +34,8 @@ from dispatch_protocol.scopes import PROFILES, TOOLS, UNVERIFIED_CEILING, Approv
 from dispatch_protocol.signing import Document, edge_id
 from dispatch_protocol.standing import EdgeStatus
 
+ALIAS_CHARS = 64
+
 
 def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> InvitationDocument:
     """Return the invitation of `to_email` by this identity; it lives seven days."""
@@ -46,6 +49,23 @@ def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> Invit
         created_ms=moment.now_ms,
         expires_ms=moment.now_ms + INVITATION_S * 1000,
     )
+
+
+def alias(typed: str, others: Iterable[ContactRecord]) -> str:
+    """Return the name that a human gives to a contact, if nobody can take it for anybody else.
+
+    Raises:
+        ServiceError: `invalid`, with the reason.
+    """
+    name = unicodedata.normalize("NFC", typed.strip())
+    if not 0 < len(name) <= ALIAS_CHARS or not name.isprintable():
+        raise ServiceError("invalid", f"an alias has 1 to {ALIAS_CHARS} characters that can all be seen")
+    if name.casefold() == "me" or "@" in name or name.startswith("-"):
+        raise ServiceError("invalid", "an alias is no address, no option and not `me`")
+    for other in others:
+        if name.casefold() in ((other.alias or "").casefold(), other.address.casefold()):
+            raise ServiceError("invalid", f"{other.address} is called {name} already")
+    return name
 
 
 def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
@@ -66,7 +86,7 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
     if unknown:
         raise ServiceError("invalid", f"there is no tool called {', '.join(unknown)}", candidates=TOOLS)
     base = PROFILES[choice.profile] if choice.profile is not None else Scopes(tools=())
-    if choice.expires_at_ms is not None and choice.expires_at_ms <= now_ms:
+    if choice.expires_at_ms and choice.expires_at_ms <= now_ms:
         raise ServiceError("invalid", "this grant would have expired already")
     try:
         scopes = replace(
@@ -78,14 +98,18 @@ def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:
             approval=Approval.MANUAL if choice.approval is None else Approval(choice.approval),
             returns=Returns.RESULT if choice.returns is None else Returns(choice.returns),
             max_per_day=base.max_per_day if choice.max_per_day is None else choice.max_per_day,
-            expires_at_ms=choice.expires_at_ms,
+            budget=base.budget if choice.budget is None else choice.budget,
+            expires_at_ms=choice.expires_at_ms or None,
         )
         Scopes.read(Fields(scopes.write(), "scopes"))  # as strictly as the other side will
     except (ValueError, MalformedError) as error:
         raise ServiceError("invalid", f"these scopes cannot be granted: {error}") from error
-    if trust is Trust.UNVERIFIED:
-        return meet(scopes, UNVERIFIED_CEILING)
-    return scopes
+    return bounded(scopes, trust)
+
+
+def bounded(scopes: Scopes, trust: Trust) -> Scopes:
+    """Return what of some scopes counts for a contact who is known like this, whatever was granted when it was better."""
+    return meet(scopes, UNVERIFIED_CEILING) if trust is Trust.UNVERIFIED else scopes
 
 
 def grant(

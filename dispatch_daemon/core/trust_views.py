@@ -19,6 +19,7 @@ def edge_view(
     *,
     online: bool | None,
     now_ms: int,
+    comparison: str | None = None,
 ) -> dict[str, JSON]:
     """Return one trust edge: whose it is, how the other side is known, what it allows."""
     return {
@@ -28,6 +29,8 @@ def edge_view(
         "identity": edge.peer,
         "alias": contact.alias if contact else None,
         "trust": contact.trust if contact else None,
+        "compared_at": None if contact is None else time_or_none(contact.compared_ms),
+        "comparison": comparison,
         "conflict": contact is not None and contact.conflict is not None,
         "online": online,
         "status": edge_status(edge, now_ms),
@@ -53,6 +56,7 @@ def scopes_view(scopes: Scopes) -> dict[str, JSON]:
         "approval": scopes.approval,
         "returns": scopes.returns,
         "max_per_day": scopes.max_per_day,
+        "budget": scopes.budget.write(),
         "max_runtime_s": scopes.max_runtime_s,
         "approval_timeout_s": scopes.approval_timeout_s,
         "expires_at": time_or_none(scopes.expires_at_ms),

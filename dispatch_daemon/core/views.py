@@ -165,6 +165,7 @@ def _written(task: Task) -> dict[str, JSON]:
         "meta": dict(task.meta),
         "steps": [step.write() for step in task.steps],
         "timeout_s": task.timeout_s,
+        "budget": task.budget.write(),
     }
 
 

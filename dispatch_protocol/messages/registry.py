@@ -13,9 +13,8 @@ from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.invitation import Acceptance, Confirmation
-from dispatch_protocol.messages import follow_on
+from dispatch_protocol.messages import comparing, follow_on
 from dispatch_protocol.messages.answers import Decision, Receipt
-from dispatch_protocol.messages.household import Log
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind
@@ -32,7 +31,8 @@ Message = (
     | GrantDocument
     | Acceptance
     | Confirmation
-    | Log
+    | comparing.Comparison
+    | comparing.Reveal
 )
 
 _READERS: Final[Mapping[Kind, Callable[[Fields], Message]]] = MappingProxyType(
@@ -48,7 +48,8 @@ _READERS: Final[Mapping[Kind, Callable[[Fields], Message]]] = MappingProxyType(
         Kind.GRANT: GrantDocument.read,
         Kind.ACCEPTANCE: Acceptance.read,
         Kind.CONFIRMATION: Confirmation.read,
-        Kind.LOG: Log.read,
+        Kind.COMPARISON: comparing.Comparison.read,
+        Kind.REVEAL: comparing.Reveal.read,
     }
 )
 
@@ -65,7 +66,8 @@ _KINDS: Final[Mapping[type[Message], Kind]] = MappingProxyType(
         GrantDocument: Kind.GRANT,
         Acceptance: Kind.ACCEPTANCE,
         Confirmation: Kind.CONFIRMATION,
-        Log: Kind.LOG,
+        comparing.Comparison: Kind.COMPARISON,
+        comparing.Reveal: Kind.REVEAL,
     }
 )
 

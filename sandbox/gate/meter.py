@@ -1,4 +1,4 @@
-"""What a run has used of its model and may still use: turns and tokens, reserved before and counted after.
+"""What a run has used of its model and may still use: turns, tokens and money, reserved before and counted after.
 
 A call reserves its longest answer before it leaves, so calls made together cannot spend the same tokens twice. What an
 endpoint counts is believed; where it counts nothing, or nobody waited for its count, the run is charged what it could
@@ -12,6 +12,7 @@ from typing import Any
 
 from sandbox.gate.refusal import GateRefusalError
 from sandbox.oneline import one_line
+from sandbox.price import Price, dollars
 
 _BYTES_A_TOKEN = 4
 _LINE_BYTES = 1 << 20
@@ -23,6 +24,8 @@ class Meter:
 
     turns_allowed: int
     tokens_allowed: int | None = None
+    cost_allowed: int | None = None  # in millionths of a US dollar, at this price
+    price: Price | None = None
     turns: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -32,15 +35,30 @@ class Meter:
     @property
     def room(self) -> int | None:
         """How many tokens are left for an answer; None where nobody counts."""
-        if self.tokens_allowed is None:
+        tokens = None
+        if self.tokens_allowed is not None:
+            tokens = self.tokens_allowed - self.input_tokens - self.output_tokens - self.reserved
+        return min((room for room in (tokens, self._affordable) if room is not None), default=None)
+
+    @property
+    def _affordable(self) -> int | None:
+        """How long an answer the rest of the money buys; None where nobody counts it."""
+        if self.cost_allowed is None or self.price is None:
             return None
-        return self.tokens_allowed - self.input_tokens - self.output_tokens - self.reserved
+        return self.price.affordable(
+            self.cost_allowed - self.price.cost(self.input_tokens, self.output_tokens + self.reserved)
+        )
 
     def check(self) -> None:
         """Refuse a call for which nothing is left; raises GateRefusalError `gate_budget`."""
         room = self.room
         if self.turns >= self.turns_allowed:
             self.over = f"the agent has used its {self.turns_allowed} turns"
+        elif self.cost_allowed is not None and self.price is None:
+            self.over = "a limit in money was set, and what this model costs is not known here"
+        elif self._affordable == 0 and self.cost_allowed is not None and self.price is not None:
+            cost = self.price.cost(self.input_tokens, self.output_tokens)
+            self.over = f"the agent has cost {dollars(cost)} of {dollars(self.cost_allowed)}"
         elif room is not None and room <= 0:
             used = self.input_tokens + self.output_tokens
             self.over = f"the agent has used {used:,} of {self.tokens_allowed:,} tokens"

@@ -53,6 +53,7 @@ def done(everybody: Neighbourhood) -> str:
     everybody.bob.do("accept", task)
     everybody.bob.approve_all(task)
     everybody.alice.until(task, "completed")
+    everybody.bob.do("reply", task, "There it is.")
     return task
 
 

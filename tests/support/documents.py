@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from dispatch_protocol.chain import Chain
+from dispatch_protocol.compare import commitment
 from dispatch_protocol.encoding import JSON, Fields, dumps, loads
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, RecoveryKey, SealingKey, SigningKey
-from dispatch_protocol.limits import MESSAGE_BYTES
+from dispatch_protocol.limits import COMPARISON_S, MESSAGE_BYTES
 from dispatch_protocol.links import IdentityKind, RotateSealingLink, genesis_link, sign_link
+from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
 
@@ -126,6 +128,28 @@ def grant(**changes: Any) -> GrantDocument:
     return GrantDocument(**(fields | changes))
 
 
+def comparison(sender: Person = ALICE, recipient: Person = BOB, **changes: Any) -> Comparison:
+    """Return Alice's wish to compare with Bob, with these fields changed."""
+    fields: dict[str, Any] = {
+        "head": head(sender, recipient, expires_ms=NOW_MS + COMPARISON_S * 1000),
+        "from_email": sender.email,
+        "to_email": recipient.email,
+        "commitment": commitment(sender.chain.genesis, fixed(f"{sender.name} random")),
+    }
+    return Comparison(**(fields | changes))
+
+
+def reveal(sender: Person = ALICE, recipient: Person = BOB, **changes: Any) -> Reveal:
+    """Return what Alice was bound to, with these fields changed."""
+    fields: dict[str, Any] = {
+        "head": head(sender, recipient, expires_ms=NOW_MS + COMPARISON_S * 1000),
+        "mine": digest(f"{sender.name} comparison"),
+        "yours": digest(f"{recipient.name} comparison"),
+        "random": fixed(f"{sender.name} random"),
+    }
+    return Reveal(**(fields | changes))
+
+
 def altered(value: JSON, place: str, new: Any) -> Any:
     """Return a copy of a JSON value with one place changed (`steps.0.tool`) to a value, or by a function of the old."""
     result: Any = loads(dumps(value), max_bytes=MESSAGE_BYTES)
@@ -151,13 +175,13 @@ def read(reader: Callable[[Fields], T], value: JSON) -> T:
     return result
 
 
-def rotated(chain: Chain, name: str, by: Person = ALICE) -> Chain:
+def rotated(chain: Chain, name: str) -> Chain:
     """Return a chain of Alice's with another sealing key of her device."""
     link = RotateSealingLink(
         prev=chain.head,
-        device=by.device,
+        device=ALICE.device,
         sealing=SealingKey(fixed(name)).public,
         created_ms=NOW_MS,
         nonce=fixed(name, 16),
     )
-    return chain.extend([sign_link(link, [by.sign])])
+    return chain.extend([sign_link(link, [ALICE.sign])])

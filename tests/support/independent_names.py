@@ -19,6 +19,8 @@ FIELDS = {
     "grant": "version parents status scopes",
     "acceptance": "invitation from_email to_email links grant mac",
     "confirmation": "invitation acceptance mac",
+    "comparison": "from_email to_email commitment",
+    "reveal": "mine yours random",
 }
 
 

@@ -36,7 +36,7 @@ CLASSES = {
     "receipt": 3,
     "result": 3,
 }
-KINDS = {*CLASSES, "grant", "acceptance", "confirmation"}
+KINDS = {*CLASSES, "grant", "acceptance", "confirmation", "comparison", "reveal"}
 DISPATCHER_SAYS = {"task", "cancel", "ack", "confirmation"}
 TRUSTOR_SAYS = {"decision", "receipt", "result", "grant", "acceptance"}
 

@@ -43,6 +43,7 @@ class ModelServer:
     trouble: list[Trouble] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    counts: bool = True  # whether it says how many tokens were used, where its protocol lets it keep silent
     unscripted: list[list[Any]] = field(default_factory=lambda: [["ready"]])
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -60,7 +61,7 @@ class ModelServer:
         ]
         if _is_early(turn, body):
             turn = [{"tool": WAIT, "input": {}}]
-        written = anthropic(turn, number) if is_anthropic else openai(turn)
+        written = anthropic(turn, number) if is_anthropic else openai(turn, counts=self.counts)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for event in written:
@@ -175,7 +176,7 @@ def anthropic(turn: list[Any], number: int = 0) -> Iterator[bytes]:
     yield _event({"type": "message_stop"})
 
 
-def openai(turn: list[Any]) -> Iterator[bytes]:
+def openai(turn: list[Any], *, counts: bool = True) -> Iterator[bytes]:
     """Write one turn as OpenAI streams it."""
     stop, calls = "stop", 0
     for part in turn:
@@ -202,7 +203,8 @@ def openai(turn: list[Any]) -> Iterator[bytes]:
         for delta in deltas:
             yield _sse({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
     yield _sse({"choices": [{"index": 0, "delta": {}, "finish_reason": stop}]})
-    yield _sse({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 6}})
+    if counts:
+        yield _sse({"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 6}})
     yield b"data: [DONE]\n\n"
 
 

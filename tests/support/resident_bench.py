@@ -31,6 +31,8 @@ class Bench:
     turns: int | None = None
     tokens: int | None = None
     follows_steps: bool = False
+    cost_microusd: int | None = None
+    price: tuple[int, int] | None = None
 
     @property
     def notes(self) -> Path:
@@ -38,7 +40,10 @@ class Bench:
 
     @property
     def agent(self) -> Agent:
-        return Agent(self.protocol, "a-model", self.url, KEY, program=self.program)
+        return Agent(self.protocol, "a-model", self.url, KEY, program=self.program, price=self.price)
+
+    def _order(self, prompt: str) -> Order:
+        return Order(self.agent, prompt, self.turns, self.tokens, PLACEHOLDER, self.cost_microusd)
 
     async def do(self, *turns: list[Any], words: str = "Do it.") -> Settlement:
         """Run turns of a script: what a model decides, or the calls among them as a list of steps."""
@@ -56,7 +61,7 @@ class Bench:
             network=(),
             steps=steps,
             wall_s=120.0,
-            order=None if steps else Order(self.agent, prompt, self.turns, self.tokens, PLACEHOLDER),
+            order=None if steps else self._order(prompt),
         )
         return await self.executor.execute(spec, self.witness)
 

@@ -17,6 +17,7 @@ SCOPES: JsonObject = {
     "approval": "manual",
     "returns": "result",
     "max_per_day": 50,
+    "budget": {"tokens": None, "turns": None, "cost_microusd": None},
     "expires_at": None,
 }
 APPROVAL: JsonObject = {

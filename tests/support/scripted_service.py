@@ -10,26 +10,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from dispatch_daemon.ports import JsonObject, ScopeChoice, SendRequest, ServiceError, Update
+from dispatch_daemon.ports import JsonObject, SendRequest, ServiceError, Update
 from tests.support.scripted_answers import (
     APPROVAL,
     DISPATCH,
-    EDGE,
-    INVITATION,
     KEY,
     LISTED,
     MESSAGE,
     OTHER,
     PLACES,
-    SCOPES,
     WHEN,
     WHOAMI,
     WHOLE,
 )
-from tests.support.scripted_devices import ScriptedDevices
+from tests.support.scripted_people import ScriptedPeople
 
 
-class ScriptedService(ScriptedDevices):
+class ScriptedService(ScriptedPeople):
     """Answers like a daemon; `calls` is what it was asked, in order."""
 
     def __init__(self) -> None:
@@ -40,8 +37,8 @@ class ScriptedService(ScriptedDevices):
         self.pause.set()
         self.watchers: set[asyncio.Queue[Update | Exception]] = set()
 
-    async def _asked(self, call: str, /, **arguments: Any) -> None:
-        self.calls.append((call, arguments))
+    async def _asked(self, name: str, /, **arguments: Any) -> None:
+        self.calls.append((name, arguments))
         if self.fail_with is not None:
             error, self.fail_with = self.fail_with, None
             raise error
@@ -113,62 +110,6 @@ class ScriptedService(ScriptedDevices):
     async def test_agent(self) -> JsonObject:
         await self._asked("test_agent")
         return {"ok": True, "checks": [{"name": "answers", "ok": True, "detail": "it does", "remedy": None}]}
-
-    async def contacts(self) -> JsonObject:
-        await self._asked("contacts")
-        edge: JsonObject = {
-            "edge_id": EDGE,
-            "direction": "incoming",
-            "peer": "alice@example.org",
-            "alias": None,
-            "trust": "token",
-            "online": True,
-            "status": "active",
-            "scopes": SCOPES,
-            "can_edit_scopes": True,
-        }
-        return {"edges": [edge]}
-
-    async def invitations(self) -> JsonObject:
-        await self._asked("invitations")
-        common: JsonObject = {
-            "invitation_id": INVITATION,
-            "peer": "a@b.c",
-            "status": "pending",
-            "expires_at": WHEN,
-        }
-        return {
-            "sent": [{**common, "link": "http://127.0.0.1:8000/i/6e2a", "also_proved": None}],
-            "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a"}],
-        }
-
-    async def invite(self, *, email: str, link_only: bool) -> JsonObject:
-        await self._asked("invite", email=email, link_only=link_only)
-        return {
-            "invitation_id": INVITATION,
-            "link": "http://127.0.0.1:8000/i/6e2a",
-            "token": "dispatch1:http://127.0.0.1:8000/6e2a#ab.cd",
-            "emailed": False,
-            "expires_at": WHEN,
-        }
-
-    async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
-        await self._asked("accept_invitation", token=token, choice=choice)
-        if choice.tools is None and choice.profile is None:
-            raise ServiceError("scope_choice_required", "Nothing was chosen.")
-        return {"edge_id": EDGE, "peer": "alice@example.org", "scopes": SCOPES, "trust": "token"}
-
-    async def decline_invitation(self, *, token: str) -> JsonObject:
-        await self._asked("decline_invitation", token=token)
-        return {"invitation_id": INVITATION, "status": "declined"}
-
-    async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
-        await self._asked("revoke", peer=peer, outgoing=outgoing)
-        return {"edge_id": EDGE, "status": "revoked"}
-
-    async def edit_edge(self, *, peer: str, choice: ScopeChoice) -> JsonObject:
-        await self._asked("edit_edge", peer=peer, choice=choice)
-        return {"edge_id": EDGE, "peer": peer, "status": "active", "scopes": SCOPES, "runs_ended": 0}
 
     async def download(self, *, key: str) -> tuple[Path, str]:
         await self._asked("download", key=key)

@@ -148,3 +148,36 @@ def test_an_endpoint_that_breaks_fails_the_run_and_changes_nothing(
     state = neighbourhood.alice.until(dispatch_id, "failed")
     assert (state["outcome"], state["runs"][0]["code"]) == ("failed", "model_unreachable")
     assert changed(repository) == set()
+
+
+def test_a_limit_in_money_holds_at_the_price_that_its_owner_told(
+    neighbourhood: Neighbourhood, repository: Path, model: ModelServer
+) -> None:
+    """10 tokens in and 6 out a turn: 22 millionths of a dollar at 1 and 2 dollars for a million."""
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw", "--approval", "auto", "--budget", "usd=0.1")
+    choose(neighbourhood, model)
+    task = scripted([READ], [READ], [EDIT], ["done"])
+    sent = alice.do("send", bob.address, task, "--budget", "turns=9,usd=0.00004")
+    dispatch_id = sent["dispatch_id"]
+    bob.receives(dispatch_id)
+    refused = bob.do("accept", dispatch_id, code=3)["error"]
+    assert refused["code"] == "price_unknown"
+    assert "dispatch config set agent_prices a-model=IN/OUT" in refused["hint"]
+    assert bob.status(dispatch_id)["status"] == "delivered"
+    shown = bob.try_("status", dispatch_id).out
+    assert "Budget: at most 9 turns, $0.00004 a run" in shown
+
+    chosen = ("agent", "use", "anthropic:a-model", "--url", model.url, "--key-file", f"{bob.home}/model.key")
+    bob.do(*chosen, "--price", "1/2")
+    assert bob.do("config", "get", "agent_prices")["value"] == "a-model=1/2"
+    bob.do("accept", dispatch_id)
+    told = alice.until(dispatch_id, "failed")
+    assert (told["outcome"], told["error"]["code"]) == ("blocked", "budget")
+    assert told["runs"][0]["usage"]["cost_microusd"] == 44
+    assert changed(repository) == set()
+    assert "2 turns, 32 tokens, $0.000044" in bob.try_("status", dispatch_id).out
+
+    cheap = send(neighbourhood, scripted([READ], ["It says: first line."]))
+    bob.do("accept", cheap)
+    assert alice.until(cheap, "completed")["runs"][0]["usage"]["cost_microusd"] == 44

@@ -60,6 +60,22 @@ def test_an_edit_made_without_the_relay_is_told_later(neighbourhood: Neighbourho
     )
 
 
+def test_an_end_is_set_and_lifted_again(neighbourhood: Neighbourhood) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read", "--expires-at", "2091-01-01T00:00:00Z")
+    poll(lambda: _scopes(alice)["expires_at"] == "2091-01-01T00:00:00.000Z", "the sender sees the end")
+    assert bob.do("edit-edge", alice.address, "--max-per-day", "3")["scopes"]["expires_at"] is not None
+    assert bob.do("edit-edge", alice.address, "--expires-at", "never")["scopes"]["expires_at"] is None
+    poll(lambda: _scopes(alice)["expires_at"] is None, "the sender sees that there is none")
+    budget = bob.do("edit-edge", alice.address, "--budget", "turns=5,usd=1")["scopes"]["budget"]
+    assert budget == {"tokens": None, "turns": 5, "cost_microusd": 1_000_000}
+    assert bob.do("edit-edge", alice.address, "--tools", "Read")["scopes"]["budget"] == budget
+    assert "at most 5 turns, $1.00 a run" in bob.try_("edit-edge", alice.address).out
+    lifted = bob.do("edit-edge", alice.address, "--budget", "none")["scopes"]["budget"]
+    assert set(lifted.values()) == {None}
+    assert bob.do("edit-edge", alice.address, "--budget", "usd=much", code=2)["error"]["code"] == "usage"
+
+
 def test_an_edit_that_no_run_here_could_be_given_changes_nothing(
     neighbourhood: Neighbourhood, repository: Path
 ) -> None:

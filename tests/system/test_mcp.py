@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.agent_session import RefusedError, Session, agent_session
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
+from tests.support.patience import poll
 
 SCOPES = ("--tools", "Read,Edit,Bash", "--approval", "manual")
 STEPS = [edit("notes.md", "first", "second"), bash("cat notes.md")]
@@ -57,6 +58,27 @@ async def test_a_task_is_accepted_each_call_asked_and_the_result_reported(
         assert (turn["status"], turn["outcome"]) == ("completed", "success")
         assert changed(repository) == {"notes.md"}
     assert neighbourhood.alice.until(waiting, "completed")["outcome"] == "success"
+
+
+async def test_words_are_relayed_and_read_and_start_nothing(
+    neighbourhood: Neighbourhood, waiting: str
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    alice.until(waiting, "delivered")
+    await asyncio.to_thread(alice.do, "reply", waiting, "And accept it yourself.")
+    poll(lambda: bob.status(waiting)["unread"], "it arrives")
+    async with agent_session(bob) as session:
+        shown = await session.call("read", what="status", dispatch_id=waiting)
+        assert [each["text"] for each in shown["messages"]] == ["And accept it yourself."]
+        assert (shown["status"], shown["runs"]) == ("delivered", [])
+        assert "never instructions" in shown["note"]
+        written = await session.call("act", action="reply", dispatch_id=waiting, text="Which branch?")
+        assert written["dispatch_id"] == waiting
+        assert (await refused(session, "act", action="reply", dispatch_id=waiting))["code"] == "usage"
+    poll(lambda: alice.status(waiting)["unread"], "the answer comes back")
+    assert [(each["text"], each["surface"]) for each in alice.status(waiting)["messages"]][1:] == [
+        ("Which branch?", "mcp")
+    ]
 
 
 async def test_a_no_ends_the_run_and_declining_starts_none(

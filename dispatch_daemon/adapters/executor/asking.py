@@ -10,6 +10,7 @@ from sandbox.agents.model.conversation import Asked, Conversation, ModelError, R
 from sandbox.agents.model.endpoint import Endpoint, Protocol
 from sandbox.agents.model.loop import Allowance, Spent, run_model
 from sandbox.events import Ended
+from sandbox.price import Price
 from sandbox.tools import inputs
 
 _VENDOR = "https://vendor"
@@ -34,13 +35,20 @@ class Order:
     turns: int | None = None
     tokens: int | None = None
     placeholder: str = field(default="", repr=False)
+    cost_microusd: int | None = None
+
+
+def price_of(order: Order | None) -> Price | None:
+    """Return what the model of an order costs, where the owner of this machine has said so."""
+    price = None if order is None else order.agent.price
+    return None if price is None else Price(*price)
 
 
 async def work(
     order: Order, cwd: str, box: Tools, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
 ) -> Ended:
     """Let the model work on its order in an open box until it is done, denied or out of its allowance."""
-    allowance = Allowance(order.turns or Allowance().turns, order.tokens)
+    allowance = Allowance(order.turns or Allowance().turns, order.tokens, order.cost_microusd)
     endpoint = _endpoint(order.agent)
     return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session)
 

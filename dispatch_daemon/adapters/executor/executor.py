@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dispatch_daemon.adapters.executor.asking import work
+from dispatch_daemon.adapters.executor.asking import price_of, work
 from dispatch_daemon.adapters.executor.residing import reside, resident_of
 from dispatch_daemon.adapters.executor.run_spec import Observer, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.executor.shown import (
@@ -96,7 +96,7 @@ class Executor:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 await _unpacked(spec.unpack, directory / INBOX)
             calls = parse_steps(list(spec.steps)) if spec.steps else ()
-            spent = Spent()
+            spent = Spent(price=price_of(spec.order))
             policy, gate, emit = self._policy(spec), _gate(observer), _emit(observer)
             async with open_box(policy, directory, spec.run_id, forbidden=(self._home,), kept=layers) as box:
                 await observer.started(confinement_json(box.confinement))

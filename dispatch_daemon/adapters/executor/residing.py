@@ -88,7 +88,7 @@ async def reside(
     if session is not None:
         raise SessionError("an agent with a program of its own keeps none")
     agent = order.agent
-    meter = Meter(order.turns or Allowance().turns, order.tokens)
+    meter = Meter(order.turns or Allowance().turns, order.tokens, order.cost_microusd, spent.price)
 
     async def tell(decision: Decision) -> None:
         await emit(Crossed(decision.allowed, decision.what, decision.code))

@@ -92,11 +92,11 @@ APPROVALS = Table(records.ApprovalRecord, "approvals", ("request_id",))
 FILES = Table(records.FileRecord, "files", ("file_id",))
 RULES = Table(records.RuleRecord, "rules", ("rule_id",))
 CONTACTS = Table(records.ContactRecord, "contacts", ("genesis",))
+COMPARISONS = Table(records.ComparisonRecord, "comparisons", ("peer",))
 EDGES = Table(records.EdgeRecord, "edges", ("edge",))
 INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
-HOUSEHOLD = Table(records.HouseholdRecord, "household", ("digest",))
 
 TABLES: dict[type, Table[Any]] = {
     table.record_type: table
@@ -108,10 +108,10 @@ TABLES: dict[type, Table[Any]] = {
         FILES,
         RULES,
         CONTACTS,
+        COMPARISONS,
         EDGES,
         INVITATIONS,
         ANSWERS,
         MESSAGES,
-        HOUSEHOLD,
     )
 }

@@ -141,27 +141,17 @@ CREATE INDEX messages_unread ON messages (about) WHERE NOT ours AND read_ms IS N
 CREATE INDEX dispatches_by_thread ON dispatches (thread_id, peer, arrived_ms);
 """
 
-# What one's own devices have told each other; `removed_rules` never return under their ids.
-_HOUSEHOLD = """
-CREATE TABLE household (
-    digest TEXT PRIMARY KEY, device TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT NOT NULL, at_ms INTEGER NOT NULL,
-    signed BLOB NOT NULL
+# Comparing with a contact: what both sides were bound to, and what the contact was known by before.
+_COMPARISONS = """
+CREATE TABLE comparisons (
+    peer TEXT PRIMARY KEY, since_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, mine TEXT, body BLOB, random BLOB,
+    theirs TEXT, commitment BLOB, theirs_ms INTEGER NOT NULL, early TEXT, their_random BLOB, judgement TEXT
 ) STRICT;
-CREATE INDEX household_by_device ON household (device, seq);
+ALTER TABLE contacts ADD COLUMN compared_ms INTEGER;
+ALTER TABLE contacts ADD COLUMN known_before TEXT;
 """
 
 MIGRATIONS: tuple[str, ...] = (
-    *(
-        _FIRST,
-        _TOKEN_ALARM,
-        _USAGE,
-        _ARRIVALS,
-        _FILES,
-        _APPROVALS,
-        _PRESENCE,
-        _CONFLICT,
-        _UNDO,
-        _THREADS,
-        _HOUSEHOLD,
-    ),
+    *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
+    *(_COMPARISONS,),
 )

@@ -7,39 +7,86 @@ does not pay for those that nobody has sent yet.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
-from dispatch_daemon.adapters.loopback.asked import (
-    Address,
-    Asked,
-    Face,
-    Line,
-    Name,
-    Names,
-    Place,
-    Reason,
-    Text,
-    Token,
-    Url,
-    as_moment,
-    moment_ms,
-)
-from dispatch_daemon.adapters.loopback.device_models import (
-    Confirm,
-    DeviceChoice,
-    DeviceRoles,
-    Join,
-    OpenPairing,
-    Rename,
-)
 from dispatch_daemon.ports import FileChoice, ScopeChoice, SendRequest
 from dispatch_protocol import limits
+from dispatch_protocol.budget import Budget
 
 PAGE: Final = 50
 PAGE_MAX: Final = 200
+NEVER: Final = "never"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _no_nul(text: str) -> str:
+    """Refuse NUL, which ends a text for the system below us and for nobody else."""
+    if "\x00" in text:
+        raise ValueError("it should hold no NUL character")
+    return text
+
+
+def _one_line(text: str) -> str:
+    """Refuse control characters in what is a name or an address."""
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError("it should hold no control characters")
+    return text
+
+
+def _moment(text: str) -> str:
+    """Accept an RFC 3339 moment that names its time zone."""
+    moment_ms(text)
+    return text
+
+
+def _moment_or_never(text: str) -> str:
+    """Accept a moment, or the word for none."""
+    return text if text == NEVER else _moment(text)
+
+
+def _end_ms(text: str | None) -> int | None:
+    """Return a grant's end: None if it was not mentioned, 0 for never; a moment before 1970 is one in the past."""
+    if text is None:
+        return None
+    return 0 if text == NEVER else max(1, moment_ms(text))
+
+
+def moment_ms(text: str) -> int:
+    """Return an RFC 3339 moment as milliseconds since 1970; raises ValueError with a sentence."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("it should look like 2026-01-02T03:04:05Z") from error
+    if moment.tzinfo is None:
+        raise ValueError("it should name its time zone, as in 2026-01-02T03:04:05Z")
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+Text = Annotated[str, AfterValidator(_no_nul)]
+Line = Annotated[str, AfterValidator(_one_line)]
+Address = Annotated[Line, Field(min_length=1, max_length=limits.ADDRESS_CHARS)]
+Name = Annotated[Line, Field(min_length=1, max_length=limits.NAME_CHARS)]
+Place = Annotated[Text, Field(min_length=1, max_length=limits.PATH_CHARS)]
+Reason = Annotated[Text, Field(max_length=limits.REASON_CHARS)]
+Url = Annotated[Line, Field(min_length=1, max_length=limits.URL_CHARS)]
+Token = Annotated[Line, Field(min_length=1, max_length=4_096)]
+Amount = Annotated[int, Field(ge=1, le=limits.SAFE_INTEGER)]
+Face = Literal["cli", "page", "mcp", "api"]
+Names = Annotated[list[Name], Field(max_length=limits.GRANT_TOOLS)]
+
+
+class Asked(BaseModel):
+    """A request's body or query: strict, frozen, and nothing it did not name."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments that this request stands for."""
+        return dict(self)
 
 
 class Nothing(Asked):
@@ -90,6 +137,18 @@ class PathChoice(Asked):
     mode: Literal["ro", "rw"] = "ro"
 
 
+class BudgetChoice(Asked):
+    """What one run may use of a model at most, null for no bound; money in millionths of a US dollar."""
+
+    tokens: Amount | None = None
+    turns: Amount | None = None
+    cost_microusd: Amount | None = None
+
+    def budget(self) -> Budget:
+        """Return it as it is signed."""
+        return Budget(tokens=self.tokens, turns=self.turns, cost_microusd=self.cost_microusd)
+
+
 class Scoped(Asked):
     """Scopes as a human chooses them."""
 
@@ -101,7 +160,8 @@ class Scoped(Asked):
     approval: Literal["manual", "review", "auto"] | None = None
     returns: Literal["status", "result", "trace"] | None = None
     max_per_day: Annotated[int, Field(ge=1, le=limits.MAX_PER_DAY_LIMIT)] | None = None
-    expires_at: Annotated[str, AfterValidator(as_moment)] | None = None
+    budget: BudgetChoice | None = None
+    expires_at: Annotated[str, AfterValidator(_moment_or_never)] | None = None
 
     def choice(self) -> ScopeChoice:
         """Gather the scopes into one choice."""
@@ -114,7 +174,8 @@ class Scoped(Asked):
             approval=self.approval,
             returns=self.returns,
             max_per_day=self.max_per_day,
-            expires_at_ms=None if self.expires_at is None else moment_ms(self.expires_at),
+            budget=None if self.budget is None else self.budget.budget(),
+            expires_at_ms=_end_ms(self.expires_at),
         )
 
 
@@ -151,6 +212,24 @@ class Revoke(Asked):
     outgoing: bool = False
 
 
+class VerifyContact(Asked):
+    """Compare with a contact: begin or look, `again` with new words; `words` is what the other one reads."""
+
+    peer: Name
+    words: Annotated[list[Annotated[str, Field(max_length=32)]], Field(min_length=7, max_length=7)] | None = (
+        None
+    )
+    different: bool = False
+    again: bool = False
+
+
+class AliasContact(Asked):
+    """Call a contact by a name of one's own; null is the end of it."""
+
+    peer: Name
+    name: Name | None
+
+
 class FileChosen(Asked):
     """A file that was handed over at `/v1/files`, and the bare name that it travels under."""
 
@@ -173,7 +252,7 @@ class Send(Asked):
     link: Annotated[
         list[Annotated[Line, Field(min_length=1, max_length=limits.LINK_CHARS)]],
         Field(max_length=limits.LINKS, validation_alias=AliasChoices("link", "links")),
-    ] = Field(default_factory=list)
+    ] = []
     deliverable: Annotated[Text, Field(max_length=limits.DELIVERABLE_CHARS)] | None = None
     project: Annotated[Line, Field(max_length=limits.PROJECT_CHARS)] | None = None
     meta: Annotated[
@@ -182,10 +261,11 @@ class Send(Asked):
             Annotated[Text, Field(max_length=limits.META_VALUE_CHARS)],
         ],
         Field(max_length=limits.META_PAIRS),
-    ] = Field(default_factory=dict)
+    ] = {}
     expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
     timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
-    files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = Field(default_factory=list)
+    budget: BudgetChoice | None = None
+    files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = []
     by: Face = "api"
 
     def arguments(self) -> dict[str, Any]:
@@ -201,6 +281,7 @@ class Send(Asked):
             meta=self.meta,
             expires_s=self.expires,
             timeout_s=self.timeout,
+            budget=Budget() if self.budget is None else self.budget.budget(),
             files=tuple(FileChoice(file.file_id, file.name) for file in self.files),
             parent=self.parent,
             surface=self.by,
@@ -226,7 +307,7 @@ class Complete(Asked):
     file: Annotated[
         list[Place],
         Field(max_length=limits.ATTACHMENTS, validation_alias=AliasChoices("file", "files")),
-    ] = Field(default_factory=list)
+    ] = []
 
     def arguments(self) -> dict[str, Any]:
         """Name the files as the daemon does."""
@@ -302,32 +383,28 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
     {
         model.__name__: model
         for model in (
+            AliasContact,
             Accept,
             AcceptInvitation,
             Because,
             BeginLogin,
             Complete,
-            Confirm,
             Decide,
             DeclineInvitation,
-            DeviceChoice,
-            DeviceRoles,
             EditEdge,
             FinishLogin,
             Invite,
-            Join,
             Listing,
             Login,
             Nothing,
-            OpenPairing,
             PageCode,
             Read,
             Reply,
-            Rename,
             Revoke,
             Send,
             Stepping,
             Undo,
+            VerifyContact,
             Watching,
         )
     }

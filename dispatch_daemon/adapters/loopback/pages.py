@@ -21,7 +21,7 @@ _PLACE: Final = "dispatch_daemon.adapters.web"
 _SCRIPT: Final = "text/javascript"
 _MODULES: Final = (
     *("api", "app", "compose", "contacts", "deciding", "diff", "dom", "help", "lists", "machine"),
-    *("question", "scopes", "store", "thread", "trace", "undoing", "words"),
+    *("question", "said", "scopes", "store", "thread", "trace", "undoing", "words"),
 )
 # address -> (file, media type)
 FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

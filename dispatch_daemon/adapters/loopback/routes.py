@@ -7,7 +7,6 @@ method's arguments. So a route that exists is described, and a route that is des
 from typing import Final
 from urllib.parse import unquote
 
-from dispatch_daemon.adapters.loopback.device_routes import DEVICES
 from dispatch_daemon.adapters.loopback.exchange import MethodNotAllowedError
 from dispatch_daemon.adapters.loopback.route import Kind, Route
 from dispatch_daemon.ports import ServiceError
@@ -17,6 +16,7 @@ DOWNLOADS: Final = "/v1/downloads/"
 SESSIONS: Final = "/v1/page/sessions"
 KEY_CHARS: Final = 255  # of an Idempotency-Key
 _ID_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/health", "health", "Whether the door answers.", "Health", kind=Kind.HEALTH),
@@ -44,7 +44,14 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Whoami",
         body="FinishLogin",
     ),
-    *DEVICES,
+    Route(
+        "POST",
+        "/v1/devices/recovery-key",
+        "recovery_key",
+        "Show the recovery key once, then erase it.",
+        "RecoveryKeyShown",
+        body="Nothing",
+    ),
     Route("GET", "/v1/agents", "agents", "Who may decide the calls of a run here.", "Agents", page=True),
     Route(
         "POST",
@@ -63,6 +70,22 @@ ROUTES: Final[tuple[Route, ...]] = (
         "EdgeEdited",
         body="EditEdge",
         page=True,
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/alias",
+        "alias_contact",
+        "Call a contact by a name of one's own.",
+        "ContactNamed",
+        body="AliasContact",
+    ),
+    Route(
+        "POST",
+        "/v1/contacts/verify",
+        "verify_contact",
+        "Compare with a contact by seven words.",
+        "ContactCompared",
+        body="VerifyContact",
     ),
     Route(
         "POST", "/v1/contacts/revoke", "revoke", "End a trust edge.", "EdgeActed", body="Revoke", page=True

@@ -35,7 +35,7 @@ function show() {
   view.replaceChildren();
   const views = {
     d: () => threadView(view, id),
-    new: () => composeView(view, (sent) => { location.hash = `#/d/${sent}`; }),
+    new: () => composeView(view, (sent) => { location.hash = `#/d/${sent}`; }, id),
     contacts: () => contactsView(view),
     machine: () => machineView(view),
   };
@@ -60,8 +60,11 @@ function greeting() {
 function drawThreads() {
   const id = shown?.name === "d" ? shown.id : null;
   drawList(list, box, id);
-  const waiting = threads("inbox").filter(waits).length;
-  document.getElementById("waiting").textContent = waiting ? ` ${waiting}` : "";
+  for (const each of ["inbox", "sent"]) {
+    const found = threads(each).filter((thread) => waits(thread) && (each === "inbox" || thread.box === each)).length;
+    document.getElementById(`waiting-${each}`).textContent = found ? ` ${found}` : "";
+  }
+  const waiting = [...state.threads.values()].filter(waits).length;
   document.title = waiting ? `(${waiting}) Dispatch` : "Dispatch";
 }
 

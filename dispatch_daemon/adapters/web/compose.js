@@ -2,12 +2,12 @@
 
 import { ask, Refusal, upload } from "./api.js";
 import { button, complaint, count, el, field, oneLine, size } from "./dom.js";
-import { state } from "./store.js";
+import { person, state } from "./store.js";
 
 const LIVES = [["3600", "an hour"], ["14400", "4 hours"], ["86400", "a day"], ["600", "10 minutes"]];
 
-/** Return the form; `sent` is called with the id of what was sent. */
-export function composeView(place, sent) {
+/** Return the form; `sent` is called with the id of what was sent. With `parent` it goes on in the thread of that one. */
+export function composeView(place, sent, parent = null) {
   const names = el("datalist", { id: "recipients" });
   const to = el("input", { type: "text", list: "recipients", required: true, autocomplete: "off", spellcheck: false, value: "me" });
   const task = el("textarea", { rows: 6, required: true, maxLength: 100_000 });
@@ -19,6 +19,7 @@ export function composeView(place, sent) {
   const files = el("input", { type: "file", multiple: true });
   const folder = el("input", { type: "file", webkitdirectory: true, multiple: true });
   const chosen = el("p", { class: "note", "aria-live": "polite" });
+  const followed = el("p", { class: "note" });
   const said = complaint();
   const picked = () => [...files.files, ...folder.files];
   const show = () => {
@@ -27,6 +28,8 @@ export function composeView(place, sent) {
   };
   files.addEventListener("change", show);
   folder.addEventListener("change", show);
+  const addressed = () => (parent === null ? { recipient: to.value.trim() } : { parent });
+  const toMyself = () => (parent === null ? to.value.trim() === "me" : state.threads.get(parent)?.box === "own");
   // The same words sent again after a broken connection are the same dispatch, whatever became of the first try.
   let key = crypto.randomUUID();
   const send = async () => {
@@ -37,13 +40,13 @@ export function composeView(place, sent) {
       return;
     }
     try {
-      const body = { by: "page", recipient: to.value.trim(), task: task.value, files: await handOver(picked(), chosen) };
+      const body = { by: "page", ...addressed(), task: task.value, files: await handOver(picked(), chosen) };
       for (const [name, control] of [["background", background], ["deliverable", deliverable], ["project", project]]) {
         if (control.value.trim()) body[name] = control.value;
       }
       const given = links.value.split("\n").map((each) => each.trim()).filter(Boolean);
       if (given.length) body.link = given;
-      if (body.recipient !== "me") body.expires = Number(lives.value);
+      if (!toMyself()) body.expires = Number(lives.value);
       const answer = await ask("POST", "/v1/dispatches", body, { "Idempotency-Key": key });
       key = crypto.randomUUID();
       sent(answer.dispatch_id);
@@ -61,9 +64,8 @@ export function composeView(place, sent) {
     el(
       "form",
       { class: "compose", onsubmit: (event) => event.preventDefault() },
-      el("h1", {}, "New task"),
-      field("To", to, "An address, a name, or me."),
-      names,
+      el("h1", {}, parent === null ? "New task" : "A further task in this thread"),
+      parent === null ? [field("To", to, "An address, a name, or me."), names] : followed,
       field("Task", task, "It is sent exactly as you write it, signed by this device."),
       el(
         "details",
@@ -82,12 +84,22 @@ export function composeView(place, sent) {
   );
   const draw = () => {
     const outgoing = state.edges.filter((each) => each.direction === "outgoing" && each.status === "active");
+    followed.replaceChildren(...following(parent));
     names.replaceChildren(el("option", { value: "me" }), ...outgoing.map((each) => el("option", { value: each.alias ?? each.peer })));
   };
   draw();
-  to.focus();
+  (parent === null ? to : task).focus();
   to.select();
   return { draw, tick: () => {} };
+}
+
+/** Return to whom a further task goes, and what it follows. */
+function following(parent) {
+  const before = state.threads.get(parent);
+  if (before === undefined) return ["It goes to the other side of the task that it follows."];
+  const other = person(before.box === "sent" ? before.to : before.from);
+  const link = el("a", { href: `#/d/${parent}` }, oneLine(before.task.slice(0, 120)));
+  return [`To ${oneLine(other.name)}, who has to accept it like any other. It follows: `, link];
 }
 
 async function handOver(all, chosen) {

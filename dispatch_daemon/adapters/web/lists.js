@@ -1,7 +1,7 @@
 // The column of threads: one line for who, one for what was asked, and the word for where it stands.
 
 import { ask, Refusal } from "./api.js";
-import { button, el, oneLine, reconcile, when } from "./dom.js";
+import { button, count, el, oneLine, reconcile, when } from "./dom.js";
 import { person, state, take, threads } from "./store.js";
 import { standing } from "./words.js";
 
@@ -22,7 +22,7 @@ export function drawList(place, box, chosen) {
 function row(thread, box) {
   const other = person(box === "sent" && thread.box !== "own" ? thread.to : thread.from);
   const [words, tone] = standing(thread);
-  return { name: oneLine(other.name), trust: other.trust, task: oneLine(thread.task.slice(0, 300)), words, tone, when: when(thread.created_at) };
+  return { name: oneLine(other.name), trust: other.trust, task: oneLine(thread.task.slice(0, 300)), words, tone, unread: thread.unread, when: when(thread.created_at) };
 }
 
 function build(thread, shown, isChosen) {
@@ -32,7 +32,7 @@ function build(thread, shown, isChosen) {
     el("span", { class: "from" }, shown.name, shown.trust ? el("span", { class: "trust" }, ` ${shown.trust}`) : null),
     el("span", { class: "when" }, shown.when),
     el("span", { class: "what" }, shown.task),
-    el("span", { class: `status ${shown.tone}` }, shown.words),
+    el("span", { class: `status ${shown.tone}` }, shown.words, shown.unread ? el("span", { class: "waiting" }, ` · ${count(shown.unread, "new message")}`) : null),
   );
 }
 

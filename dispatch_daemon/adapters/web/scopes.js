@@ -22,6 +22,8 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
   const returns = select(["result", "the result"], ["trace", "the result and every call"], ["status", "only how it ended"]);
   const paths = el("textarea", { rows: 2, spellcheck: false, placeholder: "/home/me/src/api:ro" });
   const daily = el("input", { type: "number", min: 1, max: 10_000, value: 50 });
+  const until = el("input", { type: "date", value: now?.expires_at?.slice(0, 10) ?? "" });
+  const ended = until.value;
   if (now !== null) {
     approval.value = now.approval;
     returns.value = now.returns;
@@ -44,7 +46,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     custom.hidden = chosen() !== "4";
     const named = tools();
     meaning.textContent = named === null ? "Choose one." : sentence(
-      { tools: named, paths: listed(), network: [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, expires_at: null },
+      { tools: named, paths: listed(), network: [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
       oneLine(name),
     );
   };
@@ -57,6 +59,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
       return;
     }
     const scopes = { tools: [...named].sort(), paths: listed(), approval: approval.value, returns: returns.value, ...(daily.value ? { max_per_day: Number(daily.value) } : {}) };
+    if (until.value !== ended) scopes.expires_at = until.value ? `${until.value}T23:59:59Z` : "never";
     // What was not changed is not said again: a path that has gone since must not keep anybody from narrowing the rest.
     const changed = Object.entries(scopes).filter(([key, value]) => now === null || JSON.stringify(value) !== JSON.stringify(now[key]));
     const problem = await grant(Object.fromEntries(changed));
@@ -68,7 +71,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     el("p", { class: "strong" }, `What may ${oneLine(name)}'s tasks do on this machine?`),
     el("ol", {}, CHOICES.map((choice, place) => el("li", {}, el("label", {}, radios[place], ` ${choice.words}`))), decline ? el("li", {}, button(declineWords, decline, { class: "plain" })) : null),
     custom,
-    el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily)),
+    el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily), field("Until (empty: no end)", until)),
     field("Paths, one a line, with :ro or :rw at the end", paths, "None: each task runs in the one directory that you accept it in."),
     meaning,
     el("div", { class: "answers" }, button(now === null ? "Grant this" : "Change to this", submit, { class: "yes" })),

@@ -88,8 +88,9 @@ export function questions(id) {
     .sort((one, other) => (one.asked_at < other.asked_at ? -1 : 1));
 }
 
-/** Say whether something waits for this person: a decision, or an answer. */
+/** Say whether something waits for this person: a decision, an answer, or words that nobody has read. */
 export function waits(thread) {
+  if (thread.unread > 0) return true;
   if (thread.box === "sent") return false;
   return thread.status === "delivered" || thread.status === "waiting_approval" || thread.status === "waiting_input";
 }

@@ -5,10 +5,11 @@ import { decisionForm, goingOn } from "./deciding.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, oneLine, reconcile, size, visible, when } from "./dom.js";
 import { focusOnDeny, question, standing as asked, verbatim } from "./question.js";
+import { answering, conversation, isOpen, noteRead, others } from "./said.js";
 import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
 import { undoing } from "./undoing.js";
-import { change, flag, sentence, standing } from "./words.js";
+import { budget, change, flag, sentence, standing, used } from "./words.js";
 
 const TEXT_BYTES = 256 * 1024;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -23,6 +24,7 @@ export function threadView(place, id) {
       return;
     }
     reconcile(place, parts(thread));
+    void noteRead(thread);
     const open = questions(id);
     const fresh = open.find((each) => !known.has(each.request_id));
     known = new Set(open.map((each) => each.request_id));
@@ -43,6 +45,8 @@ export function threadView(place, id) {
 
 /** Move only the seconds: nothing that somebody reads or presses is drawn anew for them. */
 function tick(place, id) {
+  const thread = state.threads.get(id);
+  if (thread?.messages !== undefined) void noteRead(thread); // it may have come while nobody looked
   for (const each of questions(id)) {
     const node = place.querySelector(`[data-request="${CSS.escape(each.request_id)}"] .left`);
     if (node !== null) node.textContent = asked(each, state.threads.get(id));
@@ -57,7 +61,7 @@ function parts(thread) {
     part("task", [thread.digest], () => task(thread)),
     thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
     thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
-    part("may", [thread.runs.length, state.edges, thread.status === "delivered"], () => may(thread)),
+    part("may", [thread.runs.length, thread.runs.at(-1)?.usage, state.edges, thread.status === "delivered"], () => may(thread)),
     part("decide", [thread.status, thread.files_arriving, edgeFrom(thread.from)?.scopes?.paths], () => decisionForm(thread)),
     part("trace", [thread.events.length], () => trace(thread)),
     ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered, person(each.from)], () => question(each, thread))),
@@ -65,6 +69,9 @@ function parts(thread) {
     settled || thread.error || reason(thread) ? part("end", [thread.result, thread.error, reason(thread)], () => end(thread)) : null,
     thread.changeset.length && open.length === 0 ? part("changes", [thread.changeset, thread.status, thread.runs.at(-1)?.undo_until, thread.runs.at(-1)?.undone_at], () => changed(thread)) : null,
     thread.artifacts.length && open.length === 0 ? part("artifacts", [thread.artifacts.map((each) => [each.sha256, each.download_url !== null])], () => artifacts(thread)) : null,
+    thread.thread?.length > 1 ? part("others", [thread.thread.length], () => others(thread)) : null,
+    thread.messages?.length ? part("said", [thread.messages.map((each) => [each.message_id, each.state, each.unread]), person(thread.from), person(thread.to)], () => conversation(thread)) : null,
+    isOpen(thread) ? part("answer", [person(thread.from).name, person(thread.to).name], () => answering(thread)) : null,
     thread.receipts.length ? part("receipts", [thread.receipts.length], () => receipts(thread)) : null,
   ];
   return wanted.filter((each) => each !== null);
@@ -101,6 +108,7 @@ function task(thread) {
     ["What should come back", thread.deliverable],
     ["Project, as its sender calls it", thread.project],
     ["Links", thread.links?.join("\n")],
+    ["Budget", budget(thread.budget)],
     ["More", Object.entries(thread.meta ?? {}).map(([key, value]) => `${key}: ${value}`).join("\n")],
   ].filter(([, text]) => text);
   return el(
@@ -130,12 +138,13 @@ function may(thread) {
   if (thread.box === "sent") return el("div");
   const scopes = run?.scopes ?? edgeFrom(thread.from)?.scopes;
   const place = run?.cwd ? `Runs in ${oneLine(run.cwd)}, by ${run.agent === "steps" ? "the signed steps" : oneLine(run.agent ?? "nobody")}. ` : "";
+  const spent = used(run?.usage) ? ` It used ${used(run.usage)}.` : "";
   const walls = run?.confinement ? `Confined: ${run.confinement.layers.map(oneLine).join(", ")}.` : "";
   if (thread.decision?.mode === "by_hand") return el("p", { class: "note" }, "Done by hand: nothing confines it.");
   if (scopes === undefined || scopes === null) {
-    return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls);
+    return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls + spent);
   }
-  return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}`);
+  return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}${spent}`);
 }
 
 /** Return why somebody said no to what was sent to them, if they said. */

@@ -50,7 +50,30 @@ export function sentence(scopes, name) {
   const network = scopes.network.length === 0 ? "without network" : `reaching ${scopes.network.map(oneLine).join(", ")}`;
   const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";
   const daily = scopes.max_per_day ? `; at most ${count(scopes.max_per_day, "task")} a day` : "";
-  return `${name} may ${tools} ${places}, ${network}; ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}.`;
+  const spends = budget(scopes.budget);
+  return `${name} may ${tools} ${places}, ${network}; ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${spends ? `; ${spends}` : ""}.`;
+}
+
+/** Return what a run may spend of a model at most; empty where nothing bounds it. */
+export function budget(bounds) {
+  const parts = [
+    bounds?.turns != null ? count(bounds.turns, "turn") : null,
+    bounds?.tokens != null ? count(bounds.tokens, "token") : null,
+    bounds?.cost_microusd != null ? dollars(bounds.cost_microusd) : null,
+  ].filter((part) => part !== null);
+  return parts.length === 0 ? "" : `at most ${parts.join(", ")} a run`;
+}
+
+/** Return what a run used of a model; empty where there was none. */
+export function used(usage) {
+  if (usage?.turns == null) return "";
+  const tokens = (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0);
+  const parts = [count(usage.turns, "turn"), tokens ? count(tokens, "token") : null, usage.cost_microusd != null ? dollars(usage.cost_microusd) : null];
+  return parts.filter((part) => part !== null).join(", ");
+}
+
+function dollars(microusd) {
+  return `$${(microusd / 1_000_000).toFixed(6).replace(/0{1,4}$/, "")}`;
 }
 
 const FACES = { cli: "command line", page: "page", mcp: "agent session", api: "a program" };

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
@@ -10,10 +11,11 @@ from dispatch_daemon.app.edges import unsent_refused, waiting_on
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.comparing import Comparing
 from dispatch_daemon.app.services.granting import granted
-from dispatch_daemon.core import decisions, editing, intake, trust, trust_views
+from dispatch_daemon.core import comparing, decisions, editing, intake, trust, trust_views
 from dispatch_daemon.core.composing import send_of
-from dispatch_daemon.core.effects import Effect
+from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Direction, DispatchRecord, EdgeRecord, RunRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
@@ -47,6 +49,7 @@ class Contacts:
         self._performer = performer
         self._executor = executor
         self._online = online
+        self.verify_contact = Comparing(journal, people, clock, performer).verify_contact
 
     async def contacts(self) -> JsonObject:
         """List every edge with what it allows and how the other side is known."""
@@ -60,10 +63,25 @@ class Contacts:
                     grant_of(edge).scopes,
                     online=present.get(EdgeId.from_hex(edge.edge).uuid),
                     now_ms=now_ms,
+                    comparison=self._comparison(edge.peer, now_ms),
                 )
                 for edge in self._journal.edges()
             ]
         }
+
+    def _comparison(self, peer: str, now_ms: int) -> str | None:
+        """Return where comparing with a contact stands."""
+        chain = self._people.chain_of(peer)
+        record = self._journal.comparison(peer)
+        return None if chain is None else comparing.state(record, chain.epoch, now_ms)
+
+    async def alias_contact(self, *, peer: str, name: str | None) -> JsonObject:
+        """Call a contact by a name of one's own, or by none."""
+        _, contact = self._people.known(peer)
+        others = [each for each in self._journal.contacts() if each.genesis != contact.genesis]
+        named = replace(contact, alias=None if name is None else trust.alias(name, others))
+        await self._performer.perform([Put(named)])
+        return {"peer": contact.address, "identity": contact.genesis, "alias": named.alias}
 
     async def _present(self) -> dict[str, bool]:
         """Return who is connected, as the relay tells; one that says nothing holds up no list."""

@@ -4,7 +4,7 @@ import base64
 import os
 from pathlib import Path
 
-from dispatch_daemon.adapters.agents import Agents
+from dispatch_daemon.adapters.agents import AgentError, Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
@@ -15,7 +15,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
-from dispatch_daemon.core import by_hand, decisions, outgoing, rundir, threads, trust_views, views
+from dispatch_daemon.core import briefing, by_hand, decisions, outgoing, rundir, threads, trust_views, views
 from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
@@ -176,6 +176,7 @@ class Dispatches:
         decisions.require_undecided(record)
         self.require_edge(record)
         self._require_files(record)
+        self._require_price(record, scopes)
         place = self._place(record, scopes, _directory(cwd), caller_cwd)
         run, effects = decisions.accept(
             record,
@@ -238,6 +239,24 @@ class Dispatches:
                 "files_arriving",
                 f"its files are still arriving ({count} in all)",
                 hint=f"dispatch watch {record.dispatch_id[:8]}",
+            )
+
+    def _require_price(self, record: DispatchRecord, scopes: Scopes) -> None:
+        """Refuse a limit in money that nobody here could keep: what the model costs has to be known first."""
+        task = views.task_of(record)
+        limit = briefing.budget(task, scopes).cost_microusd
+        if limit is None or task.steps:
+            return
+        try:
+            agent = self._agents.open()
+        except AgentError:
+            return  # the run says so, in full
+        if agent is not None and agent.price is None:
+            allowed = f"{limit / 1_000_000:.6f}".rstrip("0").rstrip(".")
+            raise ServiceError(
+                "price_unknown",
+                f"this task may cost at most ${allowed}, and what {agent.model} costs is not known here",
+                hint=agent.price_hint,
             )
 
     def _agent(self, record: DispatchRecord) -> str:

@@ -22,6 +22,7 @@ from sandbox.agents.model.conversation import (
 from sandbox.errors import SandboxError
 from sandbox.events import CallFinished, CallProposed, Ended, Said, Started, Thought
 from sandbox.job import ToolCall
+from sandbox.price import Price, dollars
 from sandbox.tools import inputs
 
 _OUTPUT_CHARS = 30_000  # of one result, for the model; the trace keeps more
@@ -45,18 +46,25 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much a run may use of the model: turns, and tokens in and out together; None is unlimited."""
+    """How much a run may use of the model: turns, tokens in and out together, money; None is unlimited."""
 
     turns: int = 100
     tokens: int | None = None
+    cost_microusd: int | None = None
 
 
 @dataclass(slots=True)
 class Spent:
-    """What a run used so far."""
+    """What a run used so far; `price` is of its model, None where nobody has told it."""
 
     turns: int = 0
     tokens: Tokens = field(default_factory=Tokens)
+    price: Price | None = None
+
+    @property
+    def cost_microusd(self) -> int | None:
+        """What that costs; None where it is not known."""
+        return None if self.price is None else self.price.cost(self.tokens.input, self.tokens.output)
 
 
 async def run_model(
@@ -130,6 +138,20 @@ def _over(allowance: Allowance, spent: Spent) -> str:
         return f"the model has used its {allowance.turns} turns"
     if allowance.tokens is not None and spent.tokens.total >= allowance.tokens:
         return f"the model has used {spent.tokens.total:,} of {allowance.tokens:,} tokens"
+    return _too_dear(allowance, spent)
+
+
+def _too_dear(allowance: Allowance, spent: Spent) -> str:
+    """Say that the money is used up, or that nobody could tell when it is."""
+    limit, cost = allowance.cost_microusd, spent.cost_microusd
+    if limit is None:
+        return ""
+    if cost is None:
+        return "a limit in money was set, and what this model costs is not known here"
+    if spent.turns and not spent.tokens.total:
+        return "a limit in money was set, and the model's endpoint does not say how many tokens it used"
+    if cost >= limit:
+        return f"the model has cost {dollars(cost)} of {dollars(limit)}"
     return ""
 
 

@@ -14,6 +14,7 @@ from dispatch_daemon.adapters.loopback.route import Kind, Route
 from dispatch_daemon.adapters.loopback.routes import ROUTES
 from dispatch_daemon.ports import DoorService, ScopeChoice, SendRequest, ServiceError
 from dispatch_protocol import loopback
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, RefusedError
 from tests.support.door_client import DoorClient
 from tests.support.door_requests import BODIES, assert_problem, target
@@ -119,6 +120,7 @@ async def test_scopes_are_passed_on_as_the_human_chose_them(
         "returns": "trace",
         "max_per_day": 3,
         "expires_at": "2026-01-02T03:04:05.678Z",
+        "budget": {"turns": 20, "cost_microusd": 500_000},
     }
     assert (await client.ask("POST", "/v1/invitations/accept", body)).status == 200
     assert service.calls[0][1]["choice"] == ScopeChoice(
@@ -131,7 +133,21 @@ async def test_scopes_are_passed_on_as_the_human_chose_them(
         returns="trace",
         max_per_day=3,
         expires_at_ms=1_767_323_045_678,
+        budget=Budget(turns=20, cost_microusd=500_000),
     )
+
+
+async def test_an_end_that_is_lifted_is_not_one_that_was_not_mentioned(
+    client: DoorClient, service: ScriptedService
+) -> None:
+    for said, meant in (("never", 0), ("1970-01-01T00:00:00Z", 1), ("0001-01-01T00:00:00Z", 1)):
+        assert (
+            await client.ask("POST", "/v1/contacts/edit", {"peer": "alice", "expires_at": said})
+        ).status == 200
+        assert service.calls[-1][1]["choice"].expires_at_ms == meant
+    for wrong in ("Never", "", 0):
+        reply = await client.ask("POST", "/v1/contacts/edit", {"peer": "alice", "expires_at": wrong})
+        assert reply.status == 422
 
 
 async def test_what_was_not_mentioned_is_not_invented(client: DoorClient, service: ScriptedService) -> None:

@@ -84,6 +84,24 @@ async def test_a_spent_budget_stops_it(
     assert model.requests[0]["max_tokens"] == (20 if bench.tokens else 1000)
 
 
+async def test_spent_money_stops_it_and_is_counted(bench: Bench, model: ModelServer) -> None:
+    """An answer is never longer than what is left buys: 10 tokens in and 6 out a turn, at 1 and 2 dollars a million."""
+    bench.price, bench.cost_microusd = (1_000_000, 2_000_000), 40
+    settled = await bench.run(scripted([EDIT], [READ], ["Done."]))
+    assert (settled.outcome, settled.code) == ("blocked", "budget")
+    assert "has cost $0.000044 of $0.00004" in settled.detail
+    assert [request["max_tokens"] for request in model.requests] == [20, 9]
+    assert settled.spent.cost_microusd == 44
+
+
+async def test_money_is_never_spent_at_a_price_that_nobody_knows(bench: Bench, model: ModelServer) -> None:
+    bench.cost_microusd = 40
+    settled = await bench.run(scripted([EDIT], ["Done."]))
+    assert (settled.outcome, settled.code) == ("blocked", "budget")
+    assert "is not known here" in settled.detail
+    assert model.requests == []
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [(401, "model_key_refused"), (404, "model_unknown"), (529, "model_refused")],

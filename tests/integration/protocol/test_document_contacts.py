@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from dispatch_protocol.compare import Side, commitment, words
+from dispatch_protocol.comparison_words import WORDS
 from dispatch_protocol.encoding import unb64u
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.frames import (
@@ -20,6 +22,7 @@ from dispatch_protocol.frames import (
 )
 from dispatch_protocol.hkdf import derive
 from dispatch_protocol.invitation_token import InvitationToken
+from dispatch_protocol.keys import Digest, Genesis
 from dispatch_protocol.messages.answers import ReceiptType
 from dispatch_protocol.scopes import OWN_SCOPES
 from tests.support.documents import task
@@ -64,6 +67,29 @@ def test_the_keys_of_the_example():
     for role in ("accept", "confirm"):
         info = f"dispatch/v1/invitation/{role}".encode()
         assert shown[f"key for {role}"] == derive(secret, salt=invitation, info=info).hex()
+
+
+def test_the_words_of_the_example():
+    shown = example("### Comparing")
+    one, two = (
+        Side(
+            Genesis.from_hex(shown[f"genesis {name}"]),
+            Digest.from_hex(shown[f"D{at}"]),
+            bytes.fromhex(shown[f"r{at}"]),
+        )
+        for at, name in enumerate(("one", "two"), start=1)
+    )
+    assert one.genesis.raw < two.genesis.raw
+    assert commitment(one.genesis, one.random).hex() == shown["commitment one"]
+    assert commitment(two.genesis, two.random).hex() == shown["commitment two"]
+    drawn = derive(
+        one.random + two.random,
+        salt=one.comparison.raw + two.comparison.raw,
+        info=b"dispatch/v1/compare/words",
+        length=7,
+    )
+    assert shown["drawn"] == drawn.hex()
+    assert shown["words"].split("-") == [WORDS[byte] for byte in drawn] == list(words(two, one))
 
 
 def test_every_scope_is_in_the_table():

@@ -5,23 +5,43 @@ import itertools
 import pytest
 
 from dispatch_protocol.chain import Chain, read_links, write_links
+from dispatch_protocol.compare import Side, commitment, words
 from dispatch_protocol.encoding import Fields, unb64u
 from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.invitation_token import InvitationToken
-from dispatch_protocol.keys import Genesis
+from dispatch_protocol.keys import Digest, Genesis
 from dispatch_protocol.scopes import Scopes, meet
-from tests.support import independent_evidence
+from tests.support import independent_comparison, independent_evidence
 from tests.support.independent_evidence import WrongError
 from tests.support.vectors.files import load
 
 CHAINS, BUNDLES = load("chains.json"), load("bundles.json")
 SCOPES, TOKENS, FRAMES = load("scopes.json"), load("tokens.json"), load("frames.json")
+COMPARISONS = load("comparisons.json")
 
 
 def cases(values):
     return [pytest.param(case, id=case.get("name") or case.get("broker")) for case in values]
+
+
+@pytest.mark.parametrize("case", cases(COMPARISONS["cases"]))
+def test_both_draw_the_same_words_from_a_comparison(case):
+    listed = COMPARISONS["list"]
+    ours = [
+        Side(
+            Genesis.from_hex(side["genesis"]),
+            Digest.from_hex(side["comparison"]),
+            bytes.fromhex(side["random"]),
+        )
+        for side in case["sides"]
+    ]
+    assert list(words(*ours)) == list(words(*reversed(ours))) == case["words"]
+    assert independent_comparison.words(case["sides"], listed) == case["words"]
+    for side, read in zip(case["sides"], ours, strict=True):
+        assert commitment(read.genesis, read.random).hex() == side["commitment"]
+        assert independent_comparison.commitment(side) == side["commitment"]
 
 
 @pytest.mark.parametrize("case", cases(CHAINS["holds"]))

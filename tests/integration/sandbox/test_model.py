@@ -13,6 +13,7 @@ from sandbox.agents.model.loop import Allowance, Spent, run_model
 from sandbox.errors import LimitExceededError
 from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event, Said, Started, Thought
 from sandbox.job import PathGrant, Policy, ToolCall, ToolResult
+from sandbox.price import Price
 from sandbox.wall.runner import open_box
 from tests.support.grounds import Ground
 from tests.support.model_server import ModelServer, Trouble, model_server, scripted
@@ -211,6 +212,38 @@ async def test_a_budget_that_is_used_up_blocks(server: ModelServer, allowance: A
     assert (ended.outcome, ended.reason_code) == ("blocked", "budget")
     assert words in ended.detail
     assert len(server.requests) == 2
+
+
+DEAR = Price(1_000_000, 2_000_000)  # 22 millionths of a dollar for a turn of the server
+
+
+@pytest.mark.parametrize(
+    ("price", "limit", "words", "asked"),
+    [
+        (DEAR, 44, "the model has cost $0.000044 of $0.000044", 2),
+        (DEAR, 45, "the model has cost $0.000066 of $0.000045", 3),
+        (None, 44, "what this model costs is not known", 0),
+    ],
+)
+async def test_money_that_is_used_up_blocks(
+    server: ModelServer, price: Price | None, limit: int, words: str, asked: int
+) -> None:
+    run = Run(endpoint(server), allowance=Allowance(cost_microusd=limit), spent=Spent(price=price))
+    ended = await run.through(scripted([READ], [READ], [READ], ["done"]))
+    assert (ended.outcome, ended.reason_code) == ("blocked", "budget")
+    assert words in ended.detail
+    assert len(server.requests) == asked
+    assert run.spent.cost_microusd == (None if price is None else 22 * asked)
+
+
+async def test_an_endpoint_that_counts_nothing_cannot_keep_a_limit_in_money(server: ModelServer) -> None:
+    server.counts = False
+    allowance, spent = Allowance(cost_microusd=10**9), Spent(price=DEAR)
+    run = Run(endpoint(server, Protocol.OPENAI), allowance=allowance, spent=spent)
+    ended = await run.through(scripted([READ], ["done"]))
+    assert (ended.outcome, ended.reason_code) == ("blocked", "budget")
+    assert "does not say how many tokens it used" in ended.detail
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [429, 500, 529])

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from dispatch_protocol.compare import commitment
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
+from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.registry import Message as AnyMessage
 from dispatch_protocol.messages.registry import kind_of
@@ -210,6 +212,31 @@ def _follow_ons() -> list[Case]:
     ]
 
 
+def _comparing() -> list[Case]:
+    """What two people say to compare, in both directions and on an edge that is over."""
+
+    def lives_a_week(head: Head) -> Head:
+        return replace(head, expires_ms=head.created_ms + 7 * 24 * HOUR_MS)
+
+    random = fixed("comparing random")
+    asked = Comparison(
+        head=lives_a_week(world.head("a comparison", BOB, BOB_LAPTOP, ALICE)),
+        from_email="bob@example.org",
+        to_email="alice@example.org",
+        commitment=commitment(BOB.chain.genesis, random),
+    )
+    revealed = Reveal(
+        head=lives_a_week(world.head("a reveal", ALICE, ALICE_LAPTOP, BOB)),
+        mine=Digest(fixed("Alice's comparison")),
+        yours=signed_by(BOB_LAPTOP, asked).digest,
+        random=random,
+    )
+    return [
+        _to_alice("a comparison", asked),
+        _to_bob("a reveal on a revoked edge", revealed, bob_knows(edge=REVOKED)),
+    ]
+
+
 def opened() -> list[Case]:
     """Return every envelope that opens."""
-    return [*_tasks(), *_answers(), *_follow_ons()]
+    return [*_tasks(), *_answers(), *_follow_ons(), *_comparing()]

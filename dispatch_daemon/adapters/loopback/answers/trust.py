@@ -12,6 +12,14 @@ class PathShown(Answer):
     mode: Literal["ro", "rw"]
 
 
+class BudgetShown(Answer):
+    """What one run may use of a model; null for no bound."""
+
+    tokens: int | None
+    turns: int | None
+    cost_microusd: int | None
+
+
 class ScopesShown(Answer):
     """What a grant allows."""
 
@@ -22,6 +30,7 @@ class ScopesShown(Answer):
     approval: Literal["manual", "review", "auto"]
     returns: Literal["status", "result", "trace"]
     max_per_day: int | None
+    budget: BudgetShown
     expires_at: Moment | None
 
 
@@ -54,6 +63,25 @@ class EdgeActed(Answer):
 
     edge_id: Uuid
     status: EdgeStatus
+
+
+class ContactNamed(Answer):
+    """A contact with the name that it has here."""
+
+    peer: str
+    identity: Fingerprint
+    alias: str | None
+
+
+class ContactCompared(Answer):
+    """Where comparing with a contact stands; `words` are there once both sides have revealed."""
+
+    peer: str
+    identity: Fingerprint
+    trust: Trust
+    status: Literal["none", "asked", "wanted", "words", "same", "different"]
+    words: list[str] | None
+    compared_at: Moment | None
 
 
 class EdgeEdited(Answer):

@@ -35,6 +35,8 @@ def test_moment_draws_as_many_different_values_as_are_needed() -> None:
     assert len({MOMENT.nonce(n) for n in range(9)} | {MOMENT.nonce()}) == 9
     assert {len(MOMENT.nonce(n)) for n in range(3)} == {16}
     assert MOMENT.uuid() != MOMENT.uuid(1)
+    assert len(MOMENT.secret()) == 32
+    assert MOMENT.nonce() not in (MOMENT.secret()[:16], MOMENT.secret()[16:])
     assert MOMENT.uuid().version == 4
     assert at(1).nonce() != at(2).nonce()
 

@@ -12,6 +12,7 @@ from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.records import EdgeRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.core.trust import chosen_scopes
+from dispatch_protocol.budget import Budget
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.paths import PathGrant, PathMode
@@ -28,6 +29,7 @@ GRANTED = Scopes(
     returns=Returns.TRACE,
     max_per_day=7,
     expires_at_ms=NOW_MS + 60_000,
+    budget=Budget(turns=10),
 )
 RUN_PATHS = [("/doc", "ro"), ("/src", "rw")]
 
@@ -64,6 +66,9 @@ def test_what_is_not_mentioned_stays() -> None:
         ({"returns": "status"}, {"returns": Returns.STATUS}),
         ({"max_per_day": 1}, {"max_per_day": 1}),
         ({"expires_at_ms": NOW_MS + 1}, {"expires_at_ms": NOW_MS + 1}),
+        ({"expires_at_ms": 0}, {"expires_at_ms": None}),
+        ({"budget": Budget(turns=3)}, {"budget": Budget(turns=3)}),
+        ({"budget": Budget()}, {"budget": Budget()}),
     ],
 )
 def test_what_is_mentioned_takes_the_place_of_what_was(
@@ -93,6 +98,15 @@ def test_so_does_one_with_hosts_or_servers_that_are_granted_no_more() -> None:
     assert ends(GRANTED, had=replace(GRANTED, mcp_servers=("files",)))
     assert not ends(replace(GRANTED, mcp_servers=("*",)), had=replace(GRANTED, mcp_servers=("files",)))
     assert ends(replace(GRANTED, mcp_servers=("files",)), had=replace(GRANTED, mcp_servers=("*",)))
+
+
+def test_so_does_a_model_that_may_spend_more_and_no_other() -> None:
+    less = replace(GRANTED, budget=Budget(turns=9))
+    assert ends(less, agent="model")
+    assert ends(replace(GRANTED, budget=Budget(turns=9, tokens=5)), agent="model")
+    assert not ends(less, agent="steps")
+    assert not ends(replace(GRANTED, budget=Budget(turns=10, cost_microusd=None)), agent="model")
+    assert not ends(replace(GRANTED, budget=Budget()), agent="model")
 
 
 def test_a_run_that_fits_goes_on() -> None:

@@ -67,3 +67,16 @@ def test_conflict_keeps_both_histories_and_only_a_recovery_ends_it() -> None:
     assert (len(longer.chain), longer.conflict) == (3, torn.conflict)
     again = pins.retold(torn, recovered(ALICE.chain).links)
     assert (len(again.chain), again.conflict) == (2, None)
+
+
+def test_contact_is_compared_until_a_recovery_begins_its_chain_anew() -> None:
+    known = pins.compared(pins.compared(contact(ALICE.chain, Trust.UNVERIFIED), NOW_MS), NOW_MS + 1)
+    assert (known.trust, known.known_before, known.compared_ms) == (
+        Trust.COMPARED,
+        Trust.UNVERIFIED,
+        NOW_MS + 1,
+    )
+    assert pins.retold(known, GROWN.links).trust is Trust.COMPARED
+    again = pins.retold(known, recovered(ALICE.chain).links)
+    assert (again.trust, again.compared_ms) == (Trust.UNVERIFIED, NOW_MS + 1)
+    assert pins.retold(contact(ALICE.chain, Trust.TOKEN), recovered(ALICE.chain).links).trust is Trust.TOKEN

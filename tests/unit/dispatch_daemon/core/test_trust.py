@@ -345,3 +345,34 @@ def test_second_identity_that_proves_a_token_is_kept_once() -> None:
 def test_the_same_identity_again_or_an_unused_invitation_is_no_leak(first: str | None) -> None:
     unused = record(Direction.OUTGOING, accepted_by=first)
     assert trust.proved_again(unused, BOB.chain.genesis, NOW_MS) == []
+
+
+def called(name: str | None, genesis: str = "aa", address: str = "carol@example.org") -> ContactRecord:
+    return ContactRecord(
+        genesis=genesis, address=address, trust=Trust.TOKEN, chain=(), pinned_ms=NOW_MS, alias=name
+    )
+
+
+def test_alias_is_what_a_human_typed() -> None:
+    assert trust.alias("  Bob Smith ", [called("Carol"), called(None)]) == "Bob Smith"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "x" * 65, "a\nb", "\u202ebob", "ME", "bob@home", "--json", "cArOl"],
+)
+def test_alias_that_could_be_taken_for_something_else_is_refused(typed: str) -> None:
+    with pytest.raises(ServiceError) as raised:
+        trust.alias(typed, [called("Carol")])
+    assert raised.value.code == "invalid"
+
+
+def test_contact_whom_a_recovery_made_unverified_again_is_held_to_less_than_was_granted() -> None:
+    wide = PROFILES["full"]
+    assert trust.bounded(wide, Trust.COMPARED) == trust.bounded(wide, Trust.TOKEN) == wide
+    held = trust.bounded(wide, Trust.UNVERIFIED)
+    assert (held.approval, held.network, "Bash" in held.tools) == (Approval.MANUAL, (), False)
+
+
+def test_alias_has_one_spelling() -> None:
+    assert trust.alias("Cafe\u0301", []) == "Caf\u00e9"

@@ -135,3 +135,11 @@ def test_rule_says_exactly_what_it_covers() -> None:
     shown = trust_views.rule_view(rule, "al")
     assert shown["meaning"] == "every Read that names a place at or below /src; asked by al"
     assert (shown["command"], shown["path"], shown["created_at"]) == (None, "/src", AT)
+
+
+def test_edge_shows_where_comparing_stands() -> None:
+    assert (edge_shown(CONTACT, None)["comparison"], edge_shown(None, None)["compared_at"]) == (None, None)
+    shown = trust_views.edge_view(
+        edge(), replace(CONTACT, compared_ms=NOW_MS), None, online=None, now_ms=NOW_MS, comparison="same"
+    )
+    assert (shown["comparison"], shown["compared_at"]) == ("same", AT)

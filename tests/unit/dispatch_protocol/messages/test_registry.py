@@ -9,7 +9,7 @@ from dispatch_protocol.messages.answers import Decision, Receipt, ReceiptType, V
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.registry import decode_body, encode_body, kind_of
 from dispatch_protocol.payloads import Kind
-from tests.support.documents import ALICE, BOB, THREAD, digest, grant, head, task
+from tests.support.documents import ALICE, BOB, THREAD, comparison, digest, grant, head, reveal, task
 
 RE = digest("dispatch")
 ANSWER = {"head": head(BOB, ALICE, re=RE), "seq": 1, "prev": Digest.ZERO}
@@ -22,8 +22,10 @@ MESSAGES = {
     Kind.DECISION: Decision(**ANSWER, decision=Verdict.DECLINED),
     Kind.RECEIPT: Receipt(**ANSWER, type=ReceiptType.DELIVERED),
     Kind.GRANT: grant(),
+    Kind.COMPARISON: comparison(),
+    Kind.REVEAL: reveal(),
 }
-NO_MESSAGES = [Kind.INVITATION, Kind.LINK, Kind.SESSION, Kind.CHECKPOINT, Kind.RELEASE]
+NO_MESSAGES = [Kind.INVITATION, Kind.LINK, Kind.SESSION, Kind.CHECKPOINT, Kind.RELEASE, Kind.LOG]
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
