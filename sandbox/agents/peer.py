@@ -7,14 +7,42 @@ one after the other: what it says next is not looked at before what it said last
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sandbox.agents.agent import Tools
-from sandbox.errors import HelperError, SandboxError
+from sandbox.agents.agent import Session, Tools
+from sandbox.errors import HelperError, SandboxError, SessionError
 from sandbox.events import Ended
 from sandbox.oneline import one_line
 
 Params = Mapping[str, Any]
+# What a session that is taken up again is told: its last call was neither made nor refused, and nobody else will make it.
+GO_ON = """Nobody was there to answer your last call, so it was not made, and the work was set aside. Somebody is here now.
+Go on with the task where you were: make that call again if it is still needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where an agent's own program was when its run was set aside: its session, by its own name, and its calls so far."""
+
+    session_id: str
+    calls: int = 0
+
+    def write(self) -> dict[str, object]:
+        """Return it as plain JSON."""
+        return {"session_id": self.session_id, "calls": self.calls}
+
+
+def read_left(session: Session) -> Left:
+    """Return where a program was.
+
+    Raises:
+        SessionError: It is no session of an agent with a program of its own.
+    """
+    name, calls = session.get("session_id"), session.get("calls")
+    if not isinstance(name, str) or not name or isinstance(calls, bool) or not isinstance(calls, int):
+        raise SessionError("it names no session of such an agent")
+    return Left(name, calls)
 
 
 class Peer(Protocol):

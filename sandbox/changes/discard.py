@@ -10,7 +10,7 @@ from sandbox.errors import ChangesetError
 
 # The directories of a run's state that hold what the run wrote. Its artifacts and the journal of its apply,
 # with the originals that an undo needs, stand beside them and stay.
-_LAYERS = ("upper", "work", "merged", "copy", "outbox", "inbox")
+_LAYERS = ("upper", "work", "merged", "copy", "outbox", "inbox", "home")
 
 
 def discard(state_dir: Path) -> None:

@@ -56,7 +56,8 @@ class Descriptors:
     """The numbers that bubblewrap inherits: one per grant in the view's order, and one per file of ours.
 
     `hears` and `says` are the helper's ends of its channel; `info` and `block` are bubblewrap's own pipes. `resident` are
-    the standard streams of an agent that lives inside, and the socket over which its gate's listener is handed out.
+    the standard streams of an agent that lives inside, and the socket over which its gate's listener is handed out; `home`
+    is where such an agent keeps what it knows, and None without one: a number that nothing uses would be left open inside.
     """
 
     grants: tuple[int, ...]
@@ -71,11 +72,13 @@ class Descriptors:
     hears: int
     says: int
     resident: tuple[int, ...] = ()
+    home: int | None = None
 
     def all(self) -> tuple[int, ...]:
         """List every number, for whoever passes them on."""
         etc = tuple(number for _, number in self.etc)
-        files = (self.artifacts, self.attachments, self.helper, self.node_preload, self.seccomp)
+        home = () if self.home is None else (self.home,)
+        files = (self.artifacts, self.attachments, *home, self.helper, self.node_preload, self.seccomp)
         return (*self.grants, *etc, *files, self.info, self.block, self.hears, self.says, *self.resident)
 
 
@@ -90,6 +93,7 @@ def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[s
         *_hidden(machine),
         *_scratch(view),
         *_ours(machine, descriptors),
+        *_home(view, descriptors),
         *_grants(view.grants, descriptors.grants),
         *_read_only("/run", "/dev", "/proc", "/"),
         *("--seccomp", str(descriptors.seccomp)),
@@ -161,7 +165,7 @@ def _scratch(view: View) -> tuple[str, ...]:
         *_tmpfs(SHARED_MEMORY, small, "1777"),
         *("--perms", "0755", "--tmpfs", "/run"),
         *_tmpfs(view.scratch, view.limits.scratch_bytes, "1777"),
-        *_tmpfs(view.home, small, "0755"),
+        *(_tmpfs(view.home, small, "0755") if view.program is None else ()),
     )
 
 
@@ -183,6 +187,11 @@ def _ours(machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
         words += ["--ro-bind", outside, inside]
     words += ["--ro-bind-fd", str(descriptors.attachments), ATTACHMENTS]
     return (*words, "--bind-fd", str(descriptors.artifacts), ARTIFACTS)
+
+
+def _home(view: View, descriptors: Descriptors) -> tuple[str, ...]:
+    """Show an agent with a program of its own a home on the disk, which can be kept with the run."""
+    return () if descriptors.home is None else ("--bind-fd", str(descriptors.home), view.home)
 
 
 def _read_only(*places: str) -> tuple[str, ...]:

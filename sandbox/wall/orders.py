@@ -25,12 +25,13 @@ def write(view: View, *, others: int, executables: Sequence[str] = ()) -> Brief:
     """
     kept = (*(grant.path for grant in view.writable), ARTIFACTS)
     scratch = scratch_places(view)
+    written = dict.fromkeys((*kept, view.home, *scratch))
     execute = landlock.EXECUTE if view.runs_programs else 0
     programs = () if view.runs_programs else executables
     change = _CHANGE if view.runs_programs else _CHANGE & ~landlock.EXECUTE
     rules = [("/", landlock.READ | execute), ("/dev", landlock.DEVICES)]
     rules += [(path, landlock.READ | landlock.EXECUTE) for path in programs]
-    rules += [(path, change) for path in (*kept, *scratch)]
+    rules += [(path, change) for path in written]
     own = environment(view)
     program = view.program
     return Brief(
@@ -39,8 +40,7 @@ def write(view: View, *, others: int, executables: Sequence[str] = ()) -> Brief:
         environment=own,
         output_bytes=view.limits.output_bytes,
         kept=kept,
-        # What an agent keeps in its home is its own business and was never meant for the owner.
-        scratch=scratch if program is None else tuple(place for place in scratch if place != view.home),
+        scratch=scratch,
         rules=tuple(rules),
         rlimits=rlimits(view.limits, others=others),
         program=() if program is None else program.argv,
@@ -50,8 +50,13 @@ def write(view: View, *, others: int, executables: Sequence[str] = ()) -> Brief:
 
 
 def scratch_places(view: View) -> tuple[str, ...]:
-    """List the file systems in memory that a run may fill and that end with it."""
-    return (view.scratch, view.home, SHARED_MEMORY)
+    """List the file systems in memory that a run may fill and that end with it.
+
+    The home of an agent with a program of its own is not among them: what it keeps there is its own business, was never
+    meant for the owner, and lies on the disk.
+    """
+    home = (view.home,) if view.program is None else ()
+    return (view.scratch, *home, SHARED_MEMORY)
 
 
 def environment(view: View) -> dict[str, str]:

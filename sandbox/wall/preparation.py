@@ -24,8 +24,9 @@ from sandbox.wall.snapshot import copy_tree
 from sandbox.wall.walk import walk
 
 UPPER, OUTBOX, ARTIFACTS = "upper", "outbox", "artifacts"
+HOME = "home"  # of an agent that brings its own program: what it knows is kept with a run that is set aside
 INBOX = "inbox"  # may be there before the run, with the files that it may read
-_NAMES = (UPPER, "work", "merged", "copy", OUTBOX, ARTIFACTS)
+_NAMES = (UPPER, "work", "merged", "copy", OUTBOX, ARTIFACTS, HOME)
 _NO_NAMELESS_FILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.EINVAL}
 _TICK_S = 0.001
 
@@ -34,14 +35,16 @@ _TICK_S = 0.001
 class Prepared:
     """A run's state directory, ready: mounts in the view's order, the layers they will leave, what to tell.
 
-    `outbox` and `inbox` are open descriptors of the directories that `$DISPATCH_ARTIFACTS` and `$DISPATCH_ATTACHMENTS`
-    name inside. They and the mounts' numbers are owned by the exit stack that was passed in.
+    `outbox`, `inbox` and `home` are open descriptors of the directories that `$DISPATCH_ARTIFACTS`,
+    `$DISPATCH_ATTACHMENTS` and, for an agent with a program of its own, `$HOME` name inside. They and the mounts' numbers
+    are owned by the exit stack that was passed in.
     """
 
     mounts: tuple[Mount, ...]
     layers: tuple[Layer, ...]
     outbox: int
     inbox: int
+    home: int
     warnings: tuple[str, ...]
     watched: tuple[Path, ...]
 
@@ -109,11 +112,13 @@ def prepare(
         else replace(kept[int(slot)], grant=grant)
         for grant, slot in writable
     )
-    watched = (state_dir / UPPER, state_dir / OUTBOX)
-    inbox = _owned(
-        stack, os.open(state_dir / INBOX, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    watched = (state_dir / UPPER, state_dir / OUTBOX, state_dir / HOME)
+    (state_dir / HOME).mkdir(mode=0o700, exist_ok=True)  # a run that an earlier version set aside has none
+    inbox, home = (
+        _owned(stack, os.open(state_dir / name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        for name in (INBOX, HOME)
     )
-    return Prepared(tuple(mounts), layers, outbox, inbox, tuple(warnings), watched)
+    return Prepared(tuple(mounts), layers, outbox, inbox, home, tuple(warnings), watched)
 
 
 def walk_directory(path: str) -> int:

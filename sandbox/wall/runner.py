@@ -222,10 +222,7 @@ def _start(
         grants=tuple(mount.number for mount in prepared.mounts),
         artifacts=prepared.outbox,
         attachments=prepared.inbox,
-        etc=tuple(
-            (name, _memory_file(handed, text.format(home=view.home).encode()))
-            for name, text in ETC_FILES.items()
-        ),
+        etc=_etc(handed, view),
         helper=_memory_file(handed, bundle.helper()),
         node_preload=_memory_file(handed, _NODE_PRELOAD.read_bytes()),
         seccomp=_memory_file(handed, seccomp.program(host.architecture)),
@@ -234,6 +231,7 @@ def _start(
         hears=hears,
         says=says,
         resident=theirs,
+        home=None if view.program is None else prepared.home,
     )
     options = _memory_file(handed, bubblewrap.encode(bubblewrap.arguments(view, layout, numbers)))
     command = bubblewrap.command(host.bubblewrap, options, layout, numbers)
@@ -258,6 +256,12 @@ def _start(
             f"The stage cannot be started: {error}.", "Check the Python installation."
         ) from None
     return _Started(Jail(process, errors), said, told, info, go, streams)
+
+
+def _etc(handed: contextlib.ExitStack, view: View) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (name, _memory_file(handed, text.format(home=view.home).encode())) for name, text in ETC_FILES.items()
+    )
 
 
 def _streams(handed: contextlib.ExitStack, ours: list[int]) -> tuple[_Streams, tuple[int, ...]]:

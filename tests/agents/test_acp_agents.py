@@ -14,6 +14,7 @@ from dispatch_daemon.adapters.agents import AgentProgram
 from dispatch_daemon.core import briefing
 from tests.support.model_server import ModelServer, model_server, scripted
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
+from tests.support.witness import Witness
 
 INSTALLED = Path(os.environ["DISPATCH_TEST_AGENTS"]).resolve()
 NODE = os.path.realpath(str(which("node")))
@@ -78,6 +79,24 @@ async def test_claude_code_takes_the_task_for_data_and_the_folder_for_files(
     assert f"@ {secret}" in told
     for hidden in ("a-secret-beside", "deletes everything", "a-secret-of-the-parent", "hooked", "mcp__"):
         assert hidden not in told
+
+
+async def test_claude_code_goes_on_in_the_session_that_was_set_aside(
+    bench: Bench, model: ModelServer
+) -> None:
+    """It is ended in the middle of a call; its session lies in the run's own home until somebody takes it up."""
+    read = {"tool": "Read", "input": {"file_path": str(bench.notes)}}
+    run = {"tool": "Bash", "input": {"command": "echo changed > notes.md", "description": "Change it"}}
+    turns = (["I look.", read], [run], [run], ["All done."])
+    bench.falls_silent("Bash")
+    parked = await bench.do(*turns)
+    assert (parked.outcome, parked.code, parked.resumable) == ("blocked", "parked", True), parked
+    bench.witness = Witness()
+    settled = await bench.do(*turns, resume=True)
+    assert (settled.outcome, settled.detail) == ("success", "All done."), (settled, bench.witness.told)
+    assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+    assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Bash"]
+    assert "I look." in str(model.requests[-1]["messages"])
 
 
 async def test_opencode_edits_and_asks_for_what_it_changes() -> None:

@@ -9,6 +9,7 @@ import pytest
 from dispatch_daemon.adapters.agents import AgentProgram
 from tests.support.model_server import ModelServer, Trouble, model_server, scripted
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
+from tests.support.witness import Witness
 
 INSTALLED = Path(os.environ["DISPATCH_TEST_AGENTS"]).resolve()
 PLACEHOLDERS = {"DeferredToolPlaceholder"}  # it calls nothing
@@ -103,3 +104,19 @@ async def test_a_spent_budget_stops_it(bench: Bench, model: ModelServer) -> None
     bench.turns = 1
     settled = await bench.run(work(bench))
     assert (settled.outcome, settled.code) == ("blocked", "budget")
+
+
+async def test_it_goes_on_in_the_session_that_was_set_aside(bench: Bench, model: ModelServer) -> None:
+    """It is ended in the middle of a call; its session lies in the run's own home until somebody takes it up."""
+    read = {"tool": "Read", "input": {"file_path": str(bench.notes)}}
+    run = {"tool": "Bash", "input": {"command": "echo changed > notes.md", "description": "Change it"}}
+    turns = (["I look.", read], [run], [run], ["All done."])
+    bench.falls_silent("Bash")
+    parked = await bench.do(*turns)
+    assert (parked.outcome, parked.code, parked.resumable) == ("blocked", "parked", True), parked
+    bench.witness = Witness()
+    settled = await bench.do(*turns, resume=True)
+    assert (settled.outcome, settled.detail) == ("success", "All done."), (settled, bench.witness.told)
+    assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+    assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Bash"]
+    assert "I look." in str(model.requests[-1]["messages"])

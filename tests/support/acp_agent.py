@@ -4,6 +4,9 @@ The model decides (see `model_server`): each of its calls becomes an ACP tool ca
 would, and is then carried out by this process, inside whatever wall stands around it. Five tools are for tests:
 `Eval` evaluates an expression and says what came of it; `Ask` makes a request of the client's that it may not serve;
 `Silently` carries out a call without asking; `Garble` writes a line of its own choice; `Leave` ends the program.
+
+It keeps its session in its home and can load it again, unless it is started with `--forgets`. A call that was open when it
+was ended is told to the model as interrupted.
 """
 
 import glob
@@ -147,11 +150,45 @@ def call(number, tool, given):
     return output
 
 
-def work(prompt):
-    messages, number = [{"role": "user", "content": prompt}], 0
+def remember(messages):
+    (Path(os.environ["HOME"]) / "session.json").write_text(json.dumps(messages))
+
+
+def earlier(place):
+    """Return the messages of a session that was ended in the middle."""
+    messages = json.loads(place.read_text())
+    if messages[-1]["role"] == "assistant":
+        cut = [block["id"] for block in messages[-1]["content"] if block["type"] == "tool_use"]
+        returned = [
+            {"type": "tool_result", "tool_use_id": each, "content": "interrupted", "is_error": True}
+            for each in cut
+        ]
+        messages.append({"role": "user", "content": returned})
+    return messages
+
+
+def replay(messages):
+    """Tell what was said and done before, as whoever loads a session is told."""
+    for message in messages:
+        for block in message["content"] if message["role"] == "assistant" else ():
+            if block["type"] == "text":
+                update(sessionUpdate="agent_message_chunk", content={"type": "text", "text": block["text"]})
+            elif block["type"] == "tool_use":
+                told = {
+                    "toolCallId": block["id"],
+                    "title": block["name"],
+                    "kind": KINDS.get(block["name"], "other"),
+                }
+                update(sessionUpdate="tool_call", status="completed", rawInput=block["input"], **told)
+
+
+def work(prompt, before=()):
+    messages, number = [*before, {"role": "user", "content": prompt}], len(before)
     while True:
+        remember(messages)
         blocks, _stop = model(messages)
         messages.append({"role": "assistant", "content": blocks})
+        remember(messages)
         returned = []
         for block in blocks:
             if block["type"] == "text":
@@ -168,6 +205,7 @@ def work(prompt):
 
 
 def main():
+    before = []
     for line in sys.stdin:
         message = json.loads(line)
         if "id" not in message:
@@ -178,12 +216,20 @@ def main():
                 offered = params["clientCapabilities"]
                 assert not any(offered["fs"].values()), offered
                 assert not offered["terminal"], offered
-                result = {"protocolVersion": 1, "agentCapabilities": {}}
+                result = {
+                    "protocolVersion": 1,
+                    "agentCapabilities": {"loadSession": "--forgets" not in sys.argv},
+                }
             elif method == "session/new":
                 os.chdir(params["cwd"])
                 result = {"sessionId": "only"}
+            elif method == "session/load":
+                os.chdir(params["cwd"])
+                before = earlier(Path(os.environ["HOME"]) / "session.json")
+                replay(before)
+                result = {}
             else:
-                result = {"stopReason": work(params["prompt"][0]["text"])}
+                result = {"stopReason": work(params["prompt"][0]["text"], before)}
         except (urllib.error.URLError, OSError) as error:
             said = error.read().decode() if isinstance(error, urllib.error.HTTPError) else str(error)
             say({"id": message["id"], "error": {"code": -32603, "message": said}})

@@ -146,15 +146,7 @@ def earlier():
     if not place.is_file():
         sys.stderr.write(f"No conversation found with session ID: {OPTIONS.resume}\n")
         sys.exit(1)
-    messages = json.loads(place.read_text())
-    if messages[-1]["role"] == "assistant":
-        cut = [block["id"] for block in messages[-1]["content"] if block["type"] == "tool_use"]
-        content = [
-            {"type": "tool_result", "tool_use_id": each, "content": "interrupted", "is_error": True}
-            for each in cut
-        ]
-        messages.append({"role": "user", "content": content})
-    return messages
+    return acp_agent.earlier(place)
 
 
 def work(prompt, hooks):

@@ -24,6 +24,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 WAIT = "WaitForMcpServers"
+CUT_OFF = "No response requested."
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class ModelServer:
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
         is_anthropic = request.path == "/v1/messages"
         number = len([each for each in body["messages"] if each["role"] == "assistant"])
-        waited = len([each for each in body["messages"] if _is_waiting(each)])
+        waited = len([each for each in body["messages"] if _is_no_turn(each)])
         turn = [
             _filled(part, body["messages"]) for part in (script(body) or self.unscripted)[number - waited]
         ]
@@ -84,10 +85,12 @@ def script(body: Mapping[str, Any]) -> list[list[Any]] | None:
     return turns
 
 
-def _is_waiting(message: Mapping[str, Any]) -> bool:
+def _is_no_turn(message: Mapping[str, Any]) -> bool:
+    """Tell whether a reply is none of the script: it waits for tools, or a host put it where one was cut off."""
     said = message["content"]
     return message["role"] == "assistant" and any(
-        isinstance(block, dict) and block.get("name") == WAIT for block in said or []
+        isinstance(block, dict) and (block.get("name") == WAIT or block.get("text") == CUT_OFF)
+        for block in said or []
     )
 
 

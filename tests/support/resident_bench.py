@@ -45,13 +45,17 @@ class Bench:
     def _order(self, prompt: str) -> Order:
         return Order(self.agent, prompt, self.turns, self.tokens, PLACEHOLDER, self.cost_microusd)
 
-    async def do(self, *turns: list[Any], words: str = "Do it.") -> Settlement:
+    async def do(self, *turns: list[Any], words: str = "Do it.", resume: bool = False) -> Settlement:
         """Run turns of a script: what a model decides, or the calls among them as a list of steps."""
         if self.follows_steps:
-            return await self.run("", [part for turn in turns for part in turn if isinstance(part, dict)])
-        return await self.run(scripted(*turns, words=words))
+            return await self.run(
+                "", [part for turn in turns for part in turn if isinstance(part, dict)], resume=resume
+            )
+        return await self.run(scripted(*turns, words=words), resume=resume)
 
-    async def run(self, prompt: str, steps: Sequence[dict[str, Any]] = ()) -> Settlement:
+    async def run(
+        self, prompt: str, steps: Sequence[dict[str, Any]] = (), *, resume: bool = False
+    ) -> Settlement:
         spec = RunSpec(
             run_id="run-1",
             cwd=str(self.ground.work),
@@ -62,8 +66,18 @@ class Bench:
             steps=steps,
             wall_s=120.0,
             order=None if steps else self._order(prompt),
+            resume=resume,
         )
         return await self.executor.execute(spec, self.witness)
+
+    def falls_silent(self, tool: str) -> None:
+        """Let nobody answer from the first call of this tool on."""
+
+        def answer(asked: str) -> bool:
+            self.witness.parked = asked == tool
+            return asked != tool
+
+        self.witness.allows = answer
 
     def poison(self) -> Path:
         """Lay out what a hostile folder holds: hooks, tool servers, orders; return a secret outside of it."""

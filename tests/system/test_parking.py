@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chosen import choose
 from tests.support.model_server import ModelServer, model_server_beside, scripted
 from tests.support.neighbourhood import bash, changed, edit
 from tests.support.silence import Shifted
@@ -111,6 +112,28 @@ def test_a_model_goes_on_in_the_conversation_that_was_parked(shifted: Shifted, r
     assert (ended["status"], ended["result"]["summary"]) == ("completed", "It is right now.")
     assert ended["runs"][0]["usage"]["turns"] == 2
     assert len(model.requests) == asked + 1
+    assert changed(repository) == {"notes.md"}
+
+
+def test_claude_code_goes_on_in_the_session_that_was_parked(shifted: Shifted, repository: Path) -> None:
+    """Its program is the tests'; it is told that its open call was not made, and makes it again."""
+    bob = shifted.everybody.bob
+    shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    with model_server_beside() as model:
+        choose(bob, "claude", model.url)
+        task = scripted(["I begin.", FIRST], [WITNESS], [WITNESS], ["It is right now."])
+        name = shifted.everybody.send(task)
+        bob.do("accept", name)
+        bob.do("approve", bob.question(name)["request_id"])
+        shifted.park(bob, name)
+        bob.daemon.stop()
+        bob.daemon.start()
+        bob.do("resume", name)
+        ended = bob.approve_all(name)
+    assert (ended["status"], ended["result"]["summary"]) == ("completed", "It is right now."), ended
+    assert ended["runs"][0]["usage"]["turns"] == 4
+    calls = [event["data"]["tool"] for event in ended["events"] if event["type"] == "tool_call"]
+    assert calls == ["Edit", "Bash", "Bash"]
     assert changed(repository) == {"notes.md"}
 
 

@@ -27,7 +27,7 @@ from dispatch_daemon.adapters.executor.shown import (
 from dispatch_daemon.adapters.executor.undoing import Originals
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import RefusedError
-from sandbox.agents.agent import Gate, Verdict
+from sandbox.agents.agent import Gate, Session, Verdict
 from sandbox.agents.model.loop import Spent
 from sandbox.agents.steps import parse_steps, run_steps
 from sandbox.changes.apply import ApplyOutcome, apply, discard, recover
@@ -97,7 +97,7 @@ class Executor:
                 await _unpacked(spec.unpack, directory / INBOX)
             calls = parse_steps(list(spec.steps)) if spec.steps else ()
             spent = Spent(price=price_of(spec.order))
-            policy, gate, emit = self._policy(spec), _gate(observer), _emit(observer)
+            policy, gate, emit = self._policy(spec, session), _gate(observer), _emit(observer)
             async with open_box(policy, directory, spec.run_id, forbidden=(self._home,), kept=layers) as box:
                 await observer.started(confinement_json(box.confinement))
                 if calls:
@@ -136,14 +136,16 @@ class Executor:
         except SandboxError as error:
             raise _wall_error(error) from error
 
-    def _policy(self, spec: RunSpec) -> Policy:
+    def _policy(self, spec: RunSpec, session: Session | None) -> Policy:
         return Policy(
             paths=tuple(PathGrant(path, mode, spec.identities.get(path)) for path, mode in spec.paths),
             cwd=spec.cwd,
             tools=spec.tools,
             network=tuple(spec.network),
             limits=Limits(wall_s=spec.wall_s),
-            program=None if spec.order is None or spec.steps else resident_of(spec.order, spec.tools),
+            program=None
+            if spec.order is None or spec.steps
+            else resident_of(spec.order, spec.tools, session),
         )
 
     def _settle(self, ended: Ended, frozen: Frozen) -> Settlement:

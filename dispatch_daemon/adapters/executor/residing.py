@@ -1,6 +1,7 @@
 """An agent with a program of its own: whole inside the wall, and the gate through which it asks its model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from sandbox.agents.claude import launch
 from sandbox.agents.claude.run import run_claude
 from sandbox.agents.model.conversation import Tokens
 from sandbox.agents.model.loop import Allowance, Spent
+from sandbox.agents.peer import Left, read_left
 from sandbox.errors import SessionError
 from sandbox.events import Crossed, Ended
 from sandbox.gate.meter import Meter
@@ -27,7 +29,7 @@ _INSIDE: Final = f"http://127.0.0.1:{PORT}"
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 
 
-def resident_of(order: Order, tools: frozenset[str]) -> Program | None:
+def resident_of(order: Order, tools: frozenset[str], session: Session | None = None) -> Program | None:
     """Return the program that lives inside for an order, if its agent has one."""
     program = order.agent.program
     if program is None:
@@ -37,7 +39,8 @@ def resident_of(order: Order, tools: frozenset[str]) -> Program | None:
     environment = found | dict(launch.ENVIRONMENT) | _endpoint(order.agent, order.placeholder)
     argv = program.argv
     if program.speaks == CLAUDE:
-        argv = launch.arguments(argv, tools, order.agent.model)
+        name = None if session is None else _taken_up(session, CLAUDE).session_id
+        argv = launch.arguments(argv, tools, order.agent.model, name)
     return Program(argv, program.directories, environment, PORT)
 
 
@@ -83,12 +86,14 @@ async def reside(
     """Let the agent in the box work on its order, its model behind the gate; `spent` is what the gate counted.
 
     Raises:
-        SessionError: There is a session: what such an agent knows ends with its program.
+        SessionError: The session is another agent's, or none.
     """
-    if session is not None:
-        raise SessionError("an agent with a program of its own keeps none")
-    agent = order.agent
+    agent, program = order.agent, order.agent.program
+    assert program is not None  # noqa: S101 - an agent without a program lives nowhere
+    left = None if session is None else _taken_up(session, program.speaks)
     meter = Meter(order.turns or Allowance().turns, order.tokens, order.cost_microusd, spent.price)
+    if session is not None:
+        meter.turns, meter.input_tokens, meter.output_tokens = _spent(session)
 
     async def tell(decision: Decision) -> None:
         await emit(Crossed(decision.allowed, decision.what, decision.code))
@@ -106,14 +111,42 @@ async def reside(
     assert listener is not None  # noqa: S101 - a program with a port has a listener
     try:
         async with door.serve(listener):
-            if agent.program is not None and agent.program.speaks == CLAUDE:
-                ended = await run_claude(box.resident, order.prompt, box, gate, emit, door.spent)
+            if program.speaks == CLAUDE:
+                ended = await run_claude(box.resident, order.prompt, box, gate, emit, door.spent, left)
             else:
-                ended = await run_acp(box.resident, order.prompt, cwd, box, gate, emit, door.spent)
+                ended = await run_acp(box.resident, order.prompt, cwd, box, gate, emit, door.spent, left)
     finally:
         spent.turns = meter.turns
         spent.tokens = Tokens(meter.input_tokens, meter.output_tokens)
+    if ended.session is not None:
+        used = {"turns": meter.turns, "input": meter.input_tokens, "output": meter.output_tokens}
+        return replace(ended, session={**ended.session, "agent": program.speaks, "spent": used})
     return _judged(ended, door)
+
+
+def _taken_up(session: Session, agent: str) -> Left:
+    """Return where this agent was.
+
+    Raises:
+        SessionError: It is another agent's, or none.
+    """
+    if session.get("agent") != agent:
+        raise SessionError("it is the session of another agent than the one that is chosen now")
+    return read_left(session)
+
+
+def _spent(session: Session) -> tuple[int, int, int]:
+    """Return the turns and tokens that a run had used when it was set aside: they count.
+
+    Raises:
+        SessionError: It does not say.
+    """
+    used = session.get("spent")
+    numbers = [used.get(name) for name in ("turns", "input", "output")] if isinstance(used, dict) else []
+    match numbers:
+        case [int(turns), int(given), int(made)]:
+            return turns, given, made
+    raise SessionError("it does not say what was used")
 
 
 def _judged(ended: Ended, door: ModelGate) -> Ended:

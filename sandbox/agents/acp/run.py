@@ -12,8 +12,8 @@ from typing import Any
 from sandbox.agents.acp.calls import HARMLESS, ID_CHARS, Call
 from sandbox.agents.acp.wire import AgentRefusedError, LastAnswerError, Wire
 from sandbox.agents.agent import Emit, Gate
-from sandbox.agents.peer import AgentGoneError, HaltedError, Home, Params, Peer, gone, shown
-from sandbox.errors import HelperError, SandboxError
+from sandbox.agents.peer import GO_ON, AgentGoneError, HaltedError, Home, Left, Params, Peer, gone, shown
+from sandbox.errors import HelperError, SandboxError, SessionError
 from sandbox.events import CallFinished, CallProposed, Ended, Noted, Said, Started, Thought
 from sandbox.job import ToolCall, ToolResult
 
@@ -37,7 +37,14 @@ class _UngrantedError(Exception):
 
 
 async def run_acp(
-    peer: Peer, prompt: str, cwd: str, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event
+    peer: Peer,
+    prompt: str,
+    cwd: str,
+    box: Home,
+    gate: Gate,
+    emit: Emit,
+    halted: asyncio.Event,
+    left: Left | None = None,
 ) -> Ended:
     """Let the agent work on one prompt to its end; emits `Started`, what it says, and its calls.
 
@@ -49,14 +56,18 @@ async def run_acp(
         gate: Asked for each call that the agent asks for; may take as long as a person takes.
         emit: Told of each event before the next thing happens.
         halted: Set from outside to stop the run, as when its budget is spent.
+        left: Where it was when its run was set aside.
 
     Returns:
-        The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`.
+        The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`, and
+        `blocked`, `parked` with its session when nobody answered a call and it can load that session again.
     """
     await emit(Started(box.confinement))
-    session = _Session(peer, box, gate, emit, halted)
+    session = _Session(peer, box, gate, emit, halted, left)
     try:
         return await session.work(prompt, cwd)
+    except _ParkedError as parked:
+        return parked.ended
     except (_UngrantedError, LastAnswerError) as denied:
         return Ended("blocked", "denied", str(denied))
     except HaltedError:
@@ -73,14 +84,28 @@ async def run_acp(
         session.cancel()
 
 
+class _ParkedError(Exception):
+    """Nobody answered, and the session can be loaded again."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.detail)
+        self.ended = ended
+
+
 class _Session:
     """One session with one prompt."""
 
-    def __init__(self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event) -> None:
+    def __init__(
+        self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event, left: Left | None
+    ) -> None:
         self._box = box
         self._gate = gate
         self._emit = emit
         self._wire = Wire(peer, halted, {"session/request_permission": self._permit}, self._notice)
+        self._left = left
+        self._earlier = 0 if left is None else left.calls
+        self._loads = False
+        self._replays = False
         self._session_id: str | None = None
         self._calls: dict[str, Call] = {}
         self._speech: dict[str, str] = {}
@@ -98,16 +123,32 @@ class _Session:
         met = await self._wire.ask("initialize", hello, START_S)
         if met.get("protocolVersion") != PROTOCOL:
             return Ended("failed", "agent_protocol", "the agent speaks another version of its protocol")
-        opened = await self._wire.ask("session/new", self._opening(cwd), START_S)
-        session_id = opened.get("sessionId")
-        if not isinstance(session_id, str) or not 0 < len(session_id) <= ID_CHARS:
+        offered = met.get("agentCapabilities")
+        self._loads = isinstance(offered, dict) and offered.get("loadSession") is True
+        session_id = await self._open(cwd)
+        if not session_id:
             return Ended("failed", "agent_protocol", "the agent opened no session")
         self._session_id = session_id
-        asked = {"sessionId": session_id, "prompt": [{"type": "text", "text": prompt}]}
+        said = prompt if self._left is None else GO_ON
+        asked = {"sessionId": session_id, "prompt": [{"type": "text", "text": said}]}
         answered = await self._wire.ask("session/prompt", asked, None)
         self._session_id = None
         await self._flush()
         return self._end(answered.get("stopReason"))
+
+    async def _open(self, cwd: str) -> str:
+        """Open a session, or load the one that was set aside; what that replays was told before."""
+        if self._left is not None:
+            if not self._loads:
+                raise SessionError("the agent no longer loads sessions")
+            self._replays = True
+            named = {"sessionId": self._left.session_id}
+            await self._wire.ask("session/load", named | dict(self._opening(cwd)), START_S)
+            self._replays = False
+            return self._left.session_id
+        opened = await self._wire.ask("session/new", self._opening(cwd), START_S)
+        name = opened.get("sessionId")
+        return name if isinstance(name, str) and len(name) <= ID_CHARS else ""
 
     def cancel(self) -> None:
         """Tell the agent to stop, if it works; the wall ends it whatever it does."""
@@ -144,7 +185,7 @@ class _Session:
 
     async def _notice(self, method: str, params: Params) -> None:
         update = params.get("update")
-        if method != "session/update" or not isinstance(update, dict):
+        if method != "session/update" or not isinstance(update, dict) or self._replays:
             return
         kind = update.get("sessionUpdate")
         if kind in ("agent_message_chunk", "agent_thought_chunk"):
@@ -182,7 +223,7 @@ class _Session:
         if call is None:
             if len(self._calls) >= MAX_CALLS:
                 raise HelperError("agent_garbled", f"The agent made more than {MAX_CALLS} calls.")
-            call = self._calls[name] = Call(f"call-{len(self._calls) + 1}")
+            call = self._calls[name] = Call(f"call-{self._earlier + len(self._calls) + 1}")
         call.update(update)
         return call
 
@@ -242,6 +283,11 @@ class _Session:
             await self._emit(CallFinished(ToolResult(call.call_id, ok=False, output="", error=why)))
             return _choose(params.get("options"), "reject_once")
         verdict = await self._gate(asked)
+        if verdict.park and self._loads and self._session_id is not None:
+            left = Left(self._session_id, self._earlier + len(self._calls))
+            self._session_id = None  # it is ended as it is: a cancellation would be a word in its session
+            said = f"{call.call_id} ({asked.tool}) was not answered."
+            raise _ParkedError(Ended("blocked", "parked", said, session=left.write()))
         if verdict.allow:
             call.permitted = True
             return _choose(params.get("options"), "allow_once")

@@ -20,8 +20,13 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 }
 
 
-def arguments(program: Sequence[str], tools: frozenset[str], model: str) -> tuple[str, ...]:
-    """Write the command line: the granted tools and no others, each asked for, and nothing of the folder's settings."""
+def arguments(
+    program: Sequence[str], tools: frozenset[str], model: str, session_id: str | None = None
+) -> tuple[str, ...]:
+    """Write the command line: the granted tools and no others, each asked for, and nothing of the folder's settings.
+
+    With `session_id` it takes up a session of its own that lies in its home.
+    """
     granted = sorted(tools)
     settings = {"permissions": {"ask": granted}}
     return (
@@ -34,4 +39,5 @@ def arguments(program: Sequence[str], tools: frozenset[str], model: str) -> tupl
         *("--tools", ",".join(granted)),
         *("--settings", json.dumps(settings)),
         *("--model", model),
+        *(() if session_id is None else (f"--resume={session_id}",)),
     )

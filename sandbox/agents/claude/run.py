@@ -8,12 +8,24 @@ been asked for ends the run, whatever it was: this is a program that was told to
 import asyncio
 import contextlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.agents.agent import Emit, Gate
 from sandbox.agents.claude.wire import HOOK, NAME_CHARS, AgentRefusedError, Wire, blocks, mapping
-from sandbox.agents.peer import AgentGoneError, HaltedError, Home, Params, Peer, garbled, gone, shown
+from sandbox.agents.peer import (
+    GO_ON,
+    AgentGoneError,
+    HaltedError,
+    Home,
+    Left,
+    Params,
+    Peer,
+    garbled,
+    gone,
+    shown,
+)
 from sandbox.errors import HelperError, SandboxError
 from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Started, Thought
 from sandbox.job import ToolCall, ToolResult
@@ -28,6 +40,7 @@ _STOPS = {
     "max_tokens": ("agent_cut", "the agent's answer was cut off at its length limit"),
     "refusal": ("model_declined", "the model declined the task"),
 }
+_SESSION = re.compile(r"[0-9a-f-]{36}")
 _ASK = {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "ask"}}
 
 
@@ -49,7 +62,13 @@ class _StoppedError(Exception):
 
 
 async def run_claude(
-    peer: Peer, prompt: str, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event
+    peer: Peer,
+    prompt: str,
+    box: Home,
+    gate: Gate,
+    emit: Emit,
+    halted: asyncio.Event,
+    left: Left | None = None,
 ) -> Ended:
     """Let Claude Code work on one prompt to its end; emits `Started`, what it says, and its calls.
 
@@ -60,14 +79,16 @@ async def run_claude(
         gate: Asked for each call; may take as long as a person takes.
         emit: Told of each event before the next thing happens.
         halted: Set from outside to stop the run, as when its budget is spent.
+        left: Where it was when its run was set aside; its command names that session too.
 
     Returns:
-        The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`.
+        The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`, and
+        `blocked`, `parked` with its session when nobody answered a call.
     """
     await emit(Started(box.confinement))
-    session = _Session(peer, box, gate, emit, halted)
+    session = _Session(peer, box, gate, emit, halted, left)
     try:
-        return await session.work(prompt)
+        return await session.work(prompt if left is None else GO_ON)
     except _StoppedError as stopped:
         return stopped.ended
     except HaltedError:
@@ -87,12 +108,16 @@ async def run_claude(
 class _Session:
     """One session with one prompt."""
 
-    def __init__(self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event) -> None:
+    def __init__(
+        self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event, left: Left | None
+    ) -> None:
         self._box = box
         self._gate = gate
         self._sink = emit
         self._wire = Wire(peer, halted)
         self._works = False
+        self._earlier = 0 if left is None else left.calls
+        self._session_id = ""
         self._calls: dict[str, _Call] = {}
         self._events = 0
 
@@ -102,6 +127,7 @@ class _Session:
         self._works = True
         while True:
             message = await self._wire.hear()
+            self._session_id = self._session_id or _session_id(message)
             match message["type"]:
                 case "control_request":
                     await self._serve(message)
@@ -174,7 +200,8 @@ class _Session:
         known = isinstance(name, str) and isinstance(tool, str) and isinstance(given, dict)
         if not known or not 0 < len(str(name)) <= NAME_CHARS or not 0 < len(str(tool)) <= NAME_CHARS:
             raise garbled("a call has no name")
-        asked = ToolCall(f"call-{len(self._calls) + 1}", shown(tool, NAME_CHARS), _bounded(mapping(given)))
+        number = self._earlier + len(self._calls) + 1
+        asked = ToolCall(f"call-{number}", shown(tool, NAME_CHARS), _bounded(mapping(given)))
         call = self._calls.get(str(name))
         if call is None or (call.asked.tool, call.asked.input) != (asked.tool, asked.input):
             if len(self._calls) >= MAX_CALLS:
@@ -190,12 +217,23 @@ class _Session:
             await self._finish(call, ok=False, error=why)
             return {"behavior": "deny", "message": why}
         verdict = await self._gate(call.asked)
+        if verdict.park and self._session_id:
+            self._works = False  # it is ended as it is: an interruption would be a word in its session
+            left = Left(self._session_id, self._earlier + len(self._calls))
+            said = f"{call.asked.call_id} ({call.asked.tool}) was not answered."
+            raise _StoppedError(Ended("blocked", "parked", said, session=left.write()))
         if verdict.allow:
             call.permitted = True
             return {"behavior": "allow", "updatedInput": given}
         why = f"{call.asked.call_id} ({call.asked.tool}) was denied: {verdict.reason or 'no reason given'}."
         self._wire.answer(question, {"behavior": "deny", "message": why, "interrupt": True})
         raise _StoppedError(Ended("blocked", "denied", why))
+
+
+def _session_id(message: Params) -> str:
+    """Return the name of its session, if it says one that can stand in a command."""
+    name = message.get("session_id")
+    return name if isinstance(name, str) and _SESSION.fullmatch(name) else ""
 
 
 def _end(result: Params) -> Ended:

@@ -13,11 +13,13 @@ from uuid import uuid4
 
 import pytest
 
+from dispatch_daemon.adapters.executor import WallError
 from sandbox.agents.model import endpoint
 from tests.support.model_server import ModelServer, Trouble, model_server
 from tests.support.patience import eventually
 from tests.support.processes import naming
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_for
+from tests.support.witness import Witness
 
 AGENTS = ("steps", "model", "acp", "claude")
 ASKING = AGENTS[1:]
@@ -173,6 +175,43 @@ async def test_cancelling_leaves_no_process(bench: Bench, model: ModelServer) ->
     with pytest.raises(asyncio.CancelledError):
         await working
     await eventually(lambda: not naming(marker) and not naming(str(bench.ground.base)))
+
+
+@every
+async def test_a_run_that_nobody_answers_is_set_aside_and_goes_on(
+    bench: Bench, model: ModelServer, agent: str
+) -> None:
+    """What was done stays done, what was used stays used, and the call that was open is asked again."""
+    begun = shell("echo begun > begun")
+    again = [[EDIT]] if agent in PROGRAMS else []  # there the model is told that it was not made
+    turns = (["I begin.", begun], [EDIT], *again, ["Done."])
+    bench.falls_silent("Edit")
+    parked = await bench.do(*turns)
+    assert (parked.outcome, parked.code, parked.resumable) == ("blocked", "parked", True), parked
+    (open_call,) = [call for call in bench.witness.of("asked") if call[1] == "Edit"]
+
+    bench.witness = Witness()
+    settled = await bench.do(*turns, resume=True)
+    assert settled.outcome == "success", (settled, bench.witness.told)
+    assert {Path(str(change["path"])).name for change in settled.changes} == {"begun", "notes.md"}
+    asked = [call for call in bench.witness.of("asked") if call[0] != "step-1"]
+    assert [(tool, given) for _, tool, given in asked] == [("Edit", EDIT["input"])]
+    assert (asked[0][0] == open_call[0]) is (agent not in PROGRAMS)
+    assert bench.witness.of("said") == ([] if agent == "steps" else ["Done."])
+    assert settled.spent.turns == len(model.requests) == (0 if agent == "steps" else len(turns))
+
+
+@pytest.mark.parametrize("agent", PROGRAMS)
+async def test_what_was_set_aside_is_taken_up_by_the_same_agent_only(
+    bench: Bench, model: ModelServer
+) -> None:
+    bench.witness.allows, bench.witness.parked = (lambda _tool: False), True
+    assert (await bench.do([EDIT], ["Done."])).resumable
+    with bench_for("claude" if bench.agent.name.startswith("acp") else "acp") as other:
+        bench.program = other.program
+        with pytest.raises(WallError) as raised:
+            await bench.do([EDIT], ["Done."], resume=True)
+    assert raised.value.code == "session_invalid"
 
 
 @asking

@@ -1,6 +1,7 @@
 """An agent with a program of its own, from the order to what it would change: the real wall, gate and model's server."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,11 @@ async def test_each_call_to_its_model_is_told_before_it_leaves(bench: Bench, mod
     assert KEY not in str(bench.witness.told)
 
 
-async def test_a_call_that_nobody_answers_ends_it_for_good(bench: Bench, model: ModelServer) -> None:
+async def test_a_call_that_nobody_answers_ends_one_for_good_that_cannot_load_its_session(
+    bench: Bench, model: ModelServer
+) -> None:
+    assert bench.program is not None
+    bench.program = replace(bench.program, argv=(*bench.program.argv, "--forgets"))
     bench.witness.allows, bench.witness.parked = (lambda _tool: False), True
     settled = await bench.run(scripted([EDIT], ["Done."]))
     assert (settled.outcome, settled.code, settled.resumable) == ("blocked", "denied", False)

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.job import Limits, PathGrant
+from sandbox.job import Limits, PathGrant, Program
 from sandbox.wall.bubblewrap import ARTIFACTS, HELPER, Descriptors, Machine, arguments, command, encode
 from sandbox.wall.policy import View
 
@@ -140,3 +140,15 @@ def test_what_tells_of_the_kernel_is_covered_after_proc_is_there() -> None:
     covered = [said[at : at + 3] for at, word in enumerate(said) if word == "--ro-bind"]
     assert ("--ro-bind", "/dev/null", "/proc/kcore") in covered
     assert said.index("/proc/kcore") > said.index("--proc")
+
+
+def test_an_agent_with_a_program_has_a_home_on_the_disk_and_nobody_else_its_number() -> None:
+    resident = dataclasses.replace(VIEW, program=Program(("/bin/agent",)))
+    numbers = dataclasses.replace(NUMBERS, home=32)
+    told = arguments(resident, MERGED, numbers)
+    at = told.index("/home/agent", told.index("--bind-fd"))
+    assert told[at - 2 : at] == ("--bind-fd", "32")
+    assert "/home/agent" not in [told[number + 1] for number, word in enumerate(told) if word == "--tmpfs"]
+    assert 32 in numbers.all()
+    assert words()[words().index("/home/agent") - 1] != "--bind-fd"
+    assert set(NUMBERS.all()) == {*range(20, 24), *range(24, 32)}

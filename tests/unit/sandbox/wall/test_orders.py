@@ -1,6 +1,6 @@
 import dataclasses
 
-from sandbox.job import Limits, PathGrant
+from sandbox.job import Limits, PathGrant, Program
 from sandbox.wall import landlock, orders
 from sandbox.wall.brief import Brief
 from sandbox.wall.policy import View
@@ -56,3 +56,9 @@ def test_the_environment_is_ours_alone() -> None:
     assert environment["TMPDIR"] == "/tmp"
     assert environment["DISPATCH_ARTIFACTS"] == "/run/dispatch/artifacts"
     assert environment["GIT_CONFIG_VALUE_0"] == "*"
+
+
+def test_the_home_of_an_agent_with_a_program_is_no_scratch_and_still_its_own() -> None:
+    brief = orders.write(dataclasses.replace(VIEW, program=Program(("/bin/agent",))), others=0)
+    assert brief.scratch == ("/tmp", "/dev/shm")
+    assert dict(brief.rules)["/home/agent"] & landlock.WRITE_FILE
