@@ -14,13 +14,16 @@ from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.core import parking, questions, runs, undoing
 from dispatch_daemon.core.effects import Note, Plan, Put, TaskKind
-from dispatch_daemon.core.records import ApprovalState, Box
+from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Box
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome, RunState
 from dispatch_protocol.messages.trace import EventType, Usage
 from dispatch_protocol.scopes import Returns
 
 _APPLY_AGAIN_MS = 10_000
+_SWAPPED = (
+    "the files of the result are not those that were approved, so nothing is applied and none of it leaves"
+)
 log = logging.getLogger("dispatch.runs")
 
 
@@ -120,9 +123,12 @@ class Settling:
             now_ms=moment.now_ms,
         )
         answer = await self._book.ask(approval)
-        if answer.state is ApprovalState.APPROVED:
+        if answer.state is ApprovalState.APPROVED and await self._is_as_shown(answer):
             self._book.read = True
             return True
+        if answer.state is ApprovalState.APPROVED:
+            await self._fail("changeset_changed", _SWAPPED)
+            return False
         detail = answer.reason or "the changes were not approved"
         await self._discard(
             runs.Ending(
@@ -133,6 +139,15 @@ class Settling:
             )
         )
         return False
+
+    async def _is_as_shown(self, answer: ApprovalRecord) -> bool:
+        """Return whether what would leave now is, byte for byte, what the human said yes to."""
+        files = await self._executor.artifacts_now(self._book.run_id)
+        digest = self._book.run.changeset_digest
+        return (
+            files is not None
+            and questions.closing_subject(digest, self._book.summary(""), files) == answer.subject
+        )
 
     async def _apply(self, settlement: Settlement) -> None:
         _, effects = runs.move(self._book.run, RunState.APPLYING, self._book.clock.now_ms())

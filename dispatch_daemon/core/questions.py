@@ -1,5 +1,6 @@
 """Which questions a run puts to the human, and exactly what each shows."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -13,12 +14,13 @@ from dispatch_daemon.core.records import (
     RunRecord,
     Trust,
 )
-from dispatch_protocol.encoding import JSON, Fields
+from dispatch_protocol.encoding import JSON, Fields, dumps
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.scopes import Approval, Returns, Scopes
 
 CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
 _RUN_PATHS = "run_paths"
+_FILE_FIELDS = ("name", "kind", "mime_type", "size_bytes", "sha256")
 
 
 def scopes_of(run: RunRecord) -> Scopes:
@@ -139,6 +141,18 @@ def _describe(tool: str, run: RunRecord) -> str:
     return f"reads below {where}"
 
 
+def closing_subject(
+    changeset_digest: str | None, summary: str, artifacts: Sequence[Mapping[str, JSON]]
+) -> str:
+    """Return the SHA-256 of everything that a yes to the closing question lets happen.
+
+    That is the changes, by their own digest, the words, and every file by name and content.
+    """
+    files: list[JSON] = [{name: file.get(name) for name in _FILE_FIELDS} for file in artifacts]
+    shown: dict[str, JSON] = {"changeset": changeset_digest, "result": summary, "files": files}
+    return hashlib.sha256(dumps(shown)).hexdigest()
+
+
 def about_changes(
     record: DispatchRecord,
     run: RunRecord,
@@ -158,7 +172,7 @@ def about_changes(
         run_id=run.run_id,
         kind=ApprovalKind.CHANGESET,
         title=title,
-        subject=run.changeset_digest or "",
+        subject=closing_subject(run.changeset_digest, summary, run.artifacts),
         payload={
             "changes": list(run.changeset),
             "diffs": list(run.diffs),

@@ -176,7 +176,7 @@ class EventRecord:
 class ApprovalRecord:
     """One question to the human of this machine.
 
-    `subject` is the SHA-256 of exactly what was shown: the call, or the changeset's digest. `flags` are
+    `subject` is the SHA-256 of exactly what was shown: the call, or the changes, words and files of a result. `flags` are
     words of warning. `deadline_ms` is when silence becomes a no.
     """
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.neighbourhood import Neighbourhood, bash, read
+from tests.support.neighbourhood import Neighbourhood, bash, changed, edit, read
 from tests.support.patience import poll
 
 TOOLS = ("--tools", "Read,Bash", "--approval", "auto", "--returns", "trace")
@@ -161,31 +161,56 @@ def test_a_broker_restored_from_an_older_backup_is_given_a_results_files_again(
     assert (place / "saved" / "made.txt").read_bytes() == b"made\n"
 
 
+def _swapped(path: Path) -> None:
+    path.write_bytes(b"other\n")
+
+
+def _linked(path: Path) -> None:
+    path.with_name("same.txt").rename(path.parent.parent / "elsewhere")
+    path.with_name("same.txt").symlink_to("../elsewhere")
+
+
+def _added(path: Path) -> None:
+    path.with_name("more.txt").write_bytes(b"more\n")
+
+
+def _piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def test_a_file_that_is_swapped_after_it_was_shown_does_not_leave(
     neighbourhood: Neighbourhood, repository: Path, place: Path
 ) -> None:
+    """Whatever lies there between the question and the answer: what was approved leaves, or nothing of it does."""
     alice, bob = neighbourhood.alice, neighbourhood.bob
-    neighbourhood.befriend("--tools", "Bash", "--returns", "trace", "--paths", f"{repository}:rw")
+    neighbourhood.befriend(
+        "--tools", "Bash,Edit", "--returns", "trace", "--paths", f"{repository}:rw", "--approval", "review"
+    )
     make = bash('cd "$DISPATCH_ARTIFACTS" && echo shown > swapped.txt && echo shown > same.txt')
-    dispatch_id = neighbourhood.send("Make", [make])
-    bob.do("accept", dispatch_id, "--cwd", str(repository))
-    bob.do("approve", bob.question(dispatch_id)["request_id"])
-    closing = bob.question(dispatch_id)
-    shown = {each["name"]: each["sha256"] for each in closing["payload"]["artifacts"]}
-    assert shown == dict.fromkeys(("same.txt", "swapped.txt"), sha256(b"shown\n"))
-    (kept,) = (bob.home / "runs").glob("*/artifacts/swapped.txt")
-    kept.unlink()
-    kept.write_bytes(b"other\n")
-    bob.do("approve", closing["request_id"])
-    told = alice.until(dispatch_id, "completed", "failed")
-    poll(lambda: not alice.status(dispatch_id)["files_arriving"], "the result's file arrives")
+    steps = {_swapped: [make, edit("notes.md", "first", "second")]}
+    for swap in (_swapped, _linked, _added, _piped, None):
+        dispatch_id = neighbourhood.send("Make", steps.get(swap, [make]))
+        run_id = bob.do("accept", dispatch_id, "--cwd", str(repository))["run_id"]
+        closing = bob.question(dispatch_id)
+        shown = {each["name"]: each["sha256"] for each in closing["payload"]["artifacts"]}
+        assert shown == dict.fromkeys(("same.txt", "swapped.txt"), sha256(b"shown\n"))
+        assert len(closing["subject_digest"]) == 64
+        if swap is not None:
+            swap(bob.home / "runs" / run_id / "artifacts" / "swapped.txt")
+        bob.do("approve", closing["request_id"])
+        told = alice.until(dispatch_id, "completed", "failed")
+        if swap is None:
+            assert told["outcome"] == "success"
+            continue
+        assert (told["outcome"], told["runs"][0]["code"]) == ("failed", "changeset_changed"), swap
+        assert (told["artifacts"], changed(repository)) == ([], set())
+    poll(lambda: not alice.status(dispatch_id)["files_arriving"], "the result's files arrive")
     alice.do("result", dispatch_id, "--save", str(place / "saved"))
     assert {path.name: path.read_bytes() for path in (place / "saved").glob("*.txt")} == {
-        "same.txt": b"shown\n"
+        "same.txt": b"shown\n",
+        "swapped.txt": b"shown\n",
     }
-    for state in (told, bob.status(dispatch_id)):
-        (warning,) = [each["data"]["warning"] for each in state["events"] if each["type"] == "warning"]
-        assert warning.endswith("not what was shown any more: swapped.txt")
 
 
 def test_ones_own_job_has_its_files_without_a_broker(place: Path, repository: Path) -> None:

@@ -237,6 +237,14 @@ class Executor:
         """Return the directory of the run's artifacts (plain files only); it may not exist."""
         return self.directory(run_id) / "artifacts"
 
+    async def artifacts_now(self, run_id: str) -> list[dict[str, JSON]] | None:
+        """Return what lies there now, read anew; None where that is not what a run leaves."""
+        place = self.artifacts(run_id)
+        try:
+            return await asyncio.to_thread(artifacts_json, place) if place.is_dir() else []
+        except OSError:
+            return None
+
     def keep_files(self, run_id: str, paths: Sequence[str]) -> list[dict[str, JSON]]:
         """Copy files that a human made into the artifacts of their run; what was copied for an earlier try goes.
 

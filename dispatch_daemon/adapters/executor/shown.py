@@ -1,7 +1,10 @@
 """The sandbox's words as plain JSON: what the journal keeps and people are shown."""
 
+import errno
 import hashlib
 import mimetypes
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -54,19 +57,33 @@ def change_json(change: object) -> dict[str, JSON]:
 
 
 def artifacts_json(directory: Path) -> list[dict[str, JSON]]:
-    """Return what lies in a run's directory of artifacts, with digests."""
+    """Return what lies in a run's directory of artifacts, with digests.
+
+    Raises:
+        OSError: something there is no plain file, or cannot be read.
+    """
     found: list[dict[str, JSON]] = []
     for path in sorted(directory.iterdir())[:_ARTIFACTS]:
-        with path.open("rb") as file:
+        with open(_plain_file(path), "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            size_bytes = os.fstat(file.fileno()).st_size
         mime, _ = mimetypes.guess_type(path.name)
         found.append(
             {
                 "name": path.name,
                 "kind": "file",
                 "mime_type": mime or "application/octet-stream",
-                "size_bytes": path.stat().st_size,
+                "size_bytes": size_bytes,
                 "sha256": sha256,
             }
         )
     return found
+
+
+def _plain_file(path: Path) -> int:
+    """Open a plain file; a link is not followed, and nobody waits for the other end of a pipe."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return fd

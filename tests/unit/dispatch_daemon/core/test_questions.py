@@ -180,3 +180,29 @@ def test_closing_question_shows_every_change(count: int, title: str) -> None:
     assert asked.payload["changes"] == list(changes)
     assert asked.payload["artifacts"] == []
     assert asked.payload["result"] == "done"
+
+
+def test_a_yes_is_bound_to_every_change_word_and_file() -> None:
+    file = {"name": "a", "kind": "file", "mime_type": "text/plain", "size_bytes": 1, "sha256": "00"}
+    made = run(artifacts=(file,), changeset_digest=None)
+    asked = questions.about_changes(
+        received(), made, summary="It says x", flags=(), request_id="r", now_ms=NOW_MS
+    )
+    assert asked.subject == questions.closing_subject(None, "It says x", [file | {"blob": None}])
+    others = [
+        questions.closing_subject("ab", "It says x", [file]),
+        questions.closing_subject(None, "It says y", [file]),
+        questions.closing_subject(None, "It says x", []),
+        questions.closing_subject(None, "It says x", [file, file]),
+        *(
+            questions.closing_subject(None, "It says x", [file | {name: value}])
+            for name, value in (
+                ("name", "b"),
+                ("kind", "x"),
+                ("mime_type", "x/y"),
+                ("size_bytes", 2),
+                ("sha256", "01"),
+            )
+        ),
+    ]
+    assert len({asked.subject, *others}) == len(others) + 1
