@@ -176,7 +176,11 @@ def test_closing_question_shows_every_change(count: int, title: str) -> None:
         request_id="r",
         now_ms=NOW_MS,
     )
-    assert (asked.title, asked.subject, asked.flags) == (title, "aa", ("build_file",))
+    assert (asked.title, asked.subject, asked.flags) == (
+        title,
+        questions.closing_subject("aa", "done", []),
+        ("build_file",),
+    )
     assert asked.payload["changes"] == list(changes)
     assert asked.payload["artifacts"] == []
     assert asked.payload["result"] == "done"
