@@ -17,10 +17,9 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import pins
 from dispatch_daemon.core.effects import Put
-from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
-from dispatch_protocol.keys import Genesis
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind, kind_of
@@ -97,8 +96,7 @@ class Chains:
             return False
         if told == contact:
             return False
-        chain = Chain.verify(read_links(told.chain), expect=Genesis.from_hex(genesis))
-        ended = disowned(self._journal, self._people.own, chain, self._clock.moment())
+        ended = disowned(self._journal, self._people.own, [Put(told)], self._clock.moment())
         await self._performer.perform([Put(told), *ended])
         self._people.forget_cached(genesis)
         if told.conflict is not None and contact.conflict is None:  # said once it is kept

@@ -5,21 +5,37 @@ decides or watches a run now should have to know that it no longer does: what wa
 what is being applied is carried to its end, as everywhere.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.core import decisions, intake, views
 from dispatch_daemon.core.composing import Moment, Own, Peer
-from dispatch_daemon.core.effects import Effect
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord
-from dispatch_protocol.chain import Chain
+from dispatch_daemon.core.effects import Effect, Put
+from dispatch_daemon.core.records import Box, ContactRecord, Direction, DispatchRecord
+from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.errors import RefusalCode
-from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.keys import DeviceId, Genesis
 from dispatch_protocol.lifecycle import DispatchState
 
 
-def disowned(journal: Journal, own: Own, chain: Chain, moment: Moment) -> list[Effect]:
-    """Return what ends everything that devices asked for which the newest chain of their owner does not have."""
+def disowned(journal: Journal, own: Own, pinning: Iterable[Effect], moment: Moment) -> list[Effect]:
+    """Return what ends everything that devices asked for which the chains that are about to be pinned do not have.
+
+    Whoever pins a chain, by whatever road it came, adds this to what pins it.
+    """
+    return [
+        effect
+        for pin in pinning
+        if isinstance(pin, Put) and isinstance(pin.record, ContactRecord)
+        for effect in _of_one(journal, own, _chain(pin.record), moment)
+    ]
+
+
+def _chain(contact: ContactRecord) -> Chain:
+    return Chain.verify(read_links(contact.chain), expect=Genesis.from_hex(contact.genesis))
+
+
+def _of_one(journal: Journal, own: Own, chain: Chain, moment: Moment) -> list[Effect]:
     peer = Peer(chain.genesis, chain.head)
     effects: list[Effect] = []
     for record in _of_others(journal, chain.genesis.hex, chain.devices):

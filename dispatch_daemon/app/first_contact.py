@@ -8,6 +8,7 @@ import logging
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.disowned import disowned
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import trust
@@ -97,6 +98,7 @@ class FirstContact:
             known=self._journal.contact(opened.peer.genesis.hex),
         )
         proved = confirmation if message.mac is None else with_mac(expected.secret, confirmation)
+        effects += disowned(self._journal, self._people.own, effects, self._clock.moment())
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
         self._people.forget_cached(opened.peer.genesis.hex)
         log.info("%s accepted invitation %s", opened.peer.genesis.hex[:16], record.invitation_id[:16])

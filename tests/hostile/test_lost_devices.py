@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dispatch_protocol.links import RecoverLink, sign_link
 from dispatch_protocol.messages.answers import ReceiptType
 from tests.support.grown_chains import added, place, revoked, taken, told
@@ -81,6 +83,21 @@ async def test_recovery_ends_what_a_device_sent_that_it_leaves_out(victim: Victi
     mallory.device = laptop
     told(mallory, laptop.chain)
     await taken(victim, mallory, "Of the owner's")
+    assert (await victim.shows(task, "refused", "delivered"))["status"] == "refused"
+
+
+@pytest.mark.parametrize("road", ["invited again", "inviting in turn"])
+async def test_first_contact_that_tells_of_a_revocation_ends_it_too(
+    victim: Victim, mallory: Stranger, road: str
+) -> None:
+    laptop = mallory.device
+    await robbed(victim, mallory)
+    task = await taken(victim, mallory, "Of the thief's")
+    phone, mallory.device = mallory.device, laptop
+    laptop.chain = revoked(laptop.chain, phone, laptop)
+    told(mallory, laptop.chain)
+    victim.relay.deposits.clear()  # what was said at the first contact
+    await (mallory.may_dispatch(tools=["Read"]) if road == "invited again" else mallory.may_be_sent())
     assert (await victim.shows(task, "refused", "delivered"))["status"] == "refused"
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.disowned import disowned
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
@@ -107,7 +108,8 @@ class Accepting:
             path_identities=identities,
             now_ms=moment.now_ms,
         )
-        await self._performer.perform(effects)
+        ended = disowned(self._journal, self._people.own, effects, moment)
+        await self._performer.perform([*effects, *ended])
         self._people.forget_cached(inviter.genesis.hex)
         return {
             "edge_id": edge.uuid,

@@ -10,6 +10,7 @@ from tests.support.vectors import blobs, primitives, words, world
 from tests.support.vectors.cases import Case, write_identity, write_machine
 from tests.support.vectors.chains import chain_vectors
 from tests.support.vectors.comparisons import comparison_vectors
+from tests.support.vectors.edges import edge_vectors
 from tests.support.vectors.evidence import bundle_vectors
 from tests.support.vectors.introductions import introduced, not_introduced
 from tests.support.vectors.opened import opened
@@ -47,6 +48,7 @@ FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "bundles.json": bundle_vectors,
     "chains.json": chain_vectors,
     "comparisons.json": comparison_vectors,
+    "edges.json": edge_vectors,
     "encoding.json": primitives.encoding_vectors,
     "envelopes.json": valid_envelopes,
     "frames.json": words.frame_vectors,
