@@ -22,7 +22,7 @@ from typing import Self
 
 from aiohttp import web
 
-from dispatch_broker.adapters import blobs, handshake, http, login, login_door, openapi
+from dispatch_broker.adapters import blobs, handshake, http, login, login_door, openapi, pairing
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.context import Context
@@ -181,6 +181,8 @@ def _routes(context: Context) -> web.Application:
     app.router.add_get("/v1/session", partial(handshake.session, context), allow_head=False)
     app.router.add_get("/v1/invitations/{id}", partial(http.invitation, context))
     app.router.add_get("/v1/chains/{genesis}", partial(http.chain, context))
+    app.router.add_get("/v1/pairings/{place}", partial(pairing.said, context))
+    app.router.add_post("/v1/pairings/{place}", partial(pairing.join, context))
     app.router.add_post("/v1/blobs/{address}", partial(blobs.announce, context))
     app.router.add_put("/v1/blobs/{address}", partial(blobs.leave, context))
     app.router.add_get("/v1/blobs/{address}", partial(blobs.fetch, context), allow_head=False)

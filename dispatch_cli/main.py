@@ -75,7 +75,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "This machine": {
         "login": Entry("login", "Sign in to a broker.", "Not signed in"),
         "whoami": Entry("login", "Show who I am, on which device, at which broker."),
-        "devices": Entry("devices", "Show the recovery key, once."),
+        "devices": Entry("devices", "List my devices; add, name, set or revoke one.", "Not done"),
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
         "prove": Entry(

@@ -50,3 +50,23 @@ def is_loopback(url: str) -> bool:
     """Return whether a broker's address is on this machine, where http is safe and no proxy is ever used."""
     match = _BROKER.fullmatch(url)
     return match is not None and match["host"] in LOOPBACK
+
+
+def shorten(url: str) -> str:
+    """Return an address as codes that people pass on hold it: without `://`, so that no program takes it for a link.
+
+    It stands bare where its scheme is the one everybody expects (https, or http on a loopback host), else as
+    `http+HOST`. Raises MalformedError for what is no address of a broker.
+    """
+    scheme, _, rest = check_broker_url(url).partition("://")
+    return rest if scheme == _usual_scheme(rest) else f"{scheme}+{rest}"
+
+
+def lengthen(broker: str) -> str:
+    """Return what `shorten` made of an address; whoever reads a code checks that it is written in the one way."""
+    scheme, plus, rest = broker.partition("+")
+    return f"{scheme}://{rest}" if plus else f"{_usual_scheme(broker)}://{broker}"
+
+
+def _usual_scheme(rest: str) -> str:
+    return "http" if is_loopback(f"http://{rest}") else "https"

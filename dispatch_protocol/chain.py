@@ -23,6 +23,7 @@ from dispatch_protocol.links import (
     RevokeDeviceLink,
     Role,
     RotateSealingLink,
+    SetRolesLink,
     read_genesis,
     read_link,
 )
@@ -76,6 +77,30 @@ class Chain:
     def recipients(self) -> tuple[tuple[DeviceId, SealingPublic], ...]:
         """Every active device with the key to seal to, sorted by device."""
         return tuple((device, self.devices[device].seal) for device in sorted(self.devices))
+
+    @property
+    def owner(self) -> DeviceId:
+        """The device that runs what its author has addressed to no other: one person's task is nobody's race.
+
+        Of the active runners it is the one whose roles a `set_roles` stated last, else the one that joined first; where
+        nobody runs, it is the device that joined first.
+        """
+        runners = [device for device, held in self.devices.items() if Role.RUNNER in held.roles]
+        for document in reversed(self.links[1:]):
+            link = read_link(document)
+            if isinstance(link, SetRolesLink) and link.device in runners:
+                return link.device
+        joined = dict.fromkeys(device for state in self.states for device in state)
+        return next(device for device in joined if device in (runners or self.devices))
+
+    def runs(self, named: DeviceId) -> DeviceId | None:
+        """Return the device that runs what names this one: itself, or the owner once it has left; None if it never was here.
+
+        A task may be signed before its author learns that the device was lost.
+        """
+        if named in self.devices:
+            return named
+        return self.owner if any(named in state for state in self.states) else None
 
     def at(self, head: Digest) -> "Chain | None":
         """Return the chain as it stood at a link, or None if it has no such link."""

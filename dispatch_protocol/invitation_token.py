@@ -9,7 +9,7 @@ It is no http(s) address on purpose: no browser and no mail scanner sends it any
 from dataclasses import dataclass
 from typing import Final
 
-from dispatch_protocol.broker_url import check_broker_url, is_loopback
+from dispatch_protocol.broker_url import lengthen, shorten
 from dispatch_protocol.encoding import b64u, unb64u
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.first_contact import SECRET_BYTES, Secret
@@ -31,7 +31,7 @@ class InvitationToken:
     def format(self) -> str:
         """Return the token's one spelling; raises MalformedError if the broker's address has none."""
         secret = b64u(self.secret.reveal())
-        return f"{PREFIX}{_shorten(self.broker_url)}/{self.edge.uuid}#{self.genesis.hex}.{secret}"
+        return f"{PREFIX}{shorten(self.broker_url)}/{self.edge.uuid}#{self.genesis.hex}.{secret}"
 
     @classmethod
     def parse(cls, text: str) -> "InvitationToken":
@@ -42,7 +42,7 @@ class InvitationToken:
         if not (text.startswith(PREFIX) and sharp and slash and dot) or len(text) > URL_CHARS:
             raise MalformedError(f"not a token: {PREFIX}BROKER/ID#GENESIS.SECRET")
         token = cls(
-            broker_url=_lengthen(broker),
+            broker_url=lengthen(broker),
             edge=EdgeId.from_uuid(edge),
             genesis=Genesis.from_hex(genesis),
             secret=Secret(unb64u(secret, length=SECRET_BYTES)),
@@ -50,17 +50,3 @@ class InvitationToken:
         if token.format() != text:
             raise MalformedError("not a token: its broker is not written in the one way")
         return token
-
-
-def _shorten(url: str) -> str:
-    scheme, _, rest = check_broker_url(url).partition("://")
-    return rest if scheme == _usual_scheme(rest) else f"{scheme}+{rest}"
-
-
-def _lengthen(broker: str) -> str:
-    scheme, plus, rest = broker.partition("+")
-    return f"{scheme}://{rest}" if plus else f"{_usual_scheme(broker)}://{broker}"
-
-
-def _usual_scheme(rest: str) -> str:
-    return "http" if is_loopback(f"http://{rest}") else "https"

@@ -94,7 +94,7 @@ class AddDeviceLink:
             "type": "add_device",
             "prev": self.prev.hex,
             "device": {"sign": self.device.hex, "seal": self.sealing.hex},
-            "roles": _write_roles(self.roles),
+            "roles": write_roles(self.roles),
             "created": self.created_ms,
             "nonce": b64u(self.nonce),
         }
@@ -107,7 +107,7 @@ class AddDeviceLink:
             prev=_read_prev(fields),
             device=device,
             sealing=sealing,
-            roles=_read_roles(fields),
+            roles=read_roles(fields),
             created_ms=fields.integer("created"),
             nonce=fields.base64("nonce", length=NONCE_BYTES),
         )
@@ -192,7 +192,7 @@ class SetRolesLink:
             "type": "set_roles",
             "prev": self.prev.hex,
             "device": self.device.hex,
-            "roles": _write_roles(self.roles),
+            "roles": write_roles(self.roles),
             "created": self.created_ms,
             "nonce": b64u(self.nonce),
         }
@@ -203,7 +203,7 @@ class SetRolesLink:
         return cls(
             prev=_read_prev(fields),
             device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
-            roles=_read_roles(fields),
+            roles=read_roles(fields),
             created_ms=fields.integer("created"),
             nonce=fields.base64("nonce", length=NONCE_BYTES),
         )
@@ -341,13 +341,15 @@ def _read_survivors(fields: Fields) -> frozenset[DeviceId]:
     return frozenset(named)
 
 
-def _write_roles(roles: frozenset[Role]) -> list[JSON]:
+def write_roles(roles: frozenset[Role]) -> list[JSON]:
+    """Return roles as JSON: their words, sorted."""
     return [role.value for role in sorted(roles)]
 
 
-def _read_roles(fields: Fields) -> frozenset[Role]:
+def read_roles(fields: Fields) -> frozenset[Role]:
+    """Read the field `roles` strictly; raises MalformedError."""
     names = fields.texts("roles", max_items=len(Role), max_chars=64)
     roles = frozenset(role for role in Role if role.value in names)
-    if list(names) != _write_roles(roles):
+    if list(names) != write_roles(roles):
         raise MalformedError(f"{fields.where}.roles is not a sorted list of known roles")
     return roles

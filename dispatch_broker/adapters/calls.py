@@ -12,16 +12,18 @@ from types import MappingProxyType
 from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.tokens import SESSION_MS, Use
 from dispatch_broker.core import edges, invitations
-from dispatch_broker.core.accounts import normal_address
+from dispatch_broker.core.accounts import grow, normal_address
 from dispatch_broker.core.effects import Effects, OweMail
 from dispatch_broker.core.invitations import Draft, Surroundings
+from dispatch_broker.core.pairings import LIFE_MS, MESSAGE_CHARS
 from dispatch_broker.core.records import Account, Claim, Edge, EdgeStatus, Invitation, InvitationStatus
 from dispatch_broker.core.refusal import BrokerCode, Refusal
+from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import JSON, Fields, loads
-from dispatch_protocol.errors import MalformedError, RemoteError
+from dispatch_protocol.errors import MalformedError, RefusedError, RemoteError
 from dispatch_protocol.invitation import InvitationDocument, MacRule
-from dispatch_protocol.keys import DeviceId, EdgeId, Genesis
-from dispatch_protocol.limits import ADDRESS_CHARS, DOCUMENT_BYTES, MAX_PER_DAY_LIMIT
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
+from dispatch_protocol.limits import ADDRESS_CHARS, CHAIN_LINKS, DOCUMENT_BYTES, MAX_PER_DAY_LIMIT
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Document, edge_id, verify_document
 
@@ -249,6 +251,62 @@ def _chain(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, V
     return (), {"links": [loads(link, max_bytes=DOCUMENT_BYTES) for link in links]}
 
 
+def _links(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
+    """Take in what the caller's own chain has become; it is verified from the links that are held up, like any telling."""
+    told = read_links(fields.items("links", max_items=CHAIN_LINKS, min_items=1))
+    fields.done()
+    accounts, genesis = context.store.accounts, caller.account.genesis
+    held = [Document.decode(link) for link in accounts.links(genesis)]
+    try:
+        known = Chain.verify(held, expect=genesis)
+        chain = known.update(told)
+    except RefusedError as error:
+        return Refusal(BrokerCode.SIGNATURE_INVALID, f"these links do not hold: {error.code}")
+    stay = known.shared(chain.links)
+    devices = tuple(sorted(chain.devices))
+    decision = grow(
+        genesis,
+        stay,
+        tuple(link.encode() for link in chain.links[stay:]),
+        devices,
+        foreign_devices=any(accounts.owner(device) not in {None, genesis} for device in devices),
+    )
+    return _done(decision, {"head": chain.head.hex})
+
+
+def _pairing_open(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
+    place, offer = _pairing(fields)
+    genesis, now_ms = caller.account.genesis, context.clock()
+    refusal = context.pairings.open(place, genesis, caller.device, offer, now_ms)
+    return refusal or ((), {"expires_ms": now_ms + LIFE_MS})
+
+
+def _pairing_say(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
+    place, message = _pairing(fields)
+    return context.pairings.say(place, caller.device, message, context.clock()) or ((), {})
+
+
+def _pairing_hear(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
+    place = fields.hex("place", Digest.LENGTH).hex()
+    fields.done()
+    answer = context.pairings.answer(place, caller.device, context.clock())
+    return answer if isinstance(answer, Refusal) else ((), {"message": answer})
+
+
+def _pairing_close(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value]:
+    place = fields.hex("place", Digest.LENGTH).hex()
+    fields.done()
+    context.pairings.close(place, caller.device, context.clock())
+    return (), {}
+
+
+def _pairing(fields: Fields) -> tuple[str, str]:
+    place = fields.hex("place", Digest.LENGTH).hex()
+    message = fields.text("message", min_chars=1, max_chars=MESSAGE_CHARS)
+    fields.done()
+    return place, message
+
+
 def _token(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value]:
     fields.done()
     token, expires_ms = session_token(context, caller)
@@ -297,6 +355,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "update_edge": _update_edge,
         "revoke_edge": _revoke_edge,
         "chain": _chain,
+        "links": _links,
+        "pairing_open": _pairing_open,
+        "pairing_say": _pairing_say,
+        "pairing_hear": _pairing_hear,
+        "pairing_close": _pairing_close,
         "token": _token,
     }
 )

@@ -10,6 +10,7 @@ from dispatch_broker.adapters.signins import SignIns
 from dispatch_broker.adapters.store_sqlite import SqliteStore
 from dispatch_broker.adapters.tokens import Tokens
 from dispatch_broker.core.counts import Counts
+from dispatch_broker.core.pairings import Pairings
 from dispatch_broker.core.quota import Throttle, Throttles
 from dispatch_broker.core.signin import SignIn
 
@@ -43,6 +44,7 @@ class Context:
     login_mails: Throttles = field(init=False)
     typed_codes: Throttles = field(init=False)
     sign_ins: SignIns = field(init=False)
+    pairings: Pairings = field(default_factory=Pairings)
     on_mail: Callable[[], None] | None = None  # a mail is owed; None where no mail is sent
     on_code: Callable[[SignIn], None] | None = (
         None  # a sign-in waits for its code; None where no mail is sent

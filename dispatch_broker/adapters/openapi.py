@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from dispatch_broker.adapters import openapi_login
 from dispatch_broker.adapters.http import Health
+from dispatch_broker.adapters.pairing import PairingMessage, PairingMessages
 from dispatch_broker.core.refusal import STATUS, BrokerCode
 from dispatch_protocol.limits import SAFE_INTEGER
 
@@ -69,6 +70,8 @@ _CHAIN: Schema = {
 _MODELS: dict[str, type[BaseModel]] = {
     "Health": Health,
     **openapi_login.MODELS,
+    "PairingMessage": PairingMessage,
+    "PairingMessages": PairingMessages,
 }
 
 
@@ -87,6 +90,7 @@ def document(*, version: str, public_url: str, dev: bool, metrics: bool = False)
             ("genesis", _HEX),
             also=(BrokerCode.NOT_FOUND,),
         ),
+        "/v1/pairings/{place}": _pairings(),
         "/v1/blobs/{address}": _blobs(),
         "/i/{id}": _page(),
     }
@@ -224,6 +228,36 @@ def _blobs() -> Schema:
         operation["security"] = [{"session": []}]
         operation["parameters"] = [_in_path("address", _HEX), *operation.get("parameters", [])]
     return operations
+
+
+def _pairings() -> Schema:
+    """Describe the meeting place of a new machine and one that has a session; its name is derived from their secret."""
+    asking = _get(
+        "What the device that began a pairing has said.",
+        "PairingMessages",
+        ("place", _HEX),
+        also=(BrokerCode.NOT_FOUND,),
+    )
+    joining: Schema = {
+        "summary": "Say the one message of the new machine.",
+        "parameters": [_in_path("place", _HEX)],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PairingMessage"}}},
+        },
+        "responses": {
+            "204": {"description": "It is there."},
+            **_refused(
+                BrokerCode.MALFORMED,
+                BrokerCode.NOT_FOUND,
+                BrokerCode.NOT_PENDING,
+                BrokerCode.BROWSER_REFUSED,
+                BrokerCode.TOO_LARGE,
+                BrokerCode.MEDIA_TYPE,
+            ),
+        },
+    }
+    return {**asking, "post": joining}
 
 
 def _metrics() -> Schema:

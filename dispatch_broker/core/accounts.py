@@ -8,7 +8,15 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch_broker.core.effects import Effect, Effects, KeepCounter, KeepLinks, OpenAccount
+from dispatch_broker.core.effects import (
+    Effect,
+    Effects,
+    KeepCounter,
+    KeepLinks,
+    OpenAccount,
+    Tell,
+    Topic,
+)
 from dispatch_broker.core.records import Account, Claim
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.keys import DeviceId, Genesis
@@ -126,9 +134,31 @@ def greet(
     if hello.account is None:
         effects.append(OpenAccount(account, now_ms))
     if hello.news:
-        effects.append(KeepLinks(hello.genesis, hello.known_links, hello.news, hello.devices))
+        effects += grown(hello.genesis, hello.known_links, hello.news, hello.devices)
     effects.append(KeepCounter(hello.device, hello.counter))
     return account, tuple(effects)
+
+
+def grow(
+    genesis: Genesis,
+    known_links: int,
+    news: tuple[bytes, ...],
+    devices: tuple[DeviceId, ...],
+    *,
+    foreign_devices: bool,
+) -> Effects | Refusal:
+    """Decide on links that a device tells while its session is open; `news` follow the `known_links` that stay."""
+    if foreign_devices:
+        return Refusal(BrokerCode.ID_COLLISION, "a device of this chain belongs to another identity")
+    return grown(genesis, known_links, news, devices) if news else ()
+
+
+def grown(
+    genesis: Genesis, known_links: int, news: tuple[bytes, ...], devices: tuple[DeviceId, ...]
+) -> Effects:
+    """Keep what a chain has become, and let the identity's other devices know; before its first link there are none."""
+    kept = KeepLinks(genesis, known_links, news, devices)
+    return (kept, Tell(genesis, Topic.CHAIN)) if known_links else (kept,)
 
 
 def _account_of(hello: Hello, signup: Signup) -> Account | Refusal:

@@ -138,6 +138,7 @@ class Topic(StrEnum):
 
     INVITATIONS = "invitations"
     EDGES = "edges"
+    CHAIN = "chain"  # of that identity itself: one of its devices has made it grow
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dispatch_broker.core.quota import Quotas, Usage, room
 from dispatch_broker.core.records import Account, Edge, EdgeStatus
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.envelope import EnvelopeClass, Header
-from dispatch_protocol.keys import DeviceId, Genesis
+from dispatch_protocol.keys import DeviceId, EdgeId, Genesis
 
 DAY_MS = 86_400_000
 
@@ -91,6 +91,8 @@ def admit(deposit: Deposit, quotas: Quotas, now_ms: int) -> Effects | Refusal:
 def _trusted(deposit: Deposit, now_ms: int) -> Refusal | None:
     """Refuse what no edge carries."""
     header, edge, author = deposit.header, deposit.edge, deposit.depositor.genesis
+    if author == header.to_genesis and header.edge == EdgeId.SELF and header.klass is EnvelopeClass.TRUST:
+        return None  # the devices of one household speak of trust among themselves
     if edge is None or author == header.to_genesis or not edge.joins(author, header.to_genesis):
         return Refusal(BrokerCode.NO_EDGE, "there is no trust edge between these two")
     if header.klass is not EnvelopeClass.TASK:

@@ -1,19 +1,70 @@
-"""`devices`: today only the recovery key, shown once, to a person."""
+"""`devices`: which machines are mine, what they may do, their end, and the recovery key, shown once to a person."""
 
 import click
 
+from dispatch_cli.commands.pairing import add, roles_of
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
-from dispatch_cli.render.fields import text
+from dispatch_cli.render.devices import devices_lines
+from dispatch_cli.render.fields import Document, text, truth, words
 from dispatch_cli.render.lines import Span, Tone, line
 from dispatch_cli.render.text import visible
 from dispatch_cli.screen import is_terminal
 
 
-@click.group(cls=Group)
-def devices() -> None:
-    """Show the recovery key of this identity, once."""
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def devices(context: click.Context) -> None:
+    """List my devices; add, rename, set or revoke one; show the recovery key, once."""
+    if context.invoked_subcommand is None:
+        invocation: Invocation = context.obj
+        found = invocation.door.get("/v1/devices")
+        invocation.show(found, lambda view: devices_lines(found, view))
+
+
+devices.add_command(add)
+
+
+@devices.command("rename")
+@click.argument("device", metavar="ID")
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def rename(invocation: Invocation, device: str, name: str) -> None:
+    """Call one of my devices something; ID is its name, or the beginning of its id."""
+    answer = invocation.door.post("/v1/devices/rename", {"device": device, "name": name})
+    invocation.show(answer, lambda _: [line(f"It is called {visible(text(answer, 'name'))} now.")])
+
+
+@devices.command("set")
+@click.argument("device", metavar="ID")
+@click.option("--roles", metavar="R,R", help="What it may do: approver, runner, both or none (-).")
+@click.option("--owner", is_flag=True, help="Let it run what is sent to me and names no other device.")
+@click.pass_obj
+def set_(invocation: Invocation, device: str, roles: str | None, owner: bool) -> None:
+    """Say what one of my devices may do.
+
+    An approver changes my devices; a runner runs what is sent to me; the owner runs what names no other device.
+    """
+    if roles is None and not owner:
+        raise CliError("usage", "Say --roles, --owner or both.", hint="dispatch devices set --help")
+    body = {"device": device, "owner": owner, **roles_of(roles)}
+    answer = invocation.door.post("/v1/devices/set", body)
+    invocation.show(answer, lambda _: [line(_may(answer))])
+
+
+@devices.command("revoke")
+@click.argument("device", metavar="ID")
+@click.pass_obj
+def revoke(invocation: Invocation, device: str) -> None:
+    """End one of my devices: it kills what runs there and erases its keys when it hears.
+
+    Contacts seal nothing to it any more as soon as they learn of it. It never returns; a machine joins anew with `add`.
+    """
+    answer = invocation.door.post("/v1/devices/revoke", {"device": device})
+    invocation.show(
+        answer, lambda _: [line(f"{visible(text(answer, 'name'))} is a device of yours no more.")]
+    )
 
 
 @devices.command("recovery-key")
@@ -52,3 +103,11 @@ def recovery_key(invocation: Invocation) -> None:
             line("It is erased here. Write it down now; nothing can show it again."),
         ]
     )
+
+
+def _may(answer: Document) -> str:
+    """Say what a device may do now."""
+    name, roles = visible(text(answer, "name")), words(answer, "roles")
+    does = " and ".join({"approver": "changes my devices", "runner": "runs tasks"}[role] for role in roles)
+    first = ", what names no other device first" if truth(answer, "owner") else ""
+    return f"{name} {does or 'only sends and reads'} now{first}."

@@ -55,6 +55,7 @@ class _Shelf(Protocol):
     def held(self) -> str | None: ...
     def read(self, device: str) -> dict[str, str] | None: ...
     def write(self, device: str, entries: dict[str, str]) -> None: ...
+    def erase(self, device: str) -> None: ...
 
 
 class Keystore:
@@ -108,6 +109,12 @@ class Keystore:
         keys = self.load()
         if keys is not None and keys.recovery is not None:
             self.store(replace(keys, recovery=None))
+
+    def erase(self) -> None:
+        """Forget every key of this device, which was revoked: what is sealed to it from now on opens nowhere."""
+        device = self._device()
+        if device is not None:
+            self._shelf.erase(device)
 
     def _device(self) -> str | None:
         """Name the device of this home: as recorded, else as the store itself tells after a start cut short."""
@@ -181,6 +188,10 @@ class _FileShelf:
         document: dict[str, JSON] = {"device": device, **entries}
         write_private(self._path, f"{json.dumps(document, indent=2, sort_keys=True)}\n".encode())
 
+    def erase(self, device: str) -> None:
+        del device  # the file is that of one device
+        self._path.unlink(missing_ok=True)
+
 
 class _KeychainShelf:
     """One keychain entry a key, named `dispatch/<device>` and by what it is."""
@@ -207,6 +218,9 @@ class _KeychainShelf:
                 self._keychain.write(f"dispatch/{device}", name, entries[name])
             else:
                 self._keychain.remove(f"dispatch/{device}", name)
+
+    def erase(self, device: str) -> None:
+        self.write(device, {})
 
 
 def _encode(keys: Keys) -> dict[str, str]:

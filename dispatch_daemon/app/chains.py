@@ -1,4 +1,4 @@
-"""Learning what a contact's chain has become: from what it carries itself, else from the relay; pinned if it follows.
+"""Learning what a chain has become: from what it carries itself, else from the relay; pinned if it follows.
 
 Nobody is believed here. Links prove themselves from the pinned genesis up, so it does not matter who tells them; the
 relay can only hide some, and then what states them is refused as before. Two histories of one identity stop the contact.
@@ -13,6 +13,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.disowned import disowned
+from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import pins
@@ -36,7 +37,7 @@ class Relay(Protocol):
 
 
 class Chains:
-    """The chains of contacts, as they grow; `relay` returns the present link, or None before a login."""
+    """The chains of contacts, and one's own, as they grow; `relay` returns the present link, or None before a login."""
 
     def __init__(
         self,
@@ -45,12 +46,14 @@ class Chains:
         clock: Clock,
         performer: Performer,
         relay: Callable[[], Relay | None],
+        own: OwnChain,
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._performer = performer
         self._relay = relay
+        self._own = own
         self._asking: dict[str, asyncio.Task[bool]] = {}
         self._fruitless_ms: dict[str, int] = {}
 
@@ -81,6 +84,8 @@ class Chains:
         Raises:
             JournalError: it could not be kept.
         """
+        if genesis == self._people.own.genesis:
+            return await self._own.take(links)
         contact = self._journal.contact(genesis)
         if contact is None:
             return False

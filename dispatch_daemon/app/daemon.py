@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import Agents
@@ -14,7 +15,7 @@ from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.loopback.server import Door
-from dispatch_daemon.adapters.notifier import notifier
+from dispatch_daemon.adapters.notifier import Notifier, notifier
 from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
 from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
@@ -24,10 +25,14 @@ from dispatch_daemon.app.clock import Clock, life_name
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.identity import open_identity
 from dispatch_daemon.app.incoming import Incoming
+from dispatch_daemon.app.leaving import Leaving
 from dispatch_daemon.app.linking import Linking
 from dispatch_daemon.app.notifying import Notifying
+from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Handler, Scheduler
@@ -37,10 +42,12 @@ from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.choosing import Choosing
 from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.continuing import Continuing
+from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
+from dispatch_daemon.app.services.pairing import Pairing
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
@@ -82,8 +89,10 @@ class Daemon:
         self._supervisor = Supervisor(*desk, self._executor, self._agents, Ballast(home), blobs)
         self._undoer = Undoer(self._journal, self._clock, self._performer, self._executor.originals)
         edges = Edges(self._journal, self._clock, self._performer)
-        chains = Chains(*desk, lambda: self._linking.link)
-        incoming = Incoming(*desk, FirstContact(*desk), edges, chains, file_bytes=settings.file_bytes)
+        self._household, self._own_chain = Household(*desk), OwnChain(*desk)
+        chains = Chains(*desk, lambda: self._linking.link, self._own_chain)
+        first = FirstContact(*desk)
+        incoming = Incoming(*desk, first, edges, chains, self._household, file_bytes=settings.file_bytes)
         self._linking = Linking(
             self._journal,
             self._people,
@@ -102,12 +111,8 @@ class Daemon:
             Transfers(lambda: self._linking.link, ca_bundle=settings.ca_bundle),
             self._blobs,
         )
-        self._notifier = notifier(settings.notify, home)
-        self._notifying = (
-            None
-            if self._notifier is None
-            else Notifying(self._journal, self._watchers, self._notifier, self._clock.now_ms)
-        )
+        self._notifier, self._notifying = self._notices()
+        self._leaving = self._leave(keystore, chains)
         self._linking.on_lost_memory = self._carrier.leave_again
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
@@ -132,21 +137,6 @@ class Daemon:
             TaskKind.ORIGINALS: self._undoer.forget,
         }
 
-    def _machine(self, keystore: Keystore) -> Machine:
-        return Machine(
-            self._home,
-            self._settings,
-            self._journal,
-            keystore,
-            self._executor,
-            self._projects,
-            self._notifier,
-            door=lambda: (self._door.url, str(self._door.socket)),
-            link=lambda: self._linking.link,
-            stop=self.stop,
-            now_ms=self._clock.now_ms,
-        )
-
     def _service(self, keystore: Keystore) -> Service:
         machine = self._machine(keystore)
         self._account = Account(
@@ -170,8 +160,8 @@ class Daemon:
         continuing = Continuing(*desk, self._executor, self._blobs, dispatches)
         undoing = Undoing(self._journal, self._clock, self._executor.originals, self._undoer, dispatches)
         talking = Threads(*desk, dispatches)
-        choosing = Choosing(self._agents, self._executor)
-        approvals = Approvals(self._journal, self._people, self._clock, self._performer)
+        choosing, approvals = Choosing(self._agents, self._executor), Approvals(*desk)
+        devices, self._pairing = self._devices(keystore, online)
         return Service(
             self._journal,
             self._watchers,
@@ -190,7 +180,71 @@ class Daemon:
                 undoing,
                 talking,
             ),
+            *(devices, self._pairing),
         )
+
+    def _machine(self, keystore: Keystore) -> Machine:
+        """Make what people ask about this machine."""
+        return Machine(
+            self._home,
+            self._settings,
+            self._journal,
+            keystore,
+            self._executor,
+            self._projects,
+            self._notifier,
+            door=lambda: (self._door.url, str(self._door.socket)),
+            link=lambda: self._linking.link,
+            stop=self.stop,
+            now_ms=self._clock.now_ms,
+        )
+
+    def _notices(self) -> tuple[Notifier | None, Notifying | None]:
+        """Make what calls a person who is not looking, if anything shall."""
+        chosen = notifier(self._settings.notify, self._home)
+        if chosen is None:
+            return None, None
+        return chosen, Notifying(self._journal, self._watchers, chosen, self._clock.now_ms)
+
+    def _devices(self, keystore: Keystore, online: Callable[[], Online]) -> tuple[Devices, Pairing]:
+        """Make what people ask about their own machines."""
+        devices = Devices(
+            self._journal,
+            self._people,
+            self._clock,
+            self._own_chain,
+            self._household,
+            default_name=self._settings.device_name,
+        )
+        pairing = Pairing(
+            self._home,
+            self._settings,
+            self._journal,
+            self._people,
+            keystore,
+            self._clock,
+            self._own_chain,
+            self._household,
+            online=online,
+            connect=self._linking.connect,
+            on_joined=self._account.record,
+        )
+        return devices, pairing
+
+    def _leave(self, keystore: Keystore, chains: Chains) -> Leaving:
+        """Make what ends this device once another one has revoked it, and let the link call for it."""
+        leaving = Leaving(
+            self._journal,
+            self._people,
+            keystore,
+            self._supervisor,
+            self._own_chain,
+            chains,
+            ca_bundle=self._settings.ca_bundle,
+            stop=self.stop,
+        )
+        self._linking.on_chain, self._linking.on_revoked = leaving.learn, leaving.doubt
+        return leaving
 
     def _project_roots(self) -> list[str]:
         """Name where projects are looked for: what was set, or the usual places of a home, and what edges grant."""
@@ -238,6 +292,8 @@ class Daemon:
             await self._notifying.stop()
         self._watchers.close()
         await self._door.stop()
+        await self._pairing.end()
+        await self._leaving.stop()
         await self._projects.stop()
         await self._supervisor.stop()
         await self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S)

@@ -31,7 +31,9 @@ from dispatch_protocol.seal import seal
 from dispatch_protocol.signing import Signed
 
 # Nobody acknowledges these; a repeat of what they answer brings forth a new one.
-_UNANSWERED = frozenset({Kind.ACK, Kind.CONFIRMATION, Kind.GRANT, Kind.HEARD, Kind.COMPARISON, Kind.REVEAL})
+_UNANSWERED = frozenset(
+    {Kind.ACK, Kind.CONFIRMATION, Kind.GRANT, Kind.HEARD, Kind.COMPARISON, Kind.REVEAL, Kind.LOG}
+)
 # What was sent once, or is owed about a task that was taken in, is not dropped because a relay has forgotten the edge:
 # it may have been restored from a backup. Only a document that no relay could ever take is given up.
 NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_long", "blob_address"})
@@ -149,7 +151,7 @@ class Depositor:
         signed = Signed.decode(row.signed)
         kind = kind_of(signed.payload_type)
         assert kind is not None  # noqa: S101 - signed by this program
-        recipients = _recipients(chain, kind, signed)
+        recipients = _recipients(chain, kind, signed, but=self.people.keys.signing.device)
         about = Digest.ZERO if kind is Kind.TASK or row.about == row.digest else Digest.from_hex(row.about)
         return seal(
             signed,
@@ -204,8 +206,12 @@ class Depositor:
         self.journal.tasks.retry(task, retry.next_attempt_ms(self.clock.now_ms(), task.attempts, jitter))
 
 
-def _recipients(chain: Chain, kind: Kind, signed: Signed) -> tuple[tuple[DeviceId, SealingPublic], ...]:
+def _recipients(
+    chain: Chain, kind: Kind, signed: Signed, *, but: DeviceId
+) -> tuple[tuple[DeviceId, SealingPublic], ...]:
     """Return the devices to seal to: those that were active at the head which the document states, and are still.
+
+    What is for one's own household is for one's other devices.
 
     Raises:
         RefusedError: `stale_chain`, none of them is left.
@@ -213,7 +219,11 @@ def _recipients(chain: Chain, kind: Kind, signed: Signed) -> tuple[tuple[DeviceI
     if len(chain.links) == 1:
         return chain.recipients  # there is one head to state
     stated = chain.at(decode_body(kind, signed.body).head.recipient.head)
-    recipients = tuple(pair for pair in chain.recipients if stated is not None and pair[0] in stated.devices)
+    recipients = tuple(
+        pair
+        for pair in chain.recipients
+        if stated is not None and pair[0] in stated.devices and (kind is not Kind.LOG or pair[0] != but)
+    )
     if not recipients:
         raise RefusedError(RefusalCode.STALE_CHAIN, "none of the devices that it was signed for is left")
     return recipients

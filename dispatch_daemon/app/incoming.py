@@ -14,6 +14,7 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.comparing import Comparing
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.refusing import DAY_MS, Refusing
@@ -22,6 +23,7 @@ from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
 from dispatch_protocol.answer_chain import HELD
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.grant import GrantDocument
@@ -31,6 +33,7 @@ from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt
 from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
+from dispatch_protocol.messages.household import Log
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of
@@ -54,6 +57,7 @@ class Incoming:
         first_contact: FirstContact,
         edges: Edges,
         chains: Chains,
+        household: Household,
         *,
         file_bytes: int = ATTACHMENT_BYTES,
     ) -> None:
@@ -64,6 +68,7 @@ class Incoming:
         self._first_contact = first_contact
         self._edges = edges
         self._chains = chains
+        self._household = household
         self._file_bytes = file_bytes
         self._comparing = Comparing(journal, people, clock, performer)
         self._refusing = Refusing(journal, people, clock, performer)
@@ -109,8 +114,16 @@ class Incoming:
 
         Of a signer that is unknown nothing is known yet, so nothing that it says is read.
         """
-        edge = self._journal.edge(header.edge.hex)
-        if edge is None or error.reason not in (RefusalCode.CHAIN_UNKNOWN, RefusalCode.SIGNER_UNKNOWN):
+        edge, own = self._journal.edge(header.edge.hex), self._people.own.genesis
+        if (
+            error.reason is RefusalCode.STALE_CHAIN
+        ):  # they may know of a device of ours that we do not know yet
+            return await self._chains.learn(own)
+        if error.reason not in (RefusalCode.CHAIN_UNKNOWN, RefusalCode.SIGNER_UNKNOWN):
+            return False
+        if header.edge == EdgeId.SELF:
+            return await self._chains.learn(own)
+        if edge is None:
             return False
         keys, signed = self._people.keys, None
         if error.reason is RefusalCode.CHAIN_UNKNOWN:
@@ -136,20 +149,35 @@ class Incoming:
         own = self._people.own
         return Standing(
             own=own.chain,
-            peer=self._people.chain_of(edge.peer) if edge else None,
+            peer=self._peer(header, edge),
             edge=standing_of(edge, own.chain.genesis) if edge else None,
             now_ms=self._clock.wall_ms(),
             floor_ms=self._journal.floor_ms,
-            seen=self._journal.dispatch(digest) is not None
-            or self._journal.answer(digest) is not None
-            or self._journal.messages.message(digest) is not None,
+            seen=any(
+                look(digest) is not None
+                for look in (
+                    *(self._journal.dispatch, self._journal.answer, self._journal.household),
+                    self._journal.messages.message,
+                )
+            ),
             id_taken=named is not None and named.digest != digest,
         )
+
+    def _peer(self, header: Header, edge: EdgeRecord | None) -> Chain | None:
+        """Return the pinned chain that the sender must belong to: one's own where no edge is named."""
+        if header.edge == EdgeId.SELF:
+            return self._people.own.chain
+        return None if edge is None else self._people.chain_of(edge.peer)
 
     # -- what was opened -------------------------------------------------------------------------------
 
     async def _accept(self, opened: Opened) -> None:
+        if opened.header.edge == EdgeId.SELF and not isinstance(opened.body, Log):
+            log.warning("no use for a %s from another device of one's own", opened.kind)
+            return
         match opened.body:
+            case Log() as message:
+                await self._household.take(opened, message)
             case Task() as task:
                 await self._task(opened, task)
             case Decision() | Receipt() | Result() as answer:

@@ -58,6 +58,8 @@ class Linking:
         self._changed = asyncio.Event()
         self.link: RelayLink | None = None
         self.on_lost_memory: Callable[[], None] | None = None
+        self.on_chain: Callable[[], None] | None = None  # one's own chain may have grown elsewhere
+        self.on_revoked: Callable[[str], None] | None = None  # the relay says so; it is not believed for that
 
     def online(self) -> Online:
         """Return the link for a person's request; raises ServiceError `login_needed` before the first sign-in."""
@@ -154,6 +156,8 @@ class Linking:
         self._watchers.publish(None, {"type": "broker", "state": state.phase, "detail": state.words})
         if state.code == _COPY_CODE:
             self._journal.remember(_COPIED, value=True)
+        if state.code == "device_revoked" and self.on_revoked is not None and self.link is not None:
+            self.on_revoked(self.link.url)
         if state.phase is not LinkPhase.ONLINE:
             return
         self._token = None
@@ -167,7 +171,11 @@ class Linking:
         for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL, TaskKind.UPLOAD, TaskKind.FETCH):
             self._journal.tasks.hasten(kind, self._clock.now_ms())
         self._on_open()
+        if self.on_chain is not None:
+            self.on_chain()
 
     def _notice(self, kind: str, data: Mapping[str, JSON]) -> None:
         """Pass a notice on to whoever watches; nothing is decided by one."""
         self._watchers.publish(None, {"type": kind, "data": dict(data)})
+        if kind == "chain" and self.on_chain is not None:
+            self.on_chain()

@@ -31,6 +31,14 @@ class People:
         self._chain = chain
         self._chains: dict[str, Chain] = {}
 
+    def grown(self, chain: Chain) -> None:
+        """Know one's own chain as it is from now on."""
+        self._chain = chain
+
+    def joined(self, keys: Keys, chain: Chain) -> None:
+        """Belong to another identity from now on: this device was paired with one of its."""
+        self.keys, self._chain = keys, chain
+
     @property
     def own(self) -> Own:
         """This identity as documents name it, with the address it has logged in under."""

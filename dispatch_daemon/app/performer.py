@@ -18,6 +18,7 @@ from dispatch_daemon.core.records import (
     ContactRecord,
     DispatchRecord,
     EdgeRecord,
+    HouseholdRecord,
     InvitationRecord,
     MessageRecord,
 )
@@ -42,16 +43,21 @@ class Performer:
         self.on_stop: Stopper | None = None
         self.on_resolve: Resolver | None = None
         self.on_planned: Callable[[], None] | None = None
+        self.household: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None
 
-    async def perform(self, effects: Iterable[Effect]) -> None:
+    async def perform(self, effects: Iterable[Effect], *, heard: bool = False) -> None:
         """Make the effects happen, durable ones first; returns when they are on disk and acted upon.
 
-        This is for whatever is answered or acted upon; see `note` for the rest.
+        This is for whatever is answered or acted upon; see `note` for the rest. What one's other devices have to know
+        of it is owed to them in the same step, unless it was `heard` from one of them.
 
         Raises:
             JournalError: `disk_full` if the journal could not be written; then nothing happened.
         """
-        todo, signatures = self._signed(tuple(effects))
+        decided = tuple(effects)
+        if self.household is not None and not heard:
+            decided += tuple(self.household(decided))
+        todo, signatures = self._signed(decided)
         if not todo:
             return
         self._write(todo, signatures)
@@ -92,6 +98,8 @@ class Performer:
             match effect:
                 case Put(DispatchRecord(signed=b"") | MessageRecord(signed=b"") as record):
                     completed.append(Put(replace(record, signed=signatures[record.digest])))
+                case Put(HouseholdRecord(signed=b"") as told) if told.digest in signatures:
+                    completed.append(Put(replace(told, signed=signatures[told.digest])))
                 case _:
                     completed.append(effect)
         return completed, signatures

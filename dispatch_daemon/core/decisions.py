@@ -277,7 +277,8 @@ def require_acceptable(record: DispatchRecord, own: Own, now_ms: int) -> None:
 
 def _require_owner(record: DispatchRecord, own: Own) -> None:
     """Refuse to run what its author meant for another device: two that may both start it would race."""
-    owner = task_of(record).owner_device
+    named = task_of(record).owner_device
+    owner = own.chain.runs(named) or named
     if owner != own.device:
         raise ServiceError(
             "not_owner", f"this dispatch is for another device of yours, {short_id(owner.hex)}"

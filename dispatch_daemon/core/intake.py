@@ -59,7 +59,8 @@ def receive(
 
     `file_bytes` is the largest file that this machine takes, `waiting_bytes` what the edge's other files have.
     """
-    if task.owner_device not in own.chain.devices:
+    runs = own.chain.runs(task.owner_device)
+    if runs is None:
         return refuse(record, own, peer, moment, code="owner_unknown")
     too_much = attachments.refusal(task, limit_bytes=file_bytes, waiting_bytes=waiting_bytes)
     if too_much is not None:
@@ -72,7 +73,7 @@ def receive(
     delivered = replace(record, state=advance(DISPATCH, record.state, DispatchState.DELIVERED))
     _, effects = receipt(delivered, own, peer, moment, ReceiptType.DELIVERED)
     effects.append(Note(record.digest, moment.now_ms, EventType.REQUEST_CREATED, {"by": record.address}))
-    if task.attachments and task.owner_device == own.device:  # whoever runs it needs them, and nobody else
+    if task.attachments and runs == own.device:  # whoever runs it needs them, and nobody else
         effects.append(Plan(kind=TaskKind.FETCH, key=record.digest, not_before_ms=moment.now_ms, payload={}))
     return [*effects, expiry_plan(record)]
 

@@ -353,6 +353,21 @@ class MessageRecord:
     idempotency_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdRecord:
+    """One document of a device's household log, ours or another own device's, exactly as signed.
+
+    An empty `signed` is where a feed began: the log is followed from there. `at_ms` is when it came here.
+    """
+
+    digest: str
+    device: str
+    seq: int
+    prev: str
+    at_ms: int
+    signed: bytes
+
+
 Record = (
     DispatchRecord
     | RunRecord
@@ -366,4 +381,5 @@ Record = (
     | InvitationRecord
     | AnswerRecord
     | MessageRecord
+    | HouseholdRecord
 )

@@ -18,7 +18,9 @@ from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.incoming import Incoming
+from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.watchers import Watchers
@@ -85,8 +87,8 @@ class Desk:
         first_contact = FirstContact(self.journal, people, self.clock, performer)
         edges = Edges(self.journal, self.clock, performer)
         desk = (self.journal, people, self.clock, performer)
-        self.chains = Chains(*desk, lambda: None)
-        self.incoming = Incoming(*desk, first_contact, edges, self.chains)
+        self.chains = Chains(*desk, lambda: None, OwnChain(*desk))
+        self.incoming = Incoming(*desk, first_contact, edges, self.chains, Household(*desk))
         self.journal.remember("floor_ms", standing.floor_ms)
         if standing.edge is not None:
             self._know(standing.edge, standing)

@@ -175,13 +175,13 @@ def read(reader: Callable[[Fields], T], value: JSON) -> T:
     return result
 
 
-def rotated(chain: Chain, name: str) -> Chain:
+def rotated(chain: Chain, name: str, by: Person = ALICE) -> Chain:
     """Return a chain of Alice's with another sealing key of her device."""
     link = RotateSealingLink(
         prev=chain.head,
-        device=ALICE.device,
+        device=by.device,
         sealing=SealingKey(fixed(name)).public,
         created_ms=NOW_MS,
         nonce=fixed(name, 16),
     )
-    return chain.extend([sign_link(link, [ALICE.sign])])
+    return chain.extend([sign_link(link, [by.sign])])

@@ -23,10 +23,11 @@ from tests.support.scripted_answers import (
     WHOAMI,
     WHOLE,
 )
+from tests.support.scripted_devices import ScriptedDevices
 from tests.support.scripted_people import ScriptedPeople
 
 
-class ScriptedService(ScriptedPeople):
+class ScriptedService(ScriptedPeople, ScriptedDevices):
     """Answers like a daemon; `calls` is what it was asked, in order."""
 
     def __init__(self) -> None:
@@ -37,8 +38,8 @@ class ScriptedService(ScriptedPeople):
         self.pause.set()
         self.watchers: set[asyncio.Queue[Update | Exception]] = set()
 
-    async def _asked(self, name: str, /, **arguments: Any) -> None:
-        self.calls.append((name, arguments))
+    async def _asked(self, call: str, /, **arguments: Any) -> None:
+        self.calls.append((call, arguments))
         if self.fail_with is not None:
             error, self.fail_with = self.fail_with, None
             raise error

@@ -24,8 +24,10 @@ from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
+from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.accepting import Accepting
@@ -182,8 +184,8 @@ class Member:
         edges = Edges(self.journal, self.clock, self.performer)
         line = Line(self.post)
         desk = (self.journal, self.people, self.clock, self.performer)
-        chains = Chains(*desk, lambda: line)
-        self.incoming = Incoming(*desk, first_contact, edges, chains)
+        chains = Chains(*desk, lambda: line, OwnChain(*desk))
+        self.incoming = Incoming(*desk, first_contact, edges, chains, Household(*desk))
         self.depositor = Depositor(*desk, lambda: line, chains)
         executor, agents = Executor(self.home), Agents(self.home, {})
         self.invitations = Invitations(*desk, lambda: Online(line))

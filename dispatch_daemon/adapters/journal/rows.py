@@ -97,6 +97,7 @@ EDGES = Table(records.EdgeRecord, "edges", ("edge",))
 INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
+HOUSEHOLD = Table(records.HouseholdRecord, "household", ("digest",))
 
 TABLES: dict[type, Table[Any]] = {
     table.record_type: table
@@ -113,5 +114,6 @@ TABLES: dict[type, Table[Any]] = {
         INVITATIONS,
         ANSWERS,
         MESSAGES,
+        HOUSEHOLD,
     )
 }

@@ -151,7 +151,16 @@ ALTER TABLE contacts ADD COLUMN compared_ms INTEGER;
 ALTER TABLE contacts ADD COLUMN known_before TEXT;
 """
 
+# What one's own devices have told each other; `removed_rules` never return under their ids.
+_HOUSEHOLD = """
+CREATE TABLE household (
+    digest TEXT PRIMARY KEY, device TEXT NOT NULL, seq INTEGER NOT NULL, prev TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    signed BLOB NOT NULL
+) STRICT;
+CREATE INDEX household_by_device ON household (device, seq);
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS,),
+    *(_COMPARISONS, _HOUSEHOLD),
 )

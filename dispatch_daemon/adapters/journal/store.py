@@ -41,6 +41,7 @@ from dispatch_daemon.core.records import (
     EdgeRecord,
     EventRecord,
     FileRecord,
+    HouseholdRecord,
     InvitationRecord,
     RuleRecord,
     RunRecord,
@@ -286,6 +287,21 @@ class Journal:
             (about, device),
         )
         return [(digest, seq, bool(held)) for digest, seq, held in rows]
+
+    # -- the household ---------------------------------------------------------------------------------
+
+    def household(self, digest: str) -> HouseholdRecord | None:
+        return self._one(rows.HOUSEHOLD, "WHERE digest = ?", (digest,))
+
+    def household_heads(self) -> list[tuple[str, int, str, int]]:
+        """Return (device, seq, digest, at_ms) of the last document of each log, as far as none before it is missing."""
+        heads: dict[str, tuple[str, int, str, int]] = {}
+        for device, seq, digest, at_ms in self.database.read(
+            "SELECT device, seq, digest, at_ms FROM household WHERE seq > 0 ORDER BY device, seq"
+        ):
+            if device not in heads or heads[device][1] + 1 == seq:
+                heads[device] = (device, seq, digest, at_ms)
+        return list(heads.values())
 
     # -- plumbing --------------------------------------------------------------------------------------
 

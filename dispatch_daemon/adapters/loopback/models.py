@@ -7,12 +7,34 @@ does not pay for those that nobody has sent yet.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, Field
 
+from dispatch_daemon.adapters.loopback.asked import (
+    Address,
+    Asked,
+    Face,
+    Line,
+    Name,
+    Names,
+    Place,
+    Reason,
+    Text,
+    Token,
+    Url,
+    as_moment,
+    moment_ms,
+)
+from dispatch_daemon.adapters.loopback.device_models import (
+    Confirm,
+    DeviceChoice,
+    DeviceRoles,
+    Join,
+    OpenPairing,
+    Rename,
+)
 from dispatch_daemon.ports import FileChoice, ScopeChoice, SendRequest
 from dispatch_protocol import limits
 from dispatch_protocol.budget import Budget
@@ -20,32 +42,11 @@ from dispatch_protocol.budget import Budget
 PAGE: Final = 50
 PAGE_MAX: Final = 200
 NEVER: Final = "never"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _no_nul(text: str) -> str:
-    """Refuse NUL, which ends a text for the system below us and for nobody else."""
-    if "\x00" in text:
-        raise ValueError("it should hold no NUL character")
-    return text
-
-
-def _one_line(text: str) -> str:
-    """Refuse control characters in what is a name or an address."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise ValueError("it should hold no control characters")
-    return text
-
-
-def _moment(text: str) -> str:
-    """Accept an RFC 3339 moment that names its time zone."""
-    moment_ms(text)
-    return text
 
 
 def _moment_or_never(text: str) -> str:
     """Accept a moment, or the word for none."""
-    return text if text == NEVER else _moment(text)
+    return text if text == NEVER else as_moment(text)
 
 
 def _end_ms(text: str | None) -> int | None:
@@ -55,38 +56,7 @@ def _end_ms(text: str | None) -> int | None:
     return 0 if text == NEVER else max(1, moment_ms(text))
 
 
-def moment_ms(text: str) -> int:
-    """Return an RFC 3339 moment as milliseconds since 1970; raises ValueError with a sentence."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError("it should look like 2026-01-02T03:04:05Z") from error
-    if moment.tzinfo is None:
-        raise ValueError("it should name its time zone, as in 2026-01-02T03:04:05Z")
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
-
-
-Text = Annotated[str, AfterValidator(_no_nul)]
-Line = Annotated[str, AfterValidator(_one_line)]
-Address = Annotated[Line, Field(min_length=1, max_length=limits.ADDRESS_CHARS)]
-Name = Annotated[Line, Field(min_length=1, max_length=limits.NAME_CHARS)]
-Place = Annotated[Text, Field(min_length=1, max_length=limits.PATH_CHARS)]
-Reason = Annotated[Text, Field(max_length=limits.REASON_CHARS)]
-Url = Annotated[Line, Field(min_length=1, max_length=limits.URL_CHARS)]
-Token = Annotated[Line, Field(min_length=1, max_length=4_096)]
 Amount = Annotated[int, Field(ge=1, le=limits.SAFE_INTEGER)]
-Face = Literal["cli", "page", "mcp", "api"]
-Names = Annotated[list[Name], Field(max_length=limits.GRANT_TOOLS)]
-
-
-class Asked(BaseModel):
-    """A request's body or query: strict, frozen, and nothing it did not name."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments that this request stands for."""
-        return dict(self)
 
 
 class Nothing(Asked):
@@ -252,7 +222,7 @@ class Send(Asked):
     link: Annotated[
         list[Annotated[Line, Field(min_length=1, max_length=limits.LINK_CHARS)]],
         Field(max_length=limits.LINKS, validation_alias=AliasChoices("link", "links")),
-    ] = []
+    ] = Field(default_factory=list)
     deliverable: Annotated[Text, Field(max_length=limits.DELIVERABLE_CHARS)] | None = None
     project: Annotated[Line, Field(max_length=limits.PROJECT_CHARS)] | None = None
     meta: Annotated[
@@ -261,11 +231,11 @@ class Send(Asked):
             Annotated[Text, Field(max_length=limits.META_VALUE_CHARS)],
         ],
         Field(max_length=limits.META_PAIRS),
-    ] = {}
+    ] = Field(default_factory=dict)
     expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
     timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
     budget: BudgetChoice | None = None
-    files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = []
+    files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = Field(default_factory=list)
     by: Face = "api"
 
     def arguments(self) -> dict[str, Any]:
@@ -307,7 +277,7 @@ class Complete(Asked):
     file: Annotated[
         list[Place],
         Field(max_length=limits.ATTACHMENTS, validation_alias=AliasChoices("file", "files")),
-    ] = []
+    ] = Field(default_factory=list)
 
     def arguments(self) -> dict[str, Any]:
         """Name the files as the daemon does."""
@@ -389,17 +359,23 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Because,
             BeginLogin,
             Complete,
+            Confirm,
             Decide,
             DeclineInvitation,
+            DeviceChoice,
+            DeviceRoles,
             EditEdge,
             FinishLogin,
             Invite,
+            Join,
             Listing,
             Login,
             Nothing,
+            OpenPairing,
             PageCode,
             Read,
             Reply,
+            Rename,
             Revoke,
             Send,
             Stepping,

@@ -7,6 +7,7 @@ method's arguments. So a route that exists is described, and a route that is des
 from typing import Final
 from urllib.parse import unquote
 
+from dispatch_daemon.adapters.loopback.device_routes import DEVICES
 from dispatch_daemon.adapters.loopback.exchange import MethodNotAllowedError
 from dispatch_daemon.adapters.loopback.route import Kind, Route
 from dispatch_daemon.ports import ServiceError
@@ -16,7 +17,6 @@ DOWNLOADS: Final = "/v1/downloads/"
 SESSIONS: Final = "/v1/page/sessions"
 KEY_CHARS: Final = 255  # of an Idempotency-Key
 _ID_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
-
 
 ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/health", "health", "Whether the door answers.", "Health", kind=Kind.HEALTH),
@@ -44,14 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Whoami",
         body="FinishLogin",
     ),
-    Route(
-        "POST",
-        "/v1/devices/recovery-key",
-        "recovery_key",
-        "Show the recovery key once, then erase it.",
-        "RecoveryKeyShown",
-        body="Nothing",
-    ),
+    *DEVICES,
     Route("GET", "/v1/agents", "agents", "Who may decide the calls of a run here.", "Agents", page=True),
     Route(
         "POST",

@@ -16,8 +16,8 @@ from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
-from dispatch_protocol.encoding import b64u
 from dispatch_protocol.invitation import is_address
+from dispatch_protocol.recovery_text import RecoveryText
 
 _SKEW_MS = 60_000
 
@@ -144,6 +144,6 @@ class Account:
         self._keystore.erase_recovery()
         self._people.keys = replace(keys, recovery=None)
         return {
-            "recovery_key": f"dispatch-recovery-{b64u(keys.recovery.reveal())}",
+            "recovery_key": RecoveryText.of(keys.recovery, keys.genesis).format(),
             "identity": keys.genesis.hex,
         }

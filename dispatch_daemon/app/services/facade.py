@@ -9,9 +9,11 @@ from dispatch_daemon.app.services.approvals import Approvals
 from dispatch_daemon.app.services.choosing import Choosing
 from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.continuing import Continuing
+from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
+from dispatch_daemon.app.services.pairing import Pairing
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
@@ -41,17 +43,14 @@ class Service:
         continuing: Continuing,
         undoing: Undoing,
         talking: Threads,
+        devices: Devices,
+        pairing: Pairing,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
         self._dispatches = dispatches
         self._approvals = approvals
-        self.whoami = account.whoami
-        self.doctor = machine.doctor
-        self.daemon_status = machine.daemon_status
-        self.stop = machine.stop
-        self.settings = machine.settings
-        self.login, self.recovery_key = account.login, account.recovery_key
+        self._bind_machine(account, machine)
         self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
         self.contacts = contacts.contacts
@@ -65,15 +64,28 @@ class Service:
         self.send = sending.send
         self.dispatches = dispatches.dispatches
         self.dispatch = dispatches.dispatch
-        self.accept = dispatches.accept
-        self.decline, self.cancel = dispatches.decline, dispatches.cancel
-        self.result = dispatches.result
+        self.accept, self.decline = dispatches.accept, dispatches.decline
+        self.cancel, self.result = dispatches.cancel, dispatches.result
         self.complete, self.resume = continuing.complete, continuing.resume
         self.discard, self.review = continuing.discard, continuing.review
         self.undo_preview, self.undo = undoing.undo_preview, undoing.undo
         self.reply, self.thread, self.read_messages = talking.reply, talking.thread, talking.read_messages
         self.approvals, self.decide = approvals.approvals, approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
+        self._bind_devices(devices, pairing)
+
+    def _bind_machine(self, account: Account, machine: Machine) -> None:
+        self.whoami = account.whoami
+        self.login, self.recovery_key = account.login, account.recovery_key
+        self.doctor, self.daemon_status = machine.doctor, machine.daemon_status
+        self.stop, self.settings = machine.stop, machine.settings
+
+    def _bind_devices(self, devices: Devices, pairing: Pairing) -> None:
+        self.devices = devices.devices
+        self.rename_device, self.revoke_device = devices.rename_device, devices.revoke_device
+        self.set_device = devices.set_device
+        self.pairing, self.open_pairing = pairing.pairing, pairing.open_pairing
+        self.join, self.confirm_pairing = pairing.join, pairing.confirm_pairing
 
     async def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:
         """Yield the whole present state, then each thing as it changes."""

@@ -133,7 +133,7 @@ class Sending:
             address=edge.address,
             edge=edge.edge,
             box=Box.SENT,
-            owner_device=min(chain.devices),
+            owner_device=chain.owner,
             grant_version=grant_of(edge).version,
         )
 

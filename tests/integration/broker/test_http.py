@@ -283,6 +283,7 @@ class TestDescription:
             "{id}": "00000000-0000-8000-8000-000000000000",
             "{genesis}": "0" * 64,
             "{address}": "0" * 64,
+            "{place}": "0" * 64,
         }
         for path, operations in document["paths"].items():
             real = re.sub(r"\{\w+\}", lambda name: filled[name[0]], path)

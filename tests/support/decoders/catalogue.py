@@ -43,6 +43,8 @@ NONE: Final[Mapping[str, str]] = MappingProxyType(
         "dispatch_daemon.adapters.keystore:_Shelf.read": "asks for an entry by its name",
         "dispatch_daemon.adapters.keystore:_FileShelf.read": "asks for an entry by its name",
         "dispatch_daemon.adapters.keystore:_KeychainShelf.read": "asks for an entry by its name",
+        "dispatch_broker.core.pairings:Pairings.open": "keeps what a device says and does not read it",
+        "dispatch_protocol.links:read_roles": "one field of a document; read with its document",
         "dispatch_protocol.body:read_body": "a frame around a reader; every body goes through it",
         "dispatch_protocol.body:read_object": "one field of a document; read with its document",
         "dispatch_protocol.body:read_word": "one field of a document; read with its document",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from dispatch_protocol import budget, chain, grant, head, invitation, links, session
+from dispatch_protocol import budget, chain, grant, head, invitation, links, pairing, session
 from dispatch_protocol.bundle import Bundle, Side
 from dispatch_protocol.encoding import Fields, dumps, loads
 from dispatch_protocol.errors import RemoteError
@@ -15,6 +15,7 @@ from dispatch_protocol.messages import (
     comparing,
     files,
     follow_on,
+    household,
     registry,
     result,
     steps,
@@ -40,6 +41,16 @@ _READ_FROM_FIELDS = (
     *(files.Blob, files.Attachment, files.Artifact, follow_on.Cancel, follow_on.Ack, follow_on.Message),
     follow_on.Heard,
     *(head.Party, head.Recipient, head.Head, steps.Step, task.Origin, task.Task),
+    *(household.PinEntry, household.EdgeEntry, household.InvitationEntry, household.RuleEntry),
+    *(
+        household.NameEntry,
+        household.LogHead,
+        household.Log,
+        pairing.Offer,
+        pairing.Join,
+        pairing.Reveal,
+        pairing.Welcome,
+    ),
     *(trace.Change, trace.FileDiff, trace.Event, trace.Usage, trace.Confinement),
     *(comparing.Comparison, comparing.Reveal),
 )
@@ -57,7 +68,7 @@ def name_of(function: Any) -> str:
 def _whole(read: Callable[[Fields], Any], data: bytes) -> Any:
     fields = Fields(loads(data, max_bytes=LONGEST), "target")
     value = read(fields)
-    if not isinstance(value, Side):  # the one that closes its fields itself
+    if not isinstance(value, Side | household.LogHead):  # those that close their fields themselves
         fields.done()
     return value
 
@@ -75,7 +86,9 @@ def _from_fields(owner: Any) -> Decoder:
 def _bare(value: dict[str, Any]) -> dict[str, Any]:
     """Return an object without what is read before its own fields: its version, and the type of a link."""
     link = value.get("type") in ("add_device", "revoke_device", "rotate_sealing", "set_roles", "recover")
-    return {name: item for name, item in value.items() if name != "v" and not (link and name == "type")}
+    told = value.get("kind") in ("pin", "edge", "invitation", "rule", "name")
+    named = {"v", *(["type"] if link else []), *(["kind"] if told else [])}
+    return {name: item for name, item in value.items() if name not in named}
 
 
 def _taken_objects(read: Callable[[Fields], Any]) -> list[bytes]:

@@ -20,13 +20,17 @@ from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import Digest, EdgeId, SealingKey
 from dispatch_protocol.messages.files import Blob
 from dispatch_protocol.messages.registry import encode_body
+from dispatch_protocol.pairing_code import PairingCode
 from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.recovery_text import RecoveryText
 from dispatch_protocol.signing import Document, Signed, sign
 from dispatch_protocol.standing import ConfirmationExpected
 from dispatch_protocol.timestamps import format_time, parse_time
 from tests.support.decoders.decoder import LONGEST, Decoder, canonical, exact, plain, text
 from tests.support.decoders.documents import name_of
 from tests.support.decoders.values import texts
+from tests.support.documents import ALICE
+from tests.support.pairings import CODE
 from tests.support.vectors import introductions, world
 from tests.support.vectors.cases import alice_knows, bob_knows
 from tests.support.vectors.files import load
@@ -326,6 +330,19 @@ def _names() -> Iterator[Decoder]:
         lambda: [plain(case["token"]) for part in ("valid", "invalid") for case in load("tokens.json")[part]],
         write=lambda token: token.format().encode(),
         spelling=exact,
+    )
+    yield Decoder(
+        name_of(PairingCode.parse),
+        lambda data: PairingCode.parse(text(data)),
+        _seeds(CODE.format(), "dispatch-pair1:x#y"),
+        write=lambda code: code.format().encode(),
+        spelling=exact,
+    )
+    yield Decoder(
+        name_of(RecoveryText.parse),
+        lambda data: RecoveryText.parse(text(data)),
+        _seeds(RecoveryText.of(ALICE.recovery, ALICE.chain.genesis).format(), "dispatch-recovery-AA"),
+        write=lambda written: written.format().encode(),
     )
     yield Decoder(
         name_of(check_broker_url),

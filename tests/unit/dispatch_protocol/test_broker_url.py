@@ -1,6 +1,6 @@
 import pytest
 
-from dispatch_protocol.broker_url import check_broker_url, is_loopback
+from dispatch_protocol.broker_url import check_broker_url, is_loopback, lengthen, shorten
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.limits import URL_CHARS
 
@@ -65,3 +65,16 @@ def test_on_this_machine(url):
 )
 def test_elsewhere(url):
     assert not is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "short"),
+    [
+        ("https://courier.example", "courier.example"),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
+        ("http://relay:8000", "http+relay:8000"),
+        ("https://localhost:8443", "https+localhost:8443"),
+    ],
+)
+def test_a_code_holds_an_address_that_no_program_takes_for_a_link(url, short):
+    assert (shorten(url), lengthen(short)) == (short, url)

@@ -345,3 +345,27 @@ class TestJson:
     def test_a_link_is_a_document(self):
         with pytest.raises(DispatchError):
             read_links([{"payload": "AA"}])
+
+
+class TestOwner:
+    def test_it_is_the_runner_that_joined_first(self):
+        chain = ALICE.chain.extend([add(ALICE.chain, PHONE)])
+        assert chain.owner == LAPTOP.device
+
+    def test_it_is_the_runner_whose_roles_were_stated_last(self):
+        chain = ALICE.chain.extend([add(ALICE.chain, PHONE)])
+        chain = chain.extend([set_roles(chain, PHONE, ALL_ROLES)])
+        assert chain.owner == PHONE.device
+        chain = chain.extend([set_roles(chain, LAPTOP, APPROVER)])
+        assert chain.owner == PHONE.device
+        chain = chain.extend([revoke(chain, PHONE)])
+        assert chain.owner == LAPTOP.device, (
+            "who has left owns nothing; where nobody runs, the first is asked"
+        )
+
+    def test_a_lost_device_s_tasks_are_its_owner_s_and_a_stranger_s_are_nobody_s(self):
+        chain = ALICE.chain.extend([add(ALICE.chain, PHONE)])
+        assert chain.runs(PHONE.device) == PHONE.device
+        chain = chain.extend([revoke(chain, PHONE)])
+        assert chain.runs(PHONE.device) == LAPTOP.device
+        assert chain.runs(TABLET.device) is None

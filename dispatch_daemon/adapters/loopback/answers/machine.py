@@ -110,6 +110,56 @@ class RecoveryKeyShown(Answer):
     recovery_key: str
 
 
+class DeviceListed(Answer):
+    """One device of this identity; `owner` runs what names no other, `last_seen` is null for `this` one and the silent."""
+
+    id: Fingerprint
+    name: str
+    roles: list[str]
+    owner: bool
+    this: bool
+    since: Moment
+    last_seen: Moment | None
+
+
+class Devices(Answer):
+    """The devices of this identity."""
+
+    identity: Fingerprint
+    devices: list[DeviceListed]
+
+
+class DeviceNamed(Answer):
+    """A device and what it is called now."""
+
+    device: Fingerprint
+    name: str
+
+
+class DeviceRevoked(DeviceNamed):
+    """A device that is over."""
+
+    status: str
+
+
+class DeviceSet(DeviceNamed):
+    """A device and what it may do now."""
+
+    roles: list[str]
+    owner: bool
+
+
+class Pairing(Answer):
+    """Where a pairing stands: none, open (type the code there), compare (the number on both machines), done."""
+
+    status: str
+    code: str | None
+    number: str | None
+    expires_at: Moment | None
+    user: str | None
+    identity: Fingerprint | None
+
+
 class Setting(Answer):
     """One setting: its value, and where it came from."""
 

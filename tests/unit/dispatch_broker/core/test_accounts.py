@@ -7,11 +7,12 @@ from dispatch_broker.core.accounts import (
     Signup,
     SignupMode,
     greet,
+    grow,
     is_expected,
     normal_address,
     sign_in,
 )
-from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount
+from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount, Tell, Topic
 from dispatch_broker.core.records import Account, Claim
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from tests.support.broker_facts import ALICE, ALICE_DEVICE, BOB, BOB_DEVICE, NOW_MS
@@ -124,6 +125,22 @@ def decide(*, signup=OPEN, **changes):
 def code_of(decision):
     assert isinstance(decision, Refusal)
     return decision.code
+
+
+class TestGrowing:
+    def test_new_links_are_kept_and_the_other_devices_hear_of_it(self):
+        devices = (ALICE_DEVICE,)
+        assert grow(ALICE.genesis, 1, (b"rotate",), devices, foreign_devices=False) == (
+            KeepLinks(ALICE.genesis, 1, (b"rotate",), devices),
+            Tell(ALICE.genesis, Topic.CHAIN),
+        )
+
+    def test_nothing_new_changes_nothing(self):
+        assert grow(ALICE.genesis, 2, (), (ALICE_DEVICE,), foreign_devices=False) == ()
+
+    def test_a_device_of_somebody_else_is_refused(self):
+        decision = grow(ALICE.genesis, 1, (b"add",), (ALICE_DEVICE,), foreign_devices=True)
+        assert code_of(decision) is BrokerCode.ID_COLLISION
 
 
 class TestGreeting:

@@ -167,3 +167,18 @@ class TestLimits:
             deposited=Usage(999, 0),
         )
         assert admit(again, QUOTAS, NOW_MS) == ()
+
+
+def test_the_devices_of_one_identity_speak_of_trust_without_an_edge():
+    own = Mailbox(device("tablet"), ALICE.genesis, Usage(0, 0), None)
+    household = {
+        "edge": None,
+        "mailboxes": (own,),
+        "header": header(
+            klass=EnvelopeClass.TRUST, edge_id=EdgeId.SELF, to=ALICE.genesis, devices=(own.device,)
+        ),
+    }
+    assert admit(deposit(**household), QUOTAS, NOW_MS)[0].devices == (own.device,)
+    for wrong in ({"klass": EnvelopeClass.TASK}, {"edge": EDGE_ID}, {"to_genesis": BOB.genesis}):
+        changed = replace(household["header"], **wrong)
+        assert refusal(**{**household, "header": changed}) is BrokerCode.NO_EDGE

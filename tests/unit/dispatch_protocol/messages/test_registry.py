@@ -25,7 +25,7 @@ MESSAGES = {
     Kind.COMPARISON: comparison(),
     Kind.REVEAL: reveal(),
 }
-NO_MESSAGES = [Kind.INVITATION, Kind.LINK, Kind.SESSION, Kind.CHECKPOINT, Kind.RELEASE, Kind.LOG]
+NO_MESSAGES = [Kind.INVITATION, Kind.LINK, Kind.SESSION, Kind.CHECKPOINT, Kind.RELEASE]
 
 
 @pytest.mark.parametrize("kind", MESSAGES)

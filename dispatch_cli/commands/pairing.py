@@ -1,0 +1,122 @@
+"""`devices add`: on a machine that is mine it makes a code, on a new one it takes that code, and both show one number.
+
+On a terminal it stays until the other machine is there and a person has compared. Without one it returns at each step:
+the code, then the number; `--confirm NUMBER`, the number that the *other* machine shows, goes on.
+"""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from dispatch_cli.errors import CliError
+from dispatch_cli.invocation import Invocation
+from dispatch_cli.options import Command
+from dispatch_cli.outcome import PENDING
+from dispatch_cli.render.fields import Document, text
+from dispatch_cli.render.lines import Line, Span, Tone, following, line
+from dispatch_cli.render.text import visible
+
+_LOOK_S = 0.3
+_JOIN_S = 40.0  # the older machine answers by itself
+_CONFIRM_S = 90.0  # the other person's fingers
+_ROLES = ("approver", "runner")
+
+
+@click.command("add", cls=Command)
+@click.argument("code", metavar="[CODE]", required=False)
+@click.option("--roles", metavar="R,R", help="What the new one may do: approver, runner, or both (default).")
+@click.option("--confirm", "number", metavar="NUMBER", help="The number that the other machine shows.")
+@click.pass_obj
+def add(invocation: Invocation, code: str | None, roles: str | None, number: str | None) -> None:
+    """Add a machine: without CODE this one makes a code, with CODE this one joins.
+
+    Both machines then show six digits. Only if they are the same, nobody stands between them.
+    """
+    if sum(given is not None for given in (code, roles, number)) > 1:
+        raise CliError("usage", "Give a code, or --roles, or --confirm.", hint="dispatch devices add --help")
+    if number is not None:
+        _confirm(invocation, number)
+    elif code is not None:
+        _join(invocation, code)
+    else:
+        _open(invocation, roles)
+
+
+def roles_of(roles: str | None) -> dict[str, Any]:
+    """Return the roles that were typed, as a field of a request, or none where nothing was said."""
+    if roles is None:
+        return {}
+    words = [word.strip() for word in roles.split(",") if word.strip() not in ("", "-")]
+    if not set(words) <= set(_ROLES):
+        raise CliError("usage", f"The roles of a device are {' and '.join(_ROLES)}, or - for none.")
+    return {"roles": sorted(set(words))}
+
+
+def _open(invocation: Invocation, roles: str | None) -> None:
+    """Make a code; on a terminal wait for the new machine and ask."""
+    state = invocation.door.post("/v1/devices/pairing", roles_of(roles))
+    code = visible(text(state, "code"))
+    if not invocation.is_interactive:
+        invocation.show(state, lambda _: _code_lines(code))
+        return
+    invocation.err.show([*_code_lines(code), line(Span("Waiting for it, ten minutes at most …", Tone.QUIET))])
+    while text(state, "status") == "open":
+        time.sleep(_LOOK_S)
+        state = invocation.door.get("/v1/devices/pairing")
+    _compare(invocation, state)
+
+
+def _code_lines(code: str) -> list[Line]:
+    return [
+        line("On the new machine, type:"),
+        line("  ", Span(f"dispatch devices add '{code}'", Tone.STRONG)),
+    ]
+
+
+def _join(invocation: Invocation, code: str) -> None:
+    """Join with a code; on a terminal ask at once."""
+    state = invocation.door.post("/v1/devices/join", {"code": code}, timeout_s=_JOIN_S)
+    if invocation.is_interactive:
+        _compare(invocation, state)
+        return
+    number = visible(text(state, "number"))
+    invocation.show(
+        state,
+        lambda _: [
+            line("The other machine has to show ", Span(number, Tone.STRONG), " too."),
+            following("if it does, on both", f"dispatch devices add --confirm {number}"),
+        ],
+    )
+    sys.exit(PENDING)
+
+
+def _compare(invocation: Invocation, state: Document) -> None:
+    """Show the number and ask a person whether the other machine shows it too; anything but yes ends the pairing."""
+    number = visible(text(state, "number"))
+    invocation.err.show(
+        [
+            line(),
+            line("  ", Span(f"{number[:3]} {number[3:]}", Tone.STRONG)),
+            line(),
+            line("The other machine shows a number too. If it is another one, somebody is between them."),
+        ]
+    )
+    invocation.err.raw("Does it show the same? [y/N] ")
+    same = sys.stdin.readline().strip().lower() in {"y", "yes"}
+    _confirm(invocation, number if same else "-")
+
+
+def _confirm(invocation: Invocation, number: str) -> None:
+    """Say which number the other machine shows, and wait until the pairing is through."""
+    body = {"number": number}
+    state = invocation.door.post("/v1/devices/pairing/confirm", body, timeout_s=_CONFIRM_S)
+    user = visible(text(state, "user"))
+    invocation.show(
+        state,
+        lambda _: [
+            line(f"Both machines belong to {user} now."),
+            following("see them with", "dispatch devices"),
+        ],
+    )

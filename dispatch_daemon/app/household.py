@@ -1,0 +1,164 @@
+"""The household at work: tells one's other devices what they have to know, and takes in what they tell.
+
+It stands behind the performer: whatever is decided about a contact, an edge, an invitation or a rule is owed to the
+other devices in the same commit, by whichever room decided it, so nobody can forget to. With one device nothing is.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.core import household
+from dispatch_daemon.core.effects import Effect
+from dispatch_daemon.core.records import Record
+from dispatch_protocol.errors import DispatchError
+from dispatch_protocol.keys import DeviceId, Digest
+from dispatch_protocol.messages.household import (
+    EdgeEntry,
+    Entry,
+    InvitationEntry,
+    Log,
+    LogHead,
+    NameEntry,
+    PinEntry,
+    RuleEntry,
+)
+from dispatch_protocol.unseal import Opened
+
+_NAMES = "device_names"
+_REMOVED = "removed_rules"
+log = logging.getLogger("dispatch.household")
+
+
+class Household:
+    """What the devices of this person know together."""
+
+    def __init__(self, journal: Journal, people: People, clock: Clock, performer: Performer) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        performer.household = self.told
+
+    # -- telling ---------------------------------------------------------------------------------------
+
+    def told(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        """Return the effects that tell the other devices of these, if there are other devices and anything to tell."""
+        entries = household.told_by(effects)
+        self._forget_rules(entries)
+        if not entries or len(self._people.own.chain.devices) == 1:
+            return ()
+        return household.told(entries, self._people.own, self.heads(), self._clock.moment())
+
+    async def tell(self, *entries: Entry) -> None:
+        """Tell the other devices something that is no record of the journal."""
+        if len(self._people.own.chain.devices) > 1:
+            effects = household.told(entries, self._people.own, self.heads(), self._clock.moment())
+            await self._performer.perform(effects)
+
+    def feed(self) -> list[Effect]:
+        """Return the effects that give a new device everything that is known here."""
+        records: tuple[Record, ...] = (
+            *self._journal.contacts(),
+            *self._journal.edges(),
+            *self._journal.invitations(),
+            *self._journal.rules(),
+        )
+        entries = [entry for record in records if (entry := household.entry_of(record)) is not None]
+        entries += [
+            NameEntry(device=DeviceId.from_hex(device), name=name, named_ms=at)
+            for device, (name, at) in self.names().items()
+        ]
+        return household.fed(entries, self._people.own, self.heads(), self._clock.moment())
+
+    def heads(self) -> list[LogHead]:
+        """Return how far every log is followed here."""
+        return [
+            LogHead(device=DeviceId.from_hex(device), seq=seq, digest=Digest.from_hex(digest))
+            for device, seq, digest, _ in self._journal.household_heads()
+        ]
+
+    def heard_ms(self) -> dict[str, int]:
+        """Return when each device's log last went on, as far as it is followed without a gap."""
+        return {device: at_ms for device, _, _, at_ms in self._journal.household_heads()}
+
+    # -- taking in -------------------------------------------------------------------------------------
+
+    async def take(self, opened: Opened, message: Log) -> None:
+        """Take in what another own device tells; an entry that cannot be taken in harms no other."""
+        now_ms = self._clock.now_ms()
+        effects = household.followed(
+            message, opened.signed.digest.hex, opened.signed.encode(), self.heads(), now_ms
+        )
+        for entry in message.entries:
+            try:
+                effects += self._taken(entry)
+            except (DispatchError, ValueError) as error:
+                log.warning(
+                    "an entry of %s that cannot be taken in: %s", opened.header.from_device.hex[:8], error
+                )
+        self._forget_rules(message.entries)
+        await self._performer.perform(effects, heard=True)
+        for entry in message.entries:
+            if isinstance(entry, PinEntry):
+                self._people.forget_cached(entry.genesis.hex)
+
+    def _taken(self, entry: Entry) -> list[Effect]:
+        match entry:
+            case PinEntry():
+                return household.pin(entry, self._journal.contact(entry.genesis.hex))
+            case EdgeEntry():
+                return household.edge(entry, self._journal.edge(entry.edge.hex))
+            case InvitationEntry():
+                return household.invitation(entry, self._journal.invitation(entry.invitation_id.hex))
+            case RuleEntry():
+                known = next((rule for rule in self._journal.rules() if rule.rule_id == entry.rule_id), None)
+                return household.rule(entry, known, was_removed=entry.rule_id in self._removed())
+            case NameEntry():
+                self._name(entry)
+                return []
+
+    # -- names, and rules that were taken back ---------------------------------------------------------
+
+    def names(self) -> dict[str, tuple[str, int]]:
+        """Return what devices are called and since when, by their ids in hex."""
+        held = self._journal.meta(_NAMES)
+        if not isinstance(held, dict):
+            return {}
+        return {
+            device: (str(named[0]), int(str(named[1])))
+            for device, named in held.items()
+            if isinstance(named, list) and len(named) == 2
+        }
+
+    async def rename(self, device: DeviceId, name: str) -> None:
+        """Call a device something, here and on one's other devices."""
+        entry = NameEntry(device=device, name=name, named_ms=self._clock.now_ms())
+        self._name(entry)
+        await self.tell(entry)
+        await self._journal.database.committed()
+
+    def _name(self, entry: NameEntry) -> None:
+        names = self.names()
+        held = names.get(entry.device.hex)
+        if held is None or (held[1], held[0]) < (entry.named_ms, entry.name):
+            names[entry.device.hex] = (entry.name, entry.named_ms)
+            self._journal.remember(_NAMES, {each: [name, at] for each, (name, at) in names.items()})
+
+    def _removed(self) -> list[str]:
+        held = self._journal.meta(_REMOVED)
+        return [str(rule) for rule in held] if isinstance(held, list) else []
+
+    def _forget_rules(self, entries: Sequence[Entry]) -> None:
+        """Note which rules were taken back, so that no late word brings one back."""
+        held = self._removed()
+        gone = [
+            entry.rule_id
+            for entry in entries
+            if isinstance(entry, RuleEntry) and entry.removed and entry.rule_id not in held
+        ]
+        if gone:
+            self._journal.remember(_REMOVED, [*held, *gone])

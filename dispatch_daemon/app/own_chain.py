@@ -1,0 +1,91 @@
+"""One's own chain: how it grows from here, how it is learnt when another own device made it grow, and what then follows.
+
+Nobody is believed: links prove themselves from one's own fingerprint up. A link that ends this very device is the word
+of another device that may say so, and is obeyed: its runs are killed, what they wrote is discarded, its keys are erased.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.core.effects import Effect, Plan, TaskKind
+from dispatch_protocol.chain import Chain, write_links
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.errors import DispatchError
+from dispatch_protocol.signing import Document
+
+CHAIN = "chain"
+FORKED = "own_chain_forked"
+log = logging.getLogger("dispatch.household")
+
+
+class OwnChain:
+    """The chain of this identity; `on_revoked` is awaited once this device is not in it any more."""
+
+    def __init__(self, journal: Journal, people: People, clock: Clock, performer: Performer) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._performer = performer
+        self.on_revoked: Callable[[], Awaitable[None]] | None = None
+
+    async def grow(self, chain: Chain, more: Callable[[], Sequence[Effect]] = tuple) -> None:
+        """Keep what this device has made of the chain and owe it to the relay, together with what `more` then returns.
+
+        Raises:
+            JournalError: it could not be kept; then nothing has changed.
+        """
+        before = self._people.own.chain
+        self._journal.remember(CHAIN, write_links(chain.links))
+        self._people.grown(chain)
+        try:
+            await self._performer.perform([self._owed(chain), *more()])
+        except BaseException:
+            self._people.grown(before)
+            raise
+        await self._obey()
+
+    def _owed(self, chain: Chain) -> Plan:
+        args: dict[str, JSON] = {"links": write_links(chain.links)}
+        return Plan(
+            kind=TaskKind.RELAY_CALL,
+            key="links",
+            not_before_ms=self._clock.now_ms(),
+            payload={"op": "links", "args": args},
+        )
+
+    async def take(self, links: Sequence[Document]) -> bool:
+        """Take in a telling of one's own chain; returns whether it has grown.
+
+        A telling that differs in one epoch is a theft, or a device that was restored from an old copy: it is remembered
+        for `doctor` and changes nothing.
+
+        Raises:
+            JournalError: it could not be kept.
+        """
+        held = self._people.own.chain
+        try:
+            told = held.update(links)
+        except DispatchError as error:
+            log.error("a telling of one's own chain that does not follow: %s", error)  # noqa: TRY400 - no mistake of ours
+            if error.code == "chain_forked":
+                self._journal.remember(FORKED, value=True)
+            return False
+        if told.head == held.head:
+            return False
+        self._journal.remember(CHAIN, write_links(told.links))
+        if told.epoch > held.epoch:
+            self._journal.remember(FORKED, value=False)
+        await self._journal.database.committed()
+        self._people.grown(told)
+        log.info("one's own chain has %d links now", len(told.links))
+        await self._obey()
+        return True
+
+    async def _obey(self) -> None:
+        own = self._people.own
+        if own.device not in own.chain.devices and self.on_revoked is not None:
+            await self.on_revoked()

@@ -1,0 +1,88 @@
+"""The devices of this person, at the door: who they are, what they are called, what they may do, and their end."""
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.household import Household
+from dispatch_daemon.app.own_chain import OwnChain
+from dispatch_daemon.app.people import People
+from dispatch_daemon.core import devices
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.links import RevokeDeviceLink, Role, SetRolesLink, sign_link
+
+
+class Devices:
+    """One person's devices; `default_name` is what this one calls itself until somebody names it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        own_chain: OwnChain,
+        household: Household,
+        *,
+        default_name: str,
+    ) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+        self._own_chain = own_chain
+        self._household = household
+        self._default_name = default_name
+
+    def names(self) -> devices.Names:
+        """Return what the devices are called; this one by its setting as long as nobody has named it."""
+        return {self._people.own.device.hex: (self._default_name, 0)} | self._household.names()
+
+    async def devices(self) -> JsonObject:
+        own = self._people.own
+        listed: list[JSON] = [
+            *devices.listed(own.chain, own.device, self.names(), self._household.heard_ms())
+        ]
+        return {"identity": own.genesis, "devices": listed}
+
+    async def rename_device(self, *, device: str, name: str) -> JsonObject:
+        """Call a device something on every device of this person."""
+        found = devices.find(self._people.own.chain, self.names(), device)
+        taken = [each for each, (held, _) in self.names().items() if held.casefold() == name.casefold()]
+        if any(each != found.hex for each in taken):
+            raise ServiceError("invalid", f"another device of yours is called {name!r} already")
+        await self._household.rename(found, name)
+        return {"device": found.hex, "name": name}
+
+    async def revoke_device(self, *, device: str) -> JsonObject:
+        """End a device: contacts seal nothing to it any more, and it erases its keys when it hears."""
+        own, moment = self._people.own, self._clock.moment()
+        found = devices.find(own.chain, self.names(), device)
+        name = devices.name_of(found, self.names())
+        link = devices.revocation(own.chain, own.device, found, now_ms=moment.now_ms, nonce=moment.nonce())
+        await self._sign(link)
+        return {"device": found.hex, "name": name, "status": "revoked"}
+
+    async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
+        """State what a device may do: change the chain (approver), run what is sent (runner), or run it first (owner)."""
+        own, moment = self._people.own, self._clock.moment()
+        found = devices.find(own.chain, self.names(), device)
+        link = devices.change_of_roles(
+            own.chain,
+            own.device,
+            found,
+            None if roles is None else frozenset(map(Role, roles)),
+            owner=owner,
+            now_ms=moment.now_ms,
+            nonce=moment.nonce(),
+        )
+        await self._sign(link)
+        chain = self._people.own.chain
+        return {
+            "device": found.hex,
+            "name": devices.name_of(found, self.names()),
+            "roles": sorted(chain.devices[found].roles),
+            "owner": found == chain.owner,
+        }
+
+    async def _sign(self, link: RevokeDeviceLink | SetRolesLink) -> None:
+        document = sign_link(link, (self._people.keys.signing,))
+        await self._own_chain.grow(self._people.own.chain.extend((document,)))

@@ -1,0 +1,151 @@
+"""The devices of one identity as their owner sees and changes them: who they are, and the links that change them."""
+
+from collections.abc import Mapping
+
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol.chain import Chain
+from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.links import (
+    AddDeviceLink,
+    RecoverLink,
+    RevokeDeviceLink,
+    Role,
+    SetRolesLink,
+    read_genesis,
+    read_link,
+)
+from dispatch_protocol.loopback import short_id
+from dispatch_protocol.timestamps import format_time
+
+Names = Mapping[str, tuple[str, int]]  # by device in hex: what it is called, and since when
+SHORTEST_PREFIX = 4
+
+
+def listed(chain: Chain, own: DeviceId, names: Names, heard_ms: Mapping[str, int]) -> list[dict[str, JSON]]:
+    """Return the active devices, the one that joined first at the top."""
+    since = joined_ms(chain)
+    return [
+        {
+            "id": device.hex,
+            "name": name_of(device, names),
+            "roles": sorted(chain.devices[device].roles),
+            "owner": device == chain.owner,
+            "this": device == own,
+            "since": format_time(joined),
+            "last_seen": None if device == own else _time(heard_ms.get(device.hex)),
+        }
+        for device, joined in sorted(since.items(), key=lambda pair: (pair[1], pair[0]))
+        if device in chain.devices
+    ]
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else format_time(at_ms)
+
+
+def name_of(device: DeviceId, names: Names) -> str:
+    """Return what a device is called: by its person, else by the beginning of its id."""
+    return names.get(device.hex, (short_id(device.hex), 0))[0]
+
+
+def joined_ms(chain: Chain) -> dict[DeviceId, int]:
+    """Return when each device of a chain joined it, as the links say; those that have left too."""
+    genesis = read_genesis(chain.links[0])
+    joined = {genesis.device: genesis.created_ms}
+    for document in chain.links[1:]:
+        match read_link(document):
+            case AddDeviceLink(device=device, created_ms=at_ms):
+                joined[device] = at_ms
+            case RecoverLink(device=(device, _), created_ms=at_ms):
+                joined[device] = at_ms
+            case _:
+                pass
+    return joined
+
+
+def find(chain: Chain, names: Names, wanted: str) -> DeviceId:
+    """Return the one active device that a name, an id or the beginning of an id means.
+
+    Raises:
+        ServiceError: `not_found`, or `ambiguous` with the candidates.
+    """
+    text = wanted.strip().casefold()
+    named = [device for device in chain.devices if name_of(device, names).casefold() == text]
+    begun = [
+        device for device in chain.devices if len(text) >= SHORTEST_PREFIX and device.hex.startswith(text)
+    ]
+    found = named or begun
+    if not found:
+        raise ServiceError("not_found", f"no device of yours is called {wanted!r}", hint="dispatch devices")
+    if len(found) > 1:
+        candidates = sorted(f"{name_of(device, names)} ({device.hex[:16]})" for device in found)
+        raise ServiceError(
+            "ambiguous", f"{wanted!r} could be {len(found)} devices of yours", candidates=candidates
+        )
+    return found[0]
+
+
+def revocation(
+    chain: Chain, own: DeviceId, device: DeviceId, *, now_ms: int, nonce: bytes
+) -> RevokeDeviceLink:
+    """Return the link that ends a device, signed by nobody yet.
+
+    Raises:
+        ServiceError: `last_signer` where no other device could change the chain, `not_approver` where this one may not.
+    """
+    others = (held for each, held in chain.devices.items() if each != device)
+    if not any(Role.APPROVER in held.roles for held in others):
+        raise ServiceError(
+            "last_signer",
+            "it is the last device that may change your devices; without it only the recovery key could",
+            hint="dispatch devices add",
+        )
+    if own != device:
+        require_approver(chain, own)
+    return RevokeDeviceLink(prev=chain.head, device=device, created_ms=now_ms, nonce=nonce)
+
+
+def change_of_roles(
+    chain: Chain,
+    own: DeviceId,
+    device: DeviceId,
+    roles: frozenset[Role] | None,
+    *,
+    owner: bool,
+    now_ms: int,
+    nonce: bytes,
+) -> SetRolesLink:
+    """Return the link that states a device's roles, signed by nobody yet; without `roles` they stay what they are.
+
+    Whoever's roles were stated last, and runs, is the owner: so an owner is a runner.
+
+    Raises:
+        ServiceError: `invalid` for an owner that shall not run, `last_signer`, `not_approver`.
+    """
+    require_approver(chain, own)
+    stated = chain.devices[device].roles if roles is None else roles
+    if owner and Role.RUNNER not in stated:
+        if roles is not None:
+            raise ServiceError("invalid", "the owner is the device that runs, so its roles hold runner")
+        stated |= {Role.RUNNER}
+    others = (held for each, held in chain.devices.items() if each != device)
+    if Role.APPROVER not in stated and not any(Role.APPROVER in held.roles for held in others):
+        raise ServiceError(
+            "last_signer",
+            "no other device of yours may change your devices, so this one has to stay an approver",
+            hint="dispatch devices add",
+        )
+    return SetRolesLink(prev=chain.head, device=device, roles=stated, created_ms=now_ms, nonce=nonce)
+
+
+def require_approver(chain: Chain, own: DeviceId) -> None:
+    """Refuse to change the chain on a device that may not.
+
+    Raises:
+        ServiceError: `not_approver`.
+    """
+    if Role.APPROVER not in chain.devices[own].roles:
+        raise ServiceError(
+            "not_approver", "this device may not change your devices; do it on one that is an approver"
+        )

@@ -1,0 +1,326 @@
+"""What the devices of one person tell each other: a log by each of them, of what all of them have to know.
+
+An entry states how a thing is, not how it was changed, so entries may be taken in twice and in any order. A log counts
+its documents from 1 and links each to the one before it; seq 0 stands beside the count: the feed for a device that is
+new, with everything the older one knows. `heads` says how far the author has followed every log, its own included.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from dispatch_protocol.body import read_word
+from dispatch_protocol.encoding import JSON, Fields, b64u
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.head import Head
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
+from dispatch_protocol.limits import (
+    ADDRESS_CHARS,
+    CHAIN_LINKS,
+    DEVICES,
+    NAME_CHARS,
+    PATH_CHARS,
+    TASK_CHARS,
+    URL_CHARS,
+)
+from dispatch_protocol.signing import Document
+
+ENTRIES: Final = 1_000  # of one document
+_SECRET_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinEntry:
+    """A contact as it is pinned: how well its key is known, its chain, and a second history if one was told."""
+
+    genesis: Genesis
+    address: str
+    alias: str | None
+    trust: str
+    links: tuple[Document, ...]
+    conflict: tuple[Document, ...] | None
+    pinned_ms: int
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {
+            "kind": "pin",
+            "genesis": self.genesis.hex,
+            "address": self.address,
+            "alias": self.alias,
+            "trust": self.trust,
+            "links": _write_documents(self.links),
+            "conflict": None if self.conflict is None else _write_documents(self.conflict),
+            "pinned": self.pinned_ms,
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "PinEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        return cls(
+            genesis=Genesis(fields.hex("genesis", Genesis.LENGTH)),
+            address=fields.text("address", max_chars=ADDRESS_CHARS),
+            alias=fields.optional(fields.text, "alias", min_chars=1, max_chars=NAME_CHARS),
+            trust=read_word(fields, "trust"),
+            links=_read_documents(fields, "links"),
+            conflict=fields.optional(lambda name: _read_documents(fields, name), "conflict"),
+            pinned_ms=fields.integer("pinned"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeEntry:
+    """One directed trust, with the grant as its trustor signed it."""
+
+    edge: EdgeId
+    direction: str
+    peer: Genesis
+    address: str
+    status: str
+    grant: Document
+    created_ms: int
+    expires_ms: int
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {
+            "kind": "edge",
+            "edge": self.edge.hex,
+            "direction": self.direction,
+            "peer": self.peer.hex,
+            "address": self.address,
+            "status": self.status,
+            "grant": self.grant.to_json(),
+            "created": self.created_ms,
+            "expires": self.expires_ms,
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "EdgeEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        return cls(
+            edge=EdgeId(fields.hex("edge", EdgeId.LENGTH)),
+            direction=read_word(fields, "direction"),
+            peer=Genesis(fields.hex("peer", Genesis.LENGTH)),
+            address=fields.text("address", max_chars=ADDRESS_CHARS),
+            status=read_word(fields, "status"),
+            grant=Document.from_json(fields.raw("grant")),
+            created_ms=fields.integer("created"),
+            expires_ms=fields.integer("expires"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvitationEntry:
+    """An invitation and how far it got, with its secret: any device of the household may be the one that is answered."""
+
+    invitation_id: EdgeId
+    direction: str
+    address: str
+    document: Document
+    status: str
+    created_ms: int
+    expires_ms: int
+    link: str
+    mac_required: bool
+    secret: bytes | None
+    accepted_by: Genesis | None
+    acceptance: Digest | None
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {
+            "kind": "invitation",
+            "invitation": self.invitation_id.hex,
+            "direction": self.direction,
+            "address": self.address,
+            "document": self.document.to_json(),
+            "status": self.status,
+            "created": self.created_ms,
+            "expires": self.expires_ms,
+            "link": self.link,
+            "mac_required": self.mac_required,
+            "secret": None if self.secret is None else b64u(self.secret),
+            "accepted_by": None if self.accepted_by is None else self.accepted_by.hex,
+            "acceptance": None if self.acceptance is None else self.acceptance.hex,
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "InvitationEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        accepted_by = fields.optional(fields.hex, "accepted_by", Genesis.LENGTH)
+        acceptance = fields.optional(fields.hex, "acceptance", Digest.LENGTH)
+        return cls(
+            invitation_id=EdgeId(fields.hex("invitation", EdgeId.LENGTH)),
+            direction=read_word(fields, "direction"),
+            address=fields.text("address", max_chars=ADDRESS_CHARS),
+            document=Document.from_json(fields.raw("document")),
+            status=read_word(fields, "status"),
+            created_ms=fields.integer("created"),
+            expires_ms=fields.integer("expires"),
+            link=fields.text("link", max_chars=URL_CHARS),
+            mac_required=fields.boolean("mac_required"),
+            secret=fields.optional(lambda name: fields.base64(name, length=_SECRET_BYTES), "secret"),
+            accepted_by=None if accepted_by is None else Genesis(accepted_by),
+            acceptance=None if acceptance is None else Digest(acceptance),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleEntry:
+    """A standing yes, or that it was taken back; what was taken back never returns under its id."""
+
+    rule_id: str
+    edge: EdgeId
+    tool: str
+    command: str | None
+    path: str | None
+    subject: Digest | None
+    created_ms: int
+    removed: bool
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {
+            "kind": "rule",
+            "rule": self.rule_id,
+            "edge": self.edge.hex,
+            "tool": self.tool,
+            "command": self.command,
+            "path": self.path,
+            "subject": None if self.subject is None else self.subject.hex,
+            "created": self.created_ms,
+            "removed": self.removed,
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "RuleEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        subject = fields.optional(fields.hex, "subject", Digest.LENGTH)
+        return cls(
+            rule_id=fields.text("rule", min_chars=1, max_chars=64),
+            edge=EdgeId(fields.hex("edge", EdgeId.LENGTH)),
+            tool=fields.text("tool", min_chars=1, max_chars=64),
+            command=fields.optional(fields.text, "command", max_chars=TASK_CHARS),
+            path=fields.optional(fields.text, "path", min_chars=1, max_chars=PATH_CHARS),
+            subject=None if subject is None else Digest(subject),
+            created_ms=fields.integer("created"),
+            removed=fields.boolean("removed"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameEntry:
+    """What a person calls one of their devices, and since when."""
+
+    device: DeviceId
+    name: str
+    named_ms: int
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {"kind": "name", "device": self.device.hex, "name": self.name, "named": self.named_ms}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "NameEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        return cls(
+            device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
+            name=fields.text("name", min_chars=1, max_chars=NAME_CHARS),
+            named_ms=fields.integer("named"),
+        )
+
+
+Entry = PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry
+
+_ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
+    {
+        "pin": PinEntry.read,
+        "edge": EdgeEntry.read,
+        "invitation": InvitationEntry.read,
+        "rule": RuleEntry.read,
+        "name": NameEntry.read,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogHead:
+    """How far one device's log was followed: its last document, by number and digest."""
+
+    device: DeviceId
+    seq: int
+    digest: Digest
+
+    def write(self) -> dict[str, JSON]:
+        """Return the head as JSON."""
+        return {"device": self.device.hex, "seq": self.seq, "digest": self.digest.hex}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "LogHead":
+        """Read a head strictly; raises MalformedError."""
+        head = cls(
+            device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
+            seq=fields.integer("seq", minimum=1),
+            digest=Digest(fields.hex("digest", Digest.LENGTH)),
+        )
+        fields.done()
+        return head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """One document of a device's log, or with seq 0 a part of a feed; `prev` is zeros for the first of a log."""
+
+    head: Head
+    seq: int
+    prev: Digest
+    heads: tuple[LogHead, ...]
+    entries: tuple[Entry, ...]
+
+    def write(self) -> dict[str, JSON]:
+        """Return the body as JSON, but for its version."""
+        return {
+            **self.head.write(),
+            "seq": self.seq,
+            "prev": self.prev.hex,
+            "heads": [head.write() for head in self.heads],
+            "entries": [entry.write() for entry in self.entries],
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "Log":
+        """Read a log strictly; raises MalformedError, also for one that leaves the household."""
+        log = cls(
+            head=Head.read(fields),
+            seq=fields.integer("seq"),
+            prev=Digest(fields.hex("prev", Digest.LENGTH)),
+            heads=tuple(LogHead.read(head) for head in fields.many("heads", max_items=DEVICES)),
+            entries=tuple(_read_entry(entry) for entry in fields.many("entries", max_items=ENTRIES)),
+        )
+        stated = (log.head.edge, log.head.re, log.head.recipient.identity)
+        if stated != (EdgeId.SELF, Digest.ZERO, log.head.sender.identity):
+            raise MalformedError(f"{fields.where} is not from an identity to itself")
+        if (log.prev == Digest.ZERO) != (log.seq <= 1):
+            raise MalformedError(f"{fields.where}.prev is zeros exactly where there is none before")
+        return log
+
+
+def _read_entry(fields: Fields) -> Entry:
+    name = fields.text("kind", max_chars=64)
+    read = _ENTRIES.get(name)
+    if read is None:
+        raise MalformedError(f"{fields.where} is of the unknown kind {name!r}")
+    entry = read(fields)
+    fields.done()
+    return entry
+
+
+def _write_documents(documents: tuple[Document, ...]) -> list[JSON]:
+    return [document.to_json() for document in documents]
+
+
+def _read_documents(fields: Fields, name: str) -> tuple[Document, ...]:
+    values = fields.items(name, max_items=CHAIN_LINKS, min_items=1)
+    return tuple(Document.from_json(value) for value in values)

@@ -1,0 +1,80 @@
+"""What Alice's devices tell each other, with every field of every entry filled."""
+
+from typing import Any
+
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.messages.household import (
+    EdgeEntry,
+    Entry,
+    InvitationEntry,
+    Log,
+    LogHead,
+    NameEntry,
+    PinEntry,
+    RuleEntry,
+)
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.signing import sign_document
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated
+
+GRANT = sign_document([BOB.sign], payload_type(Kind.GRANT), grant().encode())
+INVITATION = BOB.chain.links[0]  # any document: its content is not read here
+ENTRIES: tuple[Entry, ...] = (
+    PinEntry(
+        genesis=BOB.chain.genesis,
+        address=BOB.email,
+        alias="bobby",
+        trust="token",
+        links=BOB.chain.links,
+        conflict=rotated(BOB.chain, "a thief's", BOB).links,
+        pinned_ms=NOW_MS,
+    ),
+    EdgeEntry(
+        edge=EDGE,
+        direction="outgoing",
+        peer=BOB.chain.genesis,
+        address=BOB.email,
+        status="active",
+        grant=GRANT,
+        created_ms=NOW_MS,
+        expires_ms=NOW_MS + 1,
+    ),
+    InvitationEntry(
+        invitation_id=EDGE,
+        direction="outgoing",
+        address=BOB.email,
+        document=INVITATION,
+        status="pending",
+        created_ms=NOW_MS,
+        expires_ms=NOW_MS + 1,
+        link="https://courier.example/i/1",
+        mac_required=True,
+        secret=fixed("secret", 16),
+        accepted_by=BOB.chain.genesis,
+        acceptance=digest("acceptance"),
+    ),
+    RuleEntry(
+        rule_id="rule1",
+        edge=EDGE,
+        tool="Bash",
+        command=None,
+        path="/src",
+        subject=digest("call"),
+        created_ms=NOW_MS,
+        removed=False,
+    ),
+    NameEntry(device=ALICE.device, name="laptop", named_ms=NOW_MS),
+)
+HEADS = (LogHead(device=ALICE.device, seq=1, digest=digest("first")),)
+
+
+def household_log(**changes: Any) -> Log:
+    """Return the second document of Alice's log with these fields changed."""
+    fields: dict[str, Any] = {
+        "head": head(ALICE, ALICE, edge=EdgeId.SELF),
+        "seq": 2,
+        "prev": digest("first"),
+        "heads": HEADS,
+        "entries": (),
+    }
+    return Log(**(fields | changes))

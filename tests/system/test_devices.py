@@ -1,0 +1,163 @@
+"""One person with two machines: paired by a code and a number, fed, run on, revoked; all of it typed."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
+from tests.support.patience import poll
+
+
+@pytest.fixture
+def laptop(place: Path) -> Iterator[Person]:
+    """A machine of Bob's that has never been used."""
+    person = Person("laptop", place)
+    person.address = "bob@example.org"
+    person.daemon.start()
+    yield person
+    person.daemon.stop()
+
+
+def pair(older: Person, newer: Person, *more: str) -> dict[str, Any]:
+    """Add a machine, as two hands would: the code there, the number on both."""
+    code = older.do("devices", "add", *more)["code"]
+    newer_sees = newer.do("devices", "add", code, code=8)
+    assert newer_sees["status"] == "compare"
+    number = newer_sees["number"]
+    older.do("devices", "add", "--confirm", number)
+    joined: dict[str, Any] = newer.do("devices", "add", "--confirm", number)
+    assert joined["status"] == "done"
+    return joined
+
+
+def refused(person: Person, *arguments: str) -> dict[str, Any]:
+    """Type a command that must fail, and return the error."""
+    ended = person.try_(*arguments, "--json")
+    assert ended.code != 0, ended.out
+    error: dict[str, Any] = json.loads(ended.out)["error"]
+    return error | {"exit": ended.code}
+
+
+def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(
+    neighbourhood: Neighbourhood, laptop: Person, repository: Path
+) -> None:
+    alice, bob, url = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker.url
+    neighbourhood.befriend("--tools", "Read,Edit,Bash", "--paths", f"{repository}:rw")
+    token = bob.do("invite", alice.address, "--link-only")["token"]
+    alice.do("accept-invitation", token, "--tools", "Read", "--paths", f"{repository}:ro")
+    poll(lambda: len(_active(bob)) == 2, "Bob has an edge each way")
+
+    needed = refused(laptop, "login", "--broker", url, "--email", bob.address, "--dev")
+    assert (needed["code"], needed["exit"]) == ("pair_needed", 3)
+    assert "devices add" in needed["hint"]
+
+    pair(bob, laptop)
+    laptop.do("devices", "rename", laptop.do("whoami")["device"]["id"][:8], "laptop")
+    who, theirs = bob.do("whoami"), laptop.do("whoami")
+    assert (theirs["user"], theirs["identity"]) == (bob.address, who["identity"])
+    assert theirs["device"]["id"] != who["device"]["id"]
+    new = theirs["device"]["id"]
+    for machine in (bob, laptop):
+        listed = poll(lambda machine=machine: _two(machine), f"{machine.name} lists two devices")
+        assert [device["owner"] for device in listed] == [True, False]
+        assert [device["this"] for device in listed] == [machine is bob, machine is laptop]
+        poll(lambda machine=machine: _two(machine)[1]["name"] == "laptop", f"{machine.name} knows its name")
+    poll(lambda: len(_active(laptop)) == 2, "the new machine knows the edges")
+
+    _sends_and_receives(neighbourhood, laptop)
+    _runs_as_the_owner(neighbourhood, laptop, new, repository)
+    waiting = _waits_there(neighbourhood, laptop)
+    # Revoked by the other one while a run waits there: the run dies, its keys are gone, and it starts no more.
+    assert bob.do("devices", "revoke", "laptop")["status"] == "revoked"
+    assert laptop.daemon.process is not None
+    assert laptop.daemon.process.wait(30) == 0
+    assert not (laptop.home / "keys.json").exists()
+    assert "never" not in (repository / "notes.md").read_text()
+    ended = laptop.try_("whoami", "--json")
+    assert ended.code == 5
+    assert "revoked" in ended.out
+    assert len(bob.do("devices")["devices"]) == 1
+    assert refused(bob, "devices", "revoke", who["device"]["id"][:8])["code"] == "last_signer"
+
+    # Contacts notice by themselves: what they send next is run by the one that is left.
+    last = alice.do("send", bob.address, "Once more")["dispatch_id"]
+    bob.receives(last)
+    bob.do("decline", last)
+    alice.until(last, "declined")
+    assert alice.status(waiting)["status"] != "completed"
+
+
+def _sends_and_receives(neighbourhood: Neighbourhood, laptop: Person) -> None:
+    """Send from the new machine, and be sent to."""
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    # It sends, although its person has never invited anybody there; the contact learns of it by itself.
+    sent = laptop.do("send", alice.address, "From the laptop")["dispatch_id"]
+    alice.receives(sent)
+    alice.do("decline", sent)
+    laptop.until(sent, "declined")
+
+    # It receives what is sent to its person, and what is for the older machine is refused there.
+    first = alice.do("send", bob.address, "For whoever owns it")["dispatch_id"]
+    laptop.receives(first)
+    bob.receives(first)
+    assert refused(laptop, "accept", first)["code"] == "not_owner"
+    bob.do("decline", first)
+
+
+def _runs_as_the_owner(neighbourhood: Neighbourhood, laptop: Person, new: str, repository: Path) -> None:
+    """Make the new machine the owner, and let it run what its person is sent."""
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    laptop.do("devices", "set", new[:8], "--owner")
+    poll(lambda: [device["owner"] for device in _two(bob)] == [False, True], "both know the owner")
+    again = laptop.do("send", alice.address, "So that Alice hears of it")["dispatch_id"]
+    alice.receives(again)
+    path = neighbourhood.directory / "steps.json"
+    path.write_text(json.dumps([edit("notes.md", "first line", "from the laptop"), bash("true")]))
+    task = alice.do("send", bob.address, "Change it", "--steps", str(path))["dispatch_id"]
+    laptop.receives(task)
+    laptop.do("accept", task)
+    assert laptop.approve_all(task)["outcome"] == "success"
+    assert alice.until(task, "completed")["outcome"] == "success"
+    assert changed(repository) == {"notes.md"}
+
+
+def _waits_there(neighbourhood: Neighbourhood, laptop: Person) -> str:
+    """Let a run wait on the new machine for an answer; returns its dispatch."""
+    path = neighbourhood.directory / "steps.json"
+    path.write_text(json.dumps([edit("notes.md", "from the laptop", "never"), bash("true")]))
+    sent: str = neighbourhood.alice.do(
+        "send", neighbourhood.bob.address, "Never applied", "--steps", str(path)
+    )["dispatch_id"]
+    laptop.receives(sent)
+    laptop.do("accept", sent)
+    laptop.question(sent)
+    return sent
+
+
+def test_a_wrong_number_ends_a_pairing_and_a_code_works_once(
+    neighbourhood: Neighbourhood, laptop: Person
+) -> None:
+    bob, alice = neighbourhood.bob, neighbourhood.alice
+    code = bob.do("devices", "add")["code"]
+    number = laptop.do("devices", "add", code, code=8)["number"]
+    wrong = f"{(int(number) + 1) % 10**6:06}"
+    assert refused(bob, "devices", "add", "--confirm", wrong)["code"] == "numbers_differ"
+    assert refused(bob, "devices", "add", "--confirm", number)["code"] == "not_pending"
+    over = refused(laptop, "devices", "add", "--confirm", number)
+    assert (over["code"], over["exit"]) == ("pairing_over", 6)
+    assert len(bob.do("devices")["devices"]) == 1
+    assert refused(laptop, "devices", "add", code)["code"] == "pairing_over"
+    assert refused(laptop, "devices", "add", code[:-1] + ("A" if code[-1] != "A" else "B"))["exit"] in (2, 6)
+    assert refused(alice, "devices", "add", bob.do("devices", "add")["code"])["code"] == "home_in_use"
+
+
+def _two(person: Person) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = person.do("devices")["devices"]
+    return listed if len(listed) == 2 else []
+
+
+def _active(person: Person) -> list[dict[str, Any]]:
+    return [edge for edge in person.do("contacts")["edges"] if edge["status"] == "active"]

@@ -1,0 +1,137 @@
+"""One's own devices: how they are listed and found, and which links this one may make about them."""
+
+import pytest
+
+from dispatch_daemon.core import devices
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol.chain import Chain
+from dispatch_protocol.keys import DeviceId, SealingKey, SigningKey
+from dispatch_protocol.links import (
+    ALL_ROLES,
+    AddDeviceLink,
+    RecoverLink,
+    Role,
+    RotateSealingLink,
+    sign_link,
+)
+from dispatch_protocol.timestamps import format_time
+from tests.support.documents import ALICE, NOW_MS, fixed
+
+LAPTOP, PHONE, TABLET = ALICE.sign, SigningKey(fixed("phone")), SigningKey(fixed("tablet"))
+RUNNER = frozenset({Role.RUNNER})
+NAMES = {LAPTOP.device.hex: ("laptop", 1), PHONE.device.hex: ("Phone", 1)}
+
+
+def added(chain: Chain, key: SigningKey, roles: frozenset[Role] = ALL_ROLES) -> Chain:
+    link = AddDeviceLink(
+        prev=chain.head,
+        device=key.device,
+        sealing=SealingKey(fixed(key.device.hex)).public,
+        roles=roles,
+        created_ms=NOW_MS + 1,
+        nonce=bytes(16),
+    )
+    return chain.extend([sign_link(link, (LAPTOP, key))])
+
+
+BOTH = added(ALICE.chain, PHONE)
+
+
+def code(call, *arguments, **more) -> str:
+    with pytest.raises(ServiceError) as raised:
+        call(*arguments, **more)
+    return raised.value.code
+
+
+def test_devices_are_listed_in_the_order_in_which_they_joined():
+    laptop, phone = devices.listed(BOTH, LAPTOP.device, NAMES, {PHONE.device.hex: NOW_MS})
+    assert (laptop["name"], laptop["this"], laptop["owner"], laptop["last_seen"]) == (
+        "laptop",
+        True,
+        True,
+        None,
+    )
+    assert phone == {
+        "id": PHONE.device.hex,
+        "name": "Phone",
+        "roles": ["approver", "runner"],
+        "owner": False,
+        "this": False,
+        "since": format_time(NOW_MS + 1),
+        "last_seen": format_time(NOW_MS),
+    }
+    (_, unheard) = devices.listed(BOTH, LAPTOP.device, {}, {})
+    assert (unheard["last_seen"], unheard["name"]) == (None, PHONE.device.hex[:8])
+
+
+def test_a_recovery_brings_a_device_and_one_that_has_left_is_not_listed():
+    link = RecoverLink(
+        prev=BOTH.head,
+        epoch=1,
+        survivors=frozenset(),
+        device=(TABLET.device, SealingKey(fixed("t")).public),
+        created_ms=NOW_MS + 2,
+        nonce=bytes(16),
+    )
+    chain = BOTH.extend([sign_link(link, (ALICE.recovery, TABLET))])
+    rotate = RotateSealingLink(
+        prev=chain.head,
+        device=TABLET.device,
+        sealing=SealingKey(fixed("u")).public,
+        created_ms=NOW_MS + 3,
+        nonce=bytes(16),
+    )
+    chain = chain.extend([sign_link(rotate, (TABLET,))])
+    (only,) = devices.listed(chain, TABLET.device, {}, {})
+    assert (only["id"], only["since"]) == (TABLET.device.hex, format_time(NOW_MS + 2))
+
+
+def test_a_device_is_found_by_its_name_or_the_beginning_of_its_id():
+    for wanted in ("phone", " PHONE ", PHONE.device.hex, PHONE.device.hex[:4]):
+        assert devices.find(BOTH, NAMES, wanted) == PHONE.device
+    assert code(devices.find, BOTH, NAMES, PHONE.device.hex[:3]) == "not_found"
+    assert code(devices.find, BOTH, NAMES, "desk") == "not_found"
+    same = {LAPTOP.device.hex: ("x", 1), PHONE.device.hex: ("x", 1)}
+    assert code(devices.find, BOTH, same, "x") == "ambiguous"
+
+
+def revocation(chain: Chain, own: DeviceId, device: DeviceId):
+    return devices.revocation(chain, own, device, now_ms=NOW_MS, nonce=bytes(16))
+
+
+def test_a_device_ends_another_or_itself_but_never_the_last_that_may():
+    for own, device, signer in (
+        (LAPTOP, PHONE, LAPTOP),
+        (PHONE, LAPTOP, PHONE),
+        (PHONE, PHONE, PHONE),
+    ):
+        link = revocation(BOTH, own.device, device.device)
+        assert device.device not in BOTH.extend([sign_link(link, (signer,))]).devices
+    assert code(revocation, ALICE.chain, LAPTOP.device, LAPTOP.device) == "last_signer"
+    runner = added(ALICE.chain, PHONE, RUNNER)
+    assert code(revocation, runner, LAPTOP.device, LAPTOP.device) == "last_signer"
+    three = added(runner, TABLET)
+    assert code(revocation, three, PHONE.device, TABLET.device) == "not_approver"
+    assert revocation(three, PHONE.device, PHONE.device).device == PHONE.device
+
+
+def roles(chain: Chain, own: DeviceId, device: DeviceId, stated, owner=False):
+    return devices.change_of_roles(chain, own, device, stated, owner=owner, now_ms=NOW_MS, nonce=bytes(16))
+
+
+def test_roles_are_stated_and_an_owner_runs():
+    link = roles(BOTH, LAPTOP.device, PHONE.device, RUNNER)
+    assert link.roles == RUNNER
+    owner = roles(BOTH, LAPTOP.device, PHONE.device, None, owner=True)
+    assert BOTH.extend([sign_link(owner, (LAPTOP,))]).owner == PHONE.device
+    idle = added(ALICE.chain, PHONE, frozenset())
+    assert roles(idle, LAPTOP.device, PHONE.device, None, owner=True).roles == RUNNER
+    approver = frozenset({Role.APPROVER})
+    assert code(roles, BOTH, LAPTOP.device, PHONE.device, approver, owner=True) == "invalid"
+
+
+def test_roles_are_changed_by_an_approver_who_leaves_one():
+    runner = added(ALICE.chain, PHONE, RUNNER)
+    assert code(roles, runner, PHONE.device, PHONE.device, ALL_ROLES) == "not_approver"
+    assert code(roles, runner, LAPTOP.device, LAPTOP.device, RUNNER) == "last_signer"
+    assert roles(BOTH, LAPTOP.device, LAPTOP.device, RUNNER).roles == RUNNER
