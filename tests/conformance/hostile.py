@@ -1,0 +1,147 @@
+"""The hostile broker of the conformance suite: it has honest envelopes in its hands, and a recipient with a memory.
+
+It does to each of them what a relay can: repeats, changes, cuts, relabels, mixes two, brings it to another device, brings it
+too late. What it made of an envelope must be refused, and the honest one taken, once, whatever came before it.
+"""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.independent_bytes import HEADER
+from tests.support.vectors.files import load
+
+Json = dict[str, Any]
+HEADER_FIELDS = {  # where a header says what, and how much of it there is
+    "class": (5, 1),
+    "D": (6, 32),
+    "re": (38, 32),
+    "from_device": (70, 32),
+    "to_genesis": (102, 32),
+    "edge": (134, 16),
+    "created": (150, 8),
+    "expires": (158, 8),
+    "commit": (170, 32),
+}
+FLIPS = 16
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is done, and what must come of it; nothing is expected of what only sets the scene."""
+
+    name: str
+    act: str
+    what: Json
+    wanted: str | None = None
+
+
+@dataclass
+class Scene:
+    """One recipient, from a fresh memory on."""
+
+    name: str
+    document: Json
+    device: str
+    standing: Json
+    steps: list[Step] = field(default_factory=list)
+
+    def delivers(self, name: str, raw: bytes, wanted: str) -> None:
+        """Let the broker deliver these bytes."""
+        self.steps.append(Step(name, "deliver", {"envelope": text(raw)}, wanted))
+
+
+def raw_of(case: Json) -> bytes:
+    """Return the bytes of a case's envelope."""
+    encoded = case["envelope"]
+    return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+
+
+def text(raw: bytes) -> str:
+    """Return bytes as the page writes them."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def to_genesis(case: Json) -> str:
+    """Return whom an envelope is for."""
+    at, size = HEADER_FIELDS["to_genesis"]
+    return raw_of(case)[at : at + size].hex()
+
+
+def world(document: Json) -> Json:
+    """Return the people of a vector file, as an implementation is told of them."""
+    return {name: document[name] for name in ("identities", "devices", "invitation")}
+
+
+def question(case: Json) -> Json:
+    """Return one envelope with what its opener knows."""
+    return {name: case[name] for name in ("device", "standing", "first_contact", "envelope")}
+
+
+def scenes() -> Iterator[Scene]:
+    """Return what is played, envelope by envelope."""
+    document = load("envelopes.json")
+    plain = [case for case in document["cases"] if case["first_contact"] is None]
+    for number, case in enumerate(plain):
+        yield meddled(document, case, raw_of(plain[number - 1]))
+    for case in plain:
+        if raw_of(case)[5] == 1 and case["standing"]["edge"] is not None:
+            yield cut_off(document, case)
+            yield too_late(document, case)
+
+
+def meddled(document: Json, case: Json, other: bytes) -> Scene:
+    """Bring everything that can be made of one envelope, then the envelope, then the envelope again."""
+    scene = Scene(case["name"], document, case["device"], case["standing"])
+    raw = raw_of(case)
+    for at in range(0, len(raw), max(1, len(raw) // FLIPS)):
+        if not of_another_device(case, at):
+            scene.delivers(f"a bit of byte {at}", raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :], "refused")
+    for name, (at, size) in HEADER_FIELDS.items():
+        scene.delivers(
+            f"another {name}",
+            raw[:at] + bytes(255 - each for each in raw[at : at + size]) + raw[at + size :],
+            "refused",
+        )
+    for name, made in {
+        "cut": raw[:-1],
+        "its header alone": raw[: HEADER.size],
+        "drawn out": raw + b"\0",
+        "nothing": b"",
+        "noise": b"\xff" * len(raw),
+        "with the insides of another": raw[: HEADER.size] + other[HEADER.size :],
+    }.items():
+        scene.delivers(name, made, "refused")
+    scene.delivers("as it was sent", raw, "taken")
+    scene.delivers("once more", raw, "refused")
+    scene.delivers("and once more", raw, "refused")
+    return scene
+
+
+def of_another_device(case: Json, at: int) -> bool:
+    """Say whether a byte is of a wrap for another device: whoever damages it harms that device alone."""
+    raw = raw_of(case)
+    count = raw[HEADER.size - 1]
+    wraps = HEADER.size + 32 * count
+    if not wraps <= at < wraps + 80 * count:
+        return False
+    own = next(each["device"] for each in load("envelopes.json")["devices"] if each["name"] == case["device"])
+    return bool(raw[HEADER.size + (at - wraps) // 80 * 32 :][:32].hex() != own)
+
+
+def cut_off(document: Json, case: Json) -> Scene:
+    """Keep a task until its edge was revoked."""
+    scene = Scene(f"{case['name']}, kept until the edge ended", document, case["device"], case["standing"])
+    scene.steps.append(Step("the edge is revoked", "know", {"edge_status": "revoked"}))
+    scene.delivers("the task", raw_of(case), "refused")
+    return scene
+
+
+def too_late(document: Json, case: Json) -> Scene:
+    """Keep a task for a week."""
+    scene = Scene(f"{case['name']}, kept for a week", document, case["device"], case["standing"])
+    week = 7 * 86_400_000
+    scene.steps.append(Step("a week passes", "know", {"now": case["standing"]["now"] + week}))
+    scene.delivers("the task", raw_of(case), "refused")
+    return scene

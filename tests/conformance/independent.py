@@ -1,0 +1,100 @@
+"""The implementation that was written from the page alone, at the other end of the pipe."""
+
+import hashlib
+import uuid
+from typing import Any
+
+from tests.conformance.implementation import serve
+from tests.conformance.memory import Recipient
+from tests.support import independent_blob, independent_bytes, independent_evidence, independent_opener
+from tests.support.independent_bytes import RefusalError, unpadded
+from tests.support.independent_evidence import WrongError
+from tests.support.independent_sealer import seal
+
+Json = dict[str, Any]
+P = 2**255 - 19
+
+
+def opens(world: Json, case: Json) -> Json:
+    try:
+        return {"digest": independent_opener.open_case(world, case)["digest"]}
+    except RefusalError as refusal:
+        return {"refused": refusal.code}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return {"refused": "malformed"}
+
+
+def pae(payload_type: str, body: str) -> Json:
+    encoded = independent_bytes.pae(payload_type, bytes.fromhex(body))
+    return {"pae": encoded.hex(), "digest": hashlib.sha256(encoded).hexdigest()}
+
+
+def identifier(digest: str) -> Json:
+    raw = bytearray.fromhex(digest)[:16]
+    raw[6], raw[8] = 0x80 | raw[6] & 0x0F, 0x80 | raw[8] & 0x3F
+    return {"id": str(uuid.UUID(bytes=bytes(raw)))}
+
+
+def of_low_order(point: bytes) -> bool:
+    """Whether a point is of low order: eight times it is nothing. Its y decides."""
+    y = (int.from_bytes(point, "little") & (1 << 255) - 1) % P
+    eighth = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+    return y in {0, 1, P - 1, eighth, P - eighth}
+
+
+def verify(payload_type: str, body: str, key: str, signature: str) -> Json:
+    """Chapter 3, with the table of edges: this library takes what the page refuses."""
+    raw = bytes.fromhex(signature)
+    if of_low_order(bytes.fromhex(key)) or of_low_order(raw[:32]):
+        return {"valid": False}
+    message = independent_bytes.pae(payload_type, body.encode())
+    return {"valid": independent_bytes.signed_by(key, raw, message)}
+
+
+def chain(links: list[Json], genesis: str) -> Json:
+    try:
+        _, states, heads = independent_evidence.follow_chain(links, genesis)
+    except WrongError as wrong:
+        return {"refused": str(wrong)}
+    return {"head": heads[-1], "devices": states[-1]}
+
+
+def told(held: list[Json], told: list[Json], genesis: str) -> Json:
+    try:
+        return {"links": independent_evidence.hold(held, told, genesis)}
+    except WrongError as wrong:
+        return {"refused": str(wrong)}
+
+
+def bundle(bundle: str) -> Json:
+    try:
+        return {"outcome": independent_evidence.prove(unpadded(bundle))}
+    except WrongError as wrong:
+        return {"fails": str(wrong)}
+
+
+def blob(size: int, key: str) -> Json:
+    sealed = independent_blob.seal(bytes.fromhex(key), independent_blob.content(size))
+    return {"address": hashlib.sha256(sealed).hexdigest()}
+
+
+if __name__ == "__main__":
+    recipient = Recipient(opens)
+    serve(
+        {
+            "pae": pae,
+            "padme": lambda length: {"padded": independent_bytes.padme(length)},
+            "id": identifier,
+            "verify": verify,
+            "seal": lambda source, seed, to_genesis: {"envelope": seal(source, seed, to_genesis)},
+            "chain": chain,
+            "told": told,
+            "bundle": bundle,
+            "blob": blob,
+            "world": recipient.world,
+            "open": recipient.open,
+            "begin": recipient.begin,
+            "know": recipient.know,
+            "deliver": recipient.deliver,
+        }
+    )

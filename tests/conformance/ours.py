@@ -1,0 +1,122 @@
+"""The product at the other end of the pipe."""
+
+import hashlib
+import json
+from typing import Any
+
+from dispatch_protocol.blob import Sealing
+from dispatch_protocol.chain import Chain, read_links, write_links
+from dispatch_protocol.encoding import b64u, unb64u
+from dispatch_protocol.envelope import padme
+from dispatch_protocol.errors import DispatchError, RemoteError
+from dispatch_protocol.evidence import verify_bundle
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SealingPublic, SigningKey
+from dispatch_protocol.payloads import class_of, kind_of
+from dispatch_protocol.seal import seal
+from dispatch_protocol.signing import Signed, dispatch_id, sign
+from dispatch_protocol.signing import pae as encoded_of
+from dispatch_protocol.signing import verify as verified
+from tests.conformance.implementation import serve
+from tests.conformance.memory import Recipient
+from tests.support.independent_blob import content
+from tests.support.vectors.opening import Book
+
+Json = dict[str, Any]
+
+
+def opens(world: Json, case: Json) -> Json:
+    try:
+        return {"digest": Book(world).open(case).signed.digest.hex}
+    except RemoteError as error:
+        return {"refused": error.code}
+
+
+def pae(payload_type: str, body: str) -> Json:
+    encoded = encoded_of(payload_type, bytes.fromhex(body))
+    return {"pae": encoded.hex(), "digest": hashlib.sha256(encoded).hexdigest()}
+
+
+def verify(payload_type: str, body: str, key: str, signature: str) -> Json:
+    try:
+        verified(DeviceId.from_hex(key), Signed(payload_type, body.encode(), bytes.fromhex(signature)))
+    except RemoteError:
+        return {"valid": False}
+    return {"valid": True}
+
+
+def sealed(source: Json, seed: str, to_genesis: str) -> Json:
+    signer, said = SigningKey(bytes.fromhex(seed)), json.loads(source["body"])
+    signed = sign(signer, source["payload_type"], source["body"].encode())
+    kind = kind_of(signed.payload_type)
+    assert kind is not None
+    envelope = seal(
+        signed,
+        klass=class_of(kind),
+        re=Digest.from_hex(said["re"]),
+        from_device=signer.device,
+        to_genesis=Genesis.from_hex(to_genesis),
+        edge=EdgeId.from_hex(said["edge"]),
+        created_ms=said["created"],
+        expires_ms=said["expires"],
+        recipients=[
+            (DeviceId.from_hex(each["device"]), SealingPublic.from_hex(each["sealing"]))
+            for each in source["recipients"]
+        ],
+        content_key=bytes.fromhex(source["content_key"]),
+        ephemerals=[bytes.fromhex(each) for each in source["ephemerals"]],
+    )
+    return {"envelope": b64u(envelope)}
+
+
+def chain(links: list[Json], genesis: str) -> Json:
+    try:
+        followed = Chain.verify(read_links(links), expect=Genesis.from_hex(genesis))
+    except DispatchError as error:
+        return {"refused": error.code}
+    devices = {
+        device.hex: {"seal": entry.seal.hex, "roles": sorted(entry.roles), "sealed": entry.sealed_ms}
+        for device, entry in followed.devices.items()
+    }
+    return {"head": followed.head.hex, "devices": devices}
+
+
+def told(held: list[Json], told: list[Json], genesis: str) -> Json:
+    try:
+        now = Chain.verify(read_links(held), expect=Genesis.from_hex(genesis)).update(read_links(told))
+    except DispatchError as error:
+        return {"refused": error.code}
+    return {"links": write_links(now.links)}
+
+
+def bundle(bundle: str) -> Json:
+    proved = verify_bundle(unb64u(bundle))
+    if proved.ok:
+        return {"outcome": proved.outcome}
+    return {"fails": next(check.name for check in proved.checks if not check.ok)}
+
+
+def blob(size: int, key: str) -> Json:
+    sealing = Sealing(bytes.fromhex(key))
+    return {"address": hashlib.sha256(sealing.feed(content(size)) + sealing.finish()).hexdigest()}
+
+
+if __name__ == "__main__":
+    recipient = Recipient(opens)
+    serve(
+        {
+            "pae": pae,
+            "padme": lambda length: {"padded": padme(length)},
+            "id": lambda digest: {"id": str(dispatch_id(Digest.from_hex(digest)))},
+            "verify": verify,
+            "seal": sealed,
+            "chain": chain,
+            "told": told,
+            "bundle": bundle,
+            "blob": blob,
+            "world": recipient.world,
+            "open": recipient.open,
+            "begin": recipient.begin,
+            "know": recipient.know,
+            "deliver": recipient.deliver,
+        }
+    )
