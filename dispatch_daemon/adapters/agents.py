@@ -29,6 +29,8 @@ _CHOOSE: Final = {
     ACP: "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
     CLAUDE: "dispatch agent use claude --model anthropic:MODEL",
 }
+ANTHROPIC: Final = "anthropic"
+_ASKS: Final = {"codex-acp": "openai"}  # in which protocol a known program asks, if not in the other
 _OLLAMA: Final = "127.0.0.1:11434"
 _PROBE_S: Final = 0.5
 
@@ -177,7 +179,11 @@ class Agents:
         claude = shutil.which(CLAUDE, path=self._environ.get("PATH"))
         offers += [(CLAUDE, claude, _CHOOSE[CLAUDE])] if claude else []
         offers += [
-            (ACP, found, f"dispatch agent use acp --command '{command}' --model anthropic:MODEL")
+            (
+                ACP,
+                found,
+                f"dispatch agent use acp --command '{command}' --model {_ASKS.get(command, ANTHROPIC)}:MODEL",
+            )
             for command in KNOWN_PROGRAMS
             if (found := shutil.which(command.split()[0], path=self._environ.get("PATH")))
         ]

@@ -11,6 +11,7 @@ from sandbox.gate.pin import Pin
 from sandbox.gate.refusal import flag, forbid, items, kept, malformed, mapping, name, number, refuse, text
 
 PATHS: Final = ("/v1/messages", "/v1/messages/count_tokens")
+COUNTED: Final = PATHS[:1]
 DEFAULT_URL: Final = "https://api.anthropic.com"
 WHERE: Final = "x-api-key"
 HEADERS: Final = {"anthropic-version": "2023-06-01"}

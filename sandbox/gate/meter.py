@@ -109,12 +109,16 @@ class Count:
             return
         if not isinstance(value, dict):
             return
-        message = value.get("message")
-        for usage in (value.get("usage"), message.get("usage") if isinstance(message, dict) else None):
+        told = [
+            value,
+            *(part for part in (value.get("message"), value.get("response")) if isinstance(part, dict)),
+        ]
+        for each in told:
+            usage, error = each.get("usage"), each.get("error")
             if isinstance(usage, dict):
                 self._count(usage)
-        if value.get("type") == "error" or (value.get("error") and "choices" not in value):
-            self.error = one_line(str(value.get("error")))
+            if each.get("type") == "error" or (error and "choices" not in each):
+                self.error = one_line(str(error or each.get("message")))
 
     def _count(self, usage: Mapping[str, Any]) -> None:
         cached = _tokens(usage, "cache_creation_input_tokens") + _tokens(usage, "cache_read_input_tokens")

@@ -38,6 +38,7 @@ _SAID_BYTES = 8192
 _REFUSALS_TOLD = 100
 _REFUSED_KEY = "the endpoint refused the owner's key"
 _HIDDEN = (401, 403)
+_BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 SHAPES: dict[str, ModuleType] = {"anthropic": anthropic, "openai": openai}
 
 
@@ -136,7 +137,7 @@ class ModelGate:
             asked = read(body)
             if self._together >= TOGETHER:
                 raise GateRefusalError("gate_busy", f"no more than {TOGETHER} calls at a time", 429)
-            counted = path == self.rule.paths[0]
+            counted = path in SHAPES[self.upstream.protocol].COUNTED
             if counted:
                 self.meter.check()
             built = SHAPES[self.upstream.protocol].rebuild(path, asked, self._pin())
@@ -147,7 +148,7 @@ class ModelGate:
                 {"type": "error", "error": error}, status=refusal.status, headers={"connection": "close"}
             )
         data = json.dumps(built).encode()
-        longest = int(built.get("max_tokens") or built.get("max_completion_tokens") or 0)
+        longest = next((int(built[each]) for each in _BOUNDS if each in built), 0)
         # Between the check above and this line nothing waits, so two calls cannot pass on the same last turn.
         count = Count(self.meter, len(data), longest) if counted else None
         self._together += 1

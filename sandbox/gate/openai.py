@@ -1,5 +1,7 @@
 """OpenAI's Chat Completions protocol, rebuilt: the conversation and the agent's own functions, and nothing else.
 
+Its younger one, Responses, stands in `responses`; an endpoint may serve either, and an agent asks as it knows how.
+
 Left out: whatever is stored, billed or routed otherwise, and every field that is not known. Refused by name: searches and
 tools that a vendor runs, and files or pictures that it would fetch.
 """
@@ -7,10 +9,12 @@ tools that a vendor runs, and files or pictures that it would fetch.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sandbox.gate import responses
 from sandbox.gate.pin import Pin
 from sandbox.gate.refusal import flag, forbid, items, kept, malformed, mapping, name, number, refuse, text
 
-PATHS: Final = ("/v1/chat/completions",)
+PATHS: Final = ("/v1/chat/completions", responses.PATH)
+COUNTED: Final = PATHS
 DEFAULT_URL: Final = "https://api.openai.com"
 WHERE: Final = "authorization"
 HEADERS: Final[Mapping[str, str]] = {}
@@ -27,12 +31,14 @@ _ROLES = ("system", "developer", "user", "assistant", "tool")
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 
 
-def rebuild(_path: str, given: Mapping[str, Any], pin: Pin) -> dict[str, Any]:
+def rebuild(path: str, given: Mapping[str, Any], pin: Pin) -> dict[str, Any]:
     """Return the request that leaves, built from the known parts of the one that came.
 
     Raises:
         GateRefusalError: It asks for something that must not leave, or is no such request.
     """
+    if path == responses.PATH:
+        return responses.rebuild(given, pin)
     forbid(given, _FORBIDDEN)
     built: dict[str, Any] = {
         "model": pin.check_model(given),

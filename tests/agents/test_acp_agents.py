@@ -114,3 +114,20 @@ async def test_opencode_edits_and_asks_for_what_it_changes() -> None:
         assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Edit"]
         assert all(allowed for allowed, _, _ in bench.witness.of("crossed"))
         assert {headers["x-api-key"] for headers in playing.headers} == {KEY}
+
+
+async def test_codex_edits_and_asks_for_what_it_runs() -> None:
+    program = INSTALLED / "node_modules/@zed-industries/codex-acp-linux-x64/bin/codex-acp"
+    with bench_of(AgentProgram((str(program),), (str(INSTALLED),))) as bench:
+        bench.protocol = "openai"
+        async with model_server() as playing:
+            bench.url = playing.url
+            look = {"tool": "exec_command", "input": {"cmd": "cat notes.md"}}
+            edit = {"tool": "exec_command", "input": {"cmd": "sed -i s/first/second/ notes.md"}}
+            settled = await bench.run(scripted(["I look.", look], [edit], ["All done."]))
+        assert (settled.outcome, settled.detail) == ("success", "All done."), (settled, bench.witness.told)
+        assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
+        assert {tool for _, tool, _ in bench.witness.of("asked")} == {"Bash"}
+        assert bench.witness.of("crossed") == [(True, f"POST {playing.url}/v1/responses", "")] * 3
+        assert {headers["authorization"] for headers in playing.headers} == {f"Bearer {KEY}"}
+        assert not any("client_metadata" in request for request in playing.requests)

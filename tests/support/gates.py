@@ -17,6 +17,7 @@ from tests.support.model_server import ModelServer, model_server
 KEY, PLACEHOLDER, MODEL = "key-of-the-owner", "placeholder-of-this-run", "a-model"
 HOST = f"127.0.0.1:{PORT}"
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}
+RESPONSES = "/v1/responses"
 
 
 @dataclass

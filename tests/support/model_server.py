@@ -1,4 +1,4 @@
-"""A model's endpoint that plays what the prompt asks for: Anthropic's and OpenAI's protocols over real HTTP.
+"""A model's endpoint that plays what the prompt asks for: Anthropic's and OpenAI's two protocols over real HTTP.
 
 The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
 text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
@@ -22,6 +22,8 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
+from tests.support.responses import as_messages, responses, turns_played
 
 WAIT = "WaitForMcpServers"
 CUT_OFF = "No response requested."
@@ -54,6 +56,11 @@ class ModelServer:
         if self.trouble:
             trouble = self.trouble.pop(0)
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
+        if request.path == "/v1/responses":
+            number, told = turns_played(body), as_messages(body)
+            turns = script({"messages": told}) or self.unscripted
+            turn = [_filled(part, told) for part in turns[number]]
+            return await self._play(request, responses(turn, number))
         is_anthropic = request.path == "/v1/messages"
         number = len([each for each in body["messages"] if each["role"] == "assistant"])
         waited = len([each for each in body["messages"] if _is_no_turn(each)])
@@ -63,6 +70,9 @@ class ModelServer:
         if _is_early(turn, body):
             turn = [{"tool": WAIT, "input": {}}]
         written = anthropic(turn, number) if is_anthropic else openai(turn, counts=self.counts)
+        return await self._play(request, written)
+
+    async def _play(self, request: web.Request, written: Iterator[bytes]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for event in written:
@@ -239,6 +249,7 @@ async def model_server() -> AsyncIterator[ModelServer]:
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post("/v1/messages", playing.answer)
     app.router.add_post("/v1/chat/completions", playing.answer)
+    app.router.add_post("/v1/responses", playing.answer)
     server = TestServer(app)
     await server.start_server()
     try:

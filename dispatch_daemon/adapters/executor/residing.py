@@ -1,6 +1,7 @@
 """An agent with a program of its own: whole inside the wall, and the gate through which it asks its model."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -37,7 +38,7 @@ def resident_of(order: Order, tools: frozenset[str], session: Session | None = N
     binaries = [f"{each}/bin" for each in program.directories if Path(each, "bin").is_dir()]
     found = {"PATH": ":".join([*binaries, _PATH])}
     environment = found | dict(launch.ENVIRONMENT) | _endpoint(order.agent, order.placeholder)
-    argv = program.argv
+    argv = (*program.argv, *_codex(program.argv, order.agent))
     if program.speaks == CLAUDE:
         name = None if session is None else _taken_up(session, CLAUDE).session_id
         argv = launch.arguments(argv, tools, order.agent.model, name)
@@ -78,6 +79,31 @@ def _opencode(agent: Agent, placeholder: str) -> str:
         "share": "disabled",
     }
     return json.dumps(config)
+
+
+def _codex(argv: Sequence[str], agent: Agent) -> tuple[str, ...]:
+    """Write what codex-acp takes for its settings, from its command only: its endpoint, and to ask for what it runs.
+
+    Its own sandbox is switched off, because it cannot be built inside of ours.
+    """
+    if not any(Path(word).name.startswith("codex-acp") for word in argv[:2]):
+        return ()
+    provider = {
+        "name": "dispatch",
+        "base_url": f"{_INSIDE}/v1",
+        "env_key": "OPENAI_API_KEY",
+        "wire_api": "responses",
+    }
+    written = ", ".join(f"{key} = {json.dumps(value)}" for key, value in provider.items())
+    settings = {
+        "model": json.dumps(agent.model),
+        "model_provider": '"dispatch"',
+        "model_providers.dispatch": f"{{ {written} }}",
+        "approval_policy": '"untrusted"',
+        "sandbox_mode": '"danger-full-access"',
+        "web_search": '"disabled"',
+    }
+    return tuple(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))
 
 
 async def reside(

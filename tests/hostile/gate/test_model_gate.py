@@ -142,7 +142,7 @@ async def test_headers_from_inside_stay_inside(gate: Besieged) -> None:
         ("GET", "/v1/models"),
         ("POST", "/v1/files"),
         ("POST", "/v1/messages/batches"),
-        ("POST", "/v1/responses"),
+        ("POST", "/v1/responses/compact"),
         ("POST", "/v1/messages/"),
         ("POST", "/v1/messages?beta=true&x=1"),
         ("POST", "/v1/../v1/files"),

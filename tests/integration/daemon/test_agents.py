@@ -106,12 +106,16 @@ async def test_keys_and_local_models_are_found(home: Path) -> None:
 
 
 async def test_agents_with_programs_of_their_own_are_found_on_the_path(home: Path) -> None:
-    program = home / "opencode"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    ((name, where, how),) = await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found()
-    assert (name, where) == ("acp", str(program))
-    assert how == "dispatch agent use acp --command 'opencode acp' --model anthropic:MODEL"
+    for program in (home / "opencode", home / "codex-acp"):
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    assert await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found() == [
+        ("acp", str(home / word), f"dispatch agent use acp --command '{command}' --model {protocol}:MODEL")
+        for word, command, protocol in (
+            ("opencode", "opencode acp", "anthropic"),
+            ("codex-acp", "codex-acp", "openai"),
+        )
+    ]
 
 
 async def test_claude_code_is_found_on_the_path(home: Path) -> None:

@@ -1,5 +1,6 @@
 """An agent with a program of its own, from the order to what it would change: the real wall, gate and model's server."""
 
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.adapters.agents import AgentProgram
-from dispatch_daemon.adapters.executor import try_agent
+from dispatch_daemon.adapters.agents import Agent, AgentProgram
+from dispatch_daemon.adapters.executor import Order, try_agent
+from dispatch_daemon.adapters.executor.residing import resident_of
 from tests.support.model_server import ModelServer, Trouble, model_server, scripted
 from tests.support.resident_bench import KEY, PLACEHOLDER, Bench, bench_of
 
@@ -233,6 +235,21 @@ async def test_only_its_model_is_behind_the_gate(bench: Bench, model: ModelServe
         (what.split(":")[0], code) for allowed, what, code in bench.witness.of("crossed") if not allowed
     ]
     assert refused == [("GET /v1/files", "gate_forbidden")]
+
+
+@pytest.mark.parametrize("argv", [("/opt/codex-acp",), ("/usr/bin/node", "/opt/bin/codex-acp.js")])
+def test_codex_is_told_its_endpoint_and_to_ask_on_its_command(argv: tuple[str, ...]) -> None:
+    agent = Agent("openai", 'a "model"', "http://127.0.0.1:1", KEY, program=AgentProgram(argv))
+    program = resident_of(Order(agent, "", None, None, PLACEHOLDER), frozenset({"Read"}))
+    assert program is not None
+    assert program.argv[: len(argv)] == argv
+    settings = tomllib.loads("\n".join(program.argv[len(argv) + 1 :: 2]))
+    assert set(program.argv[len(argv) :: 2]) == {"-c"}
+    assert settings["model"] == 'a "model"'
+    assert settings["approval_policy"] == "untrusted"
+    provider = settings["model_providers"][settings["model_provider"]]
+    assert (provider["base_url"], provider["wire_api"]) == ("http://127.0.0.1:3128/v1", "responses")
+    assert program.environment[provider["env_key"]] == PLACEHOLDER
 
 
 async def test_trying_an_agent_starts_it_and_asks_its_model(bench: Bench, model: ModelServer) -> None:
