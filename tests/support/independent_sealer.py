@@ -49,47 +49,50 @@ def wrap(public: bytes, ephemeral: bytes, info: bytes, plaintext: bytes) -> byte
     return enc + ChaCha20Poly1305(key).encrypt(nonce, plaintext, b"")
 
 
-def seal(source: Json, seed: str, to_genesis: str) -> str:
-    """Return the envelope that is made from what a vector was made from, in base64url."""
-    payload_type, body = source["payload_type"], source["body"].encode()
-    said, encoded = json.loads(body), pae(source["payload_type"], body)
-    signature = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).sign(encoded)
-    name = payload_type.encode()
-    signed = len(name).to_bytes(2, "big") + name + len(body).to_bytes(4, "big") + body + signature
-    plaintext = signed.ljust(padme(len(signed)), b"\0")
-    kind = payload_type.removeprefix("application/vnd.dispatch.").removesuffix(".v1+json")
-    content_key = bytes.fromhex(source["content_key"])
-    pairs = sorted(
-        (bytes.fromhex(each["device"]), bytes.fromhex(each["sealing"]), bytes.fromhex(ephemeral))
-        for each, ephemeral in zip(source["recipients"], source["ephemerals"], strict=True)
-    )
-    clear = HEADER.pack(
+def signed_bytes(source: Json, seed: str) -> bytes:
+    """S of chapter 3."""
+    name, body = source["payload_type"].encode(), source["body"].encode()
+    message = pae(source["payload_type"], body)
+    signature = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).sign(message)
+    return len(name).to_bytes(2, "big") + name + len(body).to_bytes(4, "big") + body + signature
+
+
+def header(source: Json, to_genesis: str, size: int, devices: list[bytes]) -> bytes:
+    """H of chapter 4."""
+    said = json.loads(source["body"])
+    kind = source["payload_type"].removeprefix("application/vnd.dispatch.").removesuffix(".v1+json")
+    return HEADER.pack(
         b"DSP1",
         1,
         CLASSES.get(kind, 4),
-        hashlib.sha256(encoded).digest(),
+        hashlib.sha256(pae(source["payload_type"], source["body"].encode())).digest(),
         bytes.fromhex(said["re"]),
         bytes.fromhex(said["from"]["device"]),
         bytes.fromhex(to_genesis),
         bytes.fromhex(said["edge"]),
         said["created"],
         said["expires"],
-        len(plaintext) + 16,
-        derive(content_key, b"", b"dispatch/v1/commit"),
-        len(pairs),
-    ) + b"".join(device for device, _, _ in pairs)
-    bound = hashlib.sha256(clear).digest()
-    ciphertext = ChaCha20Poly1305(derive(content_key, b"", b"dispatch/v1/payload" + bound)).encrypt(
-        bytes(12), plaintext, clear
+        size,
+        derive(bytes.fromhex(source["content_key"]), b"", b"dispatch/v1/commit"),
+        len(devices),
+    ) + b"".join(devices)
+
+
+def seal(source: Json, seed: str, to_genesis: str) -> str:
+    """Return the envelope that is made from what a vector was made from, in base64url."""
+    signed, content_key = signed_bytes(source, seed), bytes.fromhex(source["content_key"])
+    plaintext = signed.ljust(padme(len(signed)), b"\0")
+    recipients = sorted(
+        (bytes.fromhex(each["device"]), bytes.fromhex(each["sealing"]), bytes.fromhex(ephemeral))
+        for each, ephemeral in zip(source["recipients"], source["ephemerals"], strict=True)
     )
-    wraps = [
-        wrap(
-            public,
-            ephemeral,
-            b"dispatch/v1/wrap" + bound + device + hashlib.sha256(public).digest(),
-            content_key,
-        )
-        for device, public, ephemeral in pairs
-    ]
-    raw = clear + b"".join(wraps) + len(ciphertext).to_bytes(4, "big") + ciphertext
+    clear = header(source, to_genesis, len(plaintext) + 16, [device for device, _, _ in recipients])
+    bound = hashlib.sha256(clear).digest()
+    payload_key = derive(content_key, b"", b"dispatch/v1/payload" + bound)
+    ciphertext = ChaCha20Poly1305(payload_key).encrypt(bytes(12), plaintext, clear)
+    raw = clear
+    for device, public, ephemeral in recipients:
+        info = b"dispatch/v1/wrap" + bound + device + hashlib.sha256(public).digest()
+        raw += wrap(public, ephemeral, info, content_key)
+    raw += len(ciphertext).to_bytes(4, "big") + ciphertext
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -3,6 +3,8 @@
 `agreed` says whether the second library answers the same. Where it does not, the page says why ours is the one.
 """
 
+from dataclasses import dataclass
+
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.hpke import seal_base
 from dispatch_protocol.keys import SealingKey
@@ -50,63 +52,58 @@ def _spelled_high(point: Point) -> bytes:
     return (point[1] + P).to_bytes(32, "little")
 
 
-def _ed25519() -> list[JSON]:
-    honest = _answer(times(7, BASE), KEY, 7)
-    scalar = int.from_bytes(honest[32:], "little")
-    missing = next(y for y in range(2, 100) if decode(y) is None)
-    minus_zero = (1 | 1 << 255).to_bytes(32, "little")
-    # name, key, signature, what comes of it, whether the other library agrees
-    cases: list[tuple[str, bytes, bytes, str, bool]] = [
-        ("an honest signature", encode(KEY), honest, "valid", True),
-        (
-            "a scalar beyond the order",
-            encode(KEY),
-            honest[:32] + (scalar + ORDER).to_bytes(32, "little"),
-            "signature_bad",
-            True,
-        ),
-        (
-            "a scalar with its highest bits set",
-            encode(KEY),
-            honest[:63] + bytes([honest[63] | 0xE0]),
-            "signature_bad",
-            True,
-        ),
-        (
-            "a first half of low order, which answers",
-            encode(KEY),
-            _answer(IDENTITY, KEY, 0),
-            "signature_bad",
-            False,
-        ),
-        ("a first half of order eight", encode(KEY), _answer(EIGHTH, KEY, 0), "signature_bad", True),
-        ("a key of order one", encode(IDENTITY), encode(IDENTITY) + bytes(32), "signature_bad", False),
-        (
-            "a key of order one in its second spelling",
-            _spelled_high(IDENTITY),
-            encode(IDENTITY) + bytes(32),
-            "signature_bad",
-            False,
-        ),
-        (
-            "a key of order one with a sign that it cannot have",
-            minus_zero,
-            encode(IDENTITY) + bytes(32),
-            "signature_bad",
-            False,
-        ),
-        ("a key that is no point", missing.to_bytes(32, "little"), honest, "signature_bad", True),
-        ("a key with a part of order eight, in the equation itself", *_mixed(whole=True), "valid", True),
-        (
-            "a key with a part of order eight, in eight times the equation only",
-            *_mixed(whole=False),
-            "signature_bad",
-            True,
-        ),
-    ]
+@dataclass(frozen=True)
+class _Signature:
+    """One key and signature; `agreed` says whether the other library answers the same."""
+
+    name: str
+    key: bytes
+    signature: bytes
+    outcome: str = "signature_bad"
+    agreed: bool = True
+
+    def write(self) -> JSON:
+        """Return it as JSON."""
+        return {
+            "name": self.name,
+            "key": self.key.hex(),
+            "signature": self.signature.hex(),
+            "outcome": self.outcome,
+            "agreed": self.agreed,
+        }
+
+
+def _scalars() -> list[_Signature]:
+    """Return signatures whose second half has more than one spelling, and points that are none."""
+    key, honest = encode(KEY), _answer(times(7, BASE), KEY, 7)
+    beyond = (int.from_bytes(honest[32:], "little") + ORDER).to_bytes(32, "little")
+    high = honest[:63] + bytes([honest[63] | 0xE0])
+    missing = next(y for y in range(2, 100) if decode(y) is None).to_bytes(32, "little")
     return [
-        {"name": name, "key": key.hex(), "signature": signature.hex(), "outcome": outcome, "agreed": agreed}
-        for name, key, signature, outcome, agreed in cases
+        _Signature("an honest signature", key, honest, "valid"),
+        _Signature("a scalar beyond the order", key, honest[:32] + beyond),
+        _Signature("a scalar with its highest bits set", key, high),
+        _Signature("a key that is no point", missing, honest),
+    ]
+
+
+def _low_orders() -> list[_Signature]:
+    """Return signatures in which a point of low order takes part."""
+    nothing = encode(IDENTITY) + bytes(32)
+    minus_zero = (1 | 1 << 255).to_bytes(32, "little")
+    whole, eightfold = _mixed(whole=True), _mixed(whole=False)
+    return [
+        _Signature(
+            "a first half of low order, which answers", encode(KEY), _answer(IDENTITY, KEY, 0), agreed=False
+        ),
+        _Signature("a first half of order eight", encode(KEY), _answer(EIGHTH, KEY, 0)),
+        _Signature("a key of order one", encode(IDENTITY), nothing, agreed=False),
+        _Signature(
+            "a key of order one in its second spelling", _spelled_high(IDENTITY), nothing, agreed=False
+        ),
+        _Signature("a key of order one with a sign that it cannot have", minus_zero, nothing, agreed=False),
+        _Signature("a key with a part of order eight, in the equation itself", *whole, "valid"),
+        _Signature("a key with a part of order eight, in eight times the equation only", *eightfold),
     ]
 
 
@@ -165,7 +162,7 @@ def edge_vectors() -> dict[str, JSON]:
         "about": "Where libraries differ. Values are hex; signatures are over the PAE of `payload_type` and `body`.",
         "payload_type": TYPE,
         "body": BODY.decode(),
-        "ed25519": _ed25519(),
+        "ed25519": [each.write() for each in (*_scalars(), *_low_orders())],
         "x25519": x25519,
         "chacha20_poly1305": _AEAD,
         "hpke": _hpke(),
