@@ -72,15 +72,11 @@ def opened(paths: Sequence[str]) -> Iterator[list[OpenFile]]:
             os.close(file.descriptor)
 
 
-def hand_over(
-    files: Sequence[OpenFile], upload: Callable[[OpenFile], str], say: Callable[[str], None]
-) -> list[dict[str, str]]:
-    """Give every file to the daemon; return what stands for each in a dispatch."""
-    handed: list[dict[str, str]] = []
-    for number, file in enumerate(files, 1):
-        say(f"Sealing {file.name} ({number} of {len(files)})")
-        handed.append({"file_id": upload(file), "name": file.name})
-    return handed
+def hand_over(files: Sequence[OpenFile], upload: Callable[[int, OpenFile], str]) -> list[dict[str, str]]:
+    """Give every file to the daemon, counted from 1; return what stands for each in a dispatch."""
+    return [
+        {"file_id": upload(number, file), "name": file.name} for number, file in enumerate(files, start=1)
+    ]
 
 
 def _open(path: str) -> OpenFile:

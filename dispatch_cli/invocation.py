@@ -73,6 +73,17 @@ class Invocation:
         """Return what renderers may know, for standard error."""
         return View(self.err.width, now_ms(), os.path.expanduser("~"))
 
+    @cached_property
+    def _may_ring(self) -> bool:
+        from dispatch_cli.settings import BELL, find
+
+        return self.err.is_terminal and not self.options.json and find("notify", self.home, {}).value == BELL
+
+    def ring(self) -> None:
+        """Ring the terminal's bell, if its person wants to be called so: a question waits."""
+        if self._may_ring:
+            self.err.raw("\a")
+
     def note(self, sentence: str) -> None:
         """Say something in passing, on standard error."""
         self.err.show([line(Span(sentence, Tone.QUIET))])

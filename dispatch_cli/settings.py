@@ -20,6 +20,7 @@ FILE_BYTES_MOST = 64 * 1024 * 1024
 ACP = "acp"
 CLAUDE = "claude"
 PROGRAMS = (ACP, CLAUDE)  # agents with a program of their own
+BELL = "bell"  # of the terminal in which somebody watches
 _PRICES_WORDS = "it should look like MODEL=3/15, in US dollars for a million tokens in and out"
 
 
@@ -118,12 +119,12 @@ def _command(value: str) -> str:
 
 
 def _notify(value: str) -> str:
-    if value in ("off", "desktop"):
+    if value in ("off", "desktop", BELL):
         return value
     try:
         return _command(value)
     except ValueError as error:
-        raise ValueError("it should be off, desktop, or a command that is found here") from error
+        raise ValueError("it should be off, bell, desktop, or a command that is found here") from error
 
 
 def _directories(value: str) -> str:
@@ -194,7 +195,7 @@ SETTINGS: Mapping[str, Setting] = {
         None,
         "what models cost: MODEL=IN/OUT in US dollars for a million tokens, for limits in money",
     ),
-    "notify": Setting(_notify, "off", "who calls me when something waits: off, desktop, or a command"),
+    "notify": Setting(_notify, "off", "who calls me when something waits: off, bell, desktop, or a command"),
 }
 
 

@@ -116,6 +116,7 @@ class Stay:
         self._prompted = False
         named = text(inner(approval, "payload"), "call_id") in self._trace.calls
         moving.show(self._invocation.err, question_lines(approval, self._invocation.err_view, named=named))
+        self._invocation.ring()
         keys.forget()
 
     def _gone(self, moving: Moving, dispatch: Document) -> None:

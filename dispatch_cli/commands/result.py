@@ -1,8 +1,10 @@
 """`result`: what a dispatch brought back, and with `--save` a copy of it with its proof."""
 
 import os
-import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -10,9 +12,17 @@ from dispatch_cli import candidates
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
+from dispatch_cli.moving import Moving
 from dispatch_cli.options import Command
-from dispatch_cli.render.fields import Document, text, words
+from dispatch_cli.render import times
+from dispatch_cli.render.fields import Document, items, number, text, truth, words
+from dispatch_cli.render.lines import line
 from dispatch_cli.render.sending import result_lines
+from dispatch_cli.render.words import typed_id
+from dispatch_cli.transfer import Transfer
+
+_LOOK_S = 0.5
+_PIECE_BYTES = 256 * 1024
 
 
 @click.command(cls=Command)
@@ -25,7 +35,9 @@ def result(invocation: Invocation, dispatch_id: str, save: str | None) -> None:
     An unfinished one exits with 8.
     """
     found = invocation.door.get(dispatch_path(dispatch_id, "result"))
-    saved = [] if save is None else _saved(found, Path(os.path.expanduser(save)))
+    if save is not None:
+        found = _arrived(invocation, found)
+    saved = [] if save is None else _saved(invocation, found, Path(os.path.expanduser(save)))
     if saved:
         found = found | {"saved": [str(path) for path in saved]}
     if invocation.options.json:
@@ -37,25 +49,54 @@ def result(invocation: Invocation, dispatch_id: str, save: str | None) -> None:
         invocation.note(f"Saved {path}.")
 
 
-def _saved(found: Document, target: Path) -> list[Path]:
+def _arrived(invocation: Invocation, found: Document) -> Document:
+    """Return the result with its files: where somebody looks, wait for what is on its way.
+
+    Raises `CliError`: `files_arriving` where nobody does.
+    """
+    dispatch_id = text(found, "dispatch_id")
+    with Moving(invocation.err) as moving:
+        while truth(found, "files_arriving"):
+            if not invocation.is_interactive:
+                raise CliError(
+                    "files_arriving",
+                    "Its files have not come yet, so nothing was saved.",
+                    hint=f"dispatch result {typed_id(dispatch_id)} --save DIR",
+                )
+            size = sum(number(each, "size_bytes") or 0 for each in items(found, "artifacts"))
+            moving.set(line(f"  waiting for its files, {times.size(size)} · Ctrl-C leaves"))
+            time.sleep(_LOOK_S)
+            found = invocation.door.get(dispatch_path(dispatch_id, "result"))
+    return found
+
+
+def _saved(invocation: Invocation, found: Document, target: Path) -> list[Path]:
     """Copy the bundle, and every file that lies on this machine, and return where they are."""
     sources = [Path(text(found, "bundle"))] if text(found, "bundle") else []
     sources += [Path(path) for path in words(found, "files")]
     copies: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for source in sources:
-            # Only the last part of a name counts: a name from elsewhere cannot choose another directory.
-            copy = _free(target / source.name)
-            with source.open("rb") as read, copy.open("xb") as write:
-                shutil.copyfileobj(read, write)
-            copies.append(copy)
+        total_bytes = sum(source.stat().st_size for source in sources)
+        with Transfer(invocation, "saving", len(sources), total_bytes) as transfer:
+            for ordinal, source in enumerate(sources, start=1):
+                # Only the last part of a name counts: a name from elsewhere cannot choose another directory.
+                copy = _free(target / source.name)
+                with source.open("rb") as read, copy.open("xb") as write:
+                    for piece in transfer.file(ordinal, source.name, _pieces(read)):
+                        write.write(piece)
+                copies.append(copy)
     except OSError as error:
         place = error.filename or target
         raise CliError(
             "not_saved", f"{place} cannot be written or read: {error.strerror or error}."
         ) from error
     return copies
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE_BYTES):
+        yield piece
 
 
 def _free(path: Path) -> Path:

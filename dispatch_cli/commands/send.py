@@ -1,6 +1,6 @@
 """`send`, `followup`: a task on its way, and with `--wait` its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from dispatch_cli.reading import STDIN, read_steps, read_text, text_or_file
 from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import Line, View
 from dispatch_cli.render.sending import outcome_lines, sent_lines
+from dispatch_cli.transfer import Transfer
 from dispatch_protocol import limits
 
 _FOREVER = "forever"
@@ -181,16 +182,16 @@ def _body(task: str, fields: dict[str, Any]) -> Document:
 
 
 def hand_over_all(invocation: Invocation, files: list[OpenFile]) -> list[dict[str, str]]:
-    """Give the files to the daemon, which seals them; on a terminal each is named while it is read."""
+    """Give the files to the daemon, which seals them; on a terminal it is shown how far they are."""
+    with Transfer(invocation, "sealing", len(files), sum(file.size_bytes for file in files)) as transfer:
 
-    def upload(file: OpenFile) -> str:
-        return text(invocation.door.upload("/v1/files", file.read, file.size_bytes), "file_id")
+        def upload(number: int, file: OpenFile) -> str:
+            def pieces() -> Iterator[bytes]:
+                return transfer.file(number, file.name, file.read())
 
-    def say(sentence: str) -> None:
-        if invocation.err.is_terminal and not invocation.options.json:
-            invocation.note(sentence)
+            return text(invocation.door.upload("/v1/files", pieces, file.size_bytes), "file_id")
 
-    return hand_over(files, upload, say)
+        return hand_over(files, upload)
 
 
 def _meta(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -84,6 +84,8 @@ class _One:
             self._write(dispatch, news, first=first)
         else:
             moving.show(self._invocation.out, self._lines(dispatch, news, first=first))
+            if news.asked:
+                self._invocation.ring()
         return dispatch
 
     def _write(self, dispatch: Document, news: News, *, first: bool) -> None:
@@ -142,6 +144,7 @@ class _Everything:
                 _write_line(self._invocation, "approval", approval)
         elif asked:
             moving.show(self._invocation.out, waiting_lines(asked, self._people, self._invocation.view))
+            self._invocation.ring()
 
     def _is_new(self, box: str, row: Document) -> bool:
         state = (row.get("status"), row.get("outcome"), row.get("cancel_requested"))

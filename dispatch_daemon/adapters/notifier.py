@@ -22,6 +22,9 @@ _PASSED: Final = (
 )
 DESKTOP: Final = "desktop"
 OFF: Final = "off"
+BELL: Final = (
+    "bell"  # of a terminal in which somebody watches: `dispatch` rings it, and nobody is called from here
+)
 PATIENCE_S: Final = 10.0
 _APPLE: Final = (
     *("-e", "on run argv", "-e", 'display notification (item 1 of argv) with title "Dispatch"'),
@@ -32,7 +35,7 @@ log = logging.getLogger("dispatch.notices")
 
 def notifier(setting: str, home: Path, *, patience_s: float = PATIENCE_S) -> "Notifier | None":
     """Return what tells a person, as the setting says; None if nobody is to be told, or nothing here can."""
-    if setting == OFF:
+    if setting in (OFF, BELL):
         return None
     if setting != DESKTOP:
         return Notifier(shlex.split(setting), home, told_in_words=False, patience_s=patience_s)

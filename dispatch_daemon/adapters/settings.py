@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, get_args
 
 from dispatch_daemon.adapters.broker_address import repair
 from dispatch_daemon.adapters.home import HomeError, read_private, write_private
-from dispatch_daemon.adapters.notifier import DESKTOP, OFF
+from dispatch_daemon.adapters.notifier import BELL, DESKTOP, OFF
 from dispatch_daemon.adapters.prices import prices_of
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import LocalError, MalformedError
@@ -234,9 +234,11 @@ def _command(value: object) -> str:
 
 def _notify(value: object) -> str:
     try:
-        return value if value in (OFF, DESKTOP) and isinstance(value, str) else _command(value)
+        return value if value in (OFF, BELL, DESKTOP) and isinstance(value, str) else _command(value)
     except ValueError as error:
-        raise ValueError("should be off, desktop, or a command with the whole path of its program") from error
+        raise ValueError(
+            "should be off, bell, desktop, or a command with the whole path of its program"
+        ) from error
 
 
 def _directories(value: object) -> str:

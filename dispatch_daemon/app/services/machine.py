@@ -9,7 +9,7 @@ from pathlib import Path
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
-from dispatch_daemon.adapters.notifier import OFF, Notifier
+from dispatch_daemon.adapters.notifier import BELL, OFF, Notifier
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Settings
@@ -120,17 +120,16 @@ class Machine:
     def _check_notices(self) -> dict[str, JSON]:
         """Say who calls this person when something waits, and whether the last call got through."""
         chosen, failure = self._settings.notify, self._notifier.failure if self._notifier else None
-        if self._notifier is None and chosen != OFF:
+        if self._notifier is None and chosen not in (OFF, BELL):
             failure = "finds neither notify-send nor osascript here"
         if failure is not None:
             return _check(
                 "notices", False, f"notify ({chosen}) {failure}", "dispatch config set notify desktop"
             )
-        told = (
-            "nobody is called when something waits"
-            if chosen == OFF
-            else f"{chosen} calls when something waits"
-        )
+        told = {
+            OFF: "nobody is called when something waits",
+            BELL: "a terminal that watches rings when a question waits",
+        }.get(chosen, f"{chosen} calls when something waits")
         return _check("notices", True, f"{told} (the setting notify)", None)
 
     def _originals_words(self) -> str:

@@ -52,7 +52,7 @@ VALUES = {
         " ",
         "a=1/1.0000001",
     ],
-    "notify": ["off", "desktop", f"{os.path.realpath('/bin/sh')} -c 'a b'", "loud", "'"],
+    "notify": ["off", "bell", "desktop", f"{os.path.realpath('/bin/sh')} -c 'a b'", "loud", "'"],
     "agent_url": ["http://127.0.0.1:11434", "HTTPS://Models.example.org/v1/", "models", "ftp://x"],
     "agent_key": ["env:ANTHROPIC_API_KEY", "file:/etc/key", "file:key", "sk-secret", "env:", "env:A-B"],
 }
