@@ -1,6 +1,9 @@
 """`dispatch-broker`: the command line of the relay."""
 
+import json
+import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,10 +14,22 @@ from dispatch_broker.adapters import log
 from dispatch_broker.adapters.settings import DEFAULT_LISTEN, Settings, SettingsError
 from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.adapters.tokens import TokenKeyError
+from dispatch_broker.adapters.users import User, UserDesk, UserError
 from dispatch_broker.adapters.version import installed_version
 from dispatch_broker.app import StartError, serve
+from dispatch_protocol.timestamps import format_time
 
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    help="Where the database is kept.  [default: the user's data directory]",
+)
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _default_data() -> Path:
+    return platformdirs.user_data_path("dispatch-broker", appauthor=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,12 +42,7 @@ def main() -> None:
 @click.option(
     "--listen", default=DEFAULT_LISTEN, show_default=True, metavar="HOST:PORT", help="Port 0: any free one."
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=None,
-    help="Where the database is kept.  [default: the user's data directory]",
-)
+@_DATA
 @click.option("--public-url", default=None, metavar="URL", help="Where devices reach it, if not at --listen.")
 @click.option(
     "--token-key",
@@ -54,6 +64,27 @@ def main() -> None:
     help="Serve /metrics for Prometheus here; a door of its own, not for the public.  [default: nowhere]",
 )
 @click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    default=None,
+    metavar="FILE",
+    help="Serve TLS with this certificate and its chain (PEM); SIGHUP reads it again.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    default=None,
+    metavar="FILE",
+    help="The key of the certificate (PEM).",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Believe the X-Forwarded-For of this proxy, or network of proxies; may be repeated.",
+)
+@click.option(
     "--smtp-url",
     default=None,
     envvar="DISPATCH_SMTP_URL",
@@ -72,6 +103,9 @@ def serve_command(
     token_key: Path | None,
     signup: str | None,
     metrics: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    trusted_proxies: tuple[str, ...],
     smtp_url: str | None,
     mail_from: str | None,
     dev: bool,
@@ -81,11 +115,14 @@ def serve_command(
     try:
         settings = Settings.build(
             listen=listen,
-            data=data or platformdirs.user_data_path("dispatch-broker", appauthor=False),
+            data=data or _default_data(),
             public_url=public_url,
             token_key=token_key,
             signup=signup,
             metrics=metrics,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            trusted_proxies=trusted_proxies,
             smtp_url=smtp_url,
             mail_from=mail_from,
             dev=dev,
@@ -99,6 +136,75 @@ def serve_command(
     except (StartError, StoreError, TokenKeyError, OSError) as error:
         click.echo(f"dispatch-broker: {error}", err=True)
         sys.exit(1)
+
+
+@main.group("user")
+def user_group() -> None:
+    """Decide who may use this broker, while it serves: by address, beside what --signup says."""
+
+
+def _user_command(name: str, words: str) -> None:
+    """Add one command about one address."""
+
+    @user_group.command(name, help=words)
+    @_DATA
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @click.argument("email")
+    def decide(data: Path | None, as_json: bool, email: str) -> None:
+        _about_users(data, lambda desk: [getattr(desk, name)(email)], as_json=as_json, one=True)
+
+
+_user_command("add", "Admit an address whatever --signup says, or let a disabled one in again.")
+_user_command("disable", "Let an address in no more and end its sessions; its account stays.")
+_user_command("remove", "Forget an address, its account, its edges and all that waits for it.")
+
+
+@user_group.command("list")
+@_DATA
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_users(data: Path | None, as_json: bool) -> None:
+    """List who is here, admitted, or disabled."""
+    _about_users(data, UserDesk.users, as_json=as_json, one=False)
+
+
+def _about_users(
+    data: Path | None, act: Callable[[UserDesk], list[User]], *, as_json: bool, one: bool
+) -> None:
+    """Do something at the desk and show what came of it; a mistake is exit 1 and one sentence."""
+    try:
+        with UserDesk(data or _default_data()) as desk:
+            rows = [
+                {
+                    "email": user.address,
+                    "status": user.status,
+                    "identity": user.identity,
+                    "devices": user.devices,
+                    "since": format_time(user.since_ms),
+                }
+                for user in act(desk)
+            ]
+    except (UserError, OSError, sqlite3.Error) as error:
+        if as_json:
+            click.echo(
+                json.dumps(
+                    {
+                        "error": {
+                            "code": "user_refused",
+                            "message": str(error),
+                            "hint": "dispatch-broker user list",
+                        }
+                    }
+                )
+            )
+        else:
+            click.echo(f"dispatch-broker: {error}", err=True)
+        sys.exit(1)
+    if as_json:
+        click.echo(json.dumps(rows[0] if one else {"users": rows}))
+        return
+    for row in rows:
+        devices = f"{row['devices']} device{'' if row['devices'] == 1 else 's'}"
+        click.echo(f"{row['email']}  {row['status']}  {devices}  since {row['since']}")
 
 
 if __name__ == "__main__":

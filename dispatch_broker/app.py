@@ -13,6 +13,7 @@ import resource
 import secrets
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +23,7 @@ from typing import Self
 
 from aiohttp import web
 
-from dispatch_broker.adapters import blobs, handshake, http, login, login_door, openapi, pairing
+from dispatch_broker.adapters import blobs, handshake, http, login, login_door, openapi, pairing, standing
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
 from dispatch_broker.adapters.context import Context
@@ -74,6 +75,7 @@ class Application:
         self._context: Context | None = None
         self.url = ""
         self.metrics_url: str | None = None
+        self.renew: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> Self:
         """Open the store and the door; whatever was opened is closed again when something fails."""
@@ -99,7 +101,9 @@ class Application:
         listener = _listen(settings.host, settings.port)
         stack.callback(listener.close)
         port: int = listener.getsockname()[1]
-        self.url = origin(settings.host, port)
+        tls = None if settings.tls is None else _tls(*settings.tls)
+        self.renew = partial(_renew, tls, settings.tls)
+        self.url = origin(settings.host, port, settings.scheme)
         self._context = context = Context(
             settings=settings,
             public_url=settings.public_url or self.url,
@@ -117,13 +121,13 @@ class Application:
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        site = web.SockSite(runner, listener, backlog=_BACKLOG)
+        site = web.SockSite(runner, listener, backlog=_BACKLOG, ssl_context=tls)
         await site.start()
         await self._open_metrics(stack, context, runner)
         if settings.mail_server is not None:
             self._open_mail(stack, context, settings.mail_server)
-        purging = asyncio.create_task(_purge(context))
-        stack.push_async_callback(_cancel, purging)
+        for work in (_purge(context), standing.heed(context)):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
         stack.push_async_callback(_drain, context, site)
 
     def _open_mail(self, stack: contextlib.AsyncExitStack, context: Context, server: Server) -> None:
@@ -235,7 +239,32 @@ def _spellings(settings: Settings, port: int) -> list[str]:
     names = {settings.host}
     if is_loopback(settings.host):
         names |= {"localhost", "127.0.0.1"} if settings.host == "localhost" else {"localhost"}
-    return [origin(name, port) for name in names]
+    return [origin(name, port, settings.scheme) for name in names]
+
+
+def _tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Read a certificate with its key; raises StartError."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(
+            f"{certificate} and {key} cannot be used for TLS: {error.strerror or error}"
+        ) from None
+    return context
+
+
+def _renew(context: ssl.SSLContext | None, files: tuple[Path, Path] | None) -> None:
+    """Read a renewed certificate for connections to come; one that cannot be used leaves the old one in place."""
+    if context is None or files is None:
+        return
+    try:
+        _tls(*files)
+        context.load_cert_chain(*files)
+    except (StartError, OSError, ssl.SSLError):
+        say(_log, "certificate_unusable", logging.ERROR)
+    else:
+        say(_log, "certificate_renewed")
 
 
 async def _purge(context: Context) -> None:
@@ -289,6 +318,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with Application(settings) as broker:
+        loop.add_signal_handler(signal.SIGHUP, broker.renew)
         print(f"listening on {broker.url}", flush=True)  # noqa: T201 - the one line that whoever started us waits for
         say(_log, "started", url=broker.url)
         await stopped.wait()

@@ -74,6 +74,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "This machine": {
         "login": Entry("login", "Sign in to a broker.", "Not signed in"),
+        "logout": Entry("login", "Sign this device out of its broker.", "Not signed out"),
         "whoami": Entry("login", "Show who I am, on which device, at which broker."),
         "devices": Entry("devices", "List my devices; add, name, set or revoke one.", "Not done"),
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),

@@ -122,6 +122,7 @@ CODES = {
     "other_user": (403, REFUSED, "Run it as the user whose daemon this is."),
     "browser_refused": (403, REFUSED, "Use `dispatch`, not a browser."),
     "signup_closed": (403, REFUSED, "Ask the broker's operator to add your address."),
+    "account_disabled": (403, REFUSED, "Ask the broker's operator why."),
     "dev_only_direct": (403, REFUSED, "Run `dispatch login --dev` on the broker's own machine."),
     "address_mismatch": (409, REFUSED, "dispatch whoami"),
     "pair_needed": (409, REFUSED, "On a machine that is signed in: dispatch devices add"),

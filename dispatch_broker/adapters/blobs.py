@@ -171,9 +171,8 @@ def _caller(context: Context, request: web.Request) -> Account | None:
     if scheme.lower() != "bearer" or "Origin" in request.headers:
         return None
     claim = context.tokens.read(Use.SESSION, token.strip(), context.clock())
-    if claim is None or not context.store.accounts.is_active(claim.device):
-        return None
-    return context.store.accounts.known(claim.genesis)
+    account = None if claim is None else context.store.accounts.served(claim.device)
+    return account if claim is not None and account is not None and account.genesis == claim.genesis else None
 
 
 def _address(request: web.Request) -> Digest | None:

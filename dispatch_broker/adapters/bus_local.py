@@ -12,6 +12,7 @@ from typing import Protocol
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.core.effects import Topic
 from dispatch_broker.core.records import Account
+from dispatch_broker.core.refusal import Refusal
 from dispatch_protocol.keys import DeviceId, Genesis
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ class Member(Protocol):
 
     def revoke(self) -> None:
         """Close, because the device is not active in its identity's chain any more."""
+
+    def dismiss(self, refusal: Refusal) -> None:
+        """Close, because the operator or the person ended this."""
 
     def drain(self) -> None:
         """Pass on that the broker is about to stop."""

@@ -13,7 +13,7 @@ from dispatch_broker.adapters.context import Context
 from dispatch_broker.adapters.tokens import SESSION_MS, Use
 from dispatch_broker.core import edges, invitations
 from dispatch_broker.core.accounts import grow, normal_address
-from dispatch_broker.core.effects import Effects, OweMail
+from dispatch_broker.core.effects import Effects, OweMail, SignOut
 from dispatch_broker.core.invitations import Draft, Surroundings
 from dispatch_broker.core.pairings import LIFE_MS, MESSAGE_CHARS
 from dispatch_broker.core.records import Account, Claim, Edge, EdgeStatus, Invitation, InvitationStatus
@@ -313,6 +313,13 @@ def _token(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, V
     return (), {"token": token, "expires_ms": expires_ms}
 
 
+def _logout(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value]:
+    """Sign this device out: its next session asks for a login, and its short token is worth nothing from now on."""
+    del context
+    fields.done()
+    return (SignOut(caller.device),), {}
+
+
 def session_token(context: Context, caller: Caller) -> tuple[str, int]:
     """Make a token for a device whose session is open, and say until when it lasts."""
     expires_ms = context.clock() + SESSION_MS
@@ -361,5 +368,6 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "pairing_hear": _pairing_hear,
         "pairing_close": _pairing_close,
         "token": _token,
+        "logout": _logout,
     }
 )

@@ -176,13 +176,15 @@ def _decide(
     store, now_ms = context.store, context.clock()
     claim = None if hello.token is None else context.tokens.read(Use.LOGIN, hello.token, now_ms)
     devices = tuple(sorted(chain.devices))
+    account = store.accounts.known(proof.genesis)
+    address = claim.address if claim is not None else account.address if account is not None else None
     facts = accounts.Hello(
         genesis=proof.genesis,
         device=proof.device,
         counter=proof.counter,
         claim=claim,
         token_shown=hello.token is not None,
-        account=store.accounts.known(proof.genesis),
+        account=account,
         namesake=None if claim is None else store.accounts.named(claim.address),
         known_links=known_links,
         news=tuple(link.encode() for link in chain.links[known_links:]),
@@ -190,6 +192,8 @@ def _decide(
         foreign_devices=any(store.accounts.owner(one) not in {None, proof.genesis} for one in devices),
         last_counter=store.accounts.counter(proof.device),
         connections=context.bus.sessions(proof.genesis, without=proof.device),
+        standing=None if address is None else store.accounts.standing(address),
+        signed_out=store.accounts.is_signed_out(proof.device),
     )
     settings = context.settings
     return accounts.greet(

@@ -5,6 +5,7 @@ size and rate, changes nothing on GET, and answers in problem documents whatever
 """
 
 import asyncio
+import ipaddress
 import json
 import logging
 import re
@@ -103,7 +104,7 @@ def _route(request: web.Request) -> str:
 
 
 async def _answer(context: Context, request: web.Request, handler: Handler) -> web.StreamResponse:
-    if not context.requests.take(request.remote, context.ticks()):
+    if not context.requests.take(caller(context, request), context.ticks()):
         return problem(_SLOW_DOWN)
     refusal = _not_direct(request) if context.settings.dev else None
     if refusal is not None:
@@ -125,6 +126,33 @@ async def _answer(context: Context, request: web.Request, handler: Handler) -> w
         incident = secrets.token_hex(4)
         _log.exception("internal", extra={"fields": {"incident": incident}})
         return _problem("internal", 500, f"something failed here; the operator's log names it {incident}")
+
+
+def caller(context: Context, request: web.Request) -> str:
+    """Return the address of the network that asks: the last one that is no proxy of ours (RFC 7239 says why the last).
+
+    Whatever stands before it was written by whoever asks, so it counts for nothing.
+    """
+    here = request.remote or ""
+    if not _is_proxy(context, here):
+        return here
+    lines = ",".join(request.headers.getall("X-Forwarded-For", []))
+    for hop in reversed([each.strip() for each in lines.split(",")]):
+        try:
+            address = str(ipaddress.ip_address(hop))
+        except ValueError:
+            return here
+        if not _is_proxy(context, address):
+            return address
+    return here
+
+
+def _is_proxy(context: Context, address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in context.settings.proxies)
 
 
 def _not_direct(request: web.Request) -> Refusal | None:

@@ -13,7 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dispatch_broker.adapters.context import Context
-from dispatch_broker.adapters.http import BODY_BYTES, problem
+from dispatch_broker.adapters.http import BODY_BYTES, caller, problem
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.adapters.signins import fresh_mail_code
 from dispatch_broker.adapters.tokens import LOGIN_MS, Use
@@ -171,7 +171,9 @@ async def begin(context: Context, request: web.Request) -> web.Response:
     if not ways(context):
         return _refused(_UNAVAILABLE)
     ticks = context.ticks()
-    if not (context.sign_ins_begun.take(request.remote, ticks) and context.logins_everybody.take(ticks)):
+    if not (
+        context.sign_ins_begun.take(caller(context, request), ticks) and context.logins_everybody.take(ticks)
+    ):
         return _refused(TOO_MANY)
     begun = context.sign_ins.begin(
         genesis=Genesis.from_hex(asked.genesis),
@@ -222,7 +224,8 @@ def send_code(context: Context, waiting: SignIn, email: str) -> SignIn | Refusal
     if not context.login_mails.take(address, context.ticks()):
         return TOO_MANY_MAILS
     context.sign_ins.keep(decision)
-    if is_expected(address, context.store.accounts.named(address), context.settings.signup):
+    accounts = context.store.accounts
+    if is_expected(address, accounts.named(address), context.settings.signup, accounts.standing(address)):
         context.on_code(decision)
     return decision
 
@@ -280,7 +283,7 @@ def verdict(context: Context, claim: Claim) -> Refusal | None:
     """Say why somebody with this address may not sign in, or None: only whoever has proven it is told."""
     accounts = context.store.accounts
     known, namesake = accounts.known(claim.genesis), accounts.named(claim.address)
-    return sign_in(claim, namesake, known, context.settings.signup)
+    return sign_in(claim, namesake, known, context.settings.signup, accounts.standing(claim.address))
 
 
 def _token(context: Context, claim: Claim) -> str | Refusal:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from dispatch_broker.adapters import login, login_pages, pages
 from dispatch_broker.adapters.context import Context
+from dispatch_broker.adapters.http import caller
 from dispatch_broker.adapters.log import say, short
 from dispatch_broker.core import signin
 from dispatch_broker.core.refusal import BrokerCode, Refusal
@@ -97,7 +98,7 @@ async def _read(
     """Read a step: which sign-in it is about, and the one field that it may have besides."""
     if request.headers.get("Origin") not in context.urls:
         raise _Wrong(_over(_ELSEWHERE), _ELSEWHERE.status)
-    if not context.typed_codes.take(request.remote, context.ticks()):
+    if not context.typed_codes.take(caller(context, request), context.ticks()):
         raise _Wrong(login_pages.code_page(_TOO_MANY), HTTPStatus.TOO_MANY_REQUESTS)
     fields = await login.read_fields(request) if request.content_type == _IS_FORM else None
     expected = {"user_code"} if field is None else {"user_code", field}

@@ -19,8 +19,11 @@ from dispatch_protocol.errors import MalformedError
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
 _LOCALHOST = "localhost"
-_USUAL_PORT = 80
+_USUAL_PORTS = {"http": 80, "https": 443}
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be refused, not to be bound
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(Exception):
@@ -38,17 +41,18 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
-def origin(host: str, port: int) -> str:
+def origin(host: str, port: int, scheme: str = "http") -> str:
     """Return the URL of a listener: an IPv6 address in brackets, the usual port left out."""
     place = f"[{host}]" if ":" in host else host.lower()
-    return f"http://{place}" if port == _USUAL_PORT else f"http://{place}:{port}"
+    return f"{scheme}://{place}" if port == _USUAL_PORTS[scheme] else f"{scheme}://{place}:{port}"
 
 
 class Settings(BaseModel):
     """The whole configuration of one broker; `port` 0 takes a free one, `public_url` None is the listener's own.
 
     `metrics` is a listener of its own, None is none: numbers about everybody must not appear behind a public URL
-    because a proxy passes every path on.
+    because a proxy passes every path on. `tls` is a certificate with its chain, and its key; `proxies` are the networks whose
+    `X-Forwarded-For` is believed.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
@@ -61,6 +65,8 @@ class Settings(BaseModel):
     signup: Signup = Signup(SignupMode.CLOSED)
     dev: bool = False
     metrics: tuple[str, int] | None = None
+    tls: tuple[Path, Path] | None = None
+    proxies: tuple[Network, ...] = ()
     mail_server: Server | None = None
     mail_from: str = ""
     log_level: str = "INFO"
@@ -75,6 +81,11 @@ class Settings(BaseModel):
         if self.dev and self.public_url is not None and not broker_url.is_loopback(self.public_url):
             raise ValueError("--dev lets anybody sign in as anybody; it may not have a public URL")
         return self
+
+    @property
+    def scheme(self) -> str:
+        """How the listener is spoken with."""
+        return "http" if self.tls is None else "https"
 
     @model_validator(mode="after")
     def _has_a_name(self) -> Self:
@@ -96,6 +107,9 @@ class Settings(BaseModel):
         dev: bool,
         log_level: str,
         metrics: str | None = None,
+        tls_cert: Path | None = None,
+        tls_key: Path | None = None,
+        trusted_proxies: tuple[str, ...] = (),
         smtp_url: str | None = None,
         mail_from: str | None = None,
     ) -> "Settings":
@@ -113,6 +127,10 @@ class Settings(BaseModel):
             raise SettingsError(
                 "--smtp-url and --mail-from ADDRESS go together: mail needs a server and a sender"
             )
+        if (tls_cert is None) != (tls_key is None):
+            raise SettingsError(
+                "--tls-cert and --tls-key go together: a certificate is of no use without its key"
+            )
         try:
             return cls(
                 host=host,
@@ -123,6 +141,8 @@ class Settings(BaseModel):
                 signup=policy,
                 dev=dev,
                 metrics=None if metrics is None else _read_listen(metrics, "--metrics"),
+                tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
+                proxies=tuple(_read_network(text) for text in trusted_proxies),
                 mail_server=server,
                 mail_from=sender or "",
                 log_level=log_level,
@@ -141,6 +161,14 @@ def _read_listen(text: str, option: str) -> tuple[str, int]:
     if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65_536):
         raise SettingsError(f"{option} is HOST:PORT, for instance {DEFAULT_LISTEN}")
     return host, int(port)
+
+
+def _read_network(text: str) -> Network:
+    """Read the address of a proxy, or of a network of them."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise SettingsError("--trusted-proxy is an address or a network, for instance 127.0.0.1") from None
 
 
 def _read_smtp(text: str) -> Server:

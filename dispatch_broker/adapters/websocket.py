@@ -114,6 +114,10 @@ class Connection:
         """Close, because the device is not active in its identity's chain any more."""
         self._end(rejected(None, _REVOKED), WSCloseCode.POLICY_VIOLATION)
 
+    def dismiss(self, refusal: Refusal) -> None:
+        """Close, because the operator or the person ended this."""
+        self._end(rejected(None, refusal), WSCloseCode.POLICY_VIOLATION)
+
     def drain(self) -> None:
         """Say that the broker is about to stop, send what is finished, and close."""
         self.outbox.put(Notice("drain", {}))

@@ -17,7 +17,7 @@ from dispatch_broker.core.effects import (
     Tell,
     Topic,
 )
-from dispatch_broker.core.records import Account, Claim
+from dispatch_broker.core.records import Account, Claim, Standing
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from dispatch_protocol.keys import DeviceId, Genesis
 from dispatch_protocol.limits import ADDRESS_CHARS
@@ -68,20 +68,35 @@ class Signup:
         return self.mode is SignupMode.OPEN
 
 
-def is_expected(address: str, namesake: Account | None, signup: Signup) -> bool:
+DISABLED = Refusal(
+    BrokerCode.ACCOUNT_DISABLED, "the operator of this broker lets nobody with this address in"
+)
+
+
+def is_expected(address: str, namesake: Account | None, signup: Signup, standing: Standing | None) -> bool:
     """Whether somebody with this address may sign in here at all, which nobody is told before it is proven."""
-    return namesake is not None or signup.admits(address)
+    if standing is Standing.DISABLED:
+        return False
+    return namesake is not None or standing is Standing.ADMITTED or signup.admits(address)
 
 
-def sign_in(claim: Claim, namesake: Account | None, known: Account | None, signup: Signup) -> Refusal | None:
+def sign_in(
+    claim: Claim,
+    namesake: Account | None,
+    known: Account | None,
+    signup: Signup,
+    standing: Standing | None = None,
+) -> Refusal | None:
     """Refuse a login, or None: `namesake` is the account with this address, `known` the one with this identity."""
+    if standing is Standing.DISABLED:
+        return DISABLED
     if namesake is not None and namesake.genesis != claim.genesis:
         return Refusal(
             BrokerCode.PAIR_NEEDED, "this address belongs to another identity; pair this device with it"
         )
     if known is not None and known.address != claim.address:
         return Refusal(BrokerCode.ADDRESS_MISMATCH, "this identity is signed in here under another address")
-    if known is None and not signup.admits(claim.address):
+    if known is None and standing is not Standing.ADMITTED and not signup.admits(claim.address):
         return Refusal(BrokerCode.SIGNUP_CLOSED, "this broker opens no account for this address")
     return None
 
@@ -92,7 +107,8 @@ class Hello:
 
     `claim` is what a valid token says, None without one; `token_shown` tells a bad token from none. `news` are the links
     that follow the `known_links` which stay of those that the broker holds, `devices` those active after the last of
-    them, and `foreign_devices` says that one of these belongs to another identity here.
+    them, and `foreign_devices` says that one of these belongs to another identity here. `standing` is the operator's word about
+    the address, and `signed_out` says that this device has signed out since its last session.
     """
 
     genesis: Genesis
@@ -108,6 +124,8 @@ class Hello:
     foreign_devices: bool
     last_counter: int
     connections: int
+    standing: Standing | None = None
+    signed_out: bool = False
 
 
 def greet(
@@ -165,17 +183,17 @@ def _account_of(hello: Hello, signup: Signup) -> Account | Refusal:
     """Return the account this session belongs to, opened by a token if it has to be."""
     claim = hello.claim
     if claim is None:
-        if hello.account is not None:
-            return hello.account
+        if hello.account is not None and not hello.signed_out:
+            return DISABLED if hello.standing is Standing.DISABLED else hello.account
         if hello.token_shown:
             return Refusal(
                 BrokerCode.TOKEN_INVALID, "the login token is not valid, or its time is over; sign in again"
             )
-        return Refusal(BrokerCode.LOGIN_NEEDED, "this identity has no account here; sign in first")
+        return Refusal(BrokerCode.LOGIN_NEEDED, "this identity is not signed in here; sign in first")
     if (claim.genesis, claim.device) != (hello.genesis, hello.device):
         return Refusal(BrokerCode.TOKEN_INVALID, "the login token was made for another device")
     return (
-        sign_in(claim, hello.namesake, hello.account, signup)
+        sign_in(claim, hello.namesake, hello.account, signup, hello.standing)
         or hello.account
         or Account(claim.genesis, claim.address)
     )

@@ -41,6 +41,13 @@ class KeepCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class SignOut:
+    """Let a device's next session ask for a login again."""
+
+    device: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
 class KeepInvitation:
     """Remember a new invitation."""
 
@@ -153,6 +160,7 @@ Row = (
     OpenAccount
     | KeepLinks
     | KeepCounter
+    | SignOut
     | KeepInvitation
     | MoveInvitation
     | OweMail

@@ -64,6 +64,13 @@ class Account:
     address: str
 
 
+class Standing(StrEnum):
+    """What the operator decided about an address, beside what `--signup` says of everybody's."""
+
+    ADMITTED = "admitted"
+    DISABLED = "disabled"
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a login token says: this address was proven for this device of this identity."""

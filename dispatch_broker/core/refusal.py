@@ -19,6 +19,7 @@ class BrokerCode(StrEnum):
     TOKEN_INVALID = "token_invalid"
     SIGNATURE_INVALID = "signature_invalid"  # a document that its signer did not sign
     SIGNUP_CLOSED = "signup_closed"  # the operator's choice
+    ACCOUNT_DISABLED = "account_disabled"  # the operator's choice too
     SIGN_IN_UNAVAILABLE = "sign_in_unavailable"  # this broker has no way to prove an address
     AUTHORIZATION_PENDING = "authorization_pending"  # RFC 8628, section 3.5, with the three that follow
     SLOW_DOWN = "slow_down"
@@ -63,6 +64,7 @@ STATUS: Mapping[BrokerCode, int] = MappingProxyType(
         BrokerCode.TOKEN_INVALID: 401,
         BrokerCode.SIGNATURE_INVALID: 400,
         BrokerCode.SIGNUP_CLOSED: 403,
+        BrokerCode.ACCOUNT_DISABLED: 403,
         BrokerCode.SIGN_IN_UNAVAILABLE: 403,
         BrokerCode.AUTHORIZATION_PENDING: 400,
         BrokerCode.SLOW_DOWN: 400,

@@ -1,4 +1,4 @@
-"""`login` and `whoami`: who I am, on which device, at which broker."""
+"""`login`, `logout` and `whoami`: who I am, on which device, at which broker."""
 
 import os
 from typing import Any
@@ -75,6 +75,26 @@ def _signed_in(who: Document, view: View) -> list[Line]:
         lines += [line(visible(text(who, "recovery_hint")))]
     lines += whoami_lines(who, view)[1:]
     return [*lines, following("invite somebody with", "dispatch invite EMAIL")]
+
+
+@click.command(cls=Command)
+@click.pass_obj
+def logout(invocation: Invocation) -> None:
+    """Sign this device out of its broker.
+
+    Nothing comes or goes until you sign in again. Identity, contacts and everything received stay on this machine.
+    """
+    ended = invocation.door.post("/v1/logout", {}, timeout_s=_LOGIN_TIMEOUT_S)
+    invocation.show(ended, lambda _: _signed_out(ended))
+
+
+def _signed_out(ended: Document) -> list[Line]:
+    lines = [line(f"Signed out of {visible(text(ended, 'broker'))}.")]
+    if ended.get("told") is not True:
+        lines.append(
+            line("The broker could not be told: whoever holds a copy of this home could still use it there.")
+        )
+    return lines
 
 
 @click.command(cls=Command)

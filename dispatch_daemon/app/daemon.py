@@ -148,6 +148,7 @@ class Daemon:
             machine,
             link=lambda: self._linking.link,
             connect=self._linking.connect,
+            disconnect=self._linking.sign_out,
         )
         signing_in = SigningIn(self._account, self._people, self._settings, self._clock.now_ms)
         online = self._linking.online

@@ -27,6 +27,7 @@ _CONNECT_S = 10.0
 _COUNTER = "session_counter"
 _EPOCH = "relay_epoch"
 _COPIED = "home_copied"
+_SIGNED_OUT = "signed_out"
 _COPY_CODE = "counter_reused"
 _COPY_WORDS = "this home is a copy of one that is in use, or was set back; run only one of them"
 log = logging.getLogger("dispatch.link")
@@ -100,6 +101,8 @@ class Linking:
         A copy that only waited for its counter to pass the other's would take turns with it for ever, and each
         would answer what the other was asked. Signing in again is a human's word that this is the one to keep.
         """
+        if self._journal.meta(_SIGNED_OUT) is True:
+            return
         if self._journal.meta(_COPIED) is not True:
             self.start(url)
             return
@@ -108,8 +111,16 @@ class Linking:
             self.link.state, phase=LinkPhase.REFUSED, words=_COPY_WORDS, code=_COPY_CODE
         )
 
+    async def sign_out(self) -> None:
+        """Hang up for good: no session opens until somebody signs in again, nor after a restart."""
+        self._journal.remember(_SIGNED_OUT, value=True)
+        await self._journal.database.committed()
+        await self.stop()
+        self.link = None
+
     def start(self, url: str) -> None:
         """Begin to keep a session with this broker."""
+        self._journal.remember(_SIGNED_OUT, value=False)
         self._journal.remember(_COPIED, value=False)
         self.link = self._link(url)
         self._running = asyncio.create_task(self.link.run(), name="relay-link")

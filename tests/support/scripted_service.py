@@ -78,6 +78,10 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         await self._asked("login", broker=broker, email=email, dev=dev, token=token)
         return {**WHOAMI, "user": email, "broker": broker}
 
+    async def logout(self) -> JsonObject:
+        await self._asked("logout")
+        return {"broker": "http://127.0.0.1:8000", "status": "signed_out", "told": True}
+
     async def begin_login(self, *, broker: str | None, email: str | None, page: bool) -> JsonObject:
         await self._asked("begin_login", broker=broker, email=email, page=page)
         return {

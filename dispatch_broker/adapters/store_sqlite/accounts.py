@@ -1,9 +1,9 @@
 """Accounts, their public chains and their devices."""
 
 from dispatch_broker.adapters.store_sqlite.commits import Commits
-from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount
+from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount, SignOut
 from dispatch_broker.core.quota import Usage
-from dispatch_broker.core.records import Account
+from dispatch_broker.core.records import Account, Standing
 from dispatch_protocol.keys import DeviceId, Genesis
 
 
@@ -49,19 +49,36 @@ class AccountTable:
         ).fetchone()
         return None if row is None else Genesis(row[0])
 
-    def is_active(self, device: DeviceId) -> bool:
-        """Whether a device stands in its identity's chain as it is now."""
-        row = self._commits.writer.execute(
-            "SELECT 1 FROM devices WHERE device = ? AND active", (device.raw,)
-        ).fetchone()
-        return row is not None
-
     def counter(self, device: DeviceId) -> int:
         """Return the counter of the last session that a device opened, 0 before the first."""
         row = self._commits.writer.execute(
             "SELECT counter FROM devices WHERE device = ?", (device.raw,)
         ).fetchone()
         return 0 if row is None else int(row[0])
+
+    def standing(self, address: str) -> Standing | None:
+        """Return what the operator decided about an address."""
+        row = self._commits.writer.execute(
+            "SELECT standing FROM users WHERE address = ?", (address,)
+        ).fetchone()
+        return None if row is None else Standing(row[0])
+
+    def is_signed_out(self, device: DeviceId) -> bool:
+        """Whether a device has signed out since its last session."""
+        row = self._commits.writer.execute(
+            "SELECT 1 FROM devices WHERE device = ? AND signed_out", (device.raw,)
+        ).fetchone()
+        return row is not None
+
+    def served(self, device: DeviceId) -> Account | None:
+        """Return whose device this is, if it stands in its chain, is signed in, and its person is not disabled."""
+        row = self._commits.writer.execute(
+            "SELECT genesis, accounts.address FROM devices JOIN accounts USING (account_no)"
+            " LEFT JOIN users USING (address)"
+            " WHERE device = ? AND active AND NOT signed_out AND standing IS NOT ?",
+            (device.raw, Standing.DISABLED),
+        ).fetchone()
+        return None if row is None else Account(Genesis(row[0]), row[1])
 
     def open(self, effect: OpenAccount) -> None:
         """Add an account."""
@@ -93,8 +110,13 @@ class AccountTable:
             (account_no,),
         )
 
-    def keep_counter(self, effect: KeepCounter) -> None:
-        """Remember a device's session counter."""
-        self._commits.begin().execute(
-            "UPDATE devices SET counter = ? WHERE device = ?", (effect.counter, effect.device.raw)
+    def keep_session(self, effect: KeepCounter | SignOut) -> None:
+        """Remember that a device opened a session, with its counter; or that its next one asks for a login again."""
+        writer = self._commits.begin()
+        if isinstance(effect, SignOut):
+            writer.execute("UPDATE devices SET signed_out = 1 WHERE device = ?", (effect.device.raw,))
+            return
+        writer.execute(
+            "UPDATE devices SET counter = ?, signed_out = 0 WHERE device = ?",
+            (effect.counter, effect.device.raw),
         )

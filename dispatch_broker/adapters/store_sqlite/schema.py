@@ -130,6 +130,15 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX blobs_depositor ON blobs (depositor_no, size_bytes);
     CREATE INDEX blobs_expires ON blobs (expires_ms);
     """,
+    # What the operator decided about addresses, and which devices have signed out.
+    """
+    CREATE TABLE users (
+        address  TEXT PRIMARY KEY,
+        standing TEXT NOT NULL,
+        since_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE devices ADD COLUMN signed_out INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

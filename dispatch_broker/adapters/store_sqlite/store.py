@@ -31,6 +31,7 @@ from dispatch_broker.core.effects import (
     OweMail,
     PutEnvelope,
     Row,
+    SignOut,
 )
 from dispatch_broker.core.mailbox import Load, Parcel
 from dispatch_broker.core.records import Mail
@@ -105,8 +106,8 @@ class SqliteStore:
                 self.accounts.open(row)
             case KeepLinks():
                 self.accounts.keep_links(row)
-            case KeepCounter():
-                self.accounts.keep_counter(row)
+            case KeepCounter() | SignOut():
+                self.accounts.keep_session(row)
             case KeepInvitation() | MoveInvitation():
                 self.invitations.write(row)
             case OweMail():
@@ -159,6 +160,11 @@ class SqliteStore:
         """Return what the database and its log take on the disk."""
         files = {"database": self._path, "log": self._path.with_name(f"{self._path.name}-wal")}
         return {name: path.stat().st_size if path.exists() else 0 for name, path in files.items()}
+
+    def changes(self) -> int:
+        """Return a number that is another one whenever somebody else has written to the database."""
+        (number,) = self._commits.writer.execute("PRAGMA data_version").fetchone()
+        return int(number)
 
     def close(self) -> None:
         """Commit what is open and close the database."""

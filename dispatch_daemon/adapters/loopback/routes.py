@@ -28,6 +28,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route("POST", "/v1/daemon/stop", "stop", "Drain and end the daemon.", "Stopping", body="Nothing"),
     Route("POST", "/v1/login", "login", "Sign in at a broker.", "Whoami", body="Login"),
+    Route("POST", "/v1/logout", "logout", "Sign this device out.", "LoggedOut", body="Nothing"),
     Route(
         "POST",
         "/v1/login/begin",

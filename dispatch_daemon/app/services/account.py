@@ -8,7 +8,14 @@ from pathlib import Path
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
-from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink, login_dev
+from dispatch_daemon.adapters.relay import (
+    LinkPhase,
+    LinkState,
+    RelayLink,
+    RelayRejectedError,
+    RelayUnreachableError,
+    login_dev,
+)
 from dispatch_daemon.adapters.settings import Settings, write_config
 from dispatch_daemon.app.online import relay_words
 from dispatch_daemon.app.people import People
@@ -36,6 +43,7 @@ class Account:
         *,
         link: Callable[[], RelayLink | None],
         connect: Callable[[str, str | None], Awaitable[LinkState]],
+        disconnect: Callable[[], Awaitable[None]],
     ) -> None:
         self._home = home
         self._settings = settings
@@ -45,6 +53,7 @@ class Account:
         self._machine = machine
         self._link = link
         self._connect = connect
+        self._disconnect = disconnect
 
     async def whoami(self) -> JsonObject:
         return {**self._who(), "daemon": await self._machine.daemon()}
@@ -115,6 +124,22 @@ class Account:
             "recovery_key": self._recovery_state(),
             "recovery_hint": self._recovery_hint(),
         }
+
+    async def logout(self) -> JsonObject:
+        """Hang up and stay away until somebody signs in again; the broker is told, if it can be reached.
+
+        The identity, the contacts and the journal stay: this ends a session, it forgets nothing.
+        """
+        account, link = self._people.account, self._link()
+        if account is None or link is None:
+            raise ServiceError("login_needed", "you are not signed in at a broker")
+        try:
+            await link.call("logout", {})
+            told = True
+        except (RelayUnreachableError, RelayRejectedError):
+            told = False
+        await self._disconnect()
+        return {"broker": account["broker"], "status": "signed_out", "told": told}
 
     async def _login_token(self, url: str, address: str) -> str:
         own = self._people.own

@@ -76,7 +76,7 @@ class Service:
 
     def _bind_machine(self, account: Account, machine: Machine) -> None:
         self.whoami = account.whoami
-        self.login, self.recovery_key = account.login, account.recovery_key
+        self.login, self.logout, self.recovery_key = account.login, account.logout, account.recovery_key
         self.doctor, self.daemon_status = machine.doctor, machine.daemon_status
         self.stop, self.settings = machine.stop, machine.settings
 

@@ -100,10 +100,15 @@ def judge(found: dict[str, Any], known: list[str], left: set[str]) -> None:
 def test_the_daemons_door_is_as_its_document_says(doors: Neighbourhood, place: Path) -> None:
     bob = doors.bob
     token = (bob.home / "local.token").read_text().strip()
-    # One ends the daemon and one never ends: both are called by tests of their own.
-    leave = ("/v1/daemon/stop", "/v1/events")
+    # One ends the daemon, one never ends, and one hangs up, after which the others would be answered with nothing but
+    # "sign in": all three are called by tests of their own.
+    leave = ("/v1/daemon/stop", "/v1/events", "/v1/logout")
     found = called(bob.daemon.url, place, "--header", f"Authorization: Bearer {token}", leave=leave)
-    judge(found, described(bob.daemon.url, token), {"POST /v1/daemon/stop", "GET /v1/events"})
+    judge(
+        found,
+        described(bob.daemon.url, token),
+        {"POST /v1/daemon/stop", "GET /v1/events", "POST /v1/logout"},
+    )
     assert bob.do("whoami")["daemon"]["running"] is True
     assert "Traceback" not in bob.daemon.log.read_text()
 

@@ -191,6 +191,8 @@ async def test_an_older_database_learns_when_things_came(tmp_path, alice, bob):
     with sqlite3.connect(data / "broker.db") as database:
         database.execute("DROP TABLE mails")
         database.execute("DROP TABLE blobs")
+        database.execute("DROP TABLE users")
+        database.execute("ALTER TABLE devices DROP COLUMN signed_out")
         database.execute("ALTER TABLE envelopes DROP COLUMN arrived_ms")
         database.execute("PRAGMA user_version = 1")
     database.close()

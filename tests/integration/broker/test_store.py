@@ -149,8 +149,8 @@ class TestMailboxes:
         store.perform([KeepLinks(BOB.genesis, 1, (b"thief", b"more"), (TABLET,))], NOW_MS)
         store.perform([KeepLinks(BOB.genesis, 1, (b"recover",), (BOB_DEVICE,))], NOW_MS)
         assert store.accounts.links(BOB.genesis) == (b"bob", b"recover")
-        assert store.accounts.is_active(BOB_DEVICE)
-        assert not store.accounts.is_active(TABLET)
+        assert store.accounts.served(BOB_DEVICE)
+        assert not store.accounts.served(TABLET)
 
 
 class TestTallies:

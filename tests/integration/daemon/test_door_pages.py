@@ -24,6 +24,7 @@ PROGRAMS_ONLY = {
     "openapi",
     "stop",
     "login",
+    "logout",
     "begin_login",
     "finish_login",
     "recovery_key",

@@ -10,6 +10,7 @@ from dispatch_cli.options import Command, Group
 
 ISSUED = {
     "login",
+    "logout",
     "whoami",
     "agent",
     "doctor",

@@ -22,6 +22,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.Health,
             machine.OpenApi,
             machine.Whoami,
+            machine.LoggedOut,
             machine.LoginBegun,
             machine.Doctor,
             machine.DaemonStatus,

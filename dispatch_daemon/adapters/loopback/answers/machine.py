@@ -44,6 +44,14 @@ class Whoami(Answer):
     daemon: DaemonPlace
 
 
+class LoggedOut(Answer):
+    """This device holds no session any more; `told` says whether the broker knows, and asks for a login from now on."""
+
+    broker: str
+    status: Literal["signed_out"]
+    told: bool
+
+
 class LoginBegun(Answer):
     """A sign-in that goes on: by `mail`, or on the `page` at `verification_uri`, where `user_code` is typed."""
 

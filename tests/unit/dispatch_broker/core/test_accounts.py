@@ -13,7 +13,7 @@ from dispatch_broker.core.accounts import (
     sign_in,
 )
 from dispatch_broker.core.effects import KeepCounter, KeepLinks, OpenAccount, Tell, Topic
-from dispatch_broker.core.records import Account, Claim
+from dispatch_broker.core.records import Account, Claim, Standing
 from dispatch_broker.core.refusal import BrokerCode, Refusal
 from tests.support.broker_facts import ALICE, ALICE_DEVICE, BOB, BOB_DEVICE, NOW_MS
 
@@ -200,6 +200,27 @@ class TestGreeting:
 
 def test_a_code_is_mailed_to_whoever_has_an_account_or_may_open_one():
     closed = Signup(SignupMode.CLOSED)
-    assert is_expected(ALICE.address, ALICE, closed)
-    assert not is_expected(ALICE.address, None, closed)
-    assert is_expected(ALICE.address, None, OPEN)
+    assert is_expected(ALICE.address, ALICE, closed, None)
+    assert not is_expected(ALICE.address, None, closed, None)
+    assert is_expected(ALICE.address, None, OPEN, None)
+    assert is_expected(ALICE.address, None, closed, Standing.ADMITTED)
+    assert not is_expected(ALICE.address, ALICE, OPEN, Standing.DISABLED)
+
+
+class TestTheOperatorsWord:
+    def test_an_admitted_address_opens_an_account_at_a_closed_broker(self):
+        closed = Signup(SignupMode.CLOSED)
+        assert sign_in(CLAIM, None, None, closed, Standing.ADMITTED) is None
+        assert sign_in(CLAIM, None, None, closed).code is BrokerCode.SIGNUP_CLOSED
+
+    def test_a_disabled_one_gets_neither_a_token_nor_a_session(self):
+        assert sign_in(CLAIM, ALICE, ALICE, OPEN, Standing.DISABLED).code is BrokerCode.ACCOUNT_DISABLED
+        for claim in (None, CLAIM):
+            refused = decide(standing=Standing.DISABLED, claim=claim)
+            assert refused.code is BrokerCode.ACCOUNT_DISABLED
+
+    def test_a_device_that_signed_out_needs_a_login(self):
+        assert decide(signed_out=True).code is BrokerCode.LOGIN_NEEDED
+        assert decide(signed_out=True, token_shown=True).code is BrokerCode.TOKEN_INVALID
+        account, _ = decide(signed_out=True, claim=CLAIM, token_shown=True)
+        assert account == ALICE

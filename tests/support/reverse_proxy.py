@@ -1,0 +1,66 @@
+"""A small real reverse proxy: it passes requests and WebSockets on, and says in `X-Forwarded-For` who asked."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp import web
+
+_OWN = {"host", "connection", "upgrade", "transfer-encoding", "content-length", "keep-alive"}
+
+
+@contextlib.asynccontextmanager
+async def reverse_proxy(listener: socket.socket, upstream: str) -> AsyncIterator[str]:
+    """Serve on a bound socket for the length of a block; yields the address that people use."""
+    async with aiohttp.ClientSession(auto_decompress=False) as client:
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            headers = [
+                (name, value)
+                for name, value in request.headers.items()
+                if name.lower() not in _OWN and not name.lower().startswith("sec-websocket")
+            ]
+            forwarded = [value for name, value in headers if name.lower() == "x-forwarded-for"]
+            headers = [(name, value) for name, value in headers if name.lower() != "x-forwarded-for"]
+            headers.append(("X-Forwarded-For", ", ".join([*forwarded, request.remote or ""])))
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                return await _joined(client, request, upstream, headers)
+            async with client.request(
+                request.method,
+                upstream + request.raw_path,
+                headers=headers,
+                data=await request.read(),
+                allow_redirects=False,
+            ) as answer:
+                kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in _OWN]
+                response = web.Response(status=answer.status, body=await answer.read())
+                for name, value in kept:
+                    response.headers[name] = value
+                return response
+
+        runner = web.ServerRunner(web.Server(handle))  # type: ignore[arg-type] # it gets requests of this kind
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            await runner.cleanup()
+
+
+async def _joined(
+    client: aiohttp.ClientSession, request: web.Request, upstream: str, headers: list[tuple[str, str]]
+) -> web.StreamResponse:
+    """Pass the messages of a WebSocket on, both ways, until either side ends it."""
+    async with client.ws_connect(upstream + request.raw_path, headers=headers, max_msg_size=0) as inner:
+        outer = web.WebSocketResponse(compress=False, max_msg_size=0)
+        await outer.prepare(request)
+
+        async def passed(source, sink) -> None:  # type: ignore[no-untyped-def] # either kind of socket
+            async for message in source:
+                await sink.send_bytes(message.data)
+            await sink.close()
+
+        await asyncio.gather(passed(outer, inner), passed(inner, outer))
+        return outer
