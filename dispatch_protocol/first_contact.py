@@ -126,7 +126,7 @@ def verify_acceptance(signed: Signed, *, invitation: Document, secret: Secret, n
     chain = Chain.verify(acceptance.links, expect=acceptance.head.sender.identity)
     _check_signer(signed, acceptance.head, chain)
     # 4. The carried grant is the acceptor's, for this edge and for us.
-    grant = _check_grant(acceptance, chain)
+    grant = _check_grant(acceptance.grant, acceptance.head, acceptance.head.edge)
     # 5. The code.
     proven = _check_mac(secret, acceptance, ours.mac)
     # 6. The invitation is still good, by our own clock.
@@ -156,6 +156,9 @@ def verify_confirmation(
     # 4. The code: whoever accepted with a token is confirmed with it.
     if secret is not None:
         _check_mac(secret, confirmation, MacRule.REQUIRED)
+    # 5. What is offered for the way back is the inviter's, for us, on the edge that our acceptance makes.
+    if confirmation.offer is not None:
+        _check_grant(confirmation.offer, confirmation.head, edge_id(acceptance))
     return confirmation
 
 
@@ -179,10 +182,12 @@ def _check_signer(signed: Signed, head: Head, chain: Chain) -> None:
     verify(head.sender.device, signed)
 
 
-def _check_grant(acceptance: Acceptance, chain: Chain) -> GrantDocument:
-    document, head = acceptance.grant, acceptance.head
+def _check_grant(document: Document, head: Head, edge: EdgeId) -> GrantDocument:
+    """Check a first grant that is carried by a message with this head, whose sender is verified."""
     if document.payload_type != payload_type(Kind.GRANT):
-        raise RefusedError(RefusalCode.INVITATION_MISMATCH, "an acceptance that carries no grant")
+        raise RefusedError(
+            RefusalCode.INVITATION_MISMATCH, "a first contact that carries no grant where one belongs"
+        )
     verify_document((head.sender.device,), document)
     grant = GrantDocument.decode(document.body)
     stands = (
@@ -191,11 +196,11 @@ def _check_grant(acceptance: Acceptance, chain: Chain) -> GrantDocument:
         grant.head.recipient.identity,
         grant.head.edge,
     )
-    if stands != (chain.genesis, head.sender.device, head.recipient.identity, head.edge):
-        raise RefusedError(RefusalCode.INVITATION_MISMATCH, "an acceptance with a grant for something else")
+    if stands != (head.sender.identity, head.sender.device, head.recipient.identity, edge):
+        raise RefusedError(RefusalCode.INVITATION_MISMATCH, "a first contact with a grant for something else")
     if grant.version.n != 1 or grant.status is not GrantStatus.ACTIVE:
         raise RefusedError(
-            RefusalCode.INVITATION_MISMATCH, "an acceptance with a grant that is not a first one"
+            RefusalCode.INVITATION_MISMATCH, "a first contact with a grant that is not a first one"
         )
     return grant
 

@@ -131,12 +131,16 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """The inviter's word that its device has checked the acceptance; `mac` is None only when no token was used."""
+    """The inviter's word that its device has checked the acceptance; `mac` is None only when no token was used.
+
+    `offer` is a first grant for the way back, on the edge that is made from the acceptance: what the acceptor may do.
+    """
 
     head: Head
     invitation: Digest
     acceptance: Digest
     mac: bytes | None
+    offer: Document | None = None
 
     def write(self) -> dict[str, JSON]:
         """Return the body as JSON, but for its version."""
@@ -145,6 +149,7 @@ class Confirmation:
             "invitation": self.invitation.hex,
             "acceptance": self.acceptance.hex,
             "mac": None if self.mac is None else b64u(self.mac),
+            "offer": None if self.offer is None else self.offer.to_json(),
         }
 
     @classmethod
@@ -155,12 +160,18 @@ class Confirmation:
             invitation=Digest(fields.hex("invitation", Digest.LENGTH)),
             acceptance=Digest(fields.hex("acceptance", Digest.LENGTH)),
             mac=fields.optional(fields.base64, "mac", length=MAC_BYTES),
+            offer=_read_offer(fields),
         )
 
     @classmethod
     def decode(cls, body: bytes) -> "Confirmation":
         """Read a body; raises MalformedError or RefusedError(`unsupported`)."""
         return read_body(body, "confirmation", cls.read)
+
+
+def _read_offer(fields: Fields) -> Document | None:
+    offer = fields.raw("offer")
+    return None if offer is None else Document.from_json(offer)
 
 
 def _read_head(fields: Fields) -> Head:

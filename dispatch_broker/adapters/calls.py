@@ -222,6 +222,24 @@ def _confirm_edge(context: Context, caller: Caller, fields: Fields) -> tuple[Eff
     return _done(decision, {"edge_id": edge_id_.uuid, "status": EdgeStatus.ACTIVE.value})
 
 
+def _offer_edge(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
+    edge_id_, back = _id(fields, "edge_id"), _id(fields, "back_id")
+    max_per_day, expires_ms = _bounds(fields)
+    store, now_ms = context.store, context.clock()
+    edge = store.edges.edge(edge_id_)
+    decision = edges.offer(
+        edge,
+        caller.account.genesis,
+        back=back,
+        there=store.edges.edge(back),
+        connected=edge is not None
+        and store.edges.connected(edge.trustor.genesis, edge.giver.genesis, now_ms),
+        max_per_day=max_per_day,
+        expires_ms=expires_ms,
+    )
+    return _done(decision, {"edge_id": back.uuid})
+
+
 def _update_edge(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
     edge_id_ = _id(fields, "edge_id")
     max_per_day, expires_ms = _bounds(fields)
@@ -359,6 +377,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "revoke_invitation": _revoke_invitation,
         "edges": _edges,
         "confirm_edge": _confirm_edge,
+        "offer_edge": _offer_edge,
         "update_edge": _update_edge,
         "revoke_edge": _revoke_edge,
         "chain": _chain,

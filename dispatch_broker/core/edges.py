@@ -4,10 +4,10 @@ The broker keeps only the edge's header. The scopes stand in the signed grant, w
 what the recipient's own copy says counts there; so a broker that lies here can delay, never widen.
 """
 
-from dispatch_broker.core.effects import BoundEdge, Effects, MoveEdge, MoveInvitation, Tell, Topic
+from dispatch_broker.core.effects import BoundEdge, Effects, KeepEdge, MoveEdge, MoveInvitation, Tell, Topic
 from dispatch_broker.core.records import EDGE_MOVES, Edge, EdgeStatus, InvitationStatus
 from dispatch_broker.core.refusal import BrokerCode, Refusal
-from dispatch_protocol.keys import Genesis
+from dispatch_protocol.keys import EdgeId, Genesis
 
 # A stranger is told the same as somebody who asks for what never was.
 UNKNOWN = Refusal(BrokerCode.NOT_FOUND, "no such edge among yours")
@@ -28,6 +28,39 @@ def confirm(edge: Edge | None, caller: Genesis) -> Effects | Refusal:
         MoveInvitation(edge.edge_id, InvitationStatus.CONFIRMED),
         *_tell_both(edge, Topic.INVITATIONS, Topic.EDGES),
     )
+
+
+def offer(
+    edge: Edge | None,
+    caller: Genesis,
+    *,
+    back: EdgeId,
+    there: Edge | None,
+    connected: bool,
+    max_per_day: int,
+    expires_ms: int,
+) -> Effects | Refusal:
+    """Make the way back of an edge: the inviter lets the acceptor dispatch too; the same offer again changes nothing."""
+    if edge is None or caller not in {edge.giver.genesis, edge.trustor.genesis}:
+        return UNKNOWN
+    if caller != edge.giver.genesis:
+        return Refusal(BrokerCode.WRONG_PARTY, "only the inviter offers a way back")
+    if edge.status not in {EdgeStatus.PENDING, EdgeStatus.ACTIVE}:
+        return Refusal(BrokerCode.NOT_PENDING, "this edge was ended before anything was offered")
+    if there is not None:
+        ours = (there.giver, there.trustor) == (edge.trustor, edge.giver)
+        return () if ours else Refusal(BrokerCode.ID_COLLISION, "another edge has this id")
+    if connected:
+        return Refusal(BrokerCode.EDGE_EXISTS, "you already accept dispatches from this person")
+    born = Edge(
+        edge_id=back,
+        giver=edge.trustor,
+        trustor=edge.giver,
+        status=EdgeStatus.ACTIVE,
+        max_per_day=max_per_day,
+        expires_ms=expires_ms,
+    )
+    return (KeepEdge(born), *_tell_both(edge, Topic.EDGES))
 
 
 def bound(edge: Edge | None, caller: Genesis, *, max_per_day: int, expires_ms: int) -> Effects | Refusal:

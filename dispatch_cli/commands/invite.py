@@ -2,9 +2,10 @@
 
 import click
 
-from dispatch_cli.commands.trust import invitation_token
+from dispatch_cli.commands.trust import invitation_token, path_choices
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
+from dispatch_cli.render.fields import Document
 from dispatch_cli.render.lines import line
 from dispatch_cli.render.trust import invitations_lines, invited_lines
 
@@ -12,10 +13,32 @@ from dispatch_cli.render.trust import invitations_lines, invited_lines
 @click.command(cls=Command)
 @click.argument("email")
 @click.option("--link-only", is_flag=True, help="Print the invitation, do not mail it.")
+@click.option(
+    "--offer",
+    type=click.Choice(["read-only", "edit", "full"]),
+    help="Let them dispatch to me too, as soon as they accept: named tools.",
+)
+@click.option(
+    "--paths",
+    metavar="P[:ro|:rw],…",
+    multiple=True,
+    help="Where what is offered may be done. May be repeated.",
+)
 @click.pass_obj
-def invite(invocation: Invocation, email: str, link_only: bool) -> None:
-    """Invite EMAIL, so that I may dispatch to them. They choose what I may do there."""
-    answer = invocation.door.post("/v1/invitations", {"email": email, "link_only": link_only})
+def invite(
+    invocation: Invocation, email: str, link_only: bool, offer: str | None, paths: tuple[str, ...]
+) -> None:
+    """Invite EMAIL, so that I may dispatch to them. They choose what I may do there.
+
+    With --offer they may dispatch to me in turn, from the moment that they accept. Each of their tasks still waits until I
+    accept it; dispatch edit-edge and revoke change it, as for any other edge.
+    """
+    if paths and offer is None:
+        raise click.UsageError("--paths belong to an --offer")
+    asked: Document = {"email": email, "link_only": link_only}
+    if offer is not None:
+        asked["offer"] = {"profile": offer, **({"paths": path_choices(paths)} if paths else {})}
+    answer = invocation.door.post("/v1/invitations", asked)
     invocation.show(answer, lambda view: invited_lines(answer, email, view))
 
 

@@ -113,6 +113,16 @@ def invited_lines(invitation: Document, email: str, view: View) -> list[Line]:
             Span("   (says what it means; holds no secret)", Tone.QUIET),
         ),
         line(Span("Whoever holds the token can accept in their name: send it to them alone.", Tone.WAITING)),
+        *_offered(inner(invitation, "offer"), email, view),
+    ]
+
+
+def _offered(scopes: Document, email: str, view: View) -> list[Line]:
+    if not scopes:
+        return []
+    return [
+        line(f"Once they accept, {visible(email)} may dispatch to you too:"),
+        line("  ", *scopes_line(scopes, view)),
     ]
 
 

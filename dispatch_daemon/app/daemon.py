@@ -91,7 +91,7 @@ class Daemon:
         edges = Edges(self._journal, self._clock, self._performer)
         self._household, self._own_chain = Household(*desk), OwnChain(*desk)
         chains = Chains(*desk, lambda: self._linking.link, self._own_chain)
-        first = FirstContact(*desk)
+        first = FirstContact(*desk, lambda: self._linking.link)
         incoming = Incoming(*desk, first, edges, chains, self._household, file_bytes=settings.file_bytes)
         self._linking = Linking(
             self._journal,
@@ -153,7 +153,7 @@ class Daemon:
         signing_in = SigningIn(self._account, self._people, self._settings, self._clock.now_ms)
         online = self._linking.online
         desk = (self._journal, self._people, self._clock, self._performer)
-        invitations = Invitations(*desk, online)
+        invitations = Invitations(*desk, self._executor, online)
         accepting = Accepting(*desk, self._executor, online)
         contacts = Contacts(*desk, self._executor, online)
         sending = Sending(*desk, self._depositor.settled, self._blobs)

@@ -5,28 +5,32 @@ the token; the code that proves the token stands where "pinned" stands for every
 """
 
 import logging
+from collections.abc import Callable
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.app.chains import Relay
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.disowned import disowned
-from dispatch_daemon.app.people import People
+from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import trust
-from dispatch_daemon.core.composing import send_of
+from dispatch_daemon.core.composing import Moment, Peer, send_of
 from dispatch_daemon.core.records import (
     Direction,
     InvitationRecord,
     InvitationStatus,
     Trust,
 )
+from dispatch_daemon.core.trust_views import edge_status
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.first_contact import Secret, with_mac
-from dispatch_protocol.grant import GrantDocument
-from dispatch_protocol.invitation import Acceptance
-from dispatch_protocol.keys import Digest, Genesis
+from dispatch_protocol.grant import GrantDocument, GrantStatus
+from dispatch_protocol.invitation import Acceptance, Confirmation
+from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.payloads import Kind, payload_type
-from dispatch_protocol.signing import Document
+from dispatch_protocol.signing import Document, edge_id, sign_document
 from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected, EdgeStatus, Standing
 from dispatch_protocol.standing import FirstContact as FirstContactExpected
 from dispatch_protocol.unseal import Opened, open_first_contact
@@ -37,7 +41,15 @@ log = logging.getLogger("dispatch.trust")
 class FirstContact:
     """Takes in who may be pinned from now on."""
 
-    def __init__(self, journal: Journal, people: People, clock: Clock, performer: Performer) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        performer: Performer,
+        relay: Callable[[], Relay | None] = lambda: None,
+    ) -> None:
+        self._relay = relay
         self._journal = journal
         self._people = people
         self._clock = clock
@@ -86,22 +98,72 @@ class FirstContact:
             if message.mac is not None:
                 await self._alarm(record, opened.peer.genesis)
             raise RefusedError(RefusalCode.INVITATION_USED, "a second acceptance of one invitation")
+        moment = self._clock.moment()
+        level = Trust.UNVERIFIED if message.mac is None else Trust.TOKEN
+        offered = self._offered(record, opened, level, moment)
+        if offered is not None:
+            await self._announce(record, offered)
         confirmation, effects = trust.welcomed(
             record,
             opened.peer,
             message,
             opened.signed.digest,
             self._people.own,
-            self._clock.moment(),
+            moment,
             scopes=GrantDocument.decode(message.grant.body).scopes,
-            trust=Trust.UNVERIFIED if message.mac is None else Trust.TOKEN,
+            trust=level,
             known=self._journal.contact(opened.peer.genesis.hex),
+            offered=offered,
         )
         proved = confirmation if message.mac is None else with_mac(expected.secret, confirmation)
         effects += disowned(self._journal, self._people.own, effects, self._clock.moment())
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
         self._people.forget_cached(opened.peer.genesis.hex)
         log.info("%s accepted invitation %s", opened.peer.genesis.hex[:16], record.invitation_id[:16])
+
+    def _offered(
+        self, record: InvitationRecord, opened: Opened, level: Trust, moment: Moment
+    ) -> trust.Offered | None:
+        """Sign the way back for who accepted, unless they may dispatch here already."""
+        scopes = trust.way_back(record, level, moment.now_ms)
+        peer = opened.peer
+        if scopes is None or self._live(Direction.INCOMING, peer.genesis.hex):
+            return None
+        back = edge_id(opened.signed.digest)
+        grant = trust.grant(
+            self._people.own,
+            Peer(peer.genesis, peer.head),
+            back.hex,
+            scopes,
+            moment,
+            status=GrantStatus.ACTIVE,
+            after=None,
+        )
+        document = sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
+        return trust.Offered(back, document, scopes, record.offer_identities)
+
+    def _live(self, direction: Direction, peer: str) -> bool:
+        """Say whether there is an edge in force between this identity and a contact, in a direction."""
+        return any(
+            edge.peer == peer and edge_status(edge, self._clock.now_ms()) is EdgeStatus.ACTIVE
+            for edge in self._journal.edges(direction)
+        )
+
+    async def _announce(self, record: InvitationRecord, offered: trust.Offered) -> None:
+        """Let the relay know of the way back before the other side does, or its first task would find no edge.
+
+        It is owed to the relay as well, in case it does not answer now.
+        """
+        relay = self._relay()
+        if relay is None:
+            return
+        args = {"edge_id": EdgeId.from_hex(record.invitation_id).uuid, **trust.offer_header(offered)}
+        try:
+            await relay.call("offer_edge", args)
+        except (RelayUnreachableError, RelayRejectedError) as error:
+            log.warning("the relay has not taken the way back of %s: %s", record.invitation_id[:16], error)
+        if self._journal.invitation(record.invitation_id) != record:
+            raise RefusedError(RefusalCode.INVITATION_USED, "this invitation was ended meanwhile")
 
     async def _alarm(self, record: InvitationRecord, by: Genesis) -> None:
         """Keep for people to see that somebody else proved the secret too: the token has leaked."""
@@ -122,8 +184,12 @@ class FirstContact:
         if self._journal.outbox.holds_over(record.invitation_id, payload_type(Kind.CONFIRMATION)):
             return  # it is on its way, however often the relay repeats the question
         peer = self._people.peer(record.accepted_by or "")
+        acceptance = Digest.from_hex(record.acceptance or "")
+        back = self._journal.edge(edge_id(acceptance).hex)
+        first = back is not None and back.status is EdgeStatus.ACTIVE and grant_of(back).version.n == 1
+        offer = Document.from_json(back.grant) if back is not None and first else None
         confirmation = trust.confirmation(
-            self._people.own, peer, record, Digest.from_hex(record.acceptance or ""), self._clock.moment()
+            self._people.own, peer, record, acceptance, self._clock.moment(), offer
         )
         trusted = self._people.trust_of(record.accepted_by or "") != Trust.UNVERIFIED
         proved = with_mac(expected.secret, confirmation) if trusted else confirmation
@@ -141,7 +207,12 @@ class FirstContact:
             inviter=chain,
             secret=None if record.secret is None else Secret(record.secret),
         )
-        self._open(raw, expected, seen=False)
+        message = self._open(raw, expected, seen=False).body
         log.info("the edge %s is confirmed", header.edge.hex[:16])
-        if edge.status is EdgeStatus.PENDING:
-            await self._performer.perform(trust.confirmed(edge, record))
+        if edge.status is not EdgeStatus.PENDING:
+            return
+        effects = trust.confirmed(edge, record)
+        offer = message.offer if isinstance(message, Confirmation) else None
+        if offer is not None and not self._live(Direction.OUTGOING, edge.peer):
+            effects += trust.taken_up(edge, offer, self._clock.now_ms())
+        await self._performer.perform(effects)

@@ -6,7 +6,7 @@ signed, and for a first contact the code that only the holder of the token can m
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
@@ -190,6 +190,24 @@ def accepted(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The way back that an inviter's human has chosen, signed for who accepted."""
+
+    edge: EdgeId
+    document: Document
+    scopes: Scopes
+    path_identities: tuple[tuple[str, int, int], ...]
+
+
+def way_back(record: InvitationRecord, trust: Trust, now_ms: int) -> Scopes | None:
+    """Return what an invitation of ours offers to somebody who is known like this; None for nothing, or not any more."""
+    if record.offer is None:
+        return None
+    scopes = bounded(Scopes.read(Fields(record.offer, "offer")), trust)
+    return None if scopes.expires_at_ms and scopes.expires_at_ms <= now_ms else scopes
+
+
 def welcomed(
     record: InvitationRecord,
     acceptor: Chain,
@@ -201,8 +219,9 @@ def welcomed(
     scopes: Scopes,
     trust: Trust,
     known: ContactRecord | None,
+    offered: Offered | None = None,
 ) -> tuple[Confirmation, list[Effect]]:
-    """Take in a verified yes to one's own invitation: pin, keep the grant, and confirm.
+    """Take in a verified yes to one's own invitation: pin, keep the grant, and confirm, with the way back if there is one.
 
     The confirmation still lacks its code; the caller adds it and owes it.
     """
@@ -216,8 +235,10 @@ def welcomed(
         created_ms=moment.now_ms,
         expires_ms=scopes.expires_at_ms or 0,
     )
-    said = confirmation(own, Peer(acceptor.genesis, acceptor.head), record, digest, moment)
+    peer = Peer(acceptor.genesis, acceptor.head)
+    said = confirmation(own, peer, record, digest, moment, None if offered is None else offered.document)
     return said, [
+        *([] if offered is None else _offering(offered, edge, moment.now_ms)),
         Put(pinned(acceptor, record.address, trust, known, moment.now_ms)),
         Put(edge),
         Put(
@@ -243,7 +264,12 @@ def proved_again(record: InvitationRecord, by: Genesis, now_ms: int) -> list[Eff
 
 
 def confirmation(
-    own: Own, peer: Peer, record: InvitationRecord, acceptance: Digest, moment: Moment
+    own: Own,
+    peer: Peer,
+    record: InvitationRecord,
+    acceptance: Digest,
+    moment: Moment,
+    offer: Document | None = None,
 ) -> Confirmation:
     """Return the word that this device has checked an acceptance, still without the code that proves the token."""
     return Confirmation(
@@ -253,7 +279,49 @@ def confirmation(
         invitation=Document.from_json(record.document).digest,
         acceptance=acceptance,
         mac=None,
+        offer=offer,
     )
+
+
+def _offering(offered: Offered, edge: EdgeRecord, now_ms: int) -> list[Effect]:
+    """Put the way back in force here, and owe the relay the news."""
+    back = EdgeRecord(
+        edge=offered.edge.hex,
+        direction=Direction.INCOMING,
+        peer=edge.peer,
+        address=edge.address,
+        status=EdgeStatus.ACTIVE,
+        grant=offered.document.to_json(),
+        created_ms=now_ms,
+        expires_ms=offered.scopes.expires_at_ms or 0,
+        path_identities=offered.path_identities,
+    )
+    return [Put(back), relay_call("offer_edge", edge.edge, now_ms, offer_header(offered))]
+
+
+def offer_header(offered: Offered) -> dict[str, JSON]:
+    """Return all that the relay learns of an offer."""
+    return {
+        "back_id": offered.edge.uuid,
+        "max_per_day": offered.scopes.max_per_day,
+        "expires_ms": offered.scopes.expires_at_ms or 0,
+    }
+
+
+def taken_up(edge: EdgeRecord, offer: Document, now_ms: int) -> list[Effect]:
+    """Keep what the inviter lets us do in turn; `edge` is the one that our yes made."""
+    grant = GrantDocument.decode(offer.body)
+    back = EdgeRecord(
+        edge=grant.head.edge.hex,
+        direction=Direction.OUTGOING,
+        peer=edge.peer,
+        address=edge.address,
+        status=EdgeStatus.ACTIVE,
+        grant=offer.to_json(),
+        created_ms=now_ms,
+        expires_ms=grant.scopes.expires_at_ms or 0,
+    )
+    return [Put(back)]
 
 
 def confirmed(edge: EdgeRecord, record: InvitationRecord) -> list[Effect]:

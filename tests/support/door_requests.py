@@ -22,7 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "alias_contact": {"peer": "alice@example.org", "name": "Ali"},
     "verify_contact": {"peer": "alice", "words": None, "different": False, "again": True},
     "edit_edge": {"peer": "alice", "profile": "read-only", "paths": [{"path": "/srv/api", "mode": "ro"}]},
-    "invite": {"email": "alice@example.org", "link_only": True},
+    "invite": {"email": "alice@example.org", "link_only": True, "offer": {"profile": "edit"}},
     "accept_invitation": {"token": "dispatch1:x#y", "tools": ["Read"]},
     "decline_invitation": {"token": "dispatch1:x"},
     "send": {"recipient": "bob", "task": "look"},

@@ -52,6 +52,14 @@ def introduce(
     if not signed_by(header.device, signature, signed):
         raise RefusalError(7, "signature_bad")
     check_code(expected, terms, kind, fields, digest)
+    if kind == "confirmation" and fields["offer"] is not None:
+        check_grant(fields["offer"], sender)
+        offered = json.loads(unpadded(fields["offer"]["payload"]))
+        parts = (offered["from"]["identity"], offered["from"]["device"], offered["to"]["identity"])
+        place = (offered["edge"], offered["version"]["n"], offered["status"])
+        back = edge_of(bytes.fromhex(fields["acceptance"]))
+        if parts != (sender["identity"], sender["device"], own) or place != (back, 1, "active"):
+            raise RefusalError(7, "invitation_mismatch")
     now = 0 if standing["seen"] else max(standing["now"], standing["floor"])
     if kind == "acceptance" and now > terms["expires"] + GRACE_MS:
         raise RefusalError(7, "invitation_expired")
@@ -77,6 +85,11 @@ def check_acceptance(fields: Json, terms: Json) -> None:
         != sender["identity"]
     ):
         raise RefusalError(7, "genesis_mismatch")
+    check_grant(grant, sender)
+
+
+def check_grant(grant: Json, sender: Json) -> None:
+    """Check that the sender's device has signed a grant that is carried."""
     (seal,) = grant["signatures"]
     granted = pae(grant["payloadType"], unpadded(grant["payload"]))
     if seal["keyid"] != sender["device"] or not signed_by(sender["device"], unpadded(seal["sig"]), granted):

@@ -18,7 +18,7 @@ FIELDS = {
     "diff_truncated artifacts events usage confinement",
     "grant": "version parents status scopes",
     "acceptance": "invitation from_email to_email links grant mac",
-    "confirmation": "invitation acceptance mac",
+    "confirmation": "invitation acceptance mac offer",
     "comparison": "from_email to_email commitment",
     "reveal": "mine yours random",
 }

@@ -41,13 +41,14 @@ class ScriptedPeople:
             "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a"}],
         }
 
-    async def invite(self, *, email: str, link_only: bool) -> JsonObject:
-        await self._asked("invite", email=email, link_only=link_only)
+    async def invite(self, *, email: str, link_only: bool, offer: ScopeChoice | None) -> JsonObject:
+        await self._asked("invite", email=email, link_only=link_only, offer=offer)
         return {
             "invitation_id": INVITATION,
             "link": "http://127.0.0.1:8000/i/6e2a",
             "token": "dispatch1:http://127.0.0.1:8000/6e2a#ab.cd",
             "emailed": False,
+            "offer": None,
             "expires_at": WHEN,
         }
 

@@ -188,7 +188,7 @@ class Member:
         self.incoming = Incoming(*desk, first_contact, edges, chains, Household(*desk))
         self.depositor = Depositor(*desk, lambda: line, chains)
         executor, agents = Executor(self.home), Agents(self.home, {})
-        self.invitations = Invitations(*desk, lambda: Online(line))
+        self.invitations = Invitations(*desk, executor, lambda: Online(line))
         self.accepting = Accepting(*desk, executor, lambda: Online(line))
         self.contacts = Contacts(*desk, executor, lambda: Online(line))
         blobs = BlobStore(self.home, file_bytes=ATTACHMENT_BYTES)
@@ -351,7 +351,7 @@ class World:
 
     async def introduce(self, author: Member, recipient: Member) -> None:
         """Let `author` invite `recipient`, who accepts with the token; nothing is confirmed yet."""
-        invited = await author.invitations.invite(email=recipient.person.email, link_only=False)
+        invited = await author.invitations.invite(email=recipient.person.email, link_only=False, offer=None)
         choice = ScopeChoice(tools=("Read", "Edit", "Bash"), approval="manual", max_per_day=10_000)
         await recipient.accepting.accept_invitation(token=str(invited["token"]), choice=choice)
 

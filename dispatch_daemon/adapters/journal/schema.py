@@ -160,7 +160,13 @@ CREATE TABLE household (
 CREATE INDEX household_by_device ON household (device, seq);
 """
 
+# What an inviter lets the invited one do in turn.
+_OFFERS = """
+ALTER TABLE invitations ADD COLUMN offer TEXT;
+ALTER TABLE invitations ADD COLUMN offer_identities TEXT NOT NULL DEFAULT '[]';
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS),
 )

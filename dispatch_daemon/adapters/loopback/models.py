@@ -93,13 +93,6 @@ class PageCode(Asked):
     code: Annotated[Line, Field(min_length=1, max_length=64)]
 
 
-class Invite(Asked):
-    """Ask somebody for permission to send them tasks."""
-
-    email: Address
-    link_only: bool = False
-
-
 class PathChoice(Asked):
     """One path of a grant; `ro` may be read, `rw` also changed."""
 
@@ -147,6 +140,23 @@ class Scoped(Asked):
             budget=None if self.budget is None else self.budget.budget(),
             expires_at_ms=_end_ms(self.expires_at),
         )
+
+
+class Offer(Scoped):
+    """What somebody who is invited may do here in turn."""
+
+
+class Invite(Asked):
+    """Ask somebody for permission to send them tasks; `offer` is what they may do here in turn."""
+
+    email: Address
+    link_only: bool = False
+    offer: Offer | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Name the scopes as the daemon does."""
+        offer = None if self.offer is None else self.offer.choice()
+        return {"email": self.email, "link_only": self.link_only, "offer": offer}
 
 
 class AcceptInvitation(Scoped):

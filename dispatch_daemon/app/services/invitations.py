@@ -5,11 +5,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.services.received import refresh
 from dispatch_daemon.core import trust, trust_views
 from dispatch_daemon.core.effects import Put
@@ -18,7 +20,9 @@ from dispatch_daemon.core.records import (
     Direction,
     InvitationRecord,
     InvitationStatus,
+    Trust,
 )
+from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.first_contact import Secret
@@ -42,24 +46,28 @@ class Invitations:
         people: People,
         clock: Clock,
         performer: Performer,
+        executor: Executor,
         online: Callable[[], Online],
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._performer = performer
+        self._executor = executor
         self._online = online
 
-    async def invite(self, *, email: str, link_only: bool) -> JsonObject:
+    async def invite(self, *, email: str, link_only: bool, offer: ScopeChoice | None) -> JsonObject:
         """Ask somebody for permission to send them tasks; the token is for a person to pass on.
 
         Unless `link_only`, a broker that sends mail tells them; the mail holds no token, because the broker must not.
+        `offer` is what they may do here in turn, from the moment that they accept.
         """
         online = self._online()
         address = _address(email)
         if address == (self._people.own.address or "").lower():
             raise ServiceError("invalid", "you cannot invite yourself; one's own tasks go to `me`")
         moment = self._clock.moment()
+        back = None if offer is None else granted(offer, Trust.TOKEN, moment.now_ms, self._executor)
         document = trust.invitation(self._people.own, moment, to_email=address, broker=online.url)
         signed = sign_document([self._people.keys.signing], payload_type(Kind.INVITATION), document.encode())
         edge = edge_id(signed.digest)
@@ -78,6 +86,8 @@ class Invitations:
             link=_landing_page(answer.get("link"), online.url, edge),
             mac_required=document.mac is MacRule.REQUIRED,
             secret=secret.reveal(),
+            offer=None if back is None else back[0].write(),
+            offer_identities=() if back is None else tuple(back[1]),
         )
         await self._performer.perform([Put(record)])
         token = InvitationToken(
@@ -89,6 +99,7 @@ class Invitations:
             "token": token.format(),
             "emailed": answer.get("emailed") is True,
             "peer": address,
+            "offer": None if back is None else trust_views.scopes_view(back[0]),
             "expires_at": time_or_none(record.expires_ms),
         }
 

@@ -241,6 +241,21 @@ class TestEdges:
             with refused("403 no_edge"):
                 await a.deposit(alice.envelope(bob, edge))
 
+    async def test_the_way_back_that_an_inviter_offers_carries_tasks(self, url, alice, bob, carol):
+        async with alice.signed_in(url) as a, bob.signed_in(url) as b, carol.signed_in(url) as c:
+            edge = await befriend(a, b)
+            back, other = EdgeId(b"\x85" * 16), EdgeId(b"\x86" * 16)
+            asked = {"edge_id": edge.uuid, "back_id": back.uuid, "max_per_day": None, "expires_ms": 0}
+            for stranger, code in ((b, "wrong_party"), (c, "not_found")):
+                with refused(code):
+                    await stranger.call("offer_edge", **asked)
+            for _ in range(2):  # once more changes nothing
+                assert await a.call("offer_edge", **asked) == {"edge_id": back.uuid}
+            assert len((await b.call("edges"))["edges"]) == 2
+            await b.deposit(bob.envelope(alice, back))
+            with refused("edge_exists"):
+                await a.call("offer_edge", **asked | {"back_id": other.uuid})
+
     async def test_trust_points_one_way(self, url, alice, bob):
         async with alice.signed_in(url) as a, bob.signed_in(url) as b:
             edge = await befriend(a, b)
@@ -314,6 +329,7 @@ class TestCalls:
             ("confirm_edge", {"edge_id": "0" * 36}, "malformed"),
             ("confirm_edge", {"edge_id": "0" * 8 + "-0000-8000-8000-" + "0" * 12}, "not_found"),
             ("revoke_edge", {"edge_id": 5}, "malformed"),
+            ("offer_edge", {"edge_id": "0" * 8 + "-0000-8000-8000-" + "0" * 12}, "malformed"),
             ("invite", {"document": [], "to_email": "b@example.org", "emailed": False}, "malformed"),
             ("decline_invitation", {"invitation_id": "A" * 8 + "-0000-8000-8000-" + "0" * 12}, "malformed"),
             ("accept_invitation", {"invitation_id": "x"}, "malformed"),

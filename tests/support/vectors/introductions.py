@@ -14,7 +14,7 @@ from dispatch_protocol.keys import Digest
 from dispatch_protocol.messages.registry import Message
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import PROFILES
-from dispatch_protocol.signing import Document, Signed, sign, sign_document
+from dispatch_protocol.signing import Document, Signed, edge_id, sign, sign_document
 from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected, FirstContact, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows
@@ -63,6 +63,16 @@ def acceptance(label: str, *, secret: Secret | None = SECRET, **changes: object)
 
 
 ACCEPTED = signed_by(BOB_LAPTOP, acceptance("an acceptance"))
+BACK = edge_id(ACCEPTED.digest)
+
+
+def offer(label: str, *, of: Machine = ALICE_LAPTOP, **changes: object) -> Document:
+    """Return Alice's first grant to Bob, as a confirmation carries it for the way back."""
+    head = replace(world.head(f"{label} offer", ALICE, ALICE_LAPTOP, BOB), edge=BACK)
+    document = GrantDocument(
+        head=replace(head, **changes), version=Version(1, ALICE_LAPTOP.device), scopes=PROFILES["read-only"]
+    )
+    return sign_document([of.sign], payload_type(Kind.GRANT), document.encode())
 
 
 def confirmation(label: str, *, secret: Secret | None = SECRET, **changes: object) -> Confirmation:
@@ -128,6 +138,7 @@ def introduced() -> list[Case]:
     return [
         _to_alice("an acceptance", acceptance("an acceptance")),
         _to_bob("a confirmation", confirmation("a confirmation")),
+        _to_bob("a confirmation with an offer", confirmation("q", offer=offer("q"))),
         _to_bob(
             "a confirmation without a code, where no token was used",
             confirmation("no token", secret=None),
@@ -179,11 +190,15 @@ def _not_confirmed() -> list[Case]:
     """Step 7 for Bob: what is no confirmation of his acceptance."""
     strangers = world.head("stranger", MALLORY, MALLORY_LAPTOP, BOB)
     by_stranger = confirmation("n", head=strangers)
+    others_offer = offer("r", of=MALLORY_LAPTOP)
+    elsewhere = offer("s", edge=edge_id(INVITATION.digest))
     return [
         _unconfirmed("mac_bad", "a confirmation with a guessed secret", confirmation("k", secret=GUESSED)),
         _unconfirmed("token_needed", "a confirmation without the code", confirmation("l", secret=None)),
         _unconfirmed("invitation_mismatch", "another acceptance", confirmation("m", acceptance=OTHER)),
         _unconfirmed("genesis_mismatch", "another inviter", by_stranger, signer=MALLORY_LAPTOP),
+        _unconfirmed("signature_bad", "an offer of somebody else", confirmation("r", offer=others_offer)),
+        _unconfirmed("invitation_mismatch", "an offer on another edge", confirmation("s", offer=elsewhere)),
     ]
 
 

@@ -375,3 +375,31 @@ class TestConfirmation:
     def test_4_the_code_of_an_acceptance_confirms_nothing(self):
         reflected = replace(confirmation(), mac=mac(SECRET, acceptance()))
         refused(RefusalCode.MAC_BAD, self.verify, reflected)
+
+    def test_5_an_offer_for_the_way_back(self):
+        message = with_mac(SECRET, confirmation(offer=offered()))
+        assert self.verify(message).offer == offered()
+
+    @pytest.mark.parametrize(
+        "changes, code",
+        [
+            ({"signer": EVE}, RefusalCode.SIGNATURE_BAD),
+            ({"edge": edge_id(INVITATION.digest)}, RefusalCode.INVITATION_MISMATCH),
+            ({"to": EVE}, RefusalCode.INVITATION_MISMATCH),
+            ({"kind": Kind.LINK}, RefusalCode.INVITATION_MISMATCH),
+            ({"status": GrantStatus.REVOKED}, RefusalCode.INVITATION_MISMATCH),
+        ],
+    )
+    def test_5_no_other_offer(self, changes, code):
+        refused(code, self.verify, with_mac(SECRET, confirmation(offer=offered(**changes))))
+
+    def test_5_the_code_covers_what_is_offered(self):
+        message = replace(with_mac(SECRET, confirmation()), offer=offered())
+        refused(RefusalCode.MAC_BAD, self.verify, message)
+
+
+def offered(*, signer=ALICE, to=BOB, edge=None, kind=Kind.GRANT, status=GrantStatus.ACTIVE):
+    """Return Alice's first grant for Bob on the edge that his acceptance makes."""
+    back = edge_id(digest("acceptance")) if edge is None else edge
+    document = grant(head=head(ALICE, to, edge=back), version=Version(1, ALICE.device), status=status)
+    return sign_document([signer.sign], payload_type(kind), document.encode())

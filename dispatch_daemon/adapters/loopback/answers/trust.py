@@ -104,6 +104,7 @@ class Invited(Answer):
     link: str
     token: str
     emailed: bool
+    offer: ScopesShown | None
     expires_at: Moment | None
 
 

@@ -1,9 +1,10 @@
 import pytest
 
 from dispatch_broker.core import edges
-from dispatch_broker.core.effects import BoundEdge, MoveEdge, MoveInvitation, Tell, Topic
-from dispatch_broker.core.records import EdgeStatus, InvitationStatus
+from dispatch_broker.core.effects import BoundEdge, KeepEdge, MoveEdge, MoveInvitation, Tell, Topic
+from dispatch_broker.core.records import Edge, EdgeStatus, InvitationStatus
 from dispatch_broker.core.refusal import BrokerCode, Refusal
+from dispatch_protocol.keys import EdgeId
 from tests.support.broker_facts import ALICE, BOB, CAROL, EDGE_ID, edge
 
 BOTH_HEAR_OF_EDGES = (Tell(ALICE.genesis, Topic.EDGES), Tell(BOB.genesis, Topic.EDGES))
@@ -88,3 +89,59 @@ def test_a_stranger_learns_nothing_about_an_edge(known):
         edges.revoke(known, CAROL.genesis),
     ]
     assert decisions == [edges.UNKNOWN] * 3
+
+
+BACK = EdgeId(b"\x85" * 16)
+
+
+def offered(status=EdgeStatus.PENDING, *, caller=ALICE, there=None, connected=False):
+    return edges.offer(
+        edge(status),
+        caller.genesis,
+        back=BACK,
+        there=there,
+        connected=connected,
+        max_per_day=7,
+        expires_ms=9,
+    )
+
+
+def back(giver=BOB, trustor=ALICE):
+    return Edge(
+        edge_id=BACK,
+        giver=giver,
+        trustor=trustor,
+        status=EdgeStatus.ACTIVE,
+        max_per_day=7,
+        expires_ms=9,
+    )
+
+
+@pytest.mark.parametrize("status", [EdgeStatus.PENDING, EdgeStatus.ACTIVE])
+def test_the_inviter_makes_a_way_back(status):
+    assert offered(status) == (KeepEdge(back()), *BOTH_HEAR_OF_EDGES)
+
+
+def test_the_same_offer_again_changes_nothing():
+    assert offered(EdgeStatus.ACTIVE, there=back()) == ()
+
+
+def test_an_offer_takes_no_other_edges_place():
+    assert code_of(offered(there=back(CAROL, ALICE))) is BrokerCode.ID_COLLISION
+
+
+def test_nobody_but_the_inviter_offers():
+    assert code_of(offered(caller=BOB)) is BrokerCode.WRONG_PARTY
+    assert code_of(offered(caller=CAROL)) is BrokerCode.NOT_FOUND
+    assert (
+        edges.offer(None, ALICE.genesis, back=BACK, there=None, connected=False, max_per_day=1, expires_ms=0)
+        is edges.UNKNOWN
+    )
+
+
+def test_on_an_edge_that_is_over_nothing_is_offered():
+    assert code_of(offered(EdgeStatus.REVOKED)) is BrokerCode.NOT_PENDING
+
+
+def test_a_second_edge_the_same_way_is_not_made():
+    assert code_of(offered(connected=True)) is BrokerCode.EDGE_EXISTS

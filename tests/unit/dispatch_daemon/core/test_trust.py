@@ -33,6 +33,7 @@ from tests.support.desk import (
     ALICE_OWN,
     ALICE_PEER,
     BOB_OWN,
+    BOB_PEER,
     MOMENT,
     SCOPES,
     digest_of,
@@ -232,7 +233,9 @@ def test_yes_is_owed_and_remembered_by_its_digest() -> None:
 # -- taking in a yes -----------------------------------------------------------------------------------
 
 
-def welcome(known: ContactRecord | None = None) -> tuple[Any, list[Effect]]:
+def welcome(
+    known: ContactRecord | None = None, offered: trust.Offered | None = None
+) -> tuple[Any, list[Effect]]:
     message = trust.acceptance(BOB_OWN, ALICE.chain, INVITATION, DOCUMENT.digest, granted(), MOMENT)
     return trust.welcomed(
         record(Direction.OUTGOING),
@@ -244,6 +247,7 @@ def welcome(known: ContactRecord | None = None) -> tuple[Any, list[Effect]]:
         scopes=SCOPES,
         trust=Trust.TOKEN,
         known=known,
+        offered=offered,
     )
 
 
@@ -376,3 +380,48 @@ def test_contact_whom_a_recovery_made_unverified_again_is_held_to_less_than_was_
 
 def test_alias_has_one_spelling() -> None:
     assert trust.alias("Cafe\u0301", []) == "Caf\u00e9"
+
+
+def test_offer_is_bounded_by_how_the_other_side_is_known() -> None:
+    wide = PROFILES["full"].write()
+    assert trust.way_back(record(Direction.OUTGOING), Trust.TOKEN, NOW_MS) is None
+    offering = record(Direction.OUTGOING, offer=wide)
+    assert trust.way_back(offering, Trust.TOKEN, NOW_MS) == PROFILES["full"]
+    held = trust.way_back(offering, Trust.UNVERIFIED, NOW_MS)
+    assert held is not None
+    assert "Bash" not in held.tools
+    ending = record(Direction.OUTGOING, offer=replace(PROFILES["edit"], expires_at_ms=NOW_MS + 1).write())
+    assert trust.way_back(ending, Trust.TOKEN, NOW_MS) is not None
+    assert trust.way_back(ending, Trust.TOKEN, NOW_MS + 1) is None
+
+
+@pytest.mark.parametrize("expires_at_ms", [None, NOW_MS + 9])
+def test_offer_is_in_force_on_both_sides_once_each_has_checked_the_other(expires_at_ms: int | None) -> None:
+    scopes = replace(PROFILES["edit"], expires_at_ms=expires_at_ms)
+    back = EdgeId(b"\x85" * 16)
+    given = trust.grant(ALICE_OWN, BOB_PEER, back.hex, scopes, MOMENT, status=GrantStatus.ACTIVE, after=None)
+    document = sign_document([ALICE.sign], payload_type(Kind.GRANT), given.encode())
+    said, effects = welcome(offered=trust.Offered(back, document, scopes, (("/src", 1, 2),)))
+    assert said.offer == document
+    kept = {each.edge: each for each in puts(effects, EdgeRecord)}[back.hex]
+    assert (kept.direction, kept.status, kept.peer, kept.expires_ms, kept.path_identities) == (
+        Direction.INCOMING,
+        EdgeStatus.ACTIVE,
+        BOB.chain.genesis.hex,
+        expires_at_ms or 0,
+        (("/src", 1, 2),),
+    )
+    (plan,) = [each for each in effects if isinstance(each, Plan) and each.key.startswith("offer_edge")]
+    assert plan.payload["args"] == {
+        "edge_id": INVITED.uuid,
+        "back_id": back.uuid,
+        "max_per_day": scopes.max_per_day,
+        "expires_ms": expires_at_ms or 0,
+    }
+    (taken,) = puts(trust.taken_up(edge(), document, NOW_MS), EdgeRecord)
+    assert (taken.edge, taken.direction, taken.status, taken.expires_ms) == (
+        back.hex,
+        Direction.OUTGOING,
+        EdgeStatus.ACTIVE,
+        expires_at_ms or 0,
+    )

@@ -1,0 +1,54 @@
+"""An inviter may offer a way back: in force on both sides with the one handshake, and no wider than was chosen."""
+
+from typing import Any
+
+from tests.support.neighbourhood import Neighbourhood, Person
+from tests.support.patience import poll
+
+
+def edges(person: Person) -> dict[str, dict[str, Any]]:
+    return {each["direction"]: each for each in person.do("contacts")["edges"]}
+
+
+def connected(*people: Person) -> None:
+    for person in people:
+        poll(
+            lambda person=person: (
+                [each["status"] for each in person.do("contacts")["edges"]] == ["active"] * 2
+            ),
+            f"{person.name} sees both ways in force",
+        )
+
+
+def test_what_is_offered_is_in_force_as_soon_as_the_other_side_has_accepted(
+    neighbourhood: Neighbourhood,
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    work = neighbourhood.directory / "work"
+    work.mkdir()
+    assert alice.do("invite", bob.address, "--paths", str(work), code=2)["error"]["code"] == "usage"
+    invited = alice.do("invite", bob.address, "--link-only", "--offer", "read-only", "--paths", str(work))
+    assert invited["offer"]["tools"] == ["Glob", "Grep", "Read"]
+    assert edges(alice) == {}
+    bob.do("accept-invitation", invited["token"], "--profile", "edit")
+    connected(alice, bob)
+    assert edges(alice)["incoming"]["scopes"] == edges(bob)["outgoing"]["scopes"] == invited["offer"]
+    assert edges(bob)["incoming"]["scopes"]["tools"] == ["Edit", "Glob", "Grep", "Read", "Write"]
+    sent = bob.do("send", alice.address, "The way back")["dispatch_id"]
+    alice.receives(sent)
+    alice.do("decline", sent)
+    bob.until(sent, "declined")
+    alice.do("revoke", bob.address)
+    poll(lambda: edges(bob)["outgoing"]["status"] == "revoked", "Bob hears that the way back has ended")
+    assert (edges(alice)["outgoing"]["status"], edges(bob)["incoming"]["status"]) == ("active", "active")
+
+
+def test_who_may_dispatch_here_already_is_offered_nothing_more(neighbourhood: Neighbourhood) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    token = bob.do("invite", alice.address, "--link-only")["token"]
+    alice.do("accept-invitation", token, "--tools", "Read")
+    poll(lambda: [each["status"] for each in bob.do("contacts")["edges"]] == ["active"], "Bob may dispatch")
+    invited = alice.do("invite", bob.address, "--link-only", "--offer", "full")
+    bob.do("accept-invitation", invited["token"], "--tools", "Read")
+    connected(alice, bob)
+    assert edges(alice)["incoming"]["scopes"]["tools"] == ["Read"]
