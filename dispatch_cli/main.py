@@ -42,6 +42,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "thread": Entry("thread", "Show a thread: its dispatches, and what was said about them."),
         "reply": Entry("thread", "Write to the other side of a dispatch.", "Not written"),
         "followup": Entry("send", "Send a task that follows another one, in its thread.", "Not sent"),
+        "resend": Entry(
+            "send", "Send anew what was refused, declined, cancelled or has expired.", "Not sent"
+        ),
         "cancel": Entry("decide", "Ask for a dispatch to be cancelled.", "Not cancelled"),
     },
     "Decide here": {

@@ -1,4 +1,4 @@
-"""`send`, `followup`: a task on its way, and with `--wait` its end."""
+"""`send`, `followup`, `resend`: a task on its way, and with `--wait` its end."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,6 +8,7 @@ import click
 from dispatch_cli import candidates
 from dispatch_cli.budgets import budget_choice
 from dispatch_cli.clock import fresh_key
+from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.files import OpenFile, hand_over, opened
 from dispatch_cli.invocation import Invocation
@@ -137,6 +138,22 @@ def followup(
     It is a dispatch of its own: it needs its own yes, over the edge from me to them. With --wait it ends as send does.
     """
     return _send(invocation, {"parent": dispatch_id}, task, wait_s, idempotency_key, fields)
+
+
+@click.command(cls=Command)
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.dispatches())
+@click.option("--idempotency-key", metavar="K", help="Send once, however often this command is repeated.")
+@click.pass_obj
+def resend(invocation: Invocation, dispatch_id: str, idempotency_key: str | None) -> int:
+    """Send anew what dispatch ID asked for, if it was refused, declined, cancelled or has expired.
+
+    It is a new dispatch with the same words, files and steps, open for as long as the old one was. An end that is only
+    known here (as far as this machine knows) may still be corrected by the other side: then they have it twice.
+    """
+    key = _checked_key(idempotency_key) or fresh_key()
+    return _answer(
+        invocation, invocation.door.post(dispatch_path(dispatch_id, "resend"), {}, idempotency_key=key)
+    )
 
 
 def _send(

@@ -8,8 +8,9 @@ from pathlib import Path
 from dispatch_daemon.adapters.agents import AgentError, Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Order, RunSpec
-from dispatch_daemon.core import briefing, questions
-from dispatch_daemon.core.records import EdgeRecord, RunRecord
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.core import briefing, questions, views
+from dispatch_daemon.core.records import DispatchRecord, EdgeRecord, RunRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.limits import ATTACHMENTS
 from dispatch_protocol.messages.task import Task
@@ -20,7 +21,22 @@ NO_PRICES = "a limit in money was set, and what this model costs is not known he
 _WALL_S = 3600
 
 
-def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
+def context_of(journal: Journal, record: DispatchRecord, run: RunRecord, *, me: str) -> list[tuple[str, str]]:
+    """Return what went before a run between the same two people, in the same thread, as far as they know of it."""
+    parent = views.task_of(record).parent
+    before = None if parent is None else journal.dispatch(parent.hex)
+    found: list[tuple[str, str]] = []
+    if before is not None and (before.thread_id, before.peer) == (record.thread_id, record.peer):
+        about = journal.messages.about(before.digest)
+        found = briefing.earlier(before)
+        if found:
+            found += briefing.said(about, run, me=me, sender=record.address)
+    return found + briefing.said(journal.messages.about(record.digest), run, me=me, sender=record.address)
+
+
+def order_of(
+    task: Task, sender: str, scopes: Scopes, agents: Agents, context: Sequence[tuple[str, str]] = ()
+) -> Order:
     """Return what the chosen agent is asked to do, within the lower of the author's and the trustor's budget.
 
     Raises:
@@ -32,7 +48,7 @@ def order_of(task: Task, sender: str, scopes: Scopes, agents: Agents) -> Order:
     budget = briefing.budget(task, scopes)
     if budget.cost_microusd is not None and agent.price is None:
         raise AgentError("price_unknown", NO_PRICES, agent.price_hint)
-    prompt = briefing.prompt(task, sender)
+    prompt = briefing.prompt(task, sender, context)
     if agent.program is not None:
         prompt = f"{briefing.RULES}\n\n{briefing.unexpanded(prompt)}"
     token = secrets.token_urlsafe(32)

@@ -7,14 +7,15 @@ so a crash at any point leaves a journal that says what has to be undone or carr
 
 from dispatch_daemon.adapters.agents import AgentError, Agents
 from dispatch_daemon.adapters.blobs import BlobStore
-from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.adapters.executor import Executor, Order, WallError
 from dispatch_daemon.app.asking import Asker
-from dispatch_daemon.app.preparing import order_of, spec_of
+from dispatch_daemon.app.preparing import context_of, order_of, spec_of
 from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.app.settling import Settling
 from dispatch_daemon.core import gate, parking, runs, views
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome
+from dispatch_protocol.messages.task import Task
 from dispatch_protocol.messages.trace import EventType
 
 
@@ -36,7 +37,7 @@ class Conductor:
         record = self._book.record
         task = views.task_of(record)
         try:
-            order = None if task.steps else order_of(task, record.address, self._book.scopes, self._agents)
+            order = None if task.steps else self._order(task)
         except AgentError as error:
             detail = f"{error.detail} {error.remedy}"
             await self._book.end(
@@ -64,6 +65,13 @@ class Conductor:
             await self.settling.park(settlement)
         else:
             await self.settling.settle(settlement)
+
+    def _order(self, task: Task) -> Order:
+        """Say what the chosen agent is asked to do, and what went before."""
+        record, own = self._book.record, self._book.people.own
+        me = own.address or views.ME
+        context = context_of(self._book.journal, record, self._book.run, me=me)
+        return order_of(task, record.address, self._book.scopes, self._agents, context)
 
     # -- what the sandbox tells and asks (the executor's Observer) -------------------------------------
 

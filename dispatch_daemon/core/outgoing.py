@@ -34,6 +34,14 @@ from dispatch_protocol.messages.task import Origin, Task, is_link
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.signing import dispatch_id
 
+# An end that brought nothing back: asking once more is asking for the first time.
+_RESENDABLE = (
+    DispatchState.REFUSED,
+    DispatchState.EXPIRED,
+    DispatchState.DECLINED,
+    DispatchState.CANCELLED,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressee:
@@ -167,6 +175,39 @@ def compose(
     if expires_ms:
         effects.append(Plan(kind=TaskKind.EXPIRE, key=record.digest, not_before_ms=expires_ms, payload={}))
     return record, effects
+
+
+def require_resendable(record: DispatchRecord) -> None:
+    """Refuse to send anew what is not ours, goes on, or has brought something back.
+
+    Raises:
+        ServiceError: `wrong_party`, `not_pending`.
+    """
+    if record.box is Box.INBOX:
+        raise ServiceError("wrong_party", "this was sent to you; only its sender sends it anew")
+    if record.state not in _RESENDABLE:
+        raise ServiceError(
+            "not_pending",
+            f"this dispatch is {record.state}; what was refused, declined, cancelled or has expired is sent anew",
+            hint=f"dispatch followup {record.dispatch_id[:8]} TASK",
+        )
+
+
+def request_again(record: DispatchRecord, task: Task) -> SendRequest:
+    """Return what a dispatch asked for, to be asked anew; it stays open for as long as it did, from now."""
+    lives_ms = record.expires_ms - record.created_ms if record.expires_ms else None
+    return SendRequest(
+        recipient=None if record.box is Box.OWN else record.address,
+        task=task.task,
+        background=task.background,
+        links=task.links,
+        deliverable=task.deliverable,
+        project=task.project,
+        meta=task.meta,
+        expires_s=None if lives_ms is None else lives_ms // 1000,
+        timeout_s=task.timeout_s,
+        surface=task.origin.surface if task.origin is not None else "api",
+    )
 
 
 def _expiry(request: SendRequest, now_ms: int, *, own_job: bool) -> int:

@@ -47,8 +47,13 @@ def test_a_task_is_written_with_a_file_seen_at_once_and_done_by_hand(
     expect(thread(his)).to_contain_text("spec.md, 8 bytes")
     his.page.get_by_role("button", name="I do it by hand").click()
     his.page.get_by_label("What came of it").fill("Nothing is missing.")
+    his.page.get_by_label("Files that belong to it").set_input_files(
+        {"name": "list.txt", "mimeType": "text/plain", "buffer": b"all of it is there\n"}
+    )
     his.page.get_by_role("button", name="Say so, signed").click()
     expect(thread(hers)).to_contain_text("Nothing is missing.")
+    hers.page.get_by_role("button", name="Look").click()
+    expect(thread(hers).locator(".preview pre")).to_have_text("all of it is there\n")
     assert (
         alice.until(hers.page.url.rsplit("/", 1)[1], "completed")["result"]["summary"]
         == "Nothing is missing."

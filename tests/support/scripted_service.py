@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from dispatch_daemon.ports import JsonObject, SendRequest, ServiceError, Update
+from dispatch_daemon.ports import FileChoice, JsonObject, SendRequest, ServiceError, Update
 from tests.support.scripted_answers import (
     APPROVAL,
     DISPATCH,
@@ -129,6 +129,11 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         await self._asked("send", request=request, idempotency_key=idempotency_key)
         return {"dispatch_id": DISPATCH, "status": "queued", "thread_id": "00" * 16, "expires_at": None}
 
+    async def resend(self, *, dispatch_id: str, idempotency_key: str | None) -> JsonObject:
+        await self._asked("resend", dispatch_id=dispatch_id, idempotency_key=idempotency_key)
+        self._known(dispatch_id)
+        return {"dispatch_id": OTHER, "status": "queued", "thread_id": "00" * 16, "expires_at": None}
+
     async def dispatches(self, *, box: str, cursor: str | None, limit: int) -> JsonObject:
         await self._asked("dispatches", box=box, cursor=cursor, limit=limit)
         return {"dispatches": [LISTED], "next": None}
@@ -145,8 +150,10 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         self._known(dispatch_id)
         return {"dispatch_id": DISPATCH, "status": "running"}
 
-    async def complete(self, *, dispatch_id: str, text: str, files: list[str]) -> JsonObject:
-        await self._asked("complete", dispatch_id=dispatch_id, text=text, files=files)
+    async def complete(
+        self, *, dispatch_id: str, text: str, files: list[str], handed: tuple[FileChoice, ...] = ()
+    ) -> JsonObject:
+        await self._asked("complete", dispatch_id=dispatch_id, text=text, files=files, handed=handed)
         self._known(dispatch_id)
         return {"dispatch_id": DISPATCH, "status": "completed"}
 

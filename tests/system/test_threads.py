@@ -93,6 +93,14 @@ def test_words_wait_for_a_relay_and_a_reader_and_come_once(neighbourhood: Neighb
     poll(lambda: texts(alice, name) == [(True, "While nobody is there", "held")], "it arrives")
     assert texts(bob, name) == [(False, "While nobody is there", "received")]
 
+    bob.do("decline", name, "--reason", "not now")
+    alice.until(name, "declined")
+    anew = alice.do("resend", name)["dispatch_id"]
+    bob.receives(anew)
+    asked = bob.status(anew)
+    assert (asked["task"], asked["status"], asked["messages"]) == ("Look", "delivered", [])
+    assert alice.do("resend", anew, code=6)["error"]["code"] == "not_pending"
+
     bob.do("revoke", alice.address)
     refused = bob.do("reply", name, "No more", code=3)["error"]
     assert refused["code"] == "edge_revoked"

@@ -5,9 +5,11 @@ touches a path of a run, and the sandbox below it never hears of a dispatch.
 """
 
 import asyncio
+import contextlib
 import logging
 import shutil
-from collections.abc import Awaitable, Callable, Container, Sequence
+import tempfile
+from collections.abc import Awaitable, Callable, Container, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -261,6 +263,14 @@ class Executor:
         except SandboxError as error:
             raise _wall_error(error) from error
         return artifacts_json(place)
+
+    @contextlib.contextmanager
+    def workplace(self, run_id: str) -> Iterator[Path]:
+        """Lend a private directory beside a run's own, on the same disk; it is gone afterwards."""
+        place = self.directory(run_id)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place) as lent:
+            yield Path(lent)
 
     def forget(self, run_id: str) -> None:
         """Remove everything of a run that ended without applying."""

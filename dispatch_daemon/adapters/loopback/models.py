@@ -281,17 +281,22 @@ class Accept(Asked):
 
 
 class Complete(Asked):
-    """Say what came of a dispatch done by hand; `file` names files of this machine, in full."""
+    """Say what came of a dispatch done by hand; `file` names files of this machine, in full.
+
+    `handed` are files whose bytes were handed over at `/v1/files`, as a page does it.
+    """
 
     text: Annotated[Text, Field(min_length=1, max_length=limits.REPLY_CHARS)]
     file: Annotated[
         list[Place],
         Field(max_length=limits.ATTACHMENTS, validation_alias=AliasChoices("file", "files")),
     ] = Field(default_factory=list)
+    handed: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = Field(default_factory=list)
 
     def arguments(self) -> dict[str, Any]:
         """Name the files as the daemon does."""
-        return {"text": self.text, "files": self.file}
+        handed = tuple(FileChoice(file.file_id, file.name) for file in self.handed)
+        return {"text": self.text, "files": self.file, "handed": handed}
 
 
 class Stepping(Asked):

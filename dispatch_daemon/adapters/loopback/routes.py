@@ -261,6 +261,17 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Thread",
         page=True,
     ),
+    Route(
+        "POST",
+        "/v1/dispatches/{dispatch_id}/resend",
+        "resend",
+        "Send what was not done anew.",
+        "Sent",
+        body="Nothing",
+        status=201,
+        keyed=True,
+        page=True,
+    ),
     Route("GET", "/v1/dispatches/{dispatch_id}/result", "result", "What came back.", "Result", page=True),
     Route(
         "GET",

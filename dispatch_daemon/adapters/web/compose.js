@@ -1,7 +1,8 @@
 // Writing a task: for whom, what, and what goes along. It is signed by this device and sent as it is written.
 
-import { ask, Refusal, upload } from "./api.js";
+import { ask, Refusal } from "./api.js";
 import { button, complaint, count, el, field, oneLine, size } from "./dom.js";
+import { handOver } from "./handing.js";
 import { person, state } from "./store.js";
 
 const LIVES = [["3600", "an hour"], ["14400", "4 hours"], ["86400", "a day"], ["600", "10 minutes"]];
@@ -100,14 +101,4 @@ function following(parent) {
   const other = person(before.box === "sent" ? before.to : before.from);
   const link = el("a", { href: `#/d/${parent}` }, oneLine(before.task.slice(0, 120)));
   return [`To ${oneLine(other.name)}, who has to accept it like any other. It follows: `, link];
-}
-
-async function handOver(all, chosen) {
-  const kept = [];
-  for (const file of all) {
-    chosen.textContent = `Sealing ${kept.length + 1} of ${all.length}: ${oneLine(file.name)}`;
-    kept.push({ file_id: await upload(file), name: file.name });
-  }
-  chosen.textContent = all.length ? `${count(all.length, "file")} sealed` : "";
-  return kept;
 }

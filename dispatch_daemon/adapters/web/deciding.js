@@ -2,6 +2,7 @@
 
 import { ask, Refusal } from "./api.js";
 import { button, complaint, el, field, oneLine } from "./dom.js";
+import { handOver } from "./handing.js";
 import { edgeFrom } from "./store.js";
 
 const RUNNING = new Set(["accepted", "running", "waiting_approval", "waiting_input"]);
@@ -94,10 +95,21 @@ export function goingOn(thread) {
 
 function completing(thread, said) {
   const words = el("textarea", { rows: 4, maxLength: 8000, data: { focus: "words" } });
-  const files = el("p", { class: "note" }, `Files go along by the command line: dispatch complete ${thread.short_id} --text … --file F`);
+  const files = el("input", { type: "file", multiple: true });
+  const chosen = el("p", { class: "note", "aria-live": "polite" });
+  const complete = async () => {
+    try {
+      const handed = await handOver([...files.files], chosen);
+      await act(thread, "complete", { text: words.value, handed }, said);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      said.textContent = `${error.message} ${error.hint}`;
+    }
+  };
   return [
     field("What came of it, which its sender reads", words),
-    files,
-    el("div", { class: "answers" }, button("Say so, signed", () => act(thread, "complete", { text: words.value }, said), { class: "yes" })),
+    field("Files that belong to it", files),
+    chosen,
+    el("div", { class: "answers" }, button("Say so, signed", complete, { class: "yes" })),
   ];
 }

@@ -12,7 +12,16 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.services.dispatches import Dispatches
-from dispatch_daemon.core import approvals, by_hand, outgoing, parking, questions, rundir, stepping_in
+from dispatch_daemon.core import (
+    approvals,
+    attachments,
+    by_hand,
+    outgoing,
+    parking,
+    questions,
+    rundir,
+    stepping_in,
+)
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     ApprovalKind,
@@ -23,7 +32,7 @@ from dispatch_daemon.core.records import (
     Door,
     RunRecord,
 )
-from dispatch_daemon.ports import JsonObject
+from dispatch_daemon.ports import FileChoice, JsonObject
 from dispatch_protocol.scopes import Returns
 
 DISCARDED = "its human threw away what it had done; nothing was applied"
@@ -135,12 +144,17 @@ class Continuing:
         await self._performer.perform(effects)
         return {**self._dispatches.acted(record.digest, run), "approval": "review"}
 
-    async def complete(self, *, dispatch_id: str, text: str, files: list[str]) -> JsonObject:
-        """Say what came of a dispatch that a human did by hand; the words and the digests of its files are signed."""
+    async def complete(
+        self, *, dispatch_id: str, text: str, files: list[str], handed: tuple[FileChoice, ...] = ()
+    ) -> JsonObject:
+        """Say what came of a dispatch that a human did by hand; the words and the digests of its files are signed.
+
+        `files` are paths on this machine, `handed` files whose bytes were handed over, as a page can.
+        """
         found = self._dispatches.find(dispatch_id)
         run = by_hand.require_by_hand(found, self._last_run(found))
         outgoing.check_text(text)
-        artifacts = await self._sealed(found, run, await self._kept(run, files))
+        artifacts = await self._sealed(found, run, await self._gathered(run, files, handed))
         record = self._dispatches.find(found.dispatch_id)
         run = by_hand.require_by_hand(record, self._last_run(record))
         await self._performer.perform(
@@ -156,6 +170,21 @@ class Continuing:
             )
         )
         return self._dispatches.acted(record.digest, run)
+
+    async def _gathered(
+        self, run: RunRecord, files: list[str], handed: tuple[FileChoice, ...]
+    ) -> list[JsonObject]:
+        """Keep the files of both kinds; what was handed over is opened beside them, and only for as long as it takes."""
+        if not handed:
+            return await self._kept(run, files)
+        chosen = attachments.attach(handed, self._journal.files(choice.file_id for choice in handed))
+        with self._executor.workplace(run.run_id) as place:
+            opened = place / "handed"
+            try:
+                await asyncio.to_thread(self._blobs.unpack, chosen, opened)
+            except FileNotFoundError as error:
+                raise ServiceError("file_unknown", "a file was handed over too long ago") from error
+            return await self._kept(run, [*files, *sorted(str(path) for path in opened.iterdir())])
 
     async def _kept(self, run: RunRecord, files: list[str]) -> list[JsonObject]:
         for path in files:

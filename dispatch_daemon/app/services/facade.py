@@ -61,7 +61,7 @@ class Service:
         self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
         self.download = dispatches.download
         self.keep_file = sending.keep_file
-        self.send = sending.send
+        self.send, self.resend = sending.send, sending.resend
         self.dispatches = dispatches.dispatches
         self.dispatch = dispatches.dispatch
         self.accept, self.decline = dispatches.accept, dispatches.decline

@@ -23,6 +23,7 @@ from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.limits import EXPIRY_DEFAULT_S
+from dispatch_protocol.messages.files import Attachment
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.standing import EdgeStatus
 
@@ -69,6 +70,40 @@ class Sending:
             earlier = self._journal.dispatch_for_key(idempotency_key)
             if earlier is not None:
                 return self._sent(self._same(earlier, request, steps, files, parent))
+        attached = attachments.attach(request.files, files)
+        return await self._compose(request, steps, attached, parent, idempotency_key)
+
+    async def resend(self, *, dispatch_id: str, idempotency_key: str | None) -> JsonObject:
+        """Send what a dispatch of ours asked for anew, as a new dispatch to the same person."""
+        earlier = find_dispatch(self._journal, dispatch_id)
+        outgoing.require_resendable(earlier)
+        task = views.task_of(earlier)
+        if not all(self._blobs.has(file) for file in task.attachments):
+            raise ServiceError(
+                "files_missing",
+                "its files are not here any more",
+                hint="dispatch send RECIPIENT TASK --file F",
+            )
+        parent = None if task.parent is None else self._journal.dispatch(task.parent.hex)
+        request = outgoing.request_again(earlier, task)
+        if idempotency_key is not None:
+            again = self._journal.dispatch_for_key(idempotency_key)
+            if again is not None and _asks_the_same(again, request, task.steps, parent):
+                return self._sent(again)
+            if again is not None:
+                raise ServiceError(
+                    "idempotency_conflict", "this idempotency key was used for another dispatch"
+                )
+        return await self._compose(request, task.steps, task.attachments, parent, idempotency_key)
+
+    async def _compose(
+        self,
+        request: SendRequest,
+        steps: tuple[Step, ...],
+        files: tuple[Attachment, ...],
+        parent: DispatchRecord | None,
+        idempotency_key: str | None,
+    ) -> JsonObject:
         record, effects = outgoing.compose(
             request,
             steps,
@@ -76,7 +111,7 @@ class Sending:
             self._people.own,
             self._clock.moment(),
             idempotency_key=idempotency_key,
-            files=attachments.attach(request.files, files),
+            files=files,
             parent=parent,
         )
         settled = self._settled(record.digest) if record.box is Box.SENT else None

@@ -24,6 +24,7 @@ ISSUED = {
     "thread",
     "reply",
     "followup",
+    "resend",
     "sent",
     "inbox",
     "waiting",

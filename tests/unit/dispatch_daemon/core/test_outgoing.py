@@ -18,7 +18,7 @@ from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.signing import dispatch_id
-from tests.support.desk import ALICE_OWN, ALICE_PEER, BOB_PEER, MOMENT, puts, sends, sent, signed
+from tests.support.desk import ALICE_OWN, ALICE_PEER, BOB_PEER, MOMENT, puts, received, sends, sent, signed
 from tests.support.documents import ALICE, BOB, EDGE, HOUR_MS, NOW_MS
 
 REQUEST = SendRequest(recipient=BOB.email, task="Räume auf", surface="page")
@@ -203,6 +203,44 @@ def test_words_that_their_reader_would_not_take_are_refused(text: str, code: str
     outgoing.check_reply("x" * 8_000)
     with pytest.raises(ServiceError) as raised:
         outgoing.check_reply(text)
+    assert raised.value.code == code
+
+
+def test_what_brought_nothing_back_is_asked_for_anew_with_all_that_it_said() -> None:
+    request = asking(
+        background="why", links=("https://a.example",), meta={"k": "v"}, expires_s=600, timeout_s=5
+    )
+    record, effects = compose(request)
+    again = outgoing.request_again(replace(record, state=DispatchState.DECLINED), task_of(effects))
+    assert again == replace(request, steps=None)
+    own, effects = compose(to=TO_SELF)
+    assert outgoing.request_again(own, task_of(effects)).recipient is None
+    assert outgoing.request_again(own, task_of(effects)).expires_s is None
+    nowhere = replace(task_of(effects), origin=None)
+    assert outgoing.request_again(own, nowhere).surface == "api"
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        (received(DispatchState.DECLINED), "wrong_party"),
+        (sent(DispatchState.QUEUED), "not_pending"),
+        (sent(DispatchState.ACCEPTED), "not_pending"),
+        (sent(DispatchState.FINISHED), "not_pending"),
+        (sent(DispatchState.REFUSED), None),
+        (sent(DispatchState.EXPIRED), None),
+        (sent(DispatchState.DECLINED), None),
+        (sent(DispatchState.CANCELLED), None),
+    ],
+)
+def test_only_what_is_ours_and_brought_nothing_back_is_sent_anew(
+    record: DispatchRecord, code: str | None
+) -> None:
+    if code is None:
+        outgoing.require_resendable(record)
+        return
+    with pytest.raises(ServiceError) as raised:
+        outgoing.require_resendable(record)
     assert raised.value.code == code
 
 
