@@ -82,9 +82,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "devices": Entry("devices", "List my devices; add, name, set or revoke one.", "Not done"),
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
-        "prove": Entry(
-            "prove", "Attack this installation here, and say what stopped each attack.", "Not proven"
-        ),
+        "prove": Entry("prove", "Attack this installation, and say what stopped it.", "Not proven"),
         "daemon": Entry("daemon", "Run, start, stop or inspect the daemon."),
         "service": Entry("service", "Keep the daemon running, from boot on.", "Not done"),
         "config": Entry("config", "Read and change settings."),

@@ -4,26 +4,14 @@ With `--tls` it makes a certificate of its own in that directory and speaks http
 """
 
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import uvloop
-from aiohttp import web
 
-from dispatch_broker import app
 from dispatch_broker.adapters import log
 from dispatch_broker.hostile.__main__ import serve, settings_for
 from tests.support.certificates import make_certificate
-
-
-def speak_tls(directory: Path) -> None:
-    """Let the broker's listener speak TLS with a certificate of its owner's making."""
-    context, _ = make_certificate(directory)
-    app.web.SockSite = partial(web.SockSite, ssl_context=context)  # type: ignore[misc,assignment] - for this process
-    plain: Any = app.origin
-    app.origin = lambda host, port: plain(host, port).replace("http:", "https:")
 
 
 @click.command()
@@ -38,7 +26,8 @@ def main(command: str, listen: str, data: Path, dev: bool, tls: Path | None) -> 
     settings = settings_for(listen, data)
     log.configure(settings.log_level)
     if tls is not None:
-        speak_tls(tls)
+        make_certificate(tls)
+        settings = settings.model_copy(update={"tls": (tls / "certificate.pem", tls / "key.pem")})
     uvloop.run(serve(settings))
 
 
