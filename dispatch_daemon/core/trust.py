@@ -4,8 +4,7 @@ The relay carries invitations and edges, but nothing here believes it: what coun
 signed, and for a first contact the code that only the holder of the token can make.
 """
 
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -34,8 +33,6 @@ from dispatch_protocol.scopes import PROFILES, TOOLS, UNVERIFIED_CEILING, Approv
 from dispatch_protocol.signing import Document, edge_id
 from dispatch_protocol.standing import EdgeStatus
 
-ALIAS_CHARS = 64
-
 
 def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> InvitationDocument:
     """Return the invitation of `to_email` by this identity; it lives seven days."""
@@ -49,23 +46,6 @@ def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> Invit
         created_ms=moment.now_ms,
         expires_ms=moment.now_ms + INVITATION_S * 1000,
     )
-
-
-def alias(typed: str, others: Iterable[ContactRecord]) -> str:
-    """Return the name that a human gives to a contact, if nobody can take it for anybody else.
-
-    Raises:
-        ServiceError: `invalid`, with the reason.
-    """
-    name = unicodedata.normalize("NFC", typed.strip())
-    if not 0 < len(name) <= ALIAS_CHARS or not name.isprintable():
-        raise ServiceError("invalid", f"an alias has 1 to {ALIAS_CHARS} characters that can all be seen")
-    if name.casefold() == "me" or "@" in name or name.startswith("-"):
-        raise ServiceError("invalid", "an alias is no address, no option and not `me`")
-    for other in others:
-        if name.casefold() in ((other.alias or "").casefold(), other.address.casefold()):
-            raise ServiceError("invalid", f"{other.address} is called {name} already")
-    return name
 
 
 def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int) -> Scopes:

@@ -53,13 +53,7 @@ def introduce(
         raise RefusalError(7, "signature_bad")
     check_code(expected, terms, kind, fields, digest)
     if kind == "confirmation" and fields["offer"] is not None:
-        check_grant(fields["offer"], sender)
-        offered = json.loads(unpadded(fields["offer"]["payload"]))
-        parts = (offered["from"]["identity"], offered["from"]["device"], offered["to"]["identity"])
-        place = (offered["edge"], offered["version"]["n"], offered["status"])
-        back = edge_of(bytes.fromhex(fields["acceptance"]))
-        if parts != (sender["identity"], sender["device"], own) or place != (back, 1, "active"):
-            raise RefusalError(7, "invitation_mismatch")
+        check_offer(fields, sender, own)
     now = 0 if standing["seen"] else max(standing["now"], standing["floor"])
     if kind == "acceptance" and now > terms["expires"] + GRACE_MS:
         raise RefusalError(7, "invitation_expired")
@@ -72,6 +66,17 @@ def introduce(
         "trustor": parties[1],
         "expires": 0,
     }
+
+
+def check_offer(fields: Json, sender: Json, own: str) -> None:
+    """Check the grant for the way back that a confirmation carries."""
+    check_grant(fields["offer"], sender)
+    offered = json.loads(unpadded(fields["offer"]["payload"]))
+    parts = (offered["from"]["identity"], offered["from"]["device"], offered["to"]["identity"])
+    place = (offered["edge"], offered["version"]["n"], offered["status"])
+    back = edge_of(bytes.fromhex(fields["acceptance"]))
+    if parts != (sender["identity"], sender["device"], own) or place != (back, 1, "active"):
+        raise RefusalError(7, "invitation_mismatch")
 
 
 def check_acceptance(fields: Json, terms: Json) -> None:

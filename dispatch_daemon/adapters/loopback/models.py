@@ -281,15 +281,11 @@ class Accept(Asked):
 
 
 class Complete(Asked):
-    """Say what came of a dispatch done by hand; `file` names files of this machine, in full.
-
-    `handed` are files whose bytes were handed over at `/v1/files`, as a page does it.
-    """
+    """Say what came of a dispatch done by hand; `file` names files of this machine, `handed` what came to `/v1/files`."""
 
     text: Annotated[Text, Field(min_length=1, max_length=limits.REPLY_CHARS)]
     file: Annotated[
-        list[Place],
-        Field(max_length=limits.ATTACHMENTS, validation_alias=AliasChoices("file", "files")),
+        list[Place], Field(max_length=limits.ATTACHMENTS, validation_alias=AliasChoices("file", "files"))
     ] = Field(default_factory=list)
     handed: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = Field(default_factory=list)
 

@@ -13,7 +13,7 @@ from dispatch_daemon.app.people import People, grant_of
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.comparing import Comparing
 from dispatch_daemon.app.services.granting import granted
-from dispatch_daemon.core import comparing, decisions, editing, intake, trust, trust_views
+from dispatch_daemon.core import aliases, comparing, decisions, editing, intake, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
@@ -79,7 +79,7 @@ class Contacts:
         """Call a contact by a name of one's own, or by none."""
         _, contact = self._people.known(peer)
         others = [each for each in self._journal.contacts() if each.genesis != contact.genesis]
-        named = replace(contact, alias=None if name is None else trust.alias(name, others))
+        named = replace(contact, alias=None if name is None else aliases.alias(name, others))
         await self._performer.perform([Put(named)])
         return {"peer": contact.address, "identity": contact.genesis, "alias": named.alias}
 

@@ -66,6 +66,7 @@ def published(value: InvitationDocument, *signers: Person) -> Document:
 INVITATION = published(invitation())
 MAILED = published(invitation(mac=MacRule.OPTIONAL))
 EDGE_OF_IT = edge_id(INVITATION.digest)
+FROM_BOB = head(BOB, ALICE, edge=EDGE_OF_IT)
 
 
 def first_grant(edge: EdgeId, **changes) -> Document:
@@ -184,7 +185,7 @@ class TestAcceptance:
         message = with_mac(SECRET, acceptance())
         accepted = self.verify(message)
         assert (accepted.acceptance, accepted.chain, accepted.proven) == (message, BOB.chain, True)
-        assert accepted.grant == grant(head=head(BOB, ALICE, edge=EDGE_OF_IT))
+        assert accepted.grant == grant(head=FROM_BOB)
 
     def test_without_it_only_a_mailed_invitation_is_accepted_and_then_unverified(self):
         assert self.verify(acceptance(MAILED), MAILED).proven is False
@@ -226,13 +227,13 @@ class TestAcceptance:
         stolen = with_mac(SECRET, acceptance(links=EVE.chain.links))
         refused(RefusalCode.GENESIS_MISMATCH, self.verify, stolen)
         unknown = replace(BOB.party, head=digest("unknown"))
-        message = acceptance(head=replace(head(BOB, ALICE, edge=EDGE_OF_IT), sender=unknown))
+        message = acceptance(head=replace(FROM_BOB, sender=unknown))
         refused(RefusalCode.CHAIN_UNKNOWN, self.verify, with_mac(SECRET, message))
 
     def test_3_an_active_device_signed(self):
         refused(RefusalCode.SIGNATURE_BAD, self.verify, with_mac(SECRET, acceptance()), signer=EVE)
         stranger = replace(BOB.party, device=EVE.device)
-        message = acceptance(head=replace(head(BOB, ALICE, edge=EDGE_OF_IT), sender=stranger))
+        message = acceptance(head=replace(FROM_BOB, sender=stranger))
         refused(RefusalCode.DEVICE_REVOKED, self.verify, with_mac(SECRET, message), signer=EVE)
         message = acceptance(links=replaced_chain().links)
         refused(RefusalCode.DEVICE_REVOKED, self.verify, with_mac(SECRET, message))
@@ -240,9 +241,7 @@ class TestAcceptance:
     def test_3_the_device_was_active_at_the_stated_head_too(self):
         chain, phone = with_a_phone(BOB)
         before = replace(BOB.party, device=phone.device)
-        message = acceptance(
-            links=chain.links, head=replace(head(BOB, ALICE, edge=EDGE_OF_IT), sender=before)
-        )
+        message = acceptance(links=chain.links, head=replace(FROM_BOB, sender=before))
         refused(RefusalCode.DEVICE_REVOKED, self.verify, with_mac(SECRET, message), signer=phone)
 
     @pytest.mark.parametrize(
@@ -251,19 +250,13 @@ class TestAcceptance:
             {"head": head(BOB, ALICE, edge=EDGE)},
             {"head": head(BOB, EVE, edge=EDGE_OF_IT)},
             {
-                "head": replace(
-                    head(BOB, ALICE, edge=EDGE_OF_IT), sender=replace(BOB.party, device=EVE.device)
-                ),
+                "head": replace(FROM_BOB, sender=replace(BOB.party, device=EVE.device)),
                 "version": Version(1, EVE.device),
             },
+            {"head": replace(FROM_BOB, sender=replace(BOB.party, identity=EVE.chain.genesis))},
+            {"head": FROM_BOB, "status": GrantStatus.REVOKED},
             {
-                "head": replace(
-                    head(BOB, ALICE, edge=EDGE_OF_IT), sender=replace(BOB.party, identity=EVE.chain.genesis)
-                )
-            },
-            {"head": head(BOB, ALICE, edge=EDGE_OF_IT), "status": GrantStatus.REVOKED},
-            {
-                "head": head(BOB, ALICE, edge=EDGE_OF_IT),
+                "head": FROM_BOB,
                 "version": Version(2, BOB.device),
                 "parents": (Version(1, BOB.device),),
             },
@@ -276,7 +269,7 @@ class TestAcceptance:
     def test_4_its_grant_is_its_makers_own(self):
         message = acceptance(grant=INVITATION)
         refused(RefusalCode.INVITATION_MISMATCH, self.verify, with_mac(SECRET, message))
-        body = grant(head=head(BOB, ALICE, edge=EDGE_OF_IT)).encode()
+        body = grant(head=FROM_BOB).encode()
         forged = sign_document([EVE.sign], payload_type(Kind.GRANT), body)
         refused(RefusalCode.SIGNATURE_BAD, self.verify, with_mac(SECRET, acceptance(grant=forged)))
 
