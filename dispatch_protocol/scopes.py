@@ -16,6 +16,7 @@ from dispatch_protocol.budget import Budget, lower
 from dispatch_protocol.encoding import JSON, Fields
 from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.limits import (
+    APPROVAL_TIMEOUT_MAX_S,
     APPROVAL_TIMEOUT_S,
     GRANT_HOSTS,
     GRANT_PATHS,
@@ -24,6 +25,8 @@ from dispatch_protocol.limits import (
     MAX_PER_DAY,
     MAX_PER_DAY_LIMIT,
     NAME_CHARS,
+    RUNTIME_MAX_S,
+    RUNTIME_S,
 )
 from dispatch_protocol.paths import PathGrant, PathMode, canonical, meet_paths, mode_at
 
@@ -31,9 +34,6 @@ ANY: Final = "*"  # every MCP server
 READ_TOOLS: Final = ("Glob", "Grep", "Read")
 WRITE_TOOLS: Final = ("Bash", "Edit", "Write")  # with one of these a run directory is writable
 TOOLS: Final = tuple(sorted(READ_TOOLS + WRITE_TOOLS))
-RUNTIME_S: Final = 3_600
-RUNTIME_MAX_S: Final = 7 * 86_400
-APPROVAL_TIMEOUT_MAX_S: Final = 86_400
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"

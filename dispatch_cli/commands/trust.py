@@ -54,6 +54,18 @@ def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
             help="What a run may use of this machine's model; none lifts it.",
         ),
         click.option(
+            "--max-runtime",
+            metavar="SECONDS",
+            type=click.IntRange(1, limits.RUNTIME_MAX_S),
+            help="How long a run may take.",
+        ),
+        click.option(
+            "--approval-timeout",
+            metavar="SECONDS",
+            type=click.IntRange(1, limits.APPROVAL_TIMEOUT_MAX_S),
+            help="How long a question waits before it counts as no.",
+        ),
+        click.option(
             "--expires-at", metavar="T|never", help="When the edge ends, as in 2027-01-31T12:00:00Z."
         ),
     )

@@ -5,6 +5,7 @@ from dispatch_cli.render.fields import Document, inner, items, moment_ms, number
 from dispatch_cli.render.lines import Line, View, joined, line
 from dispatch_cli.render.text import cut_middle, home_relative, visible
 from dispatch_cli.render.words import approval_words
+from dispatch_protocol import limits
 
 _PATH_CELLS = 40
 # What the sender is shown of a run; the result is the rule and goes without saying.
@@ -30,6 +31,7 @@ def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
         line(_SEEN.get(text(scopes, "returns"), "")),
         line(f"{limit} a day" if limit else ""),
         line(budget_words(inner(scopes, "budget"))),
+        line(time_words(scopes)),
         line(f"until {times.moment(deadline, view.now_ms)}" if deadline else ""),
     ]
     return joined(parts)
@@ -45,6 +47,17 @@ def budget_words(budget: Document) -> str:
     ]
     shown = ", ".join(part for part in parts if part)
     return f"at most {shown} a run" if shown else ""
+
+
+def time_words(scopes: Document) -> str:
+    """Return `a run may take 5 min 0 s, a question waits 30 s`, where they are not what goes without saying."""
+    run_s, question_s = number(scopes, "max_runtime_s"), number(scopes, "approval_timeout_s")
+    parts: list[str] = []
+    if run_s is not None and run_s != limits.RUNTIME_S:
+        parts.append(f"a run may take {times.duration(run_s * 1000)}")
+    if question_s is not None and question_s != limits.APPROVAL_TIMEOUT_S:
+        parts.append(f"a question waits {times.duration(question_s * 1000)}")
+    return ", ".join(parts)
 
 
 def dollars(microusd: int) -> str:

@@ -1,4 +1,4 @@
-"""Editing an edge: what stays as it was, and which runs no longer fit into what is granted now.
+"""Editing an edge: another version of what is granted, and which runs no longer fit into it.
 
 A task is judged by the grant as it stood when it was accepted. A grant that is narrowed below a run that goes on is the
 trustor's word against that run: it ends, and nothing it wrote is kept.
@@ -12,7 +12,7 @@ from dispatch_daemon.core.by_hand import is_by_hand
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.questions import run_paths, scopes_of
 from dispatch_daemon.core.records import DispatchRecord, EdgeRecord, RunRecord
-from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.budget import lower
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError
 from dispatch_protocol.lifecycle import DispatchState, RunState
@@ -21,25 +21,6 @@ from dispatch_protocol.scopes import Approval, Returns, Scopes, covers, reach
 from dispatch_protocol.signing import Document
 
 STEPS = "steps"  # the agent that no model's budget bounds
-
-
-def completed(choice: ScopeChoice, present: Scopes) -> ScopeChoice:
-    """Return a choice in which everything that the human did not mention is as it is granted now."""
-    named = choice.tools is not None or choice.profile is not None
-    return replace(
-        choice,
-        tools=choice.tools if named else present.tools,
-        paths=[(grant.path, str(grant.mode)) for grant in present.paths]
-        if choice.paths is None
-        else choice.paths,
-        mcp_servers=present.mcp_servers if choice.mcp_servers is None else choice.mcp_servers,
-        network=present.network if choice.network is None else choice.network,
-        approval=present.approval if choice.approval is None else choice.approval,
-        returns=present.returns if choice.returns is None else choice.returns,
-        max_per_day=present.max_per_day if choice.max_per_day is None else choice.max_per_day,
-        budget=present.budget if choice.budget is None else choice.budget,
-        expires_at_ms=present.expires_at_ms if choice.expires_at_ms is None else choice.expires_at_ms,
-    )
 
 
 def edited(
@@ -78,6 +59,7 @@ def outgrows(record: DispatchRecord, run: RunRecord, now: Scopes) -> bool:
         or _rank(Approval, had.approval) > _rank(Approval, now.approval)
         or _rank(Returns, had.returns) > _rank(Returns, now.returns)
         or (run.agent != STEPS and had.budget.meet(now.budget) != had.budget)
+        or lower(had.max_runtime_s, now.max_runtime_s) != had.max_runtime_s
         or _sees_more(run, now)
     )
 

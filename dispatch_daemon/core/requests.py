@@ -52,4 +52,6 @@ class ScopeChoice:
     returns: str | None = None
     max_per_day: int | None = None
     budget: Budget | None = None
+    max_runtime_s: int | None = None
+    approval_timeout_s: int | None = None
     expires_at_ms: int | None = None

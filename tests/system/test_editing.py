@@ -100,6 +100,37 @@ def test_an_edit_that_no_run_here_could_be_given_changes_nothing(
     assert _refused(bob, "edit-edge", alice.address, "--tools", "Read")["code"] == "not_pending"
 
 
+def test_how_long_a_run_may_take_and_a_question_waits_is_granted_kept_and_held(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    times = ("--max-runtime", "2", "--approval-timeout", "1")
+    neighbourhood.befriend(*SCOPES, "--paths", f"{repository}:rw", *times)
+    edited = bob.do("edit-edge", alice.address, "--max-per-day", "9")["scopes"]
+    assert (edited["max_runtime_s"], edited["approval_timeout_s"], edited["max_per_day"]) == (2, 1, 9)
+    assert "a run may take 2.0 s, a question waits 1.0 s" in bob.try_("edit-edge", alice.address).out
+
+    asked = neighbourhood.send("Ask first", [bash("true")])
+    bob.do("accept", asked, "--detach")
+    assert bob.until(asked, "waiting_input")["outcome"] == "blocked", (
+        "nobody answered, twice: it is set aside"
+    )
+    bob.do("discard", asked)
+
+    bob.do("edit-edge", alice.address, "--approval", "auto")
+    slow = neighbourhood.send("Take your time", [bash("sleep 600")])
+    bob.do("accept", slow, "--detach")
+    assert bob.until(slow, "failed")["error"]["code"] == "wall_clock"
+
+    bob.do("edit-edge", alice.address, "--max-runtime", "600")
+    going = neighbourhood.send("Take your time", [bash("sleep 600")])
+    bob.do("accept", going, "--detach")
+    bob.until(going, "running")
+    assert bob.do("edit-edge", alice.address, "--max-runtime", "599")["runs_ended"] == 1
+    bad = bob.do("edit-edge", alice.address, "--max-runtime", "0", code=2)
+    assert bad["error"]["code"] == "usage"
+
+
 async def test_an_agent_session_edits_what_its_human_says(
     neighbourhood: Neighbourhood, repository: Path
 ) -> None:

@@ -124,6 +124,8 @@ class Scoped(Asked):
     returns: Literal["status", "result", "trace"] | None = None
     max_per_day: Annotated[int, Field(ge=1, le=limits.MAX_PER_DAY_LIMIT)] | None = None
     budget: BudgetChoice | None = None
+    max_runtime: Annotated[int, Field(ge=1, le=limits.RUNTIME_MAX_S)] | None = None
+    approval_timeout: Annotated[int, Field(ge=1, le=limits.APPROVAL_TIMEOUT_MAX_S)] | None = None
     expires_at: Annotated[str, AfterValidator(_moment_or_never)] | None = None
 
     def choice(self) -> ScopeChoice:
@@ -138,6 +140,8 @@ class Scoped(Asked):
             returns=self.returns,
             max_per_day=self.max_per_day,
             budget=None if self.budget is None else self.budget.budget(),
+            max_runtime_s=self.max_runtime,
+            approval_timeout_s=self.approval_timeout,
             expires_at_ms=_end_ms(self.expires_at),
         )
 

@@ -22,6 +22,8 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
   const returns = select(["result", "the result"], ["trace", "the result and every call"], ["status", "only how it ended"]);
   const paths = el("textarea", { rows: 2, spellcheck: false, placeholder: "/home/me/src/api:ro" });
   const daily = el("input", { type: "number", min: 1, max: 10_000, value: 50 });
+  const runtime = el("input", { type: "number", min: 1, max: 604_800, value: now?.max_runtime_s ?? "", placeholder: "3600" });
+  const waits = el("input", { type: "number", min: 1, max: 86_400, value: now?.approval_timeout_s ?? "", placeholder: "120" });
   const until = el("input", { type: "date", value: now?.expires_at?.slice(0, 10) ?? "" });
   const ended = until.value;
   if (now !== null) {
@@ -46,10 +48,11 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     custom.hidden = chosen() !== "4";
     const named = tools();
     meaning.textContent = named === null ? "Choose one." : sentence(
-      { tools: named, paths: listed(), network: [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
+      { tools: named, paths: listed(), network: [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
       oneLine(name),
     );
   };
+  const numbers = () => Object.fromEntries(Object.entries({ max_per_day: daily, max_runtime: runtime, approval_timeout: waits }).filter(([, box]) => box.value).map(([key, box]) => [key, Number(box.value)]));
   const submit = async () => {
     said.textContent = "";
     const named = tools();
@@ -58,10 +61,10 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
       radios[0].focus();
       return;
     }
-    const scopes = { tools: [...named].sort(), paths: listed(), approval: approval.value, returns: returns.value, ...(daily.value ? { max_per_day: Number(daily.value) } : {}) };
+    const scopes = { tools: [...named].sort(), paths: listed(), approval: approval.value, returns: returns.value, ...numbers() };
     if (until.value !== ended) scopes.expires_at = until.value ? `${until.value}T23:59:59Z` : "never";
     // What was not changed is not said again: a path that has gone since must not keep anybody from narrowing the rest.
-    const changed = Object.entries(scopes).filter(([key, value]) => now === null || JSON.stringify(value) !== JSON.stringify(now[key]));
+    const changed = Object.entries(scopes).filter(([key, value]) => now === null || JSON.stringify(value) !== JSON.stringify(now[key] ?? now[`${key}_s`]));
     const problem = await grant(Object.fromEntries(changed));
     if (problem) said.textContent = problem;
   };
@@ -71,7 +74,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     el("p", { class: "strong" }, `What may ${oneLine(name)}'s tasks do on this machine?`),
     el("ol", {}, CHOICES.map((choice, place) => el("li", {}, el("label", {}, radios[place], ` ${choice.words}`))), decline ? el("li", {}, button(declineWords, decline, { class: "plain" })) : null),
     custom,
-    el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily), field("Until (empty: no end)", until)),
+    el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily), field("A run may take, in seconds", runtime), field("A question waits, in seconds", waits), field("Until (empty: no end)", until)),
     field("Paths, one a line, with :ro or :rw at the end", paths, "None: each task runs in the one directory that you accept it in."),
     meaning,
     el("div", { class: "answers" }, button(now === null ? "Grant this" : "Change to this", submit, { class: "yes" })),

@@ -50,8 +50,17 @@ export function sentence(scopes, name) {
   const network = scopes.network.length === 0 ? "without network" : `reaching ${scopes.network.map(oneLine).join(", ")}`;
   const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";
   const daily = scopes.max_per_day ? `; at most ${count(scopes.max_per_day, "task")} a day` : "";
-  const spends = budget(scopes.budget);
-  return `${name} may ${tools} ${places}, ${network}; ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${spends ? `; ${spends}` : ""}.`;
+  const bounds = [budget(scopes.budget), times(scopes)].filter(Boolean).join("; ");
+  return `${name} may ${tools} ${places}, ${network}; ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
+}
+
+/** Return how long a run may take and a question waits, where they are not what goes without saying: an hour, two minutes. */
+function times(scopes) {
+  const parts = [
+    scopes.max_runtime_s && scopes.max_runtime_s !== 3600 ? `a run may take ${count(scopes.max_runtime_s, "second")}` : null,
+    scopes.approval_timeout_s && scopes.approval_timeout_s !== 120 ? `a question waits ${count(scopes.approval_timeout_s, "second")}` : null,
+  ];
+  return parts.filter(Boolean).join(", ");
 }
 
 /** Return what a run may spend of a model at most; empty where nothing bounds it. */

@@ -123,10 +123,11 @@ class Contacts:
             )
         present, now_ms = grant_of(edge), self._clock.now_ms()
         scopes, identities = granted(
-            editing.completed(choice, present.scopes),
+            choice,
             Trust(self._people.trust_of(edge.peer) or Trust.UNVERIFIED),
             now_ms,
             self._executor,
+            present=present.scopes,
             kept=edge.path_identities if choice.paths is None else (),
         )
         ended = 0

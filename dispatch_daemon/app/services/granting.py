@@ -20,11 +20,13 @@ def granted(
     now_ms: int,
     executor: Executor,
     *,
+    present: Scopes | None = None,
     kept: Sequence[Identity] = (),
 ) -> tuple[Scopes, list[Identity]]:
     """Return what is granted, and what stands at each of its paths; refuse what no run here could be given.
 
-    `kept` are paths that were granted before and are not granted anew: what stood there then is what counts.
+    `present` is what an edit changes. `kept` are paths that were granted before and are not granted anew: what stood there
+    then is what counts.
     """
     if choice.mcp_servers:
         raise ServiceError(
@@ -33,12 +35,15 @@ def granted(
             hint="leave --mcp-servers out",
         )
     before = {path: (path, device, inode) for path, device, inode in kept}
-    listed = choice.paths or ()
+    listed = choice.paths
+    if listed is None:
+        listed = () if present is None else [(grant.path, str(grant.mode)) for grant in present.paths]
     identities = [before.get(path) or _enrolled(executor, path, mode) for path, mode in listed]
     modes = [mode for _, mode in listed]
     paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
     _refuse_nested(paths)
-    scopes = trust.chosen_scopes(replace(choice, paths=paths), known, now_ms)
+    named = replace(choice, paths=None if choice.paths is None else paths)
+    scopes = trust.chosen_scopes(named, known, now_ms, present)
     if scopes.network:
         raise ServiceError(
             "network_unavailable",

@@ -31,6 +31,8 @@ class ScopesShown(Answer):
     returns: Literal["status", "result", "trace"]
     max_per_day: int | None
     budget: BudgetShown
+    max_runtime_s: int | None
+    approval_timeout_s: int | None
     expires_at: Moment | None
 
 

@@ -30,12 +30,14 @@ GRANTED = Scopes(
     max_per_day=7,
     expires_at_ms=NOW_MS + 60_000,
     budget=Budget(turns=10),
+    max_runtime_s=90,
+    approval_timeout_s=None,
 )
 RUN_PATHS = [("/doc", "ro"), ("/src", "rw")]
 
 
 def edited(**choice: Any) -> Scopes:
-    return chosen_scopes(editing.completed(ScopeChoice(**choice), GRANTED), Trust.TOKEN, NOW_MS)
+    return chosen_scopes(ScopeChoice(**choice), Trust.TOKEN, NOW_MS, GRANTED)
 
 
 def ends(
@@ -51,6 +53,8 @@ def ends(
 
 def test_what_is_not_mentioned_stays() -> None:
     assert edited() == GRANTED
+    met = replace(GRANTED, run_directory_only=True, max_per_day=None)
+    assert chosen_scopes(ScopeChoice(approval="review"), Trust.TOKEN, NOW_MS, met) == met
 
 
 @pytest.mark.parametrize(
@@ -69,6 +73,8 @@ def test_what_is_not_mentioned_stays() -> None:
         ({"expires_at_ms": 0}, {"expires_at_ms": None}),
         ({"budget": Budget(turns=3)}, {"budget": Budget(turns=3)}),
         ({"budget": Budget()}, {"budget": Budget()}),
+        ({"max_runtime_s": 5}, {"max_runtime_s": 5}),
+        ({"approval_timeout_s": 7}, {"approval_timeout_s": 7}),
     ],
 )
 def test_what_is_mentioned_takes_the_place_of_what_was(
@@ -86,6 +92,7 @@ def test_what_is_mentioned_takes_the_place_of_what_was(
         {"paths": (PathGrant("/doc", PathMode.RO), PathGrant("/src", PathMode.RO))},
         {"approval": Approval.MANUAL},
         {"returns": Returns.RESULT},
+        {"max_runtime_s": 89},
     ],
 )
 def test_a_run_that_may_do_more_than_is_granted_now_ends(narrower: dict[str, Any]) -> None:

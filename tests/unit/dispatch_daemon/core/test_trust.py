@@ -103,6 +103,8 @@ def test_trust_has_no_default() -> None:
         {"tools": ["Read"], "approval": "never"},
         {"tools": ["Read"], "returns": "everything"},
         {"tools": ["Read"], "max_per_day": 0},
+        {"tools": ["Read"], "max_runtime_s": 0},
+        {"tools": ["Read"], "approval_timeout_s": 86_401},
     ],
 )
 def test_what_is_no_scope_is_refused_in_words(choice: dict[str, Any]) -> None:
@@ -127,6 +129,8 @@ def test_everything_that_is_named_is_granted() -> None:
         approval="auto",
         returns="trace",
         max_per_day=7,
+        max_runtime_s=60,
+        approval_timeout_s=5,
         expires_at_ms=NOW_MS + 1,
     )
     assert scopes == Scopes(
@@ -137,6 +141,8 @@ def test_everything_that_is_named_is_granted() -> None:
         approval=Approval.AUTO,
         returns=Returns.TRACE,
         max_per_day=7,
+        max_runtime_s=60,
+        approval_timeout_s=5,
         expires_at_ms=NOW_MS + 1,
     )
 
