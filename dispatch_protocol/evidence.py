@@ -49,8 +49,18 @@ class Verification:
     checks: tuple[Check, ...]
     author: Identified
     recipient: Identified
-    dispatch_id: UUID | None
-    outcome: Outcome | None
+    task: Digest | None
+    result: tuple[Digest, Result] | None
+
+    @property
+    def dispatch_id(self) -> UUID | None:
+        """The id that people type, made from the digest of the task."""
+        return None if self.task is None else dispatch_id(self.task)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the run ended whose result is the last one."""
+        return None if self.result is None else self.result[1].outcome
 
     @property
     def ok(self) -> bool:
@@ -79,7 +89,7 @@ class _Evidence:
     recipient: Chain = field(init=False)
     task: Task = field(init=False)
     answers: list[tuple[Digest, Answer]] = field(default_factory=list)
-    outcome: Outcome | None = None
+    result: tuple[Digest, Result] | None = None
 
 
 def verify_bundle(data: bytes) -> Verification:
@@ -180,11 +190,11 @@ def _check_decision(evidence: _Evidence) -> str:
 
 
 def _check_result(evidence: _Evidence) -> str:
-    results = [answer for _, answer in evidence.answers if isinstance(answer, Result)]
+    results = [(digest, answer) for digest, answer in evidence.answers if isinstance(answer, Result)]
     if not results:
         return "no result is in the bundle"
-    last = max(results, key=lambda result: (result.ended_ms, result.seq))
-    evidence.outcome = last.outcome
+    digest, last = max(results, key=lambda result: (result[1].ended_ms, result[1].seq))
+    evidence.result = (digest, last)
     return f"run {last.run_id} ended: {last.outcome}"
 
 
@@ -240,6 +250,6 @@ def _report(evidence: _Evidence, checks: tuple[Check, ...]) -> Verification:
             identity=evidence.recipient.genesis.hex if "recipient_chain" in held else None,
             address=evidence.bundle.recipient.address if known else None,
         ),
-        dispatch_id=dispatch_id(evidence.bundle.task.digest) if "task" in held else None,
-        outcome=evidence.outcome,
+        task=evidence.bundle.task.digest if "task" in held else None,
+        result=evidence.result,
     )

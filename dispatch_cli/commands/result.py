@@ -28,16 +28,20 @@ _PIECE_BYTES = 256 * 1024
 @click.command(cls=Command)
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.dispatches())
 @click.option("--save", metavar="DIR", help="Copy the bundle and the files into this directory.")
+@click.option("--share", metavar="FILE", help="Write one HTML file that shows and checks it by itself.")
 @click.pass_obj
-def result(invocation: Invocation, dispatch_id: str, save: str | None) -> None:
+def result(invocation: Invocation, dispatch_id: str, save: str | None, share: str | None) -> None:
     """Show the outcome, the text, the changes and the files of a finished dispatch.
 
-    An unfinished one exits with 8.
+    An unfinished one exits with 8. What --share writes holds the whole task, both addresses and every answer: whoever
+    gets it reads all of it.
     """
     found = invocation.door.get(dispatch_path(dispatch_id, "result"))
     if save is not None:
         found = _arrived(invocation, found)
     saved = [] if save is None else _saved(invocation, found, Path(os.path.expanduser(save)))
+    if share is not None:
+        saved.append(_shared(found, Path(os.path.expanduser(share))))
     if saved:
         found = found | {"saved": [str(path) for path in saved]}
     if invocation.options.json:
@@ -97,6 +101,22 @@ def _saved(invocation: Invocation, found: Document, target: Path) -> list[Path]:
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
     while piece := file.read(_PIECE_BYTES):
         yield piece
+
+
+def _shared(found: Document, target: Path) -> Path:
+    """Write the page that shows and checks the dispatch by itself; nothing that exists is overwritten."""
+    from dispatch_cli.sharing.page import shared_page
+
+    place = _free(target)
+    try:
+        page = shared_page(Path(text(found, "bundle")).read_bytes())
+        with place.open("x", encoding="utf-8", newline="") as write:
+            write.write(page)
+    except OSError as error:
+        raise CliError(
+            "not_saved", f"{place} cannot be written or read: {error.strerror or error}."
+        ) from error
+    return place
 
 
 def _free(path: Path) -> Path:

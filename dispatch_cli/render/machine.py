@@ -137,6 +137,9 @@ def verified_lines(report: Document, view: View) -> list[Line]:
     )
     lines.append(line(Span(said, Tone.DONE if good else Tone.FAILED)))
     lines.append(line(Span("Addresses are as claimed; the identities are what was signed.", Tone.QUIET)))
+    if text(report, "page") == "altered":
+        said = "The page around it is not as this version makes it: believe what stands here, and not what it shows."
+        lines.append(line(Span(said, Tone.FAILED)))
     return lines
 
 

@@ -1,8 +1,12 @@
 """Every end leaves a result and evidence that verifies, at both sides: not only the good one."""
 
+from pathlib import Path
 from typing import Any
 
-from tests.support.neighbourhood import Neighbourhood, Person
+from playwright.sync_api import expect
+
+from tests.support.chromium import Tab, chromium
+from tests.support.neighbourhood import Neighbourhood, Person, bash
 
 
 def evidence(person: Person, dispatch_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -29,6 +33,36 @@ def test_no_and_cancellation_verify_at_both_sides(neighbourhood: Neighbourhood) 
     assert alice.status(declined)["decision"] == bob.status(declined)["decision"]
     assert bob.do("decline", declined, code=6)["error"]["code"] == "not_pending"
     assert alice.do("cancel", cancelled, code=6)["error"]["code"] == "not_pending"
+
+
+def test_a_result_is_shared_as_a_page_that_checks_itself(
+    neighbourhood: Neighbourhood, repository: Path, tmp_path: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    scopes = ("--tools", "Read,Write,Bash", "--paths", f"{repository}:rw", "--approval", "auto")
+    neighbourhood.befriend(*scopes)
+    made = bash("printf '<b>bold</b>' > $DISPATCH_ARTIFACTS/report.html")
+    dispatch_id = neighbourhood.send("Make a <i>report</i>", [made])
+    bob.do("accept", dispatch_id, "--cwd", str(repository))
+    alice.until(dispatch_id, "completed")
+    (page,) = alice.do("result", dispatch_id, "--share", str(tmp_path / "page.html"))["saved"]
+    assert bob.do("verify", page)["page"] == "as_made"
+    own = tmp_path / "own.html"
+    own.write_text("<b>bold</b>")
+    with chromium() as browser:
+        tab = Tab(browser.new_context(offline=True), Path(page).as_uri())
+        said = tab.page.locator("#contents")
+        expect(tab.page.locator("#verdict")).to_have_text("Every signature and every link holds.")
+        expect(said).to_contain_text("Make a <i>report</i>")
+        expect(said).to_contain_text(alice.do("whoami")["identity"])
+        expect(said).to_contain_text(bob.do("whoami")["identity"])
+        tab.page.set_input_files("#own", own)
+        expect(tab.page.locator("#own-answer")).to_have_text("It is report.html, byte for byte.")
+        other = tmp_path / "other.html"
+        other.write_text("<b>bald</b>")
+        tab.page.set_input_files("#own", other)
+        expect(tab.page.locator("#own-answer")).to_contain_text("It is none of these files")
+        assert tab.troubles() == []
 
 
 def test_refusal_of_the_relay_verifies_and_a_stranger_is_not_journaled(neighbourhood: Neighbourhood) -> None:
