@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
-from dispatch_daemon.core import trust
+from dispatch_daemon.core import choosing
 from dispatch_daemon.core.composing import Own, Peer
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord, Trust
@@ -92,7 +92,9 @@ class People:
         if record is None:
             raise ServiceError("no_edge", "there is no such edge")
         contact = self.journal.contact(record.peer)
-        return trust.bounded(grant_of(record).scopes, Trust.UNVERIFIED if contact is None else contact.trust)
+        return choosing.bounded(
+            grant_of(record).scopes, Trust.UNVERIFIED if contact is None else contact.trust
+        )
 
     def trust_of(self, genesis: str) -> str | None:
         """Return how a contact's key is known; None for a stranger and for oneself."""

@@ -12,7 +12,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.services.received import pending
-from dispatch_daemon.core import trust, trust_views
+from dispatch_daemon.core import choosing, trust, trust_views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
@@ -52,7 +52,7 @@ class Accepting:
 
     async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
         """Let the inviter send tasks here, within the scopes that the human chose."""
-        trust.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
+        choosing.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
         typed, parsed = _read_token(token)
         online = self._online()
         if parsed is not None and parsed.broker_url != online.url:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor, WallError
-from dispatch_daemon.core import trust
+from dispatch_daemon.core import choosing
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Trust
 from dispatch_daemon.core.requests import ScopeChoice
@@ -43,7 +43,7 @@ def granted(
     paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
     _refuse_nested(paths)
     named = replace(choice, paths=None if choice.paths is None else paths)
-    scopes = trust.chosen_scopes(named, known, now_ms, present)
+    scopes = choosing.chosen_scopes(named, known, now_ms, present)
     if scopes.network:
         raise ServiceError(
             "network_unavailable",

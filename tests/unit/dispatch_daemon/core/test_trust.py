@@ -8,7 +8,6 @@ import pytest
 from dispatch_daemon.core import pins, trust
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Plan, Put, Send, Settle, TaskKind
-from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
     ContactRecord,
     Direction,
@@ -17,16 +16,14 @@ from dispatch_daemon.core.records import (
     InvitationStatus,
     Trust,
 )
-from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.first_contact import verify_acceptance, verify_confirmation, with_mac
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import INVITATION_S
-from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.payloads import Kind, payload_type
-from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
+from dispatch_protocol.scopes import PROFILES, Scopes
 from dispatch_protocol.signing import Document, sign_document
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.desk import (
@@ -56,10 +53,6 @@ def contact(chain: Chain, known_as: Trust = Trust.UNVERIFIED) -> ContactRecord:
     return pins.pinned(chain, "old@example.org", known_as, None, NOW_MS)
 
 
-def chosen(known_as: Trust = Trust.TOKEN, **choice: Any) -> Scopes:
-    return trust.chosen_scopes(ScopeChoice(**choice), known_as, NOW_MS)
-
-
 # -- inviting ------------------------------------------------------------------------------------------
 
 
@@ -77,94 +70,6 @@ def test_addresses_have_one_spelling() -> None:
     shouting = Own(ALICE.chain, ALICE.device, "ALICE@Example.org")
     document = trust.invitation(shouting, MOMENT, to_email="BOB@example.ORG", broker="https://c.example")
     assert (document.from_email, document.to_email) == (ALICE.email, BOB.email)
-
-
-# -- choosing ------------------------------------------------------------------------------------------
-
-
-def test_trust_has_no_default() -> None:
-    with pytest.raises(ServiceError) as raised:
-        chosen(approval="auto")
-    assert raised.value.code == "scope_choice_required"
-
-
-@pytest.mark.parametrize(
-    "choice",
-    [
-        {"tools": ["Read"], "profile": "edit"},
-        {"profile": "everything"},
-        {"tools": ["Raed"]},
-        {"tools": ["Read"], "expires_at_ms": NOW_MS},
-        {"tools": ["Read"], "paths": [("src", "rw")]},
-        {"tools": ["Read"], "paths": [("/src/../etc", "ro")]},
-        {"tools": ["Read"], "paths": [("/src", "rwx")]},
-        {"tools": ["Read"], "network": ["HTTP://Example.org"]},
-        {"tools": ["Read"], "mcp_servers": ["a b"]},
-        {"tools": ["Read"], "approval": "never"},
-        {"tools": ["Read"], "returns": "everything"},
-        {"tools": ["Read"], "max_per_day": 0},
-        {"tools": ["Read"], "max_runtime_s": 0},
-        {"tools": ["Read"], "approval_timeout_s": 86_401},
-    ],
-)
-def test_what_is_no_scope_is_refused_in_words(choice: dict[str, Any]) -> None:
-    with pytest.raises(ServiceError) as raised:
-        chosen(**choice)
-    assert raised.value.code == "invalid"
-
-
-def test_what_is_not_named_is_the_least() -> None:
-    scopes = chosen(tools=["Read"])
-    assert (scopes.tools, scopes.mcp_servers, scopes.network, scopes.paths) == (("Read",), (), (), ())
-    assert (scopes.approval, scopes.returns, scopes.expires_at_ms) == (Approval.MANUAL, Returns.RESULT, None)
-    assert scopes.max_per_day == Scopes(tools=()).max_per_day
-
-
-def test_everything_that_is_named_is_granted() -> None:
-    scopes = chosen(
-        tools=["Read", "Bash"],
-        paths=[("/src", "rw")],
-        mcp_servers=["files"],
-        network=["example.org"],
-        approval="auto",
-        returns="trace",
-        max_per_day=7,
-        max_runtime_s=60,
-        approval_timeout_s=5,
-        expires_at_ms=NOW_MS + 1,
-    )
-    assert scopes == Scopes(
-        tools=("Bash", "Read"),
-        paths=(PathGrant("/src", PathMode.RW),),
-        mcp_servers=("files",),
-        network=("example.org",),
-        approval=Approval.AUTO,
-        returns=Returns.TRACE,
-        max_per_day=7,
-        max_runtime_s=60,
-        approval_timeout_s=5,
-        expires_at_ms=NOW_MS + 1,
-    )
-
-
-@pytest.mark.parametrize("profile", sorted(PROFILES))
-def test_profile_is_a_named_choice(profile: str) -> None:
-    assert chosen(profile=profile) == PROFILES[profile]
-    assert chosen(profile=profile, mcp_servers=[]).mcp_servers == ()
-
-
-def test_contact_that_nobody_proved_gets_no_shell_no_network_and_asks_every_time() -> None:
-    scopes = chosen(
-        Trust.UNVERIFIED,
-        tools=["Read", "Bash"],
-        network=["example.org"],
-        mcp_servers=["files"],
-        approval="auto",
-        paths=[("/src", "rw")],
-    )
-    assert (scopes.tools, scopes.network, scopes.mcp_servers) == (("Read",), (), ())
-    assert scopes.approval is Approval.MANUAL
-    assert scopes.paths == (PathGrant("/src", PathMode.RW),)
 
 
 # -- granting ------------------------------------------------------------------------------------------
@@ -355,13 +260,6 @@ def test_second_identity_that_proves_a_token_is_kept_once() -> None:
 def test_the_same_identity_again_or_an_unused_invitation_is_no_leak(first: str | None) -> None:
     unused = record(Direction.OUTGOING, accepted_by=first)
     assert trust.proved_again(unused, BOB.chain.genesis, NOW_MS) == []
-
-
-def test_contact_whom_a_recovery_made_unverified_again_is_held_to_less_than_was_granted() -> None:
-    wide = PROFILES["full"]
-    assert trust.bounded(wide, Trust.COMPARED) == trust.bounded(wide, Trust.TOKEN) == wide
-    held = trust.bounded(wide, Trust.UNVERIFIED)
-    assert (held.approval, held.network, "Bash" in held.tools) == (Approval.MANUAL, (), False)
 
 
 def test_offer_is_bounded_by_how_the_other_side_is_known() -> None:
