@@ -18,6 +18,8 @@ SCOPES: JsonObject = {
     "returns": "result",
     "max_per_day": 50,
     "budget": {"tokens": None, "turns": None, "cost_microusd": None},
+    "max_runtime_s": 3600,
+    "approval_timeout_s": 120,
     "expires_at": None,
 }
 APPROVAL: JsonObject = {

@@ -1,5 +1,6 @@
 """What a human chose becomes scopes, never wider than how well the other side is known allows."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,3 +108,16 @@ def test_contact_whom_a_recovery_made_unverified_again_is_held_to_less_than_was_
     assert choosing.bounded(wide, Trust.COMPARED) == choosing.bounded(wide, Trust.TOKEN) == wide
     held = choosing.bounded(wide, Trust.UNVERIFIED)
     assert (held.approval, held.network, "Bash" in held.tools) == (Approval.MANUAL, (), False)
+
+
+def test_an_edit_keeps_whatever_it_does_not_mention() -> None:
+    present = Scopes(
+        tools=("Read",),
+        max_per_day=None,
+        max_runtime_s=5,
+        run_directory_only=True,
+        paths=(PathGrant("/src", PathMode.RO),),
+    )
+    assert choosing.chosen_scopes(ScopeChoice(), Trust.TOKEN, NOW_MS, present) == present
+    edited = choosing.chosen_scopes(ScopeChoice(profile="edit"), Trust.TOKEN, NOW_MS, present)
+    assert edited == replace(present, tools=PROFILES["edit"].tools)
