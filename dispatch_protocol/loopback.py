@@ -130,6 +130,11 @@ CODES = {
     "pairing_failed": (403, REFUSED, "dispatch devices add"),
     "pairing_over": (404, NOT_FOUND, "On the machine that you have: dispatch devices add"),
     "numbers_differ": (403, REFUSED, "dispatch devices add"),
+    "recovery_wrong": (
+        403,
+        REFUSED,
+        "Type it as it was shown, or name the broker that knows you: --broker URL",
+    ),
     "last_signer": (409, REFUSED, "dispatch devices add"),
     "not_approver": (403, REFUSED, "dispatch devices"),
     "token_needed": (403, REFUSED, "dispatch accept-invitation TOKEN"),

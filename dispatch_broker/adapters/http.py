@@ -24,10 +24,11 @@ from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.adapters.version import installed_version
 from dispatch_broker.core.records import Invitation
 from dispatch_broker.core.refusal import BrokerCode, Refusal
-from dispatch_protocol.encoding import JSON, loads
+from dispatch_protocol.encoding import JSON, loads, unhex
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.limits import DOCUMENT_BYTES
+from dispatch_protocol.recovery_text import HINT_BYTES
 
 BODY_BYTES = 16 * 1024
 _FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "via")
@@ -224,12 +225,19 @@ async def landing_page(context: Context, request: web.Request) -> web.Response:
 
 
 async def chain(context: Context, request: web.Request) -> web.Response:
-    """Return an identity's public chain; whoever reads it verifies it from the fingerprint up."""
+    """Return an identity's public chain; whoever reads it verifies it from the fingerprint up.
+
+    Its first eight bytes find it too: that much stands on paper beside a recovery key.
+    """
+    named = request.match_info["genesis"]
     try:
-        genesis = Genesis.from_hex(request.match_info["genesis"])
+        if len(named) == 2 * HINT_BYTES:
+            found = context.store.accounts.begun(unhex(named, length=HINT_BYTES))
+        else:
+            found = Genesis.from_hex(named)
     except MalformedError:
-        return problem(NOT_FOUND)
-    links = context.store.accounts.links(genesis)
+        found = None
+    links = () if found is None else context.store.accounts.links(found)
     if not links:
         return problem(NOT_FOUND)
     value: dict[str, JSON] = {"links": [loads(link, max_bytes=DOCUMENT_BYTES) for link in links]}

@@ -85,9 +85,9 @@ def document(*, version: str, public_url: str, dev: bool, metrics: bool = False)
             "An invitation's public signed document.", "Document", ("id", _ID), also=(BrokerCode.NOT_FOUND,)
         ),
         "/v1/chains/{genesis}": _get(
-            "An identity's public chain, oldest link first.",
+            "An identity's public chain, oldest link first, by its fingerprint or its first 16 digits.",
             "Chain",
-            ("genesis", _HEX),
+            ("genesis", {"type": "string", "pattern": "^([0-9a-f]{16}|[0-9a-f]{64})$"}),
             also=(BrokerCode.NOT_FOUND,),
         ),
         "/v1/pairings/{place}": _pairings(),

@@ -9,6 +9,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.reading import read_text
+from dispatch_cli.recovering import take_back
 from dispatch_cli.render.fields import Document, inner, text
 from dispatch_cli.render.lines import Line, View, following, line
 from dispatch_cli.render.machine import whoami_lines
@@ -32,9 +33,23 @@ _LOGIN_TIMEOUT_S = 60.0
 @click.option(
     "--dev", is_flag=True, help="At a broker on this machine that runs with --dev: no mail, no proof."
 )
+@click.option("--recover", is_flag=True, help="First take my identity back, with its recovery key.")
+@click.option(
+    "--keep", multiple=True, metavar="ID", help="A device that survives the recovery; none does else."
+)
+@click.option(
+    "--recovery-key-file", "paper", metavar="F", help="Read the recovery key from a file, or from -."
+)
 @click.pass_obj
 def login(
-    invocation: Invocation, email: str | None, browser: bool | None, code_file: str | None, dev: bool
+    invocation: Invocation,
+    email: str | None,
+    browser: bool | None,
+    code_file: str | None,
+    dev: bool,
+    recover: bool,
+    keep: tuple[str, ...],
+    paper: str | None,
 ) -> None:
     """Sign this device in to a broker.
 
@@ -43,6 +58,10 @@ def login(
     broker = find("broker", invocation.home, {"broker": invocation.options.broker}).value
     if not broker:
         raise CliError("usage", "No broker is named.", hint="dispatch login --broker URL --email X")
+    if recover:
+        take_back(invocation, str(broker), keep, paper)
+    elif keep or paper:
+        raise CliError("usage", "That goes with --recover.", hint="dispatch login --help")
     token = _token(invocation)
     if not (dev or token):
         who = sign_in(invocation, broker=str(broker), email=email, browser=browser, code_file=code_file)

@@ -48,6 +48,7 @@ from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.pairing import Pairing
+from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
@@ -181,7 +182,7 @@ class Daemon:
                 undoing,
                 talking,
             ),
-            *(devices, self._pairing),
+            *(devices, self._pairing, self._recovering(keystore)),
         )
 
     def _machine(self, keystore: Keystore) -> Machine:
@@ -231,6 +232,18 @@ class Daemon:
             on_joined=self._account.record,
         )
         return devices, pairing
+
+    def _recovering(self, keystore: Keystore) -> Recovering:
+        """Make what takes an identity back, and let it tidy up once a session is open."""
+        recovering = Recovering(
+            self._settings,
+            *(self._journal, self._people, keystore, self._clock, self._performer, self._account),
+            unused=self._pairing.require_unused,
+            relay=lambda: self._linking.link,
+        )
+        self._leaving.also = recovering.settle
+        self._own_chain.on_recovered = self._household.feed_all
+        return recovering
 
     def _leave(self, keystore: Keystore, chains: Chains) -> Leaving:
         """Make what ends this device once another one has revoked it, and let the link call for it."""

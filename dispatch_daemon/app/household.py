@@ -43,6 +43,10 @@ class Household:
         self._performer = performer
         performer.household = self.told
 
+    async def feed_all(self) -> None:
+        """Give everything that is known here to all: a device has come that nobody here has let in, with the recovery key."""
+        await self._performer.perform(self.feed())
+
     # -- telling ---------------------------------------------------------------------------------------
 
     def told(self, effects: Sequence[Effect]) -> Sequence[Effect]:

@@ -49,10 +49,13 @@ class Leaving:
         self._stop = stop
         self._doing: set[asyncio.Task[object]] = set()
         own_chain.on_revoked = self.leave
+        self.also: Callable[[], Coroutine[object, object, object]] | None = None
 
     def learn(self) -> None:
-        """Ask the relay what one's own chain has become; nobody waits for the answer."""
+        """Ask the relay what one's own chain has become, and do `also`; nobody waits for the answer."""
         self._begin(self._chains.learn(self._people.own.genesis), "own-chain")
+        if self.also is not None:
+            self._begin(self.also(), "recovered")
 
     def doubt(self, url: str) -> None:
         """Look, without a session, whether this device was really revoked, as the relay says."""

@@ -31,6 +31,9 @@ class OwnChain:
         self._clock = clock
         self._performer = performer
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
+        self.on_recovered: Callable[[], Awaitable[None]] | None = (
+            None  # a new device came by a recovery elsewhere
+        )
 
     async def grow(self, chain: Chain, more: Callable[[], Sequence[Effect]] = tuple) -> None:
         """Keep what this device has made of the chain and owe it to the relay, together with what `more` then returns.
@@ -83,6 +86,9 @@ class OwnChain:
         self._people.grown(told)
         log.info("one's own chain has %d links now", len(told.links))
         await self._obey()
+        came = told.epoch > held.epoch and any(device not in held.devices for device in told.devices)
+        if came and self._people.own.device in told.devices and self.on_recovered is not None:
+            await self.on_recovered()
         return True
 
     async def _obey(self) -> None:

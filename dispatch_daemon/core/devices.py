@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.keys import DeviceId, SealingPublic
 from dispatch_protocol.links import (
     AddDeviceLink,
     RecoverLink,
@@ -137,6 +137,54 @@ def change_of_roles(
             hint="dispatch devices add",
         )
     return SetRolesLink(prev=chain.head, device=device, roles=stated, created_ms=now_ms, nonce=nonce)
+
+
+def recovery(
+    chain: Chain,
+    survivors: frozenset[DeviceId],
+    device: tuple[DeviceId, SealingPublic],
+    *,
+    now_ms: int,
+    nonce: bytes,
+) -> tuple[Chain, RecoverLink]:
+    """Return where a chain begins anew and the link that does it, signed by nobody yet.
+
+    That is after its newest link at which everybody who shall survive was active: whoever was revoked by a thief is
+    taken back as they were before. Nobody survives who is not named.
+
+    Raises:
+        ServiceError: `not_found`, there was no time at which all of them were active.
+    """
+    places = [number for number, state in enumerate(chain.states) if survivors <= state.keys()]
+    if not places:
+        raise ServiceError("not_found", "these devices were never active together in this identity")
+    base = chain.at(chain.heads[places[-1]])
+    assert base is not None  # noqa: S101 - it is one of its heads
+    return base, RecoverLink(
+        prev=base.head,
+        epoch=chain.epoch + 1,
+        survivors=survivors,
+        device=device,
+        created_ms=now_ms,
+        nonce=nonce,
+    )
+
+
+def ever(chain: Chain, wanted: str) -> DeviceId:
+    """Return the one device that was ever in a chain and whose id begins like this.
+
+    Raises:
+        ServiceError: `not_found`, or `ambiguous` with the candidates.
+    """
+    text = wanted.strip().casefold()
+    known = {device for state in chain.states for device in state}
+    found = sorted(device for device in known if device.hex.startswith(text))
+    if len(text) < SHORTEST_PREFIX or not found:
+        raise ServiceError("not_found", f"no device of this identity has an id that begins with {wanted!r}")
+    if len(found) > 1:
+        candidates = [device.hex[:16] for device in found]
+        raise ServiceError("ambiguous", f"{wanted!r} could be {len(found)} devices", candidates=candidates)
+    return found[0]
 
 
 def require_approver(chain: Chain, own: DeviceId) -> None:

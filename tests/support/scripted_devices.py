@@ -51,6 +51,10 @@ class ScriptedDevices:
         await self._asked("join", code=code)
         return self._pairing("compare")
 
+    async def recover(self, *, broker: str | None, key: str, keep: list[str]) -> JsonObject:
+        await self._asked("recover", broker=broker, key=key, keep=keep)
+        return {"identity": KEY, "epoch": 1, "survivors": [KEY]}
+
     async def confirm_pairing(self, *, number: str) -> JsonObject:
         await self._asked("confirm_pairing", number=number)
         return self._pairing("done")

@@ -42,6 +42,14 @@ class AccountTable:
         )
         return tuple(document for (document,) in rows)
 
+    def begun(self, prefix: bytes) -> Genesis | None:
+        """Return the one identity whose fingerprint begins like this."""
+        rows = self._commits.writer.execute(
+            "SELECT genesis FROM accounts WHERE genesis BETWEEN ? AND ? LIMIT 2",
+            (prefix, prefix + b"\xff" * (Genesis.LENGTH - len(prefix))),
+        ).fetchall()
+        return Genesis(rows[0][0]) if len(rows) == 1 else None
+
     def owner(self, device: DeviceId) -> Genesis | None:
         """Return whose device this is, active or not."""
         row = self._commits.writer.execute(

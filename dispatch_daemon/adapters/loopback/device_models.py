@@ -40,6 +40,14 @@ class Join(Asked):
     code: Url
 
 
+class Recover(Asked):
+    """The recovery key as it stands on paper, and the ids of the devices that survive."""
+
+    broker: Url | None = None
+    key: Annotated[Line, Field(min_length=1, max_length=256)]
+    keep: Annotated[list[Name], Field(max_length=32)] = Field(default_factory=list)
+
+
 class Confirm(Asked):
     """The number that the other machine shows."""
 

@@ -48,6 +48,14 @@ DEVICES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "POST",
+        "/v1/devices/recover",
+        "recover",
+        "Take an identity back on this machine, with its recovery key.",
+        "Recovered",
+        body="Recover",
+    ),
+    Route(
+        "POST",
         "/v1/devices/pairing/confirm",
         "confirm_pairing",
         "Say which number the other machine shows; a wrong one ends the pairing.",

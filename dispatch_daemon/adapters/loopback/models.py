@@ -30,6 +30,7 @@ from dispatch_daemon.adapters.loopback.device_models import (
     DeviceRoles,
     Join,
     OpenPairing,
+    Recover,
     Rename,
 )
 from dispatch_daemon.adapters.loopback.trust_models import (
@@ -260,6 +261,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             PageCode,
             Read,
             Reply,
+            Recover,
             Rename,
             Revoke,
             Send,

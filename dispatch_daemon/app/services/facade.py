@@ -14,6 +14,7 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.pairing import Pairing
+from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
@@ -45,6 +46,7 @@ class Service:
         talking: Threads,
         devices: Devices,
         pairing: Pairing,
+        recovering: Recovering,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -72,7 +74,7 @@ class Service:
         self.reply, self.thread, self.read_messages = talking.reply, talking.thread, talking.read_messages
         self.approvals, self.decide = approvals.approvals, approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
-        self._bind_devices(devices, pairing)
+        self._bind_devices(devices, pairing, recovering)
 
     def _bind_machine(self, account: Account, machine: Machine) -> None:
         self.whoami = account.whoami
@@ -80,7 +82,8 @@ class Service:
         self.doctor, self.daemon_status = machine.doctor, machine.daemon_status
         self.stop, self.settings = machine.stop, machine.settings
 
-    def _bind_devices(self, devices: Devices, pairing: Pairing) -> None:
+    def _bind_devices(self, devices: Devices, pairing: Pairing, recovering: Recovering) -> None:
+        self.recover = recovering.recover
         self.devices = devices.devices
         self.rename_device, self.revoke_device = devices.rename_device, devices.revoke_device
         self.set_device = devices.set_device

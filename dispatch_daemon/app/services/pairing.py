@@ -198,7 +198,7 @@ class Pairing:
 
     async def join(self, *, code: str) -> JsonObject:
         """Ask to join the identity behind a code; what follows is the comparison of the numbers."""
-        self._require_unused()
+        self.require_unused()
         try:
             parsed = PairingCode.parse(code)
         except MalformedError as error:
@@ -270,7 +270,7 @@ class Pairing:
             raise
         except DispatchError as error:
             raise _not_theirs(error) from error
-        self._require_unused()
+        self.require_unused()
         keys = identity.join(self._journal, self._keystore, self._people.keys, chain)
         self._people.joined(keys, chain)
         url = now.code.broker_url
@@ -282,7 +282,7 @@ class Pairing:
         await self._connect(url, None)
         await self._household.rename(self._people.own.device, self._settings.device_name)
 
-    def _require_unused(self) -> None:
+    def require_unused(self) -> None:
         """Refuse to join with a home that is somebody already: its history belongs to the identity that it has."""
         journal = self._journal
         used = (

@@ -34,6 +34,7 @@ PROGRAMS_ONLY = {
     "pairing",
     "open_pairing",
     "join",
+    "recover",
     "confirm_pairing",
     "test_agent",
     "verify_contact",

@@ -34,6 +34,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.DeviceRevoked,
             machine.DeviceSet,
             machine.Pairing,
+            machine.Recovered,
             machine.Settings,
             machine.PageLink,
             machine.PageSession,

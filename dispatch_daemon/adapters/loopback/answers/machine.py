@@ -157,6 +157,14 @@ class DeviceSet(DeviceNamed):
     owner: bool
 
 
+class Recovered(Answer):
+    """An identity that was taken back, and which of its devices survive beside this one."""
+
+    identity: Fingerprint
+    epoch: int
+    survivors: list[str]
+
+
 class Pairing(Answer):
     """Where a pairing stands: none, open (type the code there), compare (the number on both machines), done."""
 
