@@ -33,6 +33,9 @@ class Member(Protocol):
     def show(self, genesis: Genesis, *, online: bool) -> None:
         """Pass on that somebody came or went."""
 
+    def grown(self, genesis: Genesis) -> None:
+        """Pass on that a contact's chain has become another."""
+
     def replace(self) -> None:
         """Close, because the same device has opened a newer session."""
 
@@ -109,6 +112,12 @@ class LocalBus:
         for contact in to:
             for member in self._accounts.get(contact, {}).values():
                 member.show(genesis, online=online)
+
+    def grown(self, genesis: Genesis, to: Iterable[Genesis]) -> None:
+        """Let these identities know that the chain of another one has become another."""
+        for contact in to:
+            for member in self._accounts.get(contact, {}).values():
+                member.grown(genesis)
 
     async def deserted(self) -> None:
         """Wait until no session is open."""

@@ -45,6 +45,7 @@ class Outbox:
         self._unsent_limit_bytes = quotas.unsent_bytes
         self._topics: set[Topic] = set()
         self._presence: dict[Genesis, bool] = {}
+        self._grown: set[Genesis] = set()
         self._sender: asyncio.Task[None] | None = None
         self._relief = asyncio.Event()
 
@@ -71,6 +72,11 @@ class Outbox:
     def show(self, genesis: Genesis, *, online: bool) -> None:
         """Send that somebody came or went, as it stands when it is sent."""
         self._presence[genesis] = online
+        self._stir()
+
+    def grown(self, genesis: Genesis) -> None:
+        """Send that a contact's chain has become another, once however often it did."""
+        self._grown.add(genesis)
         self._stir()
 
     def acknowledged(self, seqs: Iterable[int]) -> tuple[int, ...]:
@@ -123,7 +129,9 @@ class Outbox:
             Notice("presence", {"genesis": genesis.hex, "online": online})
             for genesis, online in self._presence.items()
         ]
+        frames += [Notice(Topic.CHAIN.value, {"genesis": genesis.hex}) for genesis in sorted(self._grown)]
         self._topics.clear()
+        self._grown.clear()
         self._presence.clear()
         return self._encode(frames or self._next_parcels())
 

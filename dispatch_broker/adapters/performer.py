@@ -27,6 +27,9 @@ def perform(context: Context, effects: Effects, done: Callable[[bool], None]) ->
             for row in rows:
                 if isinstance(row, KeepLinks):
                     context.bus.keep_only(row.genesis, row.devices)
+                    if row.first:  # nobody knows a chain before its first link
+                        contacts = context.store.edges.contacts(row.genesis, context.clock())
+                        context.bus.grown(row.genesis, contacts)
             if context.on_mail is not None and any(isinstance(row, OweMail) for row in rows):
                 context.on_mail()
         done(durable)

@@ -106,6 +106,10 @@ class Connection:
         """Pass on that somebody came or went."""
         self.outbox.show(genesis, online=online)
 
+    def grown(self, genesis: Genesis) -> None:
+        """Pass on that a contact's chain has become another."""
+        self.outbox.grown(genesis)
+
     def replace(self) -> None:
         """Close, because the same device has opened a newer session."""
         self._end(rejected(None, _REPLACED), WSCloseCode.POLICY_VIOLATION)

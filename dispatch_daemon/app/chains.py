@@ -57,11 +57,12 @@ class Chains:
         self._asking: dict[str, asyncio.Task[bool]] = {}
         self._fruitless_ms: dict[str, int] = {}
 
-    async def learn(self, genesis: str, signed: Signed | None = None) -> bool:
+    async def learn(self, genesis: str, signed: Signed | None = None, *, patiently: bool = False) -> bool:
         """Look for links that are not pinned yet; returns whether there were any.
 
         `signed` is what stated a head that is not known here, if its signature holds. It may carry the links, and then
-        no relay is asked: that is how a contact gets past a relay that hides them.
+        no relay is asked: that is how a contact gets past a relay that hides them. `patiently` waits until the relay may
+        be asked again, where nothing else waits for the answer.
         """
         carried = _carried(signed)
         if carried and await self.take(genesis, carried):
@@ -69,8 +70,12 @@ class Chains:
         asking = self._asking.get(genesis)
         if asking is None:
             # However many documents wait, the relay is asked once, and not at once again if it knew nothing.
-            if self._clock.now_ms() - self._fruitless_ms.get(genesis, -QUIET_MS) < QUIET_MS:
+            quiet_ms = self._fruitless_ms.get(genesis, -QUIET_MS) + QUIET_MS - self._clock.now_ms()
+            if quiet_ms > 0 and not patiently:
                 return False
+            await asyncio.sleep(max(0, quiet_ms) / 1000)
+            asking = self._asking.get(genesis)
+        if asking is None:
             asking = asyncio.create_task(self._ask(genesis), name="chain")
             self._asking[genesis] = asking
             asking.add_done_callback(lambda _: self._asking.pop(genesis, None))

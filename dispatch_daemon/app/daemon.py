@@ -20,6 +20,7 @@ from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
 from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
 from dispatch_daemon.app.carrying import Carrier
+from dispatch_daemon.app.chain_news import ChainNews
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock, life_name
 from dispatch_daemon.app.depositing import Depositor
@@ -113,7 +114,9 @@ class Daemon:
             self._blobs,
         )
         self._notifier, self._notifying = self._notices()
-        self._leaving = self._leave(keystore, chains)
+        self._leaving = self._leave(keystore)
+        self._news = ChainNews(self._journal, self._people, chains)
+        self._linking.on_online, self._linking.on_chain = self._news.opened, self._news.heard
         self._linking.on_lost_memory = self._carrier.leave_again
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
@@ -241,11 +244,11 @@ class Daemon:
             unused=self._pairing.require_unused,
             relay=lambda: self._linking.link,
         )
-        self._leaving.also = recovering.settle
-        self._own_chain.on_recovered = self._household.feed_all
+        self._news.also = (self._household.feed_recovered, recovering.settle)
+        self._own_chain.on_recovered = self._household.feed_recovered
         return recovering
 
-    def _leave(self, keystore: Keystore, chains: Chains) -> Leaving:
+    def _leave(self, keystore: Keystore) -> Leaving:
         """Make what ends this device once another one has revoked it, and let the link call for it."""
         leaving = Leaving(
             self._journal,
@@ -253,11 +256,10 @@ class Daemon:
             keystore,
             self._supervisor,
             self._own_chain,
-            chains,
             ca_bundle=self._settings.ca_bundle,
             stop=self.stop,
         )
-        self._linking.on_chain, self._linking.on_revoked = leaving.learn, leaving.doubt
+        self._linking.on_revoked = leaving.doubt
         return leaving
 
     def _project_roots(self) -> list[str]:
@@ -307,6 +309,7 @@ class Daemon:
         self._watchers.close()
         await self._door.stop()
         await self._pairing.end()
+        await self._news.stop()
         await self._leaving.stop()
         await self._projects.stop()
         await self._supervisor.stop()

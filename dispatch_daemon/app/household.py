@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import household
@@ -43,9 +44,14 @@ class Household:
         self._performer = performer
         performer.household = self.told
 
-    async def feed_all(self) -> None:
-        """Give everything that is known here to all: a device has come that nobody here has let in, with the recovery key."""
+    async def feed_recovered(self) -> None:
+        """Give everything that is known here to all, if a device has come with the recovery key and got it from nobody."""
+        own = self._people.own
+        if self._journal.meta(UNFED) is not True or own.device not in own.chain.devices:
+            return
         await self._performer.perform(self.feed())
+        self._journal.remember(UNFED, value=False)
+        await self._journal.database.committed()
 
     # -- telling ---------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.adapters.relay.meeting import Meeting
-from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import wall_ms
 from dispatch_daemon.app.identity import erase
 from dispatch_daemon.app.own_chain import OwnChain
@@ -25,7 +24,7 @@ log = logging.getLogger("dispatch.household")
 
 
 class Leaving:
-    """Learns what one's own chain has become, and leaves when it says so; `stop` ends the daemon."""
+    """Leaves when one's own chain says so; `stop` ends the daemon."""
 
     def __init__(
         self,
@@ -34,7 +33,6 @@ class Leaving:
         keystore: Keystore,
         supervisor: Supervisor,
         own_chain: OwnChain,
-        chains: Chains,
         *,
         ca_bundle: str | None,
         stop: Callable[[], None],
@@ -44,18 +42,10 @@ class Leaving:
         self._keystore = keystore
         self._supervisor = supervisor
         self._own_chain = own_chain
-        self._chains = chains
         self._ca_bundle = ca_bundle
         self._stop = stop
         self._doing: set[asyncio.Task[object]] = set()
         own_chain.on_revoked = self.leave
-        self.also: Callable[[], Coroutine[object, object, object]] | None = None
-
-    def learn(self) -> None:
-        """Ask the relay what one's own chain has become, and do `also`; nobody waits for the answer."""
-        self._begin(self._chains.learn(self._people.own.genesis), "own-chain")
-        if self.also is not None:
-            self._begin(self.also(), "recovered")
 
     def doubt(self, url: str) -> None:
         """Look, without a session, whether this device was really revoked, as the relay says."""

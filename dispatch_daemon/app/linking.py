@@ -28,6 +28,7 @@ _COUNTER = "session_counter"
 _EPOCH = "relay_epoch"
 _COPIED = "home_copied"
 _SIGNED_OUT = "signed_out"
+_DOUBTFUL = frozenset({"device_revoked", "chain_forked"})  # whoever says so has to show the chain
 _COPY_CODE = "counter_reused"
 _COPY_WORDS = "this home is a copy of one that is in use, or was set back; run only one of them"
 log = logging.getLogger("dispatch.link")
@@ -59,7 +60,9 @@ class Linking:
         self._changed = asyncio.Event()
         self.link: RelayLink | None = None
         self.on_lost_memory: Callable[[], None] | None = None
-        self.on_chain: Callable[[], None] | None = None  # one's own chain may have grown elsewhere
+        # A session has opened, so any chain may have grown meanwhile; or this one has, the relay says.
+        self.on_online: Callable[[], None] | None = None
+        self.on_chain: Callable[[str], None] | None = None
         self.on_revoked: Callable[[str], None] | None = None  # the relay says so; it is not believed for that
 
     def online(self) -> Online:
@@ -167,7 +170,7 @@ class Linking:
         self._watchers.publish(None, {"type": "broker", "state": state.phase, "detail": state.words})
         if state.code == _COPY_CODE:
             self._journal.remember(_COPIED, value=True)
-        if state.code == "device_revoked" and self.on_revoked is not None and self.link is not None:
+        if state.code in _DOUBTFUL and self.on_revoked is not None and self.link is not None:
             self.on_revoked(self.link.url)
         if state.phase is not LinkPhase.ONLINE:
             return
@@ -182,11 +185,11 @@ class Linking:
         for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL, TaskKind.UPLOAD, TaskKind.FETCH):
             self._journal.tasks.hasten(kind, self._clock.now_ms())
         self._on_open()
-        if self.on_chain is not None:
-            self.on_chain()
+        if self.on_online is not None:
+            self.on_online()
 
     def _notice(self, kind: str, data: Mapping[str, JSON]) -> None:
         """Pass a notice on to whoever watches; nothing is decided by one."""
         self._watchers.publish(None, {"type": kind, "data": dict(data)})
         if kind == "chain" and self.on_chain is not None:
-            self.on_chain()
+            self.on_chain(str(data.get("genesis", self._people.own.genesis)))

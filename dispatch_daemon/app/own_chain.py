@@ -19,6 +19,7 @@ from dispatch_protocol.signing import Document
 
 CHAIN = "chain"
 FORKED = "own_chain_forked"
+UNFED = "recovered_device_unfed"
 log = logging.getLogger("dispatch.household")
 
 
@@ -31,9 +32,7 @@ class OwnChain:
         self._clock = clock
         self._performer = performer
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
-        self.on_recovered: Callable[[], Awaitable[None]] | None = (
-            None  # a new device came by a recovery elsewhere
-        )
+        self.on_recovered: Callable[[], Awaitable[None]] | None = None  # a device has come that nobody let in
 
     async def grow(self, chain: Chain, more: Callable[[], Sequence[Effect]] = tuple) -> None:
         """Keep what this device has made of the chain and owe it to the relay, together with what `more` then returns.
@@ -82,12 +81,12 @@ class OwnChain:
         self._journal.remember(CHAIN, write_links(told.links))
         if told.epoch > held.epoch:
             self._journal.remember(FORKED, value=False)
+            self._journal.remember(UNFED, value=not told.devices.keys() <= held.devices.keys())
         await self._journal.database.committed()
         self._people.grown(told)
         log.info("one's own chain has %d links now", len(told.links))
         await self._obey()
-        came = told.epoch > held.epoch and any(device not in held.devices for device in told.devices)
-        if came and self._people.own.device in told.devices and self.on_recovered is not None:
+        if self.on_recovered is not None:
             await self.on_recovered()
         return True
 

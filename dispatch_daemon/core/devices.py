@@ -6,6 +6,7 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import DeviceId, SealingPublic
+from dispatch_protocol.limits import CHAIN_LINKS
 from dispatch_protocol.links import (
     AddDeviceLink,
     RecoverLink,
@@ -20,6 +21,7 @@ from dispatch_protocol.timestamps import format_time
 
 Names = Mapping[str, tuple[str, int]]  # by device in hex: what it is called, and since when
 SHORTEST_PREFIX = 4
+_ROOM = CHAIN_LINKS // 2  # links before a recovery, as far as it may choose
 
 
 def listed(chain: Chain, own: DeviceId, names: Names, heard_ms: Mapping[str, int]) -> list[dict[str, JSON]]:
@@ -150,15 +152,24 @@ def recovery(
     """Return where a chain begins anew and the link that does it, signed by nobody yet.
 
     That is after its newest link at which everybody who shall survive was active: whoever was revoked by a thief is
-    taken back as they were before. Nobody survives who is not named.
+    taken back as they were before. Nobody survives who is not named. Where a thief has filled the chain with links, it
+    begins anew early enough to leave room.
 
     Raises:
-        ServiceError: `not_found`, there was no time at which all of them were active.
+        ServiceError: `not_found`, there was no time at which all of them were active; `home_in_use`, the device is no
+            new one.
     """
+    if any(device[0] in state for state in chain.states):
+        raise ServiceError(
+            "home_in_use",
+            "this machine is or was a device of this identity; a recovery needs an empty home",
+            hint="DISPATCH_HOME=DIR dispatch login --recover",
+        )
     places = [number for number, state in enumerate(chain.states) if survivors <= state.keys()]
     if not places:
         raise ServiceError("not_found", "these devices were never active together in this identity")
-    base = chain.at(chain.heads[places[-1]])
+    early = [number for number in places if number < _ROOM]
+    base = chain.at(chain.heads[early[-1] if early else places[0]])
     assert base is not None  # noqa: S101 - it is one of its heads
     return base, RecoverLink(
         prev=base.head,

@@ -3,10 +3,12 @@
 Fields may be added here and never renamed; what does not apply is null, never absent.
 """
 
+from collections.abc import Sequence
+
 from dispatch_daemon.core.gate import rule_reach
 from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, InvitationRecord, RuleRecord
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.keys import DeviceId, EdgeId
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import format_time, time_or_none
@@ -20,6 +22,7 @@ def edge_view(
     online: bool | None,
     now_ms: int,
     comparison: str | None = None,
+    devices: Sequence[DeviceId] | None = None,
 ) -> dict[str, JSON]:
     """Return one trust edge: whose it is, how the other side is known, what it allows."""
     return {
@@ -31,6 +34,7 @@ def edge_view(
         "trust": contact.trust if contact else None,
         "compared_at": None if contact is None else time_or_none(contact.compared_ms),
         "comparison": comparison,
+        "devices": None if devices is None else [device.hex for device in devices],
         "conflict": contact is not None and contact.conflict is not None,
         "online": online,
         "status": edge_status(edge, now_ms),

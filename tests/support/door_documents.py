@@ -36,6 +36,7 @@ def edge(**changes: Any) -> Json:
         "peer": BOB,
         "alias": None,
         "trust": "token",
+        "devices": ["ab" * 32],
         "conflict": False,
         "online": True,
         "status": "active",

@@ -10,7 +10,6 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import open_keystore
-from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.identity import open_identity
@@ -50,7 +49,6 @@ class LoneDevice:
             self.keystore,
             supervisor,
             self.own_chain,
-            Chains(*desk, lambda: None, self.own_chain),
             ca_bundle=None,
             stop=self._stop,
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dispatch_daemon.ports import JsonObject, ScopeChoice, ServiceError
-from tests.support.scripted_answers import EDGE, INVITATION, SCOPES, WHEN
+from tests.support.scripted_answers import EDGE, INVITATION, KEY, SCOPES, WHEN
 
 
 class ScriptedPeople:
@@ -21,6 +21,7 @@ class ScriptedPeople:
             "peer": "alice@example.org",
             "alias": None,
             "trust": "token",
+            "devices": [KEY],
             "online": True,
             "status": "active",
             "scopes": SCOPES,

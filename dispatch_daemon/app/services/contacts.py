@@ -21,7 +21,7 @@ from dispatch_daemon.core.records import Direction, DispatchRecord, EdgeRecord, 
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.grant import GrantStatus
-from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.keys import DeviceId, EdgeId
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
@@ -64,10 +64,15 @@ class Contacts:
                     online=present.get(EdgeId.from_hex(edge.edge).uuid),
                     now_ms=now_ms,
                     comparison=self._comparison(edge.peer, now_ms),
+                    devices=self._devices(edge.peer),
                 )
                 for edge in self._journal.edges()
             ]
         }
+
+    def _devices(self, peer: str) -> list[DeviceId] | None:
+        chain = self._people.chain_of(peer)
+        return None if chain is None else sorted(chain.devices)
 
     def _comparison(self, peer: str, now_ms: int) -> str | None:
         """Return where comparing with a contact stands."""

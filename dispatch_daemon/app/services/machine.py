@@ -13,6 +13,7 @@ from dispatch_daemon.adapters.notifier import BELL, OFF, Notifier
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Settings
+from dispatch_daemon.app.own_chain import FORKED
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.standing import EdgeStatus
@@ -103,6 +104,7 @@ class Machine:
             ),
             _check("keys", True, self._keystore.describe(), None),
             self._check_invitations(),
+            self._check_histories(),
             await self._check_wall(),
             _check("undo", True, self._originals_words(), None),
             _check("projects", True, _projects_words(self._projects.count()), None),
@@ -158,6 +160,23 @@ class Machine:
                 )
                 return _check("invitations", False, detail, f"dispatch revoke {record.address} --outgoing")
         return _check("invitations", True, "no token of yours was used twice", None)
+
+    def _check_histories(self) -> dict[str, JSON]:
+        """Say of whom two histories were told: of this very identity, or of a contact."""
+        if self._journal.meta(FORKED) is True:
+            detail = (
+                "two histories of your own identity were told: a device was stolen or set back, or somebody else has your "
+                "recovery key. Contacts who have seen both send you nothing and take nothing in"
+            )
+            return _check("histories", False, detail, "dispatch login --recover  (in an empty home)")
+        torn = sorted(contact.address for contact in self._journal.contacts() if contact.conflict is not None)
+        if torn:
+            detail = (
+                f"two histories of {', '.join(torn)} were told, so nothing new goes between you; ask them by another way "
+                "whether a device was stolen, for only their recovery key ends it"
+            )
+            return _check("histories", False, detail, "dispatch contacts")
+        return _check("histories", True, "every identity that is known here has one history", None)
 
     async def _check_wall(self) -> dict[str, JSON]:
         capability = await self._executor.probe()

@@ -85,7 +85,7 @@ class Recovering:
             nonce=moment.nonce(),
         )
         recovered = base.extend([sign_link(link, (paper.key, keys.signing))])
-        self._journal.remember(_ALONE, not survivors)
+        self._journal.remember(_ALONE, None if survivors else recovered.head.hex)
         joined = identity.join(self._journal, self._keystore, keys, recovered)
         self._people.joined(joined, recovered)
         self._account.record()
@@ -119,7 +119,8 @@ class Recovering:
         Their grants are lost with the devices, and as long as the relay keeps them nobody could be invited anew.
         """
         relay = self._relay()
-        if self._journal.meta(_ALONE) is not True or relay is None:
+        alone = self._journal.meta(_ALONE)
+        if relay is None or alone is None or alone not in [head.hex for head in self._people.own.chain.heads]:
             return
         try:
             answer = await relay.call("edges", {})
@@ -137,5 +138,5 @@ class Recovering:
         await self._performer.perform(
             [trust.relay_call("revoke_edge", edge, now_ms) for edge in lost if edge not in known]
         )
-        self._journal.remember(_ALONE, value=False)
+        self._journal.remember(_ALONE, None)
         await self._journal.database.committed()

@@ -288,6 +288,41 @@ async def test_contacts_see_each_other_come_and_go(url, alice, bob, carol):
         assert c.notices.empty()
 
 
+async def test_contacts_hear_that_a_chain_has_grown_and_strangers_do_not(url, alice, bob, carol):
+    async with alice.signed_in(url) as a, carol.signed_in(url) as c:
+        async with bob.signed_in(url) as b:
+            await befriend(a, b)
+        phone = Device("bob's phone")
+        added = AddDeviceLink(
+            prev=bob.chain.head,
+            device=phone.id,
+            sealing=phone.sealing.public,
+            roles=frozenset(Role),
+            created_ms=1_700_000_000_001,
+            nonce=bytes(16),
+        )
+        bob.chain = bob.chain.extend([sign_link(added, [bob.signing, phone.signing])])
+        async with bob.connected(url):
+            assert (await a.notice("chain")).data == {"genesis": bob.genesis.hex}
+        await c.call("edges")
+        assert c.notices.empty()
+
+
+async def test_a_chain_is_found_by_the_beginning_of_its_fingerprint(url, alice, bob):
+    async with alice.signed_in(url), bob.signed_in(url), aiohttp.ClientSession() as client:
+        for named, status in (
+            (alice.genesis.hex, 200),
+            (alice.genesis.hex[:16], 200),
+            ("0" * 16, 404),
+            (alice.genesis.hex[:15], 404),
+            ("zz" * 8, 404),
+        ):
+            async with client.get(f"{url}/v1/chains/{named}") as answer:
+                assert answer.status == status, named
+                if status == 200:
+                    assert read_links((await answer.json())["links"]) == alice.chain.links
+
+
 async def test_who_does_not_prove_anything_in_time_is_hung_up(tmp_path):
     quotas = Quotas(handshake_ms=50)
     async with broker_here(tmp_path / "broker", quotas=quotas) as broker, dial(broker.url) as socket:

@@ -48,6 +48,7 @@ class Edge(Answer):
     peer: str
     alias: str | None
     trust: Trust | None
+    devices: list[Fingerprint] | None
     online: bool | None
     status: EdgeStatus
     scopes: ScopesShown | None

@@ -95,6 +95,58 @@ def test_a_device_is_found_by_its_name_or_the_beginning_of_its_id():
     assert code(devices.find, BOTH, same, "x") == "ambiguous"
 
 
+def recovery(chain: Chain, survivors: set[SigningKey], key: SigningKey = TABLET):
+    kept = frozenset(each.device for each in survivors)
+    seal = SealingKey(fixed(f"new {key.device.hex}")).public
+    base, link = devices.recovery(chain, kept, (key.device, seal), now_ms=NOW_MS, nonce=bytes(16))
+    return base.extend([sign_link(link, (ALICE.recovery, key))])
+
+
+def filled(chain: Chain, links: int) -> Chain:
+    """Let a thief state roles until the chain has so many links."""
+    for number in range(links - len(chain.links)):
+        link = roles(
+            chain, PHONE.device, PHONE.device, ALL_ROLES if number % 2 else frozenset({Role.APPROVER})
+        )
+        chain = chain.extend([sign_link(link, (PHONE,))])
+    return chain
+
+
+def test_a_recovery_begins_where_all_who_survive_were_active_and_leaves_room():
+    assert recovery(BOTH, set()).devices.keys() == {TABLET.device}
+    stolen = BOTH.extend([sign_link(revocation(BOTH, PHONE.device, LAPTOP.device), (PHONE,))])
+    back = recovery(stolen, {LAPTOP})
+    assert (back.devices.keys(), back.epoch) == ({LAPTOP.device, TABLET.device}, 1)
+    assert back.heads[:2] == BOTH.heads  # the phone joined and is out; its theft is void
+    alone = recovery(stolen, set())
+    assert alone.heads[:3] == stolen.heads
+    full = filled(stolen, 1_000)
+    assert len(recovery(full, set()).links) == 501
+    assert len(recovery(full, {PHONE}).links) == 501
+    late = added(filled(BOTH, 600), SigningKey(fixed("late")))
+    assert len(recovery(late, {SigningKey(fixed("late"))}).links) == 602
+    assert code(recovery, ALICE.chain, {PHONE}) == "not_found"
+    assert code(recovery, BOTH, set(), PHONE) == "home_in_use"
+
+
+def test_a_device_that_ever_was_is_found_by_the_beginning_of_its_id():
+    gone = BOTH.extend([sign_link(revocation(BOTH, LAPTOP.device, PHONE.device), (LAPTOP,))])
+    assert devices.ever(gone, f" {PHONE.device.hex[:8].upper()} ") == PHONE.device
+    assert code(devices.ever, gone, PHONE.device.hex[:3]) == "not_found"
+    assert code(devices.ever, gone, "00000000") == "not_found"
+
+
+def test_two_ids_that_begin_alike_are_ambiguous():
+    first = {}
+    for number in range(2_000):
+        key = SigningKey(fixed(f"many {number}"))
+        if (twin := first.setdefault(key.device.hex[:4], key)) is not key:
+            chain = added(added(ALICE.chain, key), twin)
+            assert code(devices.ever, chain, key.device.hex[:4]) == "ambiguous"
+            return
+    raise AssertionError("no two of these ids begin alike")
+
+
 def revocation(chain: Chain, own: DeviceId, device: DeviceId):
     return devices.revocation(chain, own, device, now_ms=NOW_MS, nonce=bytes(16))
 

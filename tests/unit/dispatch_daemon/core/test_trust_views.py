@@ -49,6 +49,12 @@ def test_edge_shows_whose_it_is_and_how_the_other_side_is_known() -> None:
     assert (shown["status"], shown["can_edit_scopes"], shown["online"]) == (EdgeStatus.ACTIVE, True, None)
 
 
+def test_edge_shows_the_devices_of_the_other_side() -> None:
+    shown = trust_views.edge_view(edge(), CONTACT, None, online=None, now_ms=NOW_MS, devices=[ALICE.device])
+    assert shown["devices"] == [ALICE.device.hex]
+    assert edge_shown(CONTACT, None)["devices"] is None
+
+
 def test_edge_shows_that_two_histories_of_the_other_side_were_told() -> None:
     assert edge_shown(CONTACT, None)["conflict"] is False
     assert edge_shown(replace(CONTACT, conflict=()), None)["conflict"] is True
