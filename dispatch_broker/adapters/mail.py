@@ -4,6 +4,8 @@ A mail is plain text. That of an invitation holds one link and no secret: what m
 changes nothing. That of a code holds no link, because it is typed where the sign-in was begun and nowhere else.
 """
 
+import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -63,19 +65,34 @@ class Server:
         )
 
     async def take(self, message: EmailMessage) -> None:
-        """Hand one mail over; raises MailError."""
+        """Hand one mail over; raises MailError, and CancelledError, without delay, whenever it is broken off.
+
+        `asyncio.wait_for` of Python 3.11, by which the library waits, forgets that it was cancelled if a reply came in the
+        same moment; whoever waits for the end of such a task would wait for ever.
+        """
         try:
-            await aiosmtplib.send(
-                message,
-                hostname=self.host,
-                port=self.port,
-                use_tls=self.is_tls,
-                start_tls=None if self.is_local and not self.is_tls else not self.is_tls,
-                tls_context=ssl.create_default_context(),
-                username=self.user,
-                password=self.password,
-                timeout=_PATIENCE_S,
-            )
+            await self._hand_over(message)
+        finally:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+
+    async def _hand_over(self, message: EmailMessage) -> None:
+        client = aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.is_tls,
+            start_tls=None if self.is_local and not self.is_tls else not self.is_tls,
+            tls_context=ssl.create_default_context(),
+            username=self.user,
+            password=self.password,
+            timeout=_PATIENCE_S,
+        )
+        try:
+            await client.connect()
+            await client.send_message(message)
+            with contextlib.suppress(aiosmtplib.SMTPException):  # it was taken; a farewell changes nothing
+                await client.quit()
         except (
             aiosmtplib.SMTPRecipientsRefused,
             aiosmtplib.SMTPSenderRefused,
@@ -87,6 +104,8 @@ class Server:
             raise MailError(
                 f"the mail server cannot be used: {type(error).__name__}", is_final=False
             ) from error
+        finally:
+            client.close()  # no farewell in the middle of a mail: the server would not answer it
 
 
 def _code(error: Exception) -> int:
