@@ -92,6 +92,20 @@ def main() -> None:
     help="The server that mails invitations, smtp[s]://[USER:PASSWORD@]HOST[:PORT]; DISPATCH_SMTP_URL hides a password.",
 )
 @click.option("--mail-from", default=None, metavar="ADDRESS", help="Who the mails are from.")
+@click.option(
+    "--oidc-issuer",
+    default=None,
+    metavar="URL",
+    help="An OpenID provider that proves addresses, beside mail or without it; exactly as it calls itself.",
+)
+@click.option("--oidc-client-id", default=None, metavar="ID", help="As whom the provider knows this broker.")
+@click.option(
+    "--oidc-client-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="The secret that the provider gave this broker.",
+)
 @click.option("--dev", is_flag=True, help="Sign in without proof of the address; on loopback only.")
 @click.option(
     "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), default="INFO", show_default=True
@@ -108,6 +122,9 @@ def serve_command(
     trusted_proxies: tuple[str, ...],
     smtp_url: str | None,
     mail_from: str | None,
+    oidc_issuer: str | None,
+    oidc_client_id: str | None,
+    oidc_client_secret_file: Path | None,
     dev: bool,
     log_level: str,
 ) -> None:
@@ -125,6 +142,9 @@ def serve_command(
             trusted_proxies=trusted_proxies,
             smtp_url=smtp_url,
             mail_from=mail_from,
+            oidc_issuer=oidc_issuer,
+            oidc_client_id=oidc_client_id,
+            oidc_client_secret_file=oidc_client_secret_file,
             dev=dev,
             log_level=log_level.upper(),
         )

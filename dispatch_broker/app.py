@@ -34,6 +34,7 @@ from dispatch_broker.adapters.store_sqlite import SqliteStore, StoreError
 from dispatch_broker.adapters.tokens import Tokens, load_token_key
 from dispatch_broker.adapters.version import installed_version
 from dispatch_broker.core.counts import Counts
+from dispatch_broker.core.provider import Registration
 
 _DATABASE = "broker.db"
 _TOKEN_KEY = "token.key"
@@ -116,6 +117,8 @@ class Application:
             clock=self._clock,
             ticks=_monotonic_ms,
         )
+        if settings.provider is not None:
+            self._open_provider(stack, context, settings.provider)
         runner = web.AppRunner(
             _routes(context), access_log=None, keepalive_timeout=_QUIET_S, shutdown_timeout=1.0
         )
@@ -140,6 +143,17 @@ class Application:
         context.on_mail, context.on_code = mailing.owed, codes.send
         for work in (mailing.run(), codes.run()):
             stack.push_async_callback(_cancel, asyncio.create_task(work))
+
+    def _open_provider(
+        self, stack: contextlib.AsyncExitStack, context: Context, registration: Registration
+    ) -> None:
+        """Let an OpenID provider prove addresses, and look at once whether it answers."""
+        from dispatch_broker.adapters import login_provider, oidc  # cost memory only where they are used
+
+        redirect_uri = f"{context.public_url}{login_provider.BACK}"
+        desk = oidc.ProviderDesk(registration, redirect_uri, context.clock, context.ticks)
+        context.provider = desk
+        stack.push_async_callback(_cancel, asyncio.create_task(desk.look()))
 
     async def _open_metrics(
         self, stack: contextlib.AsyncExitStack, context: Context, door: web.AppRunner
@@ -196,8 +210,12 @@ def _routes(context: Context) -> web.Application:
     app.router.add_post("/v1/login/mail", partial(login.mail, context))
     app.router.add_post("/v1/login/code", partial(login.code, context))
     app.router.add_post("/v1/login/token", partial(login.token, context))
-    if context.settings.mail_server is not None:
+    if context.settings.mail_server is not None or context.provider is not None:
         login_door.routes(app, context)
+    if context.provider is not None:
+        from dispatch_broker.adapters import login_provider
+
+        login_provider.routes(app, context, context.provider)
     if context.settings.dev:
         app.router.add_post("/v1/login/dev", partial(login.dev, context))
     return app

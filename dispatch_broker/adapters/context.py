@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
@@ -13,6 +14,9 @@ from dispatch_broker.core.counts import Counts
 from dispatch_broker.core.pairings import Pairings
 from dispatch_broker.core.quota import Throttle, Throttles
 from dispatch_broker.core.signin import SignIn
+
+if TYPE_CHECKING:
+    from dispatch_broker.adapters.oidc import ProviderDesk  # costs memory only where it is used
 
 _PARTIES = 10_000
 
@@ -49,6 +53,7 @@ class Context:
     on_code: Callable[[SignIn], None] | None = (
         None  # a sign-in waits for its code; None where no mail is sent
     )
+    provider: "ProviderDesk | None" = None  # who else proves addresses; None where nobody does
     draining: bool = False
     handshakes: int = 0
 

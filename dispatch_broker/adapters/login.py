@@ -138,7 +138,8 @@ class TokenAnswer(BaseModel):
 
 def ways(context: Context) -> list[str]:
     """Return how an address is proven here."""
-    return ["mail"] if context.on_code is not None else []
+    mail, provider = context.on_code is not None, context.provider is not None
+    return [way for way, there_is in (("mail", mail), ("provider", provider)) if there_is]
 
 
 async def dev(context: Context, request: web.Request) -> web.Response:

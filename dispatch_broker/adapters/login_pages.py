@@ -60,6 +60,29 @@ def mailed_page(sign_in: SignIn, email: str, wrong: str = "") -> str:
     )
 
 
+def leaving_page(provider: str, way: str) -> str:
+    """Return the page that leads to the provider by itself, and by a link where a browser does not let it."""
+    return _page(
+        f"Going to {escape(provider)}",
+        f"""<p>You prove your address there, and come back here before any device is let in.</p>
+<p><a href="{escape(way)}">Go on to {escape(provider)}</a></p>""",
+        f'<meta http-equiv="refresh" content="0; url={escape(way)}">\n',
+    )
+
+
+def vouched_page(sign_in: SignIn, address: str, provider: str) -> str:
+    """Return the page that says as whom the device will be signed in; its form lets the device in."""
+    return _page(
+        "Let this device in?",
+        f"""<p>{escape(provider)} says that you are <strong>{escape(address)}</strong>.</p>
+{_device(sign_in)}
+<form method="post" action="/login/vouched">{_hidden(sign_in)}
+<button>Let this device in as {escape(address)}</button>
+</form>
+{_no(sign_in)}""",
+    )
+
+
 def ended_page(title: str, words: str) -> str:
     """Return a last page."""
     return _page(title, f"<p>{escape(words)}</p>")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from dispatch_broker.adapters.mail import Server
 from dispatch_broker.core.accounts import Signup, SignupMode, normal_address
+from dispatch_broker.core.provider import Registration
 from dispatch_broker.core.quota import Quotas
 from dispatch_protocol import broker_url
 from dispatch_protocol.broker_url import check_broker_url
@@ -19,6 +20,7 @@ from dispatch_protocol.errors import MalformedError
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
 _LOCALHOST = "localhost"
+_SECRET_CHARS = 1_024
 _USUAL_PORTS = {"http": 80, "https": 443}
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be refused, not to be bound
 
@@ -69,6 +71,7 @@ class Settings(BaseModel):
     proxies: tuple[Network, ...] = ()
     mail_server: Server | None = None
     mail_from: str = ""
+    provider: Registration | None = None
     log_level: str = "INFO"
     quotas: Quotas = Quotas()
 
@@ -112,6 +115,9 @@ class Settings(BaseModel):
         trusted_proxies: tuple[str, ...] = (),
         smtp_url: str | None = None,
         mail_from: str | None = None,
+        oidc_issuer: str | None = None,
+        oidc_client_id: str | None = None,
+        oidc_client_secret_file: Path | None = None,
     ) -> "Settings":
         """Read the words of the command line; raises SettingsError.
 
@@ -145,6 +151,7 @@ class Settings(BaseModel):
                 proxies=tuple(_read_network(text) for text in trusted_proxies),
                 mail_server=server,
                 mail_from=sender or "",
+                provider=_read_provider(oidc_issuer, oidc_client_id, oidc_client_secret_file),
                 log_level=log_level,
             )
         except ValidationError as error:
@@ -177,6 +184,29 @@ def _read_smtp(text: str) -> Server:
         return Server.read(text, is_loopback)
     except ValueError as error:
         raise SettingsError(f"--smtp-url cannot be used: {error}") from None
+
+
+def _read_provider(
+    issuer: str | None, client_id: str | None, secret_file: Path | None
+) -> Registration | None:
+    """Read which OpenID provider proves addresses, if one does; its secret stands in a file alone."""
+    if issuer is None and client_id is None and secret_file is None:
+        return None
+    if issuer is None or client_id is None or secret_file is None:
+        raise SettingsError("--oidc-issuer, --oidc-client-id and --oidc-client-secret-file go together")
+    try:
+        with secret_file.open(encoding="ascii") as file:
+            secret = file.read(_SECRET_CHARS + 1).strip()
+    except OSError as error:
+        raise SettingsError(f"{secret_file} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise SettingsError(f"{secret_file} holds no secret: it is printable ASCII") from None
+    if len(secret) > _SECRET_CHARS:
+        raise SettingsError(f"{secret_file} holds more than a secret")
+    try:
+        return Registration(issuer=issuer, client_id=client_id, secret=secret)
+    except ValueError as error:
+        raise SettingsError(f"--oidc-… cannot be used: {error}") from None
 
 
 def _read_url(text: str) -> str:

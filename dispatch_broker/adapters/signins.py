@@ -23,9 +23,9 @@ def fresh_mail_code() -> str:
     return f"{secrets.randbelow(10**MAIL_CODE_DIGITS):0{MAIL_CODE_DIGITS}d}"
 
 
-def _hidden(device_code: str) -> bytes:
-    """Return what a device code is found by: looking one up must not tell how much of a guess was right."""
-    return hashlib.sha256(device_code.encode("utf-8", "replace")).digest()
+def _hidden(secret: str) -> bytes:
+    """Return what a secret is found by: looking one up must not tell how much of a guess was right."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).digest()
 
 
 class SignIns:
@@ -36,6 +36,7 @@ class SignIns:
         self._by_code: OrderedDict[str, SignIn] = OrderedDict()  # oldest first: all live equally long
         self._by_device: dict[bytes, str] = {}
         self._hidden: dict[str, bytes] = {}
+        self._by_state: dict[bytes, str] = {}
 
     def begin(
         self, *, genesis: Genesis, device: DeviceId, device_name: str, wanted: str | None, now_ms: int
@@ -72,20 +73,29 @@ class SignIns:
 
     def led_by(self, state: str, now_ms: int) -> SignIn | None:
         """Return the sign-in that was sent to the provider with this state."""
-        for sign_in in self._by_code.values():
-            if sign_in.leg is not None and secrets.compare_digest(sign_in.leg.state, state):
-                return self.shown_as(sign_in.user_code, now_ms)
-        return None
+        user_code = self._by_state.get(_hidden(state))
+        return None if user_code is None else self.shown_as(user_code, now_ms)
 
     def keep(self, sign_in: SignIn) -> None:
         """Remember how far one got, unless it ended meanwhile."""
-        if sign_in.user_code in self._by_code:
-            self._by_code[sign_in.user_code] = sign_in
+        known = self._by_code.get(sign_in.user_code)
+        if known is None:
+            return
+        self._forget_state(known)
+        self._by_code[sign_in.user_code] = sign_in
+        if sign_in.leg is not None and sign_in.leg.state is not None:
+            self._by_state[_hidden(sign_in.leg.state)] = sign_in.user_code
 
     def end(self, sign_in: SignIn) -> None:
         """Forget one: its token was handed out, or it was refused and its device knows."""
-        if self._by_code.pop(sign_in.user_code, None) is not None:
+        known = self._by_code.pop(sign_in.user_code, None)
+        if known is not None:
+            self._forget_state(known)
             del self._by_device[self._hidden.pop(sign_in.user_code)]
+
+    def _forget_state(self, known: SignIn) -> None:
+        if known.leg is not None and known.leg.state is not None:
+            self._by_state.pop(_hidden(known.leg.state), None)
 
     def _fresh_user_code(self) -> str:
         while True:

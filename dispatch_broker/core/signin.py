@@ -32,6 +32,10 @@ _PENDING = Refusal(BrokerCode.AUTHORIZATION_PENDING, "nobody has proven the addr
 _SLOW_DOWN = Refusal(BrokerCode.SLOW_DOWN, "asked too often; wait five seconds longer each time from now on")
 _ANOTHER = Refusal(BrokerCode.ADDRESS_MISMATCH, "this device asked to be signed in under another address")
 _UNREAD = Refusal(BrokerCode.RATE_LIMITED, "no more codes are mailed for this sign-in; begin again")
+_ANOTHER_BROWSER = Refusal(
+    BrokerCode.BROWSER_REFUSED, "this sign-in was begun in another browser; begin again"
+)
+_UNPROVEN = Refusal(BrokerCode.ACCESS_DENIED, "the provider has not spoken for an address; begin again")
 _NO_CODE = Refusal(BrokerCode.CODE_WRONG, "no code was mailed, or its time is over; ask for another one")
 
 
@@ -55,12 +59,16 @@ class MailedCode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderLeg:
-    """What must come back from an OpenID provider: `state` by the browser that holds `binding`, `nonce` in the token."""
+    """What must come back from an OpenID provider: `state` by the browser that holds `binding`, `nonce` in the token.
 
-    state: str = field(repr=False)
+    `state` is None once it came back; `vouched` is the address that the provider then spoke for.
+    """
+
+    state: str | None = field(repr=False)
     nonce: str = field(repr=False)
     verifier: str = field(repr=False)
     binding: str = field(repr=False)
+    vouched: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,19 +156,47 @@ def enter_code(sign_in: SignIn, typed: str, now_ms: int) -> tuple[SignIn, Refusa
     return replace(sign_in, mailed=replace(mailed, tries_left=left)), Refusal(BrokerCode.CODE_WRONG, words)
 
 
-def prove(sign_in: SignIn, address: str, now_ms: int) -> SignIn | Refusal:
-    """Take the word of the provider that the person has this address."""
-    over = _closed(sign_in, now_ms)
-    if over is not None:
-        return over
-    if sign_in.wanted is not None and address != sign_in.wanted:
-        return _ANOTHER
-    return _proven(sign_in, address)
-
-
 def lead(sign_in: SignIn, leg: ProviderLeg, now_ms: int) -> SignIn | Refusal:
     """Send the person to the provider; an older way there leads nowhere from now on."""
     return _closed(sign_in, now_ms) or replace(sign_in, leg=leg)
+
+
+def come_back(sign_in: SignIn, binding: str, now_ms: int) -> tuple[SignIn, ProviderLeg] | Refusal:
+    """Take the person back from the provider, once, in the browser that went there; returns what must be answered."""
+    leg = sign_in.leg
+    over = _closed(sign_in, now_ms)
+    if over is not None or leg is None or leg.state is None:
+        return over or _OVER
+    if not _is_same(binding, leg.binding):
+        return _ANOTHER_BROWSER
+    return replace(sign_in, leg=replace(leg, state=None)), leg
+
+
+def vouch(sign_in: SignIn, leg: ProviderLeg, address: str, now_ms: int) -> SignIn | Refusal:
+    """Take the provider's word for an address; the person says yes to it before it counts.
+
+    `leg` is the one that was taken back: another, begun while the provider was asked, is not answered by this word.
+    """
+    over = _closed(sign_in, now_ms)
+    if over is not None:
+        return over
+    if sign_in.leg != replace(leg, state=None):
+        return _OVER
+    if sign_in.wanted is not None and address != sign_in.wanted:
+        return _ANOTHER
+    return replace(sign_in, leg=replace(sign_in.leg, vouched=address))
+
+
+def prove(sign_in: SignIn, binding: str, now_ms: int) -> SignIn | Refusal:
+    """Let the device in under the address that the provider vouched for, in the browser that it was said to."""
+    over = _closed(sign_in, now_ms)
+    if over is not None:
+        return over
+    if sign_in.leg is None or sign_in.leg.vouched is None:
+        return _UNPROVEN
+    if not _is_same(binding, sign_in.leg.binding):
+        return _ANOTHER_BROWSER
+    return _proven(sign_in, sign_in.leg.vouched)
 
 
 def deny(sign_in: SignIn) -> SignIn:
@@ -186,3 +222,7 @@ def _closed(sign_in: SignIn, now_ms: int) -> Refusal | None:
 def _digits(typed: str) -> bytes:
     """Return what somebody typed without the spaces that a mail program or a person put in."""
     return _NOT_A_LETTER.sub("", typed).encode("utf-8", "replace")
+
+
+def _is_same(said: str, kept: str) -> bool:
+    return hmac.compare_digest(said.encode("utf-8", "replace"), kept.encode())

@@ -65,6 +65,10 @@ PLANTED = {
         ("dispatch_broker/app.py", "import prometheus_client"),
         ("dispatch_daemon/app/__init__.py", "import prometheus_client.core"),
     ],
+    "one-reader-of-tokens": [
+        ("dispatch_broker/adapters/tokens.py", "import jwt"),
+        ("dispatch_daemon/app/__init__.py", "import jwt.api_jws"),
+    ],
     "light-cli": [
         ("dispatch_cli/main.py", "import aiohttp"),
         ("dispatch_protocol/loopback.py", "import pydantic"),

@@ -45,6 +45,35 @@ class TestSettings:
         with pytest.raises(SettingsError, match="HOST:PORT"):
             build(tmp_path, listen=listen)
 
+    def test_a_provider_is_named_whole_and_its_secret_stands_in_a_file(self, tmp_path):
+        (tmp_path / "secret").write_text("hush\n")
+        words = {
+            "oidc_issuer": "https://accounts.example.net",
+            "oidc_client_id": "dispatch",
+            "oidc_client_secret_file": tmp_path / "secret",
+        }
+        known = build(tmp_path, **words).provider
+        assert known is not None
+        assert (known.issuer, known.client_id, known.secret) == (*list(words.values())[:2], "hush")
+        assert build(tmp_path).provider is None
+        for name in words:
+            with pytest.raises(SettingsError, match="go together"):
+                build(tmp_path, **{**words, name: None})
+        with pytest.raises(SettingsError, match="https"):
+            build(tmp_path, **{**words, "oidc_issuer": "http://accounts.example.net"})
+
+    @pytest.mark.parametrize("secret", [None, b"", b"x" * 2_000, b"a\nb", b"\xff", "g\u00e9heim".encode()])
+    def test_a_file_that_holds_no_secret_does_not_start(self, tmp_path, secret):
+        if secret is not None:
+            (tmp_path / "secret").write_bytes(secret)
+        with pytest.raises(SettingsError, match="secret"):
+            build(
+                tmp_path,
+                oidc_issuer="https://accounts.example.net",
+                oidc_client_id="dispatch",
+                oidc_client_secret_file=tmp_path / "secret",
+            )
+
     def test_opening_a_broker_is_the_operators_act(self, tmp_path):
         assert build(tmp_path).signup == Signup(SignupMode.CLOSED)
         assert build(tmp_path, dev=True).signup == Signup(SignupMode.OPEN)

@@ -10,6 +10,7 @@ from dispatch_broker.core.signin import (
     ProviderLeg,
     SignIn,
     SignInState,
+    come_back,
     deny,
     enter_code,
     lead,
@@ -19,6 +20,7 @@ from dispatch_broker.core.signin import (
     read_device_name,
     read_user_code,
     spoken,
+    vouch,
 )
 from tests.support.broker_facts import ALICE, ALICE_DEVICE, NOW_MS
 
@@ -48,6 +50,20 @@ def mailed(sign_in=WAITING, address=ALICE.address, now_ms=NOW_MS):
 def proven():
     decision, refusal = enter_code(mailed(), CODE, NOW_MS)
     assert refusal is None
+    return decision
+
+
+def back(sign_in=WAITING):
+    """The person went to the provider and came back."""
+    taken = come_back(lead(sign_in, LEG, NOW_MS), LEG.binding, NOW_MS)
+    assert not isinstance(taken, Refusal)
+    return taken
+
+
+def vouched(sign_in=WAITING, address=ALICE.address):
+    after, leg = back(sign_in)
+    decision = vouch(after, leg, address, NOW_MS)
+    assert isinstance(decision, SignIn)
     return decision
 
 
@@ -97,7 +113,8 @@ class TestPolling:
 
     def test_a_proven_address_is_a_yes_even_in_a_hurry(self):
         first, _ = poll(WAITING, NOW_MS)
-        done = prove(first, ALICE.address, NOW_MS)
+        done = vouched(first)
+        done = prove(done, LEG.binding, NOW_MS)
         after, refusal = poll(done, NOW_MS + 1)
         assert (after.address, refusal) == (ALICE.address, None)
 
@@ -158,18 +175,45 @@ class TestMailedCodes:
         assert mailed(wanting).mailed.address == ALICE.address
         other = "eve@example.org"
         assert code_of(mail_code(wanting, other, CODE, NOW_MS)) is BrokerCode.ADDRESS_MISMATCH
-        assert code_of(prove(wanting, other, NOW_MS)) is BrokerCode.ADDRESS_MISMATCH
-        assert prove(wanting, ALICE.address, NOW_MS).address == ALICE.address
+        after, leg = back(wanting)
+        assert code_of(vouch(after, leg, other, NOW_MS)) is BrokerCode.ADDRESS_MISMATCH
+        assert vouched(wanting).leg.vouched == ALICE.address
 
     def test_nothing_goes_on_after_the_end(self):
         for ended, code in ((deny(WAITING), "access_denied"), (proven(), "expired_token")):
             assert code_of(mail_code(ended, ALICE.address, CODE, NOW_MS)) == code
-            assert code_of(prove(ended, ALICE.address, NOW_MS)) == code
             assert code_of(lead(ended, LEG, NOW_MS)) == code
+            assert code_of(come_back(ended, LEG.binding, NOW_MS)) == code
+            assert code_of(vouch(ended, LEG, ALICE.address, NOW_MS)) == code
+            assert code_of(prove(ended, LEG.binding, NOW_MS)) == code
         assert code_of(mail_code(WAITING, ALICE.address, CODE, WAITING.expires_ms)) == "expired_token"
 
 
-def test_the_way_to_a_provider_is_kept_and_ends_with_the_proof():
-    led = lead(WAITING, LEG, NOW_MS)
-    assert led.leg == LEG
-    assert prove(led, ALICE.address, NOW_MS).leg is None
+class TestTheWayToAProvider:
+    def test_it_ends_with_a_yes_to_the_address_that_was_vouched_for(self):
+        after = prove(vouched(), LEG.binding, NOW_MS)
+        assert (after.state, after.address, after.leg) == (SignInState.PROVEN, ALICE.address, None)
+
+    def test_an_answer_counts_once(self):
+        after, leg = back()
+        assert (after.leg.state, leg) == (None, LEG)
+        assert code_of(come_back(after, LEG.binding, NOW_MS)) is BrokerCode.EXPIRED_TOKEN
+
+    def test_nobody_was_sent_there(self):
+        assert code_of(come_back(WAITING, LEG.binding, NOW_MS)) is BrokerCode.EXPIRED_TOKEN
+        assert code_of(prove(WAITING, LEG.binding, NOW_MS)) is BrokerCode.ACCESS_DENIED
+
+    @pytest.mark.parametrize("binding", ["", "c", "\udcff"])
+    def test_another_browser_neither_comes_back_nor_says_yes(self, binding):
+        led = lead(WAITING, LEG, NOW_MS)
+        assert code_of(come_back(led, binding, NOW_MS)) is BrokerCode.BROWSER_REFUSED
+        assert code_of(prove(vouched(), binding, NOW_MS)) is BrokerCode.BROWSER_REFUSED
+
+    def test_nothing_is_proven_before_the_provider_has_spoken(self):
+        after, _ = back()
+        assert code_of(prove(after, LEG.binding, NOW_MS)) is BrokerCode.ACCESS_DENIED
+
+    def test_a_word_about_an_older_way_is_none_about_a_newer(self):
+        after, leg = back()
+        newer = ProviderLeg(state=None, nonce="m", verifier="v", binding="b")
+        assert code_of(vouch(lead(after, newer, NOW_MS), leg, ALICE.address, NOW_MS)) == "expired_token"
