@@ -207,3 +207,27 @@ def edited_lines(edge: Document, view: View, *, changed: bool) -> list[Line]:
     if changed:
         return lines
     return [*lines, following("narrow it with", f"dispatch edit-edge {peer} --profile read-only")]
+
+
+_LEARNT = {
+    "unchanged": "nothing that was not known here",
+    "unknown": "nobody who is known here; nothing was kept",
+    "conflict": "two histories of one identity were told: nothing goes between you before a recovery ends that",
+    "refused": "it does not hold, and was not believed",
+}
+
+
+def learnt_line(told: Document) -> Line:
+    """Return what one chain of a trust file has taught: `alice@example.org: 2 devices now, 1 ended`."""
+    name = visible(text(told, "peer") or text(told, "identity")[:16] or "a chain")
+    status = text(told, "status")
+    said = _LEARNT.get(status)
+    if said is None:
+        ended = number(told, "devices_ended")
+        active = number(told, "devices")
+        said = f"{active} device{'' if active == 1 else 's'} now" + (f", {ended} ended" if ended else "")
+        said = f"recovered; {said}" if status == "recovered" else said
+    why = f" ({visible(text(told, 'detail'))})" if status == "refused" else ""
+    return line(
+        Span(f"{name}: {said}{why}", Tone.FAILED if status in {"conflict", "refused"} else Tone.PLAIN)
+    )

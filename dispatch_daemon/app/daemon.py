@@ -53,6 +53,7 @@ from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
+from dispatch_daemon.app.services.trust_files import TrustFiles
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.undoing import Undoer
@@ -92,7 +93,7 @@ class Daemon:
         self._undoer = Undoer(self._journal, self._clock, self._performer, self._executor.originals)
         edges = Edges(self._journal, self._clock, self._performer)
         self._household, self._own_chain = Household(*desk), OwnChain(*desk)
-        chains = Chains(*desk, lambda: self._linking.link, self._own_chain)
+        self._chains = chains = Chains(*desk, lambda: self._linking.link, self._own_chain)
         first = FirstContact(*desk, lambda: self._linking.link)
         incoming = Incoming(*desk, first, edges, chains, self._household, file_bytes=settings.file_bytes)
         self._linking = Linking(
@@ -186,6 +187,7 @@ class Daemon:
                 talking,
             ),
             *(devices, self._pairing, self._recovering(keystore)),
+            TrustFiles(self._journal, self._people, self._chains),
         )
 
     def _machine(self, keystore: Keystore) -> Machine:

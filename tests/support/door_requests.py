@@ -22,6 +22,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "revoke": {"peer": "alice", "outgoing": True},
     "alias_contact": {"peer": "alice@example.org", "name": "Ali"},
     "verify_contact": {"peer": "alice", "words": None, "different": False, "again": True},
+    "export_trust": {"contacts": True},
+    "import_trust": {"links": [{}]},
     "edit_edge": {"peer": "alice", "profile": "read-only", "paths": [{"path": "/srv/api", "mode": "ro"}]},
     "invite": {"email": "alice@example.org", "link_only": True, "offer": {"profile": "edit"}},
     "accept_invitation": {"token": "dispatch1:x#y", "tools": ["Read"]},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dispatch_daemon.ports import JsonObject, ScopeChoice, ServiceError
+from dispatch_protocol.encoding import JSON
 from tests.support.scripted_answers import EDGE, INVITATION, KEY, SCOPES, WHEN
 
 
@@ -70,6 +71,15 @@ class ScriptedPeople:
     async def alias_contact(self, *, peer: str, name: str | None) -> JsonObject:
         await self._asked("alias_contact", peer=peer, name=name)
         return {"peer": peer, "identity": "0" * 64, "alias": name}
+
+    async def export_trust(self, *, contacts: bool) -> JsonObject:
+        await self._asked("export_trust", contacts=contacts)
+        return {"chains": [{"address": "bob@example.org", "links": []}]}
+
+    async def import_trust(self, *, links: Sequence[JSON]) -> JsonObject:
+        await self._asked("import_trust", links=links)
+        learnt = {"status": "grown", "devices": 2, "devices_ended": 1, "code": None, "detail": None}
+        return {"identity": "0" * 64, "peer": "alice@example.org", **learnt}
 
     async def verify_contact(
         self, *, peer: str, words: Sequence[str] | None, different: bool, again: bool

@@ -161,3 +161,28 @@ def _two(person: Person) -> list[dict[str, Any]]:
 
 def _active(person: Person) -> list[dict[str, Any]]:
     return [edge for edge in person.do("contacts")["edges"] if edge["status"] == "active"]
+
+
+def test_a_revocation_reaches_a_contact_in_a_file_while_there_is_no_broker(
+    neighbourhood: Neighbourhood, laptop: Person, tmp_path: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read")
+    pair(bob, laptop)
+    file, old = tmp_path / "bob.json", tmp_path / "old.json"
+    bob.do("trust", "export", str(old))
+    (learnt,) = alice.do("trust", "import", str(old))["chains"]
+    assert (learnt["status"], learnt["peer"]) in [("grown", bob.address), ("unchanged", bob.address)]
+    neighbourhood.broker.stop()
+    bob.do("devices", "revoke", laptop.do("whoami")["device"]["id"][:8])
+    assert bob.do("trust", "export", str(file)) == {"file": str(file), "chains": 1}
+    assert "1 device now, 1 ended" in alice.try_("trust", "import", str(file)).out
+    (again,) = alice.do("trust", "import", str(old))["chains"]
+    assert again["status"] == "unchanged", "an older file takes nothing back"
+
+    assert refused(bob, "trust", "export", str(file))["code"] == "not_saved"
+    assert refused(alice, "trust", "import", str(tmp_path / "none"))["exit"] == 6
+    old.write_bytes(b"{}")
+    assert refused(alice, "trust", "import", str(old))["exit"] == 7
+    file.write_bytes(file.read_bytes().replace(b'"sig":"', b'"sig":"A', 1))
+    assert refused(alice, "trust", "import", str(file))["exit"] == 7

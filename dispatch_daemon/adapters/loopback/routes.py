@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from dispatch_daemon.adapters.loopback.device_routes import DEVICES
 from dispatch_daemon.adapters.loopback.exchange import MethodNotAllowedError
 from dispatch_daemon.adapters.loopback.route import Kind, Route
+from dispatch_daemon.adapters.loopback.trust_routes import TRUST
 from dispatch_daemon.ports import ServiceError
 
 ID_CHARS: Final = 64
@@ -46,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         body="FinishLogin",
     ),
     *DEVICES,
+    *TRUST,
     Route("GET", "/v1/agents", "agents", "Who may decide the calls of a run here.", "Agents", page=True),
     Route(
         "POST",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from dispatch_daemon.adapters.loopback.asked import (
     Address,
@@ -153,3 +153,15 @@ class AliasContact(Asked):
 
     peer: Name
     name: Name | None
+
+
+class ExportTrust(Asked):
+    """Whose chains: one's own, and with `contacts` everybody's who is pinned here."""
+
+    contacts: bool = False
+
+
+class ImportTrust(Asked):
+    """One chain from its first link, each link in its DSSE form; it is proved deeper down."""
+
+    links: Annotated[list[JsonValue], Field(min_length=1, max_length=limits.CHAIN_LINKS)]

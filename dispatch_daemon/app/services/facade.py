@@ -18,6 +18,7 @@ from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
+from dispatch_daemon.app.services.trust_files import TrustFiles
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.records import Box
@@ -47,6 +48,7 @@ class Service:
         devices: Devices,
         pairing: Pairing,
         recovering: Recovering,
+        trust_files: TrustFiles,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -61,6 +63,7 @@ class Service:
         self.decline_invitation = accepting.decline_invitation
         self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
         self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
+        self.export_trust, self.import_trust = trust_files.export_trust, trust_files.import_trust
         self.download = dispatches.download
         self.keep_file = sending.keep_file
         self.send, self.resend = sending.send, sending.resend

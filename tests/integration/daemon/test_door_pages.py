@@ -39,6 +39,8 @@ PROGRAMS_ONLY = {
     "test_agent",
     "verify_contact",
     "alias_contact",
+    "export_trust",
+    "import_trust",
     "page_link",
     "page_session",
 }

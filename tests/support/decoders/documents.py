@@ -26,6 +26,7 @@ from dispatch_protocol.paths import PathGrant
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document
+from dispatch_protocol.trust_file import TrustFile
 from tests.support.decoders.decoder import LONGEST, Decoder, canonical, exact
 from tests.support.decoders.values import objects
 from tests.support.vectors import world
@@ -166,6 +167,11 @@ def _bundles() -> list[bytes]:
     return [bundle.encode() for bundle, _ in [*PROVED.values(), *REFUSED_BUNDLES.values()]] + [b"{}"]
 
 
+def _trust_files() -> list[bytes]:
+    sides = tuple(Side(None, identity.chain.links) for identity in world.IDENTITIES)
+    return [TrustFile(sides).encode(), TrustFile(()).encode(), b"{}"]
+
+
 def document_decoders() -> Iterator[Decoder]:
     """Return the decoders of bodies, links, chains and bundles."""
     yield from map(_from_fields, _READ_FROM_FIELDS)
@@ -195,4 +201,7 @@ def document_decoders() -> Iterator[Decoder]:
         spelling=canonical,
     )
     yield Decoder(name_of(Bundle.decode), Bundle.decode, _bundles, write=Bundle.encode, spelling=canonical)
+    yield Decoder(
+        name_of(TrustFile.decode), TrustFile.decode, _trust_files, write=TrustFile.encode, spelling=canonical
+    )
     yield Decoder(name_of(verify_bundle), verify_bundle, _bundles, errors=())

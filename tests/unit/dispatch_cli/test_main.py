@@ -47,6 +47,7 @@ ISSUED = {
     "ui",
     "cancel",
     "edit-edge",
+    "trust",
     "revoke",
     "devices",
     "config",

@@ -45,6 +45,8 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             trust.EdgeActed,
             trust.EdgeEdited,
             trust.Invitations,
+            trust.TrustExported,
+            trust.TrustImported,
             trust.Invited,
             trust.InvitationAccepted,
             trust.InvitationActed,

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import JsonValue
+
 from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment, Uuid
 
 
@@ -161,3 +163,28 @@ class InvitationActed(Answer):
 
     invitation_id: Uuid
     status: InvitationStatus
+
+
+class ChainTold(Answer):
+    """A chain in full, each link in its DSSE form, beside the address that its identity is known by here."""
+
+    address: str | None
+    links: list[JsonValue]
+
+
+class TrustExported(Answer):
+    """Chains that others may learn from."""
+
+    chains: list[ChainTold]
+
+
+class TrustImported(Answer):
+    """What one chain has taught: nothing new, more devices or fewer, a recovery, or a second history."""
+
+    identity: Fingerprint | None
+    peer: str | None
+    status: Literal["unchanged", "grown", "recovered", "conflict", "unknown", "refused"]
+    devices: int | None
+    devices_ended: int | None
+    code: str | None
+    detail: str | None

@@ -1,0 +1,24 @@
+"""The routes of trust files: chains that prove themselves, out and in; no page's to ask."""
+
+from typing import Final
+
+from dispatch_daemon.adapters.loopback.route import Route
+
+TRUST: Final[tuple[Route, ...]] = (
+    Route(
+        "POST",
+        "/v1/trust/export",
+        "export_trust",
+        "The chains that others may learn from.",
+        "TrustExported",
+        body="ExportTrust",
+    ),
+    Route(
+        "POST",
+        "/v1/trust/import",
+        "import_trust",
+        "Take in one chain that proves itself.",
+        "TrustImported",
+        body="ImportTrust",
+    ),
+)
