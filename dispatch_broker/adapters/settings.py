@@ -127,12 +127,7 @@ class Settings(BaseModel):
         policy = Signup.parse(signup or ("open" if dev else "closed"))
         if policy is None:
             raise SettingsError("--signup is closed, open or domain:EXAMPLE.ORG")
-        server = None if smtp_url is None else _read_smtp(smtp_url)
-        sender = mail_from if mail_from is None else normal_address(mail_from)
-        if (server is None) != (sender is None):
-            raise SettingsError(
-                "--smtp-url and --mail-from ADDRESS go together: mail needs a server and a sender"
-            )
+        server, sender = _read_mail(smtp_url, mail_from)
         if (tls_cert is None) != (tls_key is None):
             raise SettingsError(
                 "--tls-cert and --tls-key go together: a certificate is of no use without its key"
@@ -150,7 +145,7 @@ class Settings(BaseModel):
                 tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
                 proxies=tuple(_read_network(text) for text in trusted_proxies),
                 mail_server=server,
-                mail_from=sender or "",
+                mail_from=sender,
                 provider=_read_provider(oidc_issuer, oidc_client_id, oidc_client_secret_file),
                 log_level=log_level,
             )
@@ -176,6 +171,17 @@ def _read_network(text: str) -> Network:
         return ipaddress.ip_network(text)
     except ValueError:
         raise SettingsError("--trusted-proxy is an address or a network, for instance 127.0.0.1") from None
+
+
+def _read_mail(url: str | None, mail_from: str | None) -> tuple[Server | None, str]:
+    """Read where mail goes out and who it is from; neither is of use alone."""
+    server = None if url is None else _read_smtp(url)
+    sender = None if mail_from is None else normal_address(mail_from)
+    if (server is None) != (sender is None):
+        raise SettingsError(
+            "--smtp-url and --mail-from ADDRESS go together: mail needs a server and a sender"
+        )
+    return server, sender or ""
 
 
 def _read_smtp(text: str) -> Server:

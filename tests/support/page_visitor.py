@@ -27,9 +27,11 @@ class Browser:
         """Return what this browser would send to the broker."""
         return self.session.cookie_jar.filter_cookies(URL(self._url))
 
-    async def post(self, step: str, begun: dict[str, Any], *, origin: str | None = None) -> tuple[int, str]:
+    async def post(
+        self, step: str, begun: dict[str, Any], *, origin: str | None = None, **more: str
+    ) -> tuple[int, str]:
         """Post one form of the page, from the page itself unless another origin is named."""
-        fields = {"user_code": begun["user_code"]}
+        fields = {"user_code": begun["user_code"], **more}
         headers = {"Origin": origin or self._url}
         async with self.session.post(f"{self._url}/login/{step}", data=fields, headers=headers) as answer:
             self.given.extend(answer.headers.getall("Set-Cookie", []))
