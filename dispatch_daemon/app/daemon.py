@@ -34,7 +34,7 @@ from dispatch_daemon.app.linking import Linking
 from dispatch_daemon.app.notifying import Notifying
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.own_chain import OwnChain
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Handler, Scheduler
 from dispatch_daemon.app.services.accepting import Accepting
@@ -60,6 +60,7 @@ from dispatch_daemon.app.undoing import Undoer
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry, threads
 from dispatch_daemon.core.effects import TaskKind, Unplan
+from dispatch_daemon.core.grants import binding
 from dispatch_daemon.core.records import Direction
 from dispatch_daemon.core.trust_views import edge_status
 from dispatch_protocol.standing import EdgeStatus
@@ -273,7 +274,7 @@ class Daemon:
             grant.path
             for edge in self._journal.edges(Direction.INCOMING)
             if edge_status(edge, now_ms) is EdgeStatus.ACTIVE
-            for grant in grant_of(edge).scopes.paths
+            for grant in binding(edge).scopes.paths
         ]
         return [*(os.path.expanduser(root) for root in roots if root), *granted]
 

@@ -1,16 +1,15 @@
 """Trust edges as they live on: new versions of a grant, and what becomes of dispatches when an edge ends."""
 
-from dataclasses import replace
-
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.people import grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import decisions
+from dispatch_daemon.core import decisions, editing, grants, intake
 from dispatch_daemon.core.effects import Effect, Put
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
-from dispatch_protocol.grant import GrantDocument, GrantStatus
+from dispatch_daemon.core.grants import binding
+from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord, RunRecord
 from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, Signature
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.unseal import Opened
@@ -24,27 +23,76 @@ class Edges:
         self._clock = clock
         self._performer = performer
 
-    async def grant_changed(self, opened: Opened, grant: GrantDocument) -> None:
-        """Take in a newer version of a grant that a trustor has signed for us."""
+    async def grant_changed(self, opened: Opened) -> None:
+        """Take in a version of a grant that a trustor has signed for us; an old or repeated one changes nothing."""
         edge = self._journal.edge(opened.header.edge.hex)
-        if (
-            edge is None
-            or edge.direction is not Direction.OUTGOING
-            or grant.version <= grant_of(edge).version
-        ):
+        if edge is None or edge.direction is not Direction.OUTGOING:
             return
         signed = opened.signed
         document = Document(
             signed.payload_type, signed.body, (Signature(opened.header.from_device.raw, signed.signature),)
         )
-        status = EdgeStatus.REVOKED if grant.status is GrantStatus.REVOKED else edge.status
-        changed = replace(
-            edge, status=status, grant=document.to_json(), expires_ms=grant.scopes.expires_at_ms or 0
-        )
+        changed = grants.joined(edge, document)
+        if changed == edge:
+            return
         effects: list[Effect] = [Put(changed)]
-        if status is EdgeStatus.REVOKED:
+        if changed.status is EdgeStatus.REVOKED:
             effects += unsent_refused(self._journal, edge, self._clock.now_ms())
         await self._performer.perform(effects)
+
+
+class Ending:
+    """Ends what goes on over an edge that was revoked or narrowed, by whichever of one's own devices."""
+
+    def __init__(self, journal: Journal, people: People, clock: Clock) -> None:
+        self._journal = journal
+        self._people = people
+        self._clock = clock
+
+    def all_of(self, edge: EdgeRecord) -> list[Effect]:
+        """Return what ends everything that this edge, as it is about to be kept, does not allow any more."""
+        if edge.status is EdgeStatus.REVOKED:
+            return self.received(edge)
+        scopes = binding(edge).scopes
+        ended = [effect for each in self.outgrown(edge, scopes) for effect in each]
+        if edge.beside:  # two have told the relay what it may know, each of its own version
+            ended.append(editing.bounds(edge.edge, scopes, self._clock.now_ms()))
+        return ended
+
+    def received(self, edge: EdgeRecord) -> list[Effect]:
+        """Refuse what waits over a revoked edge, and end what runs."""
+        effects: list[Effect] = []
+        for record in waiting_on(self._journal, edge.edge):
+            if record.state is DispatchState.DELIVERED:
+                peer = self._people.peer_of(record)
+                effects += intake.refuse(
+                    record, self._people.own, peer, self._clock.moment(), code="edge_revoked"
+                )
+                continue
+            runs = self._journal.runs(record.digest)
+            effects += self._ended(record, runs[-1] if runs else None, "edge_revoked")
+        return effects
+
+    def outgrown(self, edge: EdgeRecord, scopes: Scopes) -> list[list[Effect]]:
+        """Return what ends each run that may do more than is granted now."""
+        return [
+            self._ended(record, run, "edge_narrowed")
+            for record in waiting_on(self._journal, edge.edge)
+            for run in self._journal.runs(record.digest)[-1:]
+            if editing.outgrows(record, run, scopes)
+        ]
+
+    def _ended(self, record: DispatchRecord, run: RunRecord | None, code: str) -> list[Effect]:
+        return decisions.cancel_received(
+            record,
+            run,
+            self._journal.approvals_of(record.digest),
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            by="edge",
+            code=code,
+        )
 
 
 def unsent_refused(journal: Journal, edge: EdgeRecord, now_ms: int) -> list[Effect]:

@@ -12,10 +12,11 @@ from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableE
 from dispatch_daemon.app.chains import Relay
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.disowned import disowned
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import Moment, Peer, send_of
+from dispatch_daemon.core.grants import newest
 from dispatch_daemon.core.records import (
     Direction,
     InvitationRecord,
@@ -137,7 +138,6 @@ class FirstContact:
             scopes,
             moment,
             status=GrantStatus.ACTIVE,
-            after=None,
         )
         document = sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
         return trust.Offered(back, document, scopes, record.offer_identities)
@@ -186,7 +186,7 @@ class FirstContact:
         peer = self._people.peer(record.accepted_by or "")
         acceptance = Digest.from_hex(record.acceptance or "")
         back = self._journal.edge(edge_id(acceptance).hex)
-        first = back is not None and back.status is EdgeStatus.ACTIVE and grant_of(back).version.n == 1
+        first = back is not None and back.status is EdgeStatus.ACTIVE and newest(back).version.n == 1
         offer = Document.from_json(back.grant) if back is not None and first else None
         confirmation = trust.confirmation(
             self._people.own, peer, record, acceptance, self._clock.moment(), offer

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import household
-from dispatch_daemon.core.effects import Effect
-from dispatch_daemon.core.records import Record
+from dispatch_daemon.core.effects import Effect, Put
+from dispatch_daemon.core.records import Direction, EdgeRecord, Record
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.messages.household import (
@@ -42,6 +43,7 @@ class Household:
         self._people = people
         self._clock = clock
         self._performer = performer
+        self._ending = Ending(journal, people, clock)
         performer.household = self.told
 
     async def feed_recovered(self) -> None:
@@ -77,7 +79,7 @@ class Household:
             *self._journal.invitations(),
             *self._journal.rules(),
         )
-        entries = [entry for record in records if (entry := household.entry_of(record)) is not None]
+        entries = [entry for record in records for entry in household.entries_of(record)]
         entries += [
             NameEntry(device=DeviceId.from_hex(device), name=name, named_ms=at)
             for device, (name, at) in self.names().items()
@@ -105,23 +107,38 @@ class Household:
         )
         for entry in message.entries:
             try:
-                effects += self._taken(entry)
+                effects += self._taken(entry, effects)
             except (DispatchError, ValueError) as error:
                 log.warning(
                     "an entry of %s that cannot be taken in: %s", opened.header.from_device.hex[:8], error
                 )
         self._forget_rules(message.entries)
+        effects += self._ended(effects)
         await self._performer.perform(effects, heard=True)
         for entry in message.entries:
             if isinstance(entry, PinEntry):
                 self._people.forget_cached(entry.genesis.hex)
 
-    def _taken(self, entry: Entry) -> list[Effect]:
+    def _ended(self, taken: Sequence[Effect]) -> list[Effect]:
+        """Return what ends here because another device has narrowed or revoked an edge, each edge judged once."""
+        edges = {
+            effect.record.edge: effect.record
+            for effect in taken
+            if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord)
+        }
+        return [
+            effect
+            for edge in edges.values()
+            if edge.direction is Direction.INCOMING
+            for effect in self._ending.all_of(edge)
+        ]
+
+    def _taken(self, entry: Entry, before: Sequence[Effect]) -> list[Effect]:
         match entry:
             case PinEntry():
                 return household.pin(entry, self._journal.contact(entry.genesis.hex))
             case EdgeEntry():
-                return household.edge(entry, self._journal.edge(entry.edge.hex))
+                return household.edge(entry, _edge(before, entry) or self._journal.edge(entry.edge.hex))
             case InvitationEntry():
                 return household.invitation(entry, self._journal.invitation(entry.invitation_id.hex))
             case RuleEntry():
@@ -172,3 +189,11 @@ class Household:
         ]
         if gone:
             self._journal.remember(_REMOVED, [*held, *gone])
+
+
+def _edge(before: Sequence[Effect], entry: EdgeEntry) -> EdgeRecord | None:
+    """Return an edge as an earlier entry of the same document has left it."""
+    edges = (effect.record for effect in reversed(before) if isinstance(effect, Put))
+    return next(
+        (each for each in edges if isinstance(each, EdgeRecord) and each.edge == entry.edge.hex), None
+    )

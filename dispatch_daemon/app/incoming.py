@@ -15,12 +15,13 @@ from dispatch_daemon.app.comparing import Comparing
 from dispatch_daemon.app.edges import Edges
 from dispatch_daemon.app.first_contact import FirstContact
 from dispatch_daemon.app.household import Household
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.refusing import DAY_MS, Refusing
 from dispatch_daemon.core import decisions, intake, reports, threads, views
 from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
+from dispatch_daemon.core.grants import binding
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
 from dispatch_protocol.answer_chain import HELD
 from dispatch_protocol.chain import Chain
@@ -190,8 +191,8 @@ class Incoming:
                 await self._said(opened, words)
             case Heard() as heard:
                 await self._heard(opened, heard)
-            case GrantDocument() as grant:
-                await self._edges.grant_changed(opened, grant)
+            case GrantDocument():
+                await self._edges.grant_changed(opened)
             case Comparison() | Reveal() as message:
                 await self._comparing.deliver(opened, message)
             case _:
@@ -205,7 +206,7 @@ class Incoming:
                 RefusalCode.CHAIN_FORKED, "its author has two histories; nothing new is taken in"
             )
         moment = self._clock.moment()
-        limit = grant_of(edge).scopes.max_per_day
+        limit = binding(edge).scopes.max_per_day
         arrivals = self._journal.arrivals(edge.edge, moment.now_ms - DAY_MS)
         if (
             limit is not None

@@ -3,23 +3,18 @@
 Chains are verified once when they are first needed and kept; they change only through `pin`.
 """
 
-from functools import lru_cache
-
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
-from dispatch_daemon.core import choosing
+from dispatch_daemon.core import choosing, grants
 from dispatch_daemon.core.composing import Own, Peer
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord, Trust
 from dispatch_protocol.chain import Chain, read_links
-from dispatch_protocol.encoding import unb64u
-from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.scopes import OWN_SCOPES, Scopes
 from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"
-_GRANTS_KEPT = 64
 
 
 class People:
@@ -93,7 +88,7 @@ class People:
             raise ServiceError("no_edge", "there is no such edge")
         contact = self.journal.contact(record.peer)
         return choosing.bounded(
-            grant_of(record).scopes, Trust.UNVERIFIED if contact is None else contact.trust
+            grants.binding(record).scopes, Trust.UNVERIFIED if contact is None else contact.trust
         )
 
     def trust_of(self, genesis: str) -> str | None:
@@ -178,14 +173,3 @@ def _no_edge(recipient: str, direction: Direction) -> ServiceError:
             hint=f"dispatch invite {recipient}",
         )
     return ServiceError("no_edge", f"{recipient} has no edge to you", hint="dispatch contacts")
-
-
-def grant_of(edge: EdgeRecord) -> GrantDocument:
-    """Return the grant of an edge, as its trustor signed it."""
-    return _decoded(str(edge.grant["payload"]))
-
-
-@lru_cache(_GRANTS_KEPT)
-def _decoded(payload: str) -> GrantDocument:
-    """Decode a grant once; it is asked for with every task, and the same bytes always say the same."""
-    return GrantDocument.decode(unb64u(payload))

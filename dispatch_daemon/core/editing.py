@@ -7,7 +7,7 @@ trustor's word against that run: it ends, and nothing it wrote is kept.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dispatch_daemon.core import trust
+from dispatch_daemon.core import grants, trust
 from dispatch_daemon.core.by_hand import is_by_hand
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.questions import run_paths, scopes_of
@@ -32,14 +32,14 @@ def edited(
     now_ms: int,
 ) -> list[Effect]:
     """Put another version of one's own grant in force, and owe the relay the little that it has to know of it."""
-    changed = replace(
-        edge,
-        grant=document.to_json(),
-        expires_ms=scopes.expires_at_ms or 0,
-        path_identities=tuple(path_identities),
-    )
-    bounds: dict[str, JSON] = {"max_per_day": scopes.max_per_day, "expires_ms": scopes.expires_at_ms or 0}
-    return [Put(changed), trust.relay_call("update_edge", edge.edge, now_ms, bounds)]
+    changed = replace(grants.joined(edge, document), path_identities=tuple(path_identities))
+    return [Put(changed), bounds(edge.edge, scopes, now_ms)]
+
+
+def bounds(edge: str, scopes: Scopes, now_ms: int) -> Effect:
+    """Owe the relay what it has to know of a grant: how many tasks a day, and until when."""
+    told: dict[str, JSON] = {"max_per_day": scopes.max_per_day, "expires_ms": scopes.expires_at_ms or 0}
+    return trust.relay_call("update_edge", edge, now_ms, told)
 
 
 def outgrows(record: DispatchRecord, run: RunRecord, now: Scopes) -> bool:

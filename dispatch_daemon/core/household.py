@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dispatch_daemon.core import pins
+from dispatch_daemon.core import grants, pins
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Forget, Put, Send
 from dispatch_daemon.core.records import (
@@ -60,13 +60,20 @@ def told_by(effects: Iterable[Effect]) -> tuple[Entry, ...]:
     for effect in effects:
         match effect:
             case Put(record):
-                entry = entry_of(record)
-                entries += [] if entry is None else [entry]
+                entries += entries_of(record)
             case Forget(rule):
                 entries.append(_rule(rule, removed=True))
             case _:
                 pass
     return tuple(entries)
+
+
+def entries_of(record: Record) -> list[Entry]:
+    """Return all that one's other devices are told of a record: an edge once for each version of its grant that binds."""
+    entry = entry_of(record)
+    if isinstance(entry, EdgeEntry) and isinstance(record, EdgeRecord):
+        return [*(replace(entry, grant=Document.from_json(held)) for held in record.beside), entry]
+    return [] if entry is None else [entry]
 
 
 def entry_of(record: Record) -> Entry | None:
@@ -269,7 +276,7 @@ def pin(entry: PinEntry, known: ContactRecord | None) -> list[Effect]:
 
 
 def edge(entry: EdgeEntry, known: EdgeRecord | None) -> list[Effect]:
-    """Take in an edge as another own device holds it: what was revoked stays so, and the newest grant counts.
+    """Take in an edge as another own device holds it: what was revoked stays so, and versions of its grant are joined.
 
     Raises:
         ValueError: a word that no version of ours says.
@@ -285,13 +292,11 @@ def edge(entry: EdgeEntry, known: EdgeRecord | None) -> list[Effect]:
         created_ms=entry.created_ms,
         expires_ms=entry.expires_ms,
     )
-    version = GrantDocument.decode(entry.grant.body).version
     if known is None:
+        GrantDocument.decode(entry.grant.body)
         return [Put(told)]
-    joined = known
-    if version > GrantDocument.decode(Document.from_json(known.grant).body).version:
-        joined = replace(joined, grant=told.grant, expires_ms=told.expires_ms)
-    joined = replace(joined, status=max(known.status, told.status, key=_EDGE_ORDER.index))
+    joined = grants.joined(known, entry.grant)
+    joined = replace(joined, status=max(joined.status, told.status, key=_EDGE_ORDER.index))
     return [] if joined == known else [Put(joined)]
 
 

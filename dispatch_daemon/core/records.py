@@ -274,7 +274,11 @@ class ComparisonRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeRecord:
-    """One directed trust and the grant as this machine holds it: our copy decides, not the relay's."""
+    """One directed trust and the grant as this machine holds it: our copy decides, not the relay's.
+
+    `beside` are versions that were made at the same time as `grant`, by another device; `passed` says up to which number
+    the versions of a device were gone on from, as far as the held ones do not say it themselves.
+    """
 
     edge: str
     direction: Direction
@@ -285,6 +289,8 @@ class EdgeRecord:
     created_ms: int
     expires_ms: int
     path_identities: tuple[tuple[str, int, int], ...] = ()
+    beside: tuple[dict[str, JSON], ...] = ()
+    passed: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON, Fields
-from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
+from dispatch_protocol.grant import PARENTS, GrantDocument, GrantStatus, Version
 from dispatch_protocol.invitation import Acceptance, Confirmation, InvitationDocument, MacRule
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.limits import INVITATION_S
@@ -53,13 +53,13 @@ def grant(
     moment: Moment,
     *,
     status: GrantStatus,
-    after: Version | None,
+    after: Sequence[Version] = (),
 ) -> GrantDocument:
-    """Return the next version of an edge's grant by this device; `after` is the version it replaces."""
+    """Return the next version of an edge's grant by this device; `after` are the versions that it goes on from, sorted."""
     return GrantDocument(
         head=head_of(own, peer, edge=edge, about=None, now_ms=moment.now_ms, nonce=moment.nonce(7)),
-        version=Version(1 if after is None else after.n + 1, own.device),
-        parents=() if after is None else (after,),
+        version=Version(1 + max((version.n for version in after), default=0), own.device),
+        parents=tuple(after[-PARENTS:]),
         status=status,
         scopes=scopes,
     )

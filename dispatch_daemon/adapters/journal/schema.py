@@ -166,7 +166,13 @@ ALTER TABLE invitations ADD COLUMN offer TEXT;
 ALTER TABLE invitations ADD COLUMN offer_identities TEXT NOT NULL DEFAULT '[]';
 """
 
+# Versions of a grant that two devices have made at the same time, and which ones were gone on from.
+_TIPS = """
+ALTER TABLE edges ADD COLUMN beside TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE edges ADD COLUMN passed TEXT NOT NULL DEFAULT '[]';
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS),
 )

@@ -128,7 +128,6 @@ class Accepting:
             scopes,
             self._clock.moment(),
             status=GrantStatus.ACTIVE,
-            after=None,
         )
         return sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
 

@@ -7,22 +7,22 @@ from dataclasses import replace
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.edges import unsent_refused, waiting_on
+from dispatch_daemon.app.edges import Ending, unsent_refused
 from dispatch_daemon.app.online import Online
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.comparing import Comparing
 from dispatch_daemon.app.services.granting import granted
-from dispatch_daemon.core import aliases, comparing, decisions, editing, intake, trust, trust_views
+from dispatch_daemon.core import aliases, comparing, editing, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Direction, DispatchRecord, EdgeRecord, RunRecord, Trust
+from dispatch_daemon.core.grants import binding
+from dispatch_daemon.core.records import Direction, EdgeRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.keys import DeviceId, EdgeId
-from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import sign_document
@@ -49,6 +49,7 @@ class Contacts:
         self._performer = performer
         self._executor = executor
         self._online = online
+        self._ending = Ending(journal, people, clock)
         self.verify_contact = Comparing(journal, people, clock, performer).verify_contact
 
     async def contacts(self) -> JsonObject:
@@ -60,7 +61,7 @@ class Contacts:
                 trust_views.edge_view(
                     edge,
                     self._journal.contact(edge.peer),
-                    grant_of(edge).scopes,
+                    binding(edge).scopes,
                     online=present.get(EdgeId.from_hex(edge.edge).uuid),
                     now_ms=now_ms,
                     comparison=self._comparison(edge.peer, now_ms),
@@ -109,7 +110,7 @@ class Contacts:
         if outgoing:
             effects += unsent_refused(self._journal, edge, now_ms)
         else:
-            effects += self._end_received(edge)
+            effects += self._ending.received(edge)
             effects.append(self._revocation(edge))
         await self._performer.perform(effects)
         return {
@@ -126,7 +127,7 @@ class Contacts:
             raise ServiceError(
                 code, f"the edge with {edge.address} is {edge.status}", hint="dispatch contacts"
             )
-        present, now_ms = grant_of(edge), self._clock.now_ms()
+        present, now_ms = binding(edge), self._clock.now_ms()
         scopes, identities = granted(
             choice,
             Trust(self._people.trust_of(edge.peer) or Trust.UNVERIFIED),
@@ -136,7 +137,8 @@ class Contacts:
             kept=edge.path_identities if choice.paths is None else (),
         )
         ended = 0
-        if (scopes, tuple(identities)) != (present.scopes, edge.path_identities):
+        changed = (scopes, tuple(identities)) != (present.scopes, edge.path_identities)
+        if changed or len(present.tips) > 1:  # an edit that names both ends what two devices have stated
             ended = await self._put_in_force(edge, scopes, identities)
         return {
             "edge_id": EdgeId.from_hex(edge.edge).uuid,
@@ -158,20 +160,13 @@ class Contacts:
             scopes,
             moment,
             status=GrantStatus.ACTIVE,
-            after=grant_of(edge).version,
+            after=binding(edge).tips,
         )
         document = sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
         effects = editing.edited(edge, document, scopes, path_identities=identities, now_ms=moment.now_ms)
         effects.append(send_of(grant, deliver=True, keep=False))
-        latest = (
-            (record, self._journal.runs(record.digest)[-1:])
-            for record in waiting_on(self._journal, edge.edge)
-        )
-        ending = [
-            (record, run) for record, runs in latest for run in runs if editing.outgrows(record, run, scopes)
-        ]
-        for record, run in ending:
-            effects += self._ended(record, run, "edge_narrowed")
+        ending = self._ending.outgrown(edge, scopes)
+        effects += [effect for each in ending for effect in each]
         await self._performer.perform(effects)
         return len(ending)
 
@@ -191,33 +186,9 @@ class Contacts:
             self._people.own,
             self._people.peer(edge.peer),
             edge.edge,
-            grant_of(edge).scopes,
+            binding(edge).scopes,
             self._clock.moment(),
             status=GrantStatus.REVOKED,
-            after=grant_of(edge).version,
+            after=binding(edge).tips,
         )
         return send_of(grant, deliver=True, keep=False)
-
-    def _end_received(self, edge: EdgeRecord) -> list[Effect]:
-        effects: list[Effect] = []
-        for record in waiting_on(self._journal, edge.edge):
-            peer, moment = self._people.peer_of(record), self._clock.moment()
-            if record.state is DispatchState.DELIVERED:
-                effects += intake.refuse(record, self._people.own, peer, moment, code="edge_revoked")
-                continue
-            runs = self._journal.runs(record.digest)
-            effects += self._ended(record, runs[-1] if runs else None, "edge_revoked")
-        return effects
-
-    def _ended(self, record: DispatchRecord, run: RunRecord | None, code: str) -> list[Effect]:
-        """End a run because of what its edge has become."""
-        return decisions.cancel_received(
-            record,
-            run,
-            self._journal.approvals_of(record.digest),
-            self._people.own,
-            self._people.peer_of(record),
-            self._clock.moment(),
-            by="edge",
-            code=code,
-        )

@@ -7,13 +7,14 @@ from dataclasses import replace
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.people import People, grant_of
+from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.core import attachments, outgoing, trust_views, views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.grants import newest
 from dispatch_daemon.core.records import Box, Direction, DispatchRecord, FileRecord
 from dispatch_daemon.core.requests import SendRequest
 from dispatch_daemon.ports import JsonObject
@@ -169,7 +170,7 @@ class Sending:
             edge=edge.edge,
             box=Box.SENT,
             owner_device=chain.owner,
-            grant_version=grant_of(edge).version,
+            grant_version=newest(edge).version,
         )
 
     def _same(

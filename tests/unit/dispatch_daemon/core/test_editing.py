@@ -161,7 +161,13 @@ def test_an_apply_that_has_begun_is_finished() -> None:
 def test_an_edit_replaces_the_grant_and_owes_the_relay_the_little_it_may_know() -> None:
     scopes = replace(SCOPES, tools=("Read",), max_per_day=3, expires_at_ms=NOW_MS + 9)
     document = trust.grant(
-        BOB_OWN, ALICE_PEER, EDGE.hex, scopes, MOMENT, status=GrantStatus.ACTIVE, after=Version(1, BOB.device)
+        BOB_OWN,
+        ALICE_PEER,
+        EDGE.hex,
+        scopes,
+        MOMENT,
+        status=GrantStatus.ACTIVE,
+        after=(Version(1, BOB.device),),
     )
     newer = sign_document([BOB.sign], payload_type(Kind.GRANT), document.encode())
     kept, plan = editing.edited(edge(), newer, scopes, path_identities=[("/src", 1, 2)], now_ms=NOW_MS)

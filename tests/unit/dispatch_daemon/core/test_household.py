@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.core import household
+from dispatch_daemon.core import grants, household
 from dispatch_daemon.core.effects import Effect, Forget, Put, Send, TaskKind, Unplan
 from dispatch_daemon.core.records import (
     ContactRecord,
@@ -20,13 +20,14 @@ from dispatch_daemon.core.records import (
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import Digest, EdgeId
-from dispatch_protocol.messages.household import Log, LogHead, NameEntry
+from dispatch_protocol.messages.household import EdgeEntry, Log, LogHead, NameEntry
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import sign_document
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.desk import ALICE_OWN, MOMENT, puts, received
-from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, rotated
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated
 from tests.support.household import ENTRIES, GRANT, HEADS, household_log
 
 PIN, EDGE_ENTRY, INVITATION, RULE, _ = ENTRIES
@@ -192,16 +193,32 @@ def test_two_histories_stop_the_contact_whichever_device_heard_of_them() -> None
     assert taken(PINNED_TWICE, CONTACT) == [Put(PINNED_TWICE)]
 
 
-def test_what_was_revoked_stays_so_and_the_newest_grant_counts() -> None:
+def test_what_was_revoked_stays_so_and_a_grant_that_goes_on_counts() -> None:
     newer = grant(version=Version(2, BOB.device), parents=(Version(1, BOB.device),))
     document = sign_document([BOB.sign], payload_type(Kind.GRANT), newer.encode())
-    edited = replace(HELD, grant=document.to_json(), expires_ms=9)
+    edited = replace(HELD, grant=document.to_json())
     revoked = replace(HELD, status=EdgeStatus.REVOKED)
     assert taken(edited, HELD) == [Put(edited)]
     assert taken(HELD, edited) == []
     assert taken(revoked, HELD) == [Put(revoked)]
     assert taken(HELD, revoked) == []
     assert taken(edited, revoked) == [Put(replace(edited, status=EdgeStatus.REVOKED))]
+
+
+def test_an_edge_that_two_devices_have_edited_is_told_once_for_each_version() -> None:
+    other = grant(
+        version=Version(1, ALICE.device), head=head(ALICE, BOB), scopes=Scopes(tools=("Glob", "Read"))
+    )
+    document = sign_document([ALICE.sign], payload_type(Kind.GRANT), other.encode())
+    both = grants.joined(HELD, document)
+    first, second = household.told_by([Put(both)])
+    assert isinstance(first, EdgeEntry)
+    assert isinstance(second, EdgeEntry)
+    (begun,) = household.edge(first, None)
+    assert isinstance(begun, Put)
+    assert isinstance(begun.record, EdgeRecord)
+    assert household.edge(second, begun.record) == [Put(both)]
+    assert household.told_by([Put(received())]) == ()
 
 
 def test_the_invitation_that_got_further_holds_and_an_alarm_stays() -> None:

@@ -43,9 +43,7 @@ from tests.support.invited import DOCUMENT, INVITATION, INVITED, SECRET, record
 
 
 def granted() -> Document:
-    document = trust.grant(
-        BOB_OWN, ALICE_PEER, INVITED.hex, SCOPES, MOMENT, status=GrantStatus.ACTIVE, after=None
-    )
+    document = trust.grant(BOB_OWN, ALICE_PEER, INVITED.hex, SCOPES, MOMENT, status=GrantStatus.ACTIVE)
     return sign_document([BOB.sign], payload_type(Kind.GRANT), document.encode())
 
 
@@ -76,10 +74,10 @@ def test_addresses_have_one_spelling() -> None:
 
 
 def test_version_of_a_grant_names_the_one_it_replaces() -> None:
-    first = trust.grant(BOB_OWN, ALICE_PEER, EDGE.hex, SCOPES, MOMENT, status=GrantStatus.ACTIVE, after=None)
+    first = trust.grant(BOB_OWN, ALICE_PEER, EDGE.hex, SCOPES, MOMENT, status=GrantStatus.ACTIVE)
     assert (first.version, first.parents) == (Version(1, BOB.device), ())
     second = trust.grant(
-        BOB_OWN, ALICE_PEER, EDGE.hex, SCOPES, MOMENT, status=GrantStatus.REVOKED, after=first.version
+        BOB_OWN, ALICE_PEER, EDGE.hex, SCOPES, MOMENT, status=GrantStatus.REVOKED, after=(first.version,)
     )
     assert (second.version, second.parents, second.status) == (
         Version(2, BOB.device),
@@ -279,7 +277,7 @@ def test_offer_is_bounded_by_how_the_other_side_is_known() -> None:
 def test_offer_is_in_force_on_both_sides_once_each_has_checked_the_other(expires_at_ms: int | None) -> None:
     scopes = replace(PROFILES["edit"], expires_at_ms=expires_at_ms)
     back = EdgeId(b"\x85" * 16)
-    given = trust.grant(ALICE_OWN, BOB_PEER, back.hex, scopes, MOMENT, status=GrantStatus.ACTIVE, after=None)
+    given = trust.grant(ALICE_OWN, BOB_PEER, back.hex, scopes, MOMENT, status=GrantStatus.ACTIVE)
     document = sign_document([ALICE.sign], payload_type(Kind.GRANT), given.encode())
     said, effects = welcome(offered=trust.Offered(back, document, scopes, (("/src", 1, 2),)))
     assert said.offer == document
