@@ -82,6 +82,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "whoami": Entry("login", "Show who I am, on which device, at which broker."),
         "devices": Entry("devices", "List my devices; add, name, set or revoke one.", "Not done"),
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),
+        "pause": Entry("pause", "Let nothing new start here; --off takes it back.", "Not changed"),
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
         "prove": Entry("prove", "Attack this installation, and say what stopped it.", "Not proven"),
         "daemon": Entry("daemon", "Run, start, stop or inspect the daemon."),

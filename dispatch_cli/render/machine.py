@@ -44,6 +44,8 @@ def _daemon(daemon: Document, view: View) -> Line:
     if not truth(daemon, "running"):
         return line(Span("not running", Tone.QUIET))
     runs = "runs tasks" if truth(daemon, "can_run") else "cannot run tasks: see dispatch doctor"
+    if text(daemon, "paused_at"):
+        runs = "paused: nothing new starts here"
     socket = visible(home_relative(text(daemon, "socket"), view.user_home))
     return line(
         Span("running", Tone.DONE),
@@ -85,6 +87,11 @@ def daemon_lines(daemon: Document, view: View) -> list[Line]:
         [
             ("daemon", line(Span("running", Tone.DONE), f" {visible(text(daemon, 'version'))}")),
             ("pid", line(str(number(daemon, "pid") or "unknown"))),
+            *(
+                [("paused", line(Span("nothing new starts here", Tone.WAITING)))]
+                if text(daemon, "paused_at")
+                else []
+            ),
             ("socket", socket),
             ("door", line(visible(text(daemon, "door")))),
         ]

@@ -49,6 +49,7 @@ from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.pairing import Pairing
+from dispatch_daemon.app.services.pausing import Pausing
 from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
@@ -187,7 +188,7 @@ class Daemon:
                 undoing,
                 talking,
             ),
-            *(devices, self._pairing, self._recovering(keystore)),
+            *(devices, self._pairing, self._recovering(keystore), self._pausing()),
             TrustFiles(self._journal, self._people, self._chains),
         )
 
@@ -250,6 +251,9 @@ class Daemon:
         self._news.also = (self._household.feed_recovered, recovering.settle)
         self._own_chain.on_recovered = self._household.feed_recovered
         return recovering
+
+    def _pausing(self) -> Pausing:
+        return Pausing(self._journal, self._people, self._clock, self._wake)
 
     def _leave(self, keystore: Keystore) -> Leaving:
         """Make what ends this device once another one has revoked it, and let the link call for it."""

@@ -9,6 +9,7 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal, JournalError, Task
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.pausing import paused_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.run_book import RunBook
@@ -20,6 +21,7 @@ from dispatch_daemon.core.records import RunRecord
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
 _JOURNAL_AGAIN_S = 2.0
+_PAUSED_MS = 3_600_000  # until a paused run is looked at again, if nobody takes the pause back
 log = logging.getLogger("dispatch.runs")
 
 
@@ -65,7 +67,9 @@ class Supervisor:
         if run is None or not (run.state is RunState.QUEUED or self._is_taken_up(run)):
             await self._performer.perform([Unplan(TaskKind.RUN, task.key)])
             return
-        conducting = asyncio.create_task(self._conduct(task.key), name=f"run {task.key}")
+        if self._held(task):
+            return
+        conducting = asyncio.create_task(self._conduct(task), name=f"run {task.key}")
         self._running[task.key] = conducting
         conducting.add_done_callback(lambda _: self._running.pop(task.key, None))
 
@@ -133,9 +137,19 @@ class Supervisor:
         self._executor.forget(run_id)
         log.info("run %s stopped: %s", run_id[:8], code)
 
-    async def _conduct(self, run_id: str) -> None:
+    def _held(self, task: Task) -> bool:
+        """Give a run back that must not start because its person has paused this machine; it waits until they say so."""
+        if paused_ms(self._journal) is None:
+            return False
+        self._journal.tasks.retry(task, self._clock.now_ms() + _PAUSED_MS)
+        return True
+
+    async def _conduct(self, task: Task) -> None:
+        run_id = task.key
         conductor = self._conductor(run_id)
         async with self._room:
+            if self._held(task):  # it was paused while this one waited for room
+                return
             self._ballast.lay()
             try:
                 await conductor.conduct()

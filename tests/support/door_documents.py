@@ -192,6 +192,7 @@ def whoami(**changes: Any) -> Json:
             "running": True,
             "version": "0.1.0",
             "can_run": True,
+            "paused_at": None,
             "socket": "/home/bob/.dispatch/daemon.sock",
             "door": "http://127.0.0.1:8001",
         },

@@ -78,6 +78,10 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         await self._asked("login", broker=broker, email=email, dev=dev, token=token)
         return {**WHOAMI, "user": email, "broker": broker}
 
+    async def pause_machine(self, *, off: bool) -> JsonObject:
+        await self._asked("pause_machine", off=off)
+        return {"paused_at": None if off else WHEN, "running": 1}
+
     async def logout(self) -> JsonObject:
         await self._asked("logout")
         return {"broker": "http://127.0.0.1:8000", "status": "signed_out", "told": True}

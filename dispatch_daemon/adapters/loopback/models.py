@@ -57,6 +57,12 @@ class Nothing(Asked):
     """An act that needs no words."""
 
 
+class Pause(Asked):
+    """Let nothing new start here, or let it again."""
+
+    off: bool = False
+
+
 class Login(Asked):
     """Sign in at a broker; `dev` is for a broker on this machine that sends no mail."""
 
@@ -263,6 +269,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Nothing,
             OpenPairing,
             PageCode,
+            Pause,
             Read,
             Reply,
             Recover,

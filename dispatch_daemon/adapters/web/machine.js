@@ -64,6 +64,7 @@ function identity() {
     ["Device", `${who.device.name} (${who.device.id.slice(0, 8)})`],
     ["Broker", who.broker ?? "none"],
     ["Runs tasks", who.daemon.can_run ? "yes, confined" : "no: there is no wall here"],
+    ["Paused", who.daemon.paused_at ? `since ${who.daemon.paused_at}: nothing new starts here (dispatch pause --off)` : "no"],
     ["Version", who.daemon.version],
   ];
   return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, oneLine(value))]));

@@ -8,6 +8,7 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, WallError
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.pausing import require_unpaused
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.preparing import seal_artifacts
@@ -61,6 +62,7 @@ class Continuing:
 
     async def resume(self, *, dispatch_id: str) -> JsonObject:
         """Take up a parked run, under the grant as it is now and over files that nobody else has changed since."""
+        require_unpaused(self._journal)
         found = self._dispatches.find(dispatch_id)
         run = parking.require_parked(found, self._last_run(found))
         await self._dispatches.require_wall()

@@ -11,6 +11,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.pausing import require_unpaused
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
@@ -169,6 +170,7 @@ class Dispatches:
         found = self.find(dispatch_id)
         if by_hand:
             return await self._accept_by_hand(found)
+        require_unpaused(self._journal)
         if found.state is DispatchState.DELIVERED and found.box is not Box.SENT:
             await self.require_wall()
         record = self._known(found.digest)  # it may have been decided while the wall was tried

@@ -14,6 +14,7 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.pairing import Pairing
+from dispatch_daemon.app.services.pausing import Pausing
 from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
@@ -48,6 +49,7 @@ class Service:
         devices: Devices,
         pairing: Pairing,
         recovering: Recovering,
+        pausing: Pausing,
         trust_files: TrustFiles,
     ) -> None:
         self._journal = journal
@@ -55,6 +57,7 @@ class Service:
         self._dispatches = dispatches
         self._approvals = approvals
         self._bind_machine(account, machine)
+        self.pause_machine = pausing.pause_machine
         self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
         self.contacts = contacts.contacts

@@ -14,10 +14,11 @@ from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Settings
 from dispatch_daemon.app.own_chain import FORKED
+from dispatch_daemon.app.pausing import paused_ms
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.standing import EdgeStatus
-from dispatch_protocol.timestamps import format_time
+from dispatch_protocol.timestamps import format_time, time_or_none
 
 _DISTRIBUTION = "dispatch-courier"
 _SKEW_MS = 60_000
@@ -61,6 +62,7 @@ class Machine:
             "running": True,
             "version": version(_DISTRIBUTION),
             "can_run": capability.can_run,
+            "paused_at": self._paused_at(),
             "socket": socket,
             "door": url,
         }
@@ -75,6 +77,7 @@ class Machine:
             "door": url,
             "socket": socket,
             "home": str(self._home),
+            "paused_at": self._paused_at(),
             "broker": None
             if link is None
             else {"url": link.url, "state": link.state.phase, "detail": link.state.words},
@@ -106,6 +109,7 @@ class Machine:
             self._check_invitations(),
             self._check_histories(),
             await self._check_wall(),
+            self._check_pause(),
             _check("undo", True, self._originals_words(), None),
             _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
@@ -177,6 +181,18 @@ class Machine:
             )
             return _check("histories", False, detail, "dispatch contacts")
         return _check("histories", True, "every identity that is known here has one history", None)
+
+    def _paused_at(self) -> str | None:
+        return time_or_none(paused_ms(self._journal))
+
+    def _check_pause(self) -> dict[str, JSON]:
+        """Say whether its person has paused this machine."""
+        since = self._paused_at()
+        if since is None:
+            return _check("pause", True, "what is accepted starts", None)
+        return _check(
+            "pause", False, f"paused since {since}: nothing new starts here", "dispatch pause --off"
+        )
 
     async def _check_wall(self) -> dict[str, JSON]:
         capability = await self._executor.probe()

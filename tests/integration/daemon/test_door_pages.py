@@ -35,6 +35,7 @@ PROGRAMS_ONLY = {
     "open_pairing",
     "join",
     "recover",
+    "pause_machine",
     "confirm_pairing",
     "test_agent",
     "verify_contact",

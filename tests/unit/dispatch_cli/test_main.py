@@ -13,6 +13,7 @@ ISSUED = {
     "logout",
     "whoami",
     "agent",
+    "pause",
     "doctor",
     "prove",
     "invite",

@@ -30,6 +30,7 @@ class DaemonPlace(Answer):
     running: bool
     version: str
     can_run: bool
+    paused_at: Moment | None
     socket: str
     door: str
 
@@ -42,6 +43,13 @@ class Whoami(Answer):
     device: Device
     broker: str | None
     daemon: DaemonPlace
+
+
+class Paused(Answer):
+    """Since when nothing new starts here, or null; and how many runs go on."""
+
+    paused_at: Moment | None
+    running: int
 
 
 class LoggedOut(Answer):
@@ -103,6 +111,7 @@ class DaemonStatus(Answer):
     version: str
     door: str | None
     socket: str | None
+    paused_at: Moment | None
 
 
 class Stopping(Answer):
