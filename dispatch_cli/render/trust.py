@@ -1,7 +1,7 @@
 """Contacts and invitations: who may ask whom, how each is known, and what is allowed."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, truth
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, truth, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, line
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.table import Column, Cut, table
@@ -14,6 +14,7 @@ _STATUS = {
     "revoked": Tone.FAILED,
     "conflict": Tone.DANGER,
 }
+_SHORT = 8  # as many letters as `dispatch devices` takes for an id
 _TRUST = {"compared": Tone.DONE, "token": Tone.PLAIN, "unverified": Tone.WAITING}
 
 
@@ -68,6 +69,7 @@ def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> li
     if not edges:
         return []
     columns = [Column(title.upper(), Cut.MIDDLE, 16), Column("KNOWN BY"), Column("STATUS"), Column("NOW")]
+    columns.append(Column("THEIR DEVICES", Cut.END))
     rows = table(columns, [_edge(edge) for edge in edges], view)
     if not scopes:
         return rows
@@ -88,6 +90,7 @@ def _edge(edge: Document) -> list[Line]:
         line(Span(visible(trust), _TRUST.get(trust, Tone.PLAIN))),
         line(Span(visible(status), _STATUS.get(status, Tone.PLAIN))),
         line(Span(now, Tone.DONE if online is True else Tone.QUIET)),
+        line(", ".join(visible(device)[:_SHORT] for device in words(edge, "devices"))),
     ]
 
 

@@ -132,6 +132,7 @@ def test_contacts_stand_by_direction(door: Script, home: Path) -> None:
     shown = dispatch(home, "contacts").out
     assert "YOU MAY DISPATCH TO" in shown
     assert "bob@example.org       token      active   online" in shown
+    assert "THEIR DEVICES" in shown
     assert "Alice <alice@example.org>" in shown
     assert "you approve each call" in shown
     door.answer("GET", "/v1/contacts", {"edges": []})
