@@ -214,6 +214,8 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
 
 def read_token(token: str, keys: JSON) -> JSON:
     """Return the claims of a token whose signature is one of these keys'; raises ProviderError."""
+    if not token.isascii():
+        raise ProviderError("token", "the provider's token cannot be read")
     try:
         header = jwt.get_unverified_header(token)
         alg = header.get("alg")

@@ -177,7 +177,10 @@ class Desk:
         )
 
     def told(self) -> list[tuple[str, Message]]:
-        """Return what this device owes anybody: the genesis it is for, and the document."""
+        """Return what this device owes other people: the genesis it is for, and the document.
+
+        What it tells the other devices of its own person is none of that.
+        """
         return list(self._told())
 
     def _told(self) -> Iterator[tuple[str, Message]]:
@@ -185,6 +188,8 @@ class Desk:
             document = Signed.decode(signed)
             kind = kind_of(document.payload_type)
             assert kind is not None
+            if kind is Kind.LOG:
+                continue
             yield to, decode_body(kind, document.body)
 
     def inbox(self) -> list[DispatchRecord]:

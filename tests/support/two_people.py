@@ -179,6 +179,8 @@ class TwoPeople:
         for rule in (await self.bob.do("GET", "/v1/rules"))["rules"]:
             await self.bob.do("DELETE", f"/v1/rules/{rule['rule_id']}", **OVER)
         await self.part()
+        await self.alice.do("POST", "/v1/logout", {}, already=("login_needed",))
+        await self.sign_in()
 
     async def _brought(self, name: str) -> None:
         """Wait until Alice has the file that a run made of the one that she sent, and see that it is whole."""

@@ -19,9 +19,15 @@ def test_each_side_sees_what_concerns_it(neighbourhood: Neighbourhood) -> None:
     alice.until(done, "completed")
     his, hers = bob.do("summary"), alice.do("summary", "--since", "1")
     ids = {name: [row["dispatch_id"] for row in rows] for name, rows in his.items() if name != "since"}
-    assert ids == {"waiting": [waiting], "went_wrong": [], "came_back": [], "ends_soon": []}
+    assert ids == {"waiting": [waiting], "went_wrong": [], "came_back": [], "ends_soon": [], "unread": []}
     ids = {name: [row["dispatch_id"] for row in rows] for name, rows in hers.items() if name != "since"}
-    assert ids == {"waiting": [], "went_wrong": [declined], "came_back": [done], "ends_soon": [waiting]}
+    assert ids == {
+        "waiting": [],
+        "went_wrong": [declined],
+        "came_back": [done],
+        "ends_soon": [waiting],
+        "unread": [],
+    }
     said = alice.try_("summary").out
     assert said.index("WENT WRONG") < said.index("CAME BACK") < said.index("ENDS SOON")
     assert "Look at this when you can" in said

@@ -29,7 +29,7 @@ from tests.support.vectors.introductions import (
     not_introduced,
 )
 
-ACCEPTANCE, CONFIRMATION, UNPROVEN = introduced()
+ACCEPTANCE, CONFIRMATION, OFFERING, UNPROVEN = introduced()
 REFUSED = {case.name: case for case in not_introduced() if case.expected is not None and case.step == 7}
 FOR_ALICE = {name: case for name, case in REFUSED.items() if isinstance(case.expected, AcceptanceExpected)}
 FOR_BOB = {name: case for name, case in REFUSED.items() if name not in FOR_ALICE}
@@ -123,6 +123,16 @@ async def test_a_confirmation_without_a_code_serves_where_no_token_was_used_and_
     with caplog.at_level(logging.WARNING), bob(tmp_path, with_token=False) as desk:
         await desk.incoming.deliver(UNPROVEN.envelope)
         assert (codes(caplog), status(desk)) == ([], EdgeStatus.ACTIVE)
+
+
+async def test_an_offer_on_the_confirmation_puts_the_way_back_in_force_with_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING), bob(tmp_path) as desk:
+        await desk.incoming.deliver(OFFERING.envelope)
+        assert (codes(caplog), status(desk)) == ([], EdgeStatus.ACTIVE)
+        (back,) = desk.journal.edges(Direction.OUTGOING)
+        assert (back.peer, back.status) == (world.ALICE.genesis.hex, EdgeStatus.ACTIVE)
 
 
 class TestReplayed:

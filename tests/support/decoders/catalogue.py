@@ -15,6 +15,7 @@ from tests.architecture.tree import product
 from tests.support.decoders.decoder import Decoder
 from tests.support.decoders.documents import document_decoders
 from tests.support.decoders.programs import program_decoders
+from tests.support.decoders.signing_in import sign_in_decoders
 from tests.support.decoders.wire import wire_decoders
 
 _VERB: Final = re.compile(
@@ -35,6 +36,9 @@ NONE: Final[Mapping[str, str]] = MappingProxyType(
         "dispatch_cli.http1:Unbounded.feed": "read whole and in pieces by split_head's target",
         "dispatch_cli.commands.send:_Send.parse_args": "reads what the person at the keyboard typed",
         "dispatch_cli.commands.verify:verify": "opens a file by its name; the bundle goes to receipt:verify_bundle",
+        "dispatch_cli.commands.contacts:verify_contact": "reads what the person at the keyboard typed",
+        "dispatch_daemon.core.threads:read": "notes what was read, by its digest",
+        "dispatch_protocol.invitation:read_address": "one field of a document; read with its document",
         "dispatch_cli.reading:read_text": "opens a file by its name",
         "dispatch_cli.reading:read_steps": "opens a file by its name; what it reads goes to reading:_parsed",
         "dispatch_daemon.adapters.journal.database:Database.read": "asks the daemon's own database",
@@ -80,7 +84,7 @@ BESIDES: Final = frozenset(
 @cache
 def decoders() -> Mapping[str, Decoder]:
     """Return every decoder by its name."""
-    found = [*document_decoders(), *wire_decoders(), *program_decoders()]
+    found = [*document_decoders(), *wire_decoders(), *program_decoders(), *sign_in_decoders()]
     named = {decoder.name: decoder for decoder in found}
     assert len(named) == len(found), "two decoders of one name"
     return MappingProxyType(named)
