@@ -29,7 +29,7 @@ _ATOM = re.compile(
     r"|(?P<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)"
     r"|(?P<id>\b[0-9a-f]{8,64}\b)"
     r"|(?P<number>\b\d{3} \d{3}\b)"
-    r"|(?P<time>\b\d{1,2} [A-Z][a-z]{2} \d\d:\d\d\b|\bnow\b|\b\d+ ?(?:s|min|h)(?: ago)?\b)"
+    r"|(?P<time>\b\d{1,2} [A-Z][a-z]{2}(?: \d{4})?(?: \d\d:\d\d)?\b|\bnow\b|\b\d+ ?(?:s|min|h)(?: ago)?\b)"
 )
 _LIST = re.compile(r"<id \d+>(?:, <id \d+>)+")
 _SHORT = 8
