@@ -34,7 +34,9 @@ from dispatch_protocol.standing import (
 )
 
 _FROM_DISPATCHER: Final = frozenset({Kind.TASK, Kind.CANCEL, Kind.ACK, Kind.CONFIRMATION})
-_FROM_TRUSTOR: Final = frozenset({Kind.DECISION, Kind.RECEIPT, Kind.RESULT, Kind.GRANT, Kind.ACCEPTANCE})
+_FROM_TRUSTOR: Final = frozenset(
+    {Kind.DECISION, Kind.RECEIPT, Kind.RESULT, Kind.GRANT, Kind.ACCEPTANCE, Kind.CHECKPOINT}
+)
 _FIRST_CONTACT: Final = frozenset({Kind.ACCEPTANCE, Kind.CONFIRMATION})
 
 

@@ -47,6 +47,7 @@ from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
 from dispatch_daemon.app.services.invitations import Invitations
+from dispatch_daemon.app.services.logs import Logs
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.pairing import Pairing
 from dispatch_daemon.app.services.pausing import Pausing
@@ -98,6 +99,7 @@ class Daemon:
         self._chains = chains = Chains(*desk, lambda: self._linking.link, self._own_chain)
         first = FirstContact(*desk, lambda: self._linking.link)
         incoming = Incoming(*desk, first, edges, chains, self._household, file_bytes=settings.file_bytes)
+        self._auditing = incoming.auditing
         self._linking = Linking(
             self._journal,
             self._people,
@@ -107,9 +109,7 @@ class Daemon:
             ca_bundle=settings.ca_bundle,
             on_open=self._wake,
         )
-        self._depositor = Depositor(
-            self._journal, self._people, self._clock, self._performer, lambda: self._linking.link, chains
-        )
+        self._depositor = Depositor(*desk, lambda: self._linking.link, chains)
         self._carrier = Carrier(
             *desk,
             self._depositor,
@@ -190,6 +190,7 @@ class Daemon:
             ),
             *(devices, self._pairing, self._recovering(keystore), self._pausing()),
             TrustFiles(self._journal, self._people, self._chains),
+            Logs(self._people, self._auditing),
         )
 
     def _machine(self, keystore: Keystore) -> Machine:

@@ -32,7 +32,16 @@ from dispatch_protocol.signing import Signed
 
 # Nobody acknowledges these; a repeat of what they answer brings forth a new one.
 _UNANSWERED = frozenset(
-    {Kind.ACK, Kind.CONFIRMATION, Kind.GRANT, Kind.HEARD, Kind.COMPARISON, Kind.REVEAL, Kind.LOG}
+    {
+        Kind.ACK,
+        Kind.CONFIRMATION,
+        Kind.GRANT,
+        Kind.HEARD,
+        Kind.COMPARISON,
+        Kind.REVEAL,
+        Kind.LOG,
+        Kind.CHECKPOINT,
+    }
 )
 # What was sent once, or is owed about a task that was taken in, is not dropped because a relay has forgotten the edge:
 # it may have been restored from a backup. Only a document that no relay could ever take is given up.

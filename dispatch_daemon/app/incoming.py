@@ -9,6 +9,7 @@ import itertools
 import logging
 
 from dispatch_daemon.adapters.journal import Journal, JournalError
+from dispatch_daemon.app.auditing import Auditing
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.comparing import Comparing
@@ -32,6 +33,7 @@ from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt
+from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.household import Log
@@ -72,6 +74,7 @@ class Incoming:
         self._household = household
         self._file_bytes = file_bytes
         self._comparing = Comparing(journal, people, clock, performer)
+        self.auditing = Auditing(journal, people, clock, performer)
         self._refusing = Refusing(journal, people, clock, performer)
 
     async def deliver(self, raw: bytes) -> None:
@@ -193,6 +196,8 @@ class Incoming:
                 await self._heard(opened, heard)
             case GrantDocument():
                 await self._edges.grant_changed(opened)
+            case Checkpoint() as checkpoint:
+                await self.auditing.take(opened, checkpoint)
             case Comparison() | Reveal() as message:
                 await self._comparing.deliver(opened, message)
             case _:

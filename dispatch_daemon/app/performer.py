@@ -44,12 +44,13 @@ class Performer:
         self.on_resolve: Resolver | None = None
         self.on_planned: Callable[[], None] | None = None
         self.household: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None
+        self.audit: Callable[[Sequence[Effect]], Sequence[Effect]] | None = None
 
     async def perform(self, effects: Iterable[Effect], *, heard: bool = False) -> None:
         """Make the effects happen, durable ones first; returns when they are on disk and acted upon.
 
         This is for whatever is answered or acted upon; see `note` for the rest. What one's other devices have to know
-        of it is owed to them in the same step, unless it was `heard` from one of them.
+        of it is owed to them in the same step, unless it was `heard` from one of them; so is the checkpoint of a last word.
 
         Raises:
             JournalError: `disk_full` if the journal could not be written; then nothing happened.
@@ -57,6 +58,8 @@ class Performer:
         decided = tuple(effects)
         if self.household is not None and not heard:
             decided += tuple(self.household(decided))
+        if self.audit is not None:
+            decided += tuple(self.audit(decided))
         todo, signatures = self._signed(decided)
         if not todo:
             return

@@ -15,6 +15,7 @@ from dispatch_protocol.grant import GrantDocument
 from dispatch_protocol.invitation import Acceptance, Confirmation
 from dispatch_protocol.messages import comparing, follow_on
 from dispatch_protocol.messages.answers import Decision, Receipt
+from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.household import Log
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.task import Task
@@ -34,6 +35,7 @@ Message = (
     | Confirmation
     | comparing.Comparison
     | comparing.Reveal
+    | Checkpoint
     | Log
 )
 
@@ -52,6 +54,7 @@ _READERS: Final[Mapping[Kind, Callable[[Fields], Message]]] = MappingProxyType(
         Kind.CONFIRMATION: Confirmation.read,
         Kind.COMPARISON: comparing.Comparison.read,
         Kind.REVEAL: comparing.Reveal.read,
+        Kind.CHECKPOINT: Checkpoint.read,
         Kind.LOG: Log.read,
     }
 )
@@ -71,6 +74,7 @@ _KINDS: Final[Mapping[type[Message], Kind]] = MappingProxyType(
         Confirmation: Kind.CONFIRMATION,
         comparing.Comparison: Kind.COMPARISON,
         comparing.Reveal: Kind.REVEAL,
+        Checkpoint: Kind.CHECKPOINT,
         Log: Kind.LOG,
     }
 )

@@ -21,6 +21,7 @@ FIELDS = {
     "confirmation": "invitation acceptance mac offer",
     "comparison": "from_email to_email commitment",
     "reveal": "mine yours random",
+    "checkpoint": "since entries root",
 }
 
 

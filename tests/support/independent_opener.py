@@ -36,9 +36,9 @@ CLASSES = {
     "receipt": 3,
     "result": 3,
 }
-KINDS = {*CLASSES, "grant", "acceptance", "confirmation", "comparison", "reveal"}
+KINDS = {*CLASSES, "grant", "acceptance", "confirmation", "comparison", "reveal", "checkpoint"}
 DISPATCHER_SAYS = {"task", "cancel", "ack", "confirmation"}
-TRUSTOR_SAYS = {"decision", "receipt", "result", "grant", "acceptance"}
+TRUSTOR_SAYS = {"decision", "receipt", "result", "grant", "acceptance", "checkpoint"}
 
 
 def open_case(document: Json, case: Json) -> Json:

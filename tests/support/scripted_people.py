@@ -72,6 +72,18 @@ class ScriptedPeople:
         await self._asked("alias_contact", peer=peer, name=name)
         return {"peer": peer, "identity": "0" * 64, "alias": name}
 
+    async def audit(self) -> JsonObject:
+        await self._asked("audit")
+        counted = {"entries": 1, "unseen": 0, "gap": False, "left_out": [], "contradictions": []}
+        log = {
+            "edge_id": EDGE,
+            "peer": "alice@example.org",
+            "alias": None,
+            "direction": "incoming",
+            "device": "0" * 64,
+        }
+        return {"logs": [{**log, **counted, "ours": True, "root": "0" * 64, "finding": "consistent"}]}
+
     async def export_trust(self, *, contacts: bool) -> JsonObject:
         await self._asked("export_trust", contacts=contacts)
         return {"chains": [{"address": "bob@example.org", "links": []}]}

@@ -288,6 +288,26 @@ class Journal:
         )
         return [(digest, seq, bool(held)) for digest, seq, held in rows]
 
+    def log_size(self, edge: str, device: str) -> int:
+        """Return how many entries the checkpoints of one device say that its log of an edge has."""
+        sql = "SELECT COALESCE(MAX(seq), 0) FROM answers WHERE about = ? AND device = ?"
+        ((size,),) = self.database.read(sql, (edge, device))
+        return int(size)
+
+    def sent_over(self, edge: str) -> int:
+        """Return how many tasks went over an edge from here."""
+        sql = "SELECT COUNT(*) FROM dispatches WHERE edge = ? AND box = 'sent'"
+        ((count,),) = self.database.read(sql, (edge,))
+        return int(count)
+
+    def last_words(self, edge: str, device: str) -> list[AnswerRecord]:
+        """Return what one device has said last about each dispatch over an edge."""
+        clause = (
+            "WHERE device = ? AND type IN ('result', 'declined', 'refused', 'expired', 'cancelled')"
+            " AND about IN (SELECT digest FROM dispatches WHERE edge = ?)"
+        )
+        return self._all(rows.ANSWERS, clause, (device, edge))
+
     # -- the household ---------------------------------------------------------------------------------
 
     def household(self, digest: str) -> HouseholdRecord | None:

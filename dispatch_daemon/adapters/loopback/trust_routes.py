@@ -1,10 +1,11 @@
-"""The routes of trust files: chains that prove themselves, out and in; no page's to ask."""
+"""The routes of evidence about trust: the logs of edges, and chains that prove themselves; no page's to ask."""
 
 from typing import Final
 
 from dispatch_daemon.adapters.loopback.route import Route
 
 TRUST: Final[tuple[Route, ...]] = (
+    Route("GET", "/v1/audit", "audit", "The logs of edges, and what each amounts to.", "Audit"),
     Route(
         "POST",
         "/v1/trust/export",

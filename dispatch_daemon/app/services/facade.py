@@ -12,6 +12,7 @@ from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
+from dispatch_daemon.app.services.logs import Logs
 from dispatch_daemon.app.services.machine import Machine
 from dispatch_daemon.app.services.pairing import Pairing
 from dispatch_daemon.app.services.pausing import Pausing
@@ -51,6 +52,7 @@ class Service:
         recovering: Recovering,
         pausing: Pausing,
         trust_files: TrustFiles,
+        logs: Logs,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -58,15 +60,13 @@ class Service:
         self._approvals = approvals
         self._bind_machine(account, machine)
         self.pause_machine = pausing.pause_machine
+        self._bind_evidence(trust_files, logs)
         self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
-        self.contacts = contacts.contacts
         self.invitations, self.invite = invitations.invitations, invitations.invite
         self.accept_invitation = accepting.accept_invitation
         self.decline_invitation = accepting.decline_invitation
-        self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
-        self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
-        self.export_trust, self.import_trust = trust_files.export_trust, trust_files.import_trust
+        self._bind_contacts(contacts)
         self.download = dispatches.download
         self.keep_file = sending.keep_file
         self.send, self.resend = sending.send, sending.resend
@@ -81,6 +81,15 @@ class Service:
         self.approvals, self.decide = approvals.approvals, approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
         self._bind_devices(devices, pairing, recovering)
+
+    def _bind_contacts(self, contacts: Contacts) -> None:
+        self.contacts = contacts.contacts
+        self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
+        self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
+
+    def _bind_evidence(self, trust_files: TrustFiles, logs: Logs) -> None:
+        self.audit = logs.audit
+        self.export_trust, self.import_trust = trust_files.export_trust, trust_files.import_trust
 
     def _bind_machine(self, account: Account, machine: Machine) -> None:
         self.whoami = account.whoami

@@ -40,6 +40,7 @@ PROGRAMS_ONLY = {
     "test_agent",
     "verify_contact",
     "alias_contact",
+    "audit",
     "export_trust",
     "import_trust",
     "page_link",

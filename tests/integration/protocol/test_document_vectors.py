@@ -12,14 +12,15 @@ from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.framing import decode_message, encode_messages
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import Digest, Genesis
+from dispatch_protocol.merkle import EMPTY
 from dispatch_protocol.scopes import Scopes, meet
-from tests.support import independent_comparison, independent_evidence
+from tests.support import independent_comparison, independent_evidence, independent_log
 from tests.support.independent_evidence import WrongError
 from tests.support.vectors.files import load
 
 CHAINS, BUNDLES = load("chains.json"), load("bundles.json")
 SCOPES, TOKENS, FRAMES = load("scopes.json"), load("tokens.json"), load("frames.json")
-COMPARISONS = load("comparisons.json")
+COMPARISONS, LOGS = load("comparisons.json"), load("logs.json")
 
 
 def cases(values):
@@ -42,6 +43,13 @@ def test_both_draw_the_same_words_from_a_comparison(case):
     for side, read in zip(case["sides"], ours, strict=True):
         assert commitment(read.genesis, read.random).hex() == side["commitment"]
         assert independent_comparison.commitment(side) == side["commitment"]
+
+
+@pytest.mark.parametrize("size", range(len(LOGS["roots"])))
+def test_the_root_of_a_log(size):
+    entries = LOGS["entries"][:size]
+    ours = EMPTY.grown(map(Digest.from_hex, entries)).root.hex
+    assert ours == LOGS["roots"][size] == independent_log.root(entries)
 
 
 @pytest.mark.parametrize("case", cases(CHAINS["holds"]))

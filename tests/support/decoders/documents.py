@@ -12,6 +12,7 @@ from dispatch_protocol.errors import RemoteError
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.messages import (
     answers,
+    checkpoint,
     comparing,
     files,
     follow_on,
@@ -53,7 +54,7 @@ _READ_FROM_FIELDS = (
         pairing.Welcome,
     ),
     *(trace.Change, trace.FileDiff, trace.Event, trace.Usage, trace.Confinement),
-    *(comparing.Comparison, comparing.Reveal),
+    *(comparing.Comparison, comparing.Reveal, checkpoint.Checkpoint),
 )
 _BODIES = (grant.GrantDocument, invitation.InvitationDocument, invitation.Acceptance, invitation.Confirmation)
 _KINDS = tuple(Kind)

@@ -13,6 +13,7 @@ from tests.support.vectors.comparisons import comparison_vectors
 from tests.support.vectors.edges import edge_vectors
 from tests.support.vectors.evidence import bundle_vectors
 from tests.support.vectors.introductions import introduced, not_introduced
+from tests.support.vectors.logs import log_vectors
 from tests.support.vectors.opened import opened
 from tests.support.vectors.refused_bytes import refused_bytes
 from tests.support.vectors.refused_words import refused_words
@@ -55,6 +56,7 @@ FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "hkdf.json": primitives.hkdf_vectors,
     "hpke.json": primitives.hpke_vectors,
     "ids.json": primitives.id_vectors,
+    "logs.json": log_vectors,
     "padme.json": primitives.padme_vectors,
     "pae.json": primitives.pae_vectors,
     "refusals.json": refused_envelopes,

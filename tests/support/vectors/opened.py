@@ -10,7 +10,9 @@ from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome
+from dispatch_protocol.merkle import EMPTY
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
+from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.registry import Message as AnyMessage
@@ -237,6 +239,18 @@ def _comparing() -> list[Case]:
     ]
 
 
+def _checkpoints() -> list[Case]:
+    """How far the log of an edge has come, also of one that is over."""
+    entries = (Digest(fixed("the last word about one task")), Digest(fixed("and about another")))
+    told = Checkpoint(
+        head=world.head("a checkpoint", BOB, BOB_LAPTOP, ALICE),
+        since=0,
+        entries=entries,
+        root=EMPTY.grown(entries).root,
+    )
+    return [_to_alice("a checkpoint on a revoked edge", told, alice_knows(edge=REVOKED))]
+
+
 def opened() -> list[Case]:
     """Return every envelope that opens."""
-    return [*_tasks(), *_answers(), *_follow_ons(), *_comparing()]
+    return [*_tasks(), *_answers(), *_follow_ons(), *_comparing(), *_checkpoints()]

@@ -12,6 +12,7 @@ from dispatch_protocol.envelope import EnvelopeClass
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import BODY_BYTES, EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.follow_on import Cancel, Message
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import Signed, sign
@@ -206,18 +207,29 @@ def _chains() -> list[Case]:
     ]
 
 
-def _grants() -> list[Case]:
-    """Step 12: whatever the grant does not allow."""
-
-    def under(outcome: str, what: str, **changes: object) -> Case:
-        return almost_honest(12, outcome, what, standing=bob_knows(edge=edge(**changes)))
-
+def _of_the_wrong_side(dispatch: Digest) -> tuple[Receipt, Checkpoint]:
+    """What only the trustor may say, said by the side that may dispatch."""
     receipt = Receipt(
         head=world.head("receipt", ALICE, ALICE_LAPTOP, BOB, re=Digest(fixed("some dispatch"))),
         seq=1,
         prev=Digest.ZERO,
         type=ReceiptType.DELIVERED,
     )
+    told = Checkpoint(
+        head=world.head("against the edge", ALICE, ALICE_LAPTOP, BOB),
+        since=0,
+        entries=(dispatch,),
+        root=dispatch,
+    )
+    return receipt, told
+
+
+def _grants() -> list[Case]:
+    """Step 12: whatever the grant does not allow."""
+
+    def under(outcome: str, what: str, **changes: object) -> Case:
+        return almost_honest(12, outcome, what, standing=bob_knows(edge=edge(**changes)))
+
     dispatch = Digest(fixed("some dispatch"))
     as_oneself = Cancel(
         head=world.head("as oneself", ALICE, ALICE_LAPTOP, BOB, re=dispatch, edge=EdgeId.SELF)
@@ -226,6 +238,7 @@ def _grants() -> list[Case]:
     words = Message(
         head=world.head("words", ALICE, ALICE_LAPTOP, BOB, re=dispatch), thread=THREAD, seq=1, text="Hello."
     )
+    receipt, told = _of_the_wrong_side(dispatch)
     others_edge = bob_knows(edge=edge(dispatcher=MALLORY.genesis))
     return [
         almost_honest(12, "no_edge", "an edge that is not known here", standing=bob_knows(edge=None)),
@@ -245,6 +258,7 @@ def _grants() -> list[Case]:
         under("no_edge", "an edge with somebody else", dispatcher=MALLORY.genesis),
         under("no_edge", "a task against the edge", dispatcher=BOB.genesis, trustor=ALICE.genesis),
         almost_honest(12, "no_edge", "a receipt against the edge", message=receipt),
+        almost_honest(12, "no_edge", "a checkpoint against the edge", message=told),
         under("edge_pending", "not confirmed yet", status=EdgeStatus.PENDING),
         under("edge_revoked", "revoked", status=EdgeStatus.REVOKED),
         almost_honest(

@@ -48,6 +48,7 @@ ISSUED = {
     "ui",
     "cancel",
     "edit-edge",
+    "audit",
     "trust",
     "revoke",
     "devices",

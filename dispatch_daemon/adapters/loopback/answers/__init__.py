@@ -46,6 +46,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             trust.EdgeActed,
             trust.EdgeEdited,
             trust.Invitations,
+            trust.Audit,
             trust.TrustExported,
             trust.TrustImported,
             trust.Invited,

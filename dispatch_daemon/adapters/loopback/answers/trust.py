@@ -188,3 +188,27 @@ class TrustImported(Answer):
     devices_ended: int | None
     code: str | None
     detail: str | None
+
+
+class EdgeLog(Answer):
+    """One device's log of one edge: how far it is followed here, and what it amounts to, held against what came."""
+
+    edge_id: Uuid
+    peer: str
+    alias: str | None
+    direction: Literal["outgoing", "incoming"]
+    device: Fingerprint
+    ours: bool
+    entries: int
+    root: Fingerprint
+    finding: Literal["consistent", "unseen", "left_out", "rewritten"]
+    unseen: int
+    gap: bool
+    left_out: list[Fingerprint]
+    contradictions: list[Fingerprint]
+
+
+class Audit(Answer):
+    """Every log that is known here."""
+
+    logs: list[EdgeLog]

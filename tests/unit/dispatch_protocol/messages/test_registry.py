@@ -6,6 +6,7 @@ from dispatch_protocol.errors import LocalError, MalformedError, RefusalCode, Re
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.limits import BODY_BYTES
 from dispatch_protocol.messages.answers import Decision, Receipt, ReceiptType, Verdict
+from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.follow_on import Ack, Cancel, Heard, Message
 from dispatch_protocol.messages.registry import decode_body, encode_body, kind_of
 from dispatch_protocol.payloads import Kind
@@ -24,8 +25,9 @@ MESSAGES = {
     Kind.GRANT: grant(),
     Kind.COMPARISON: comparison(),
     Kind.REVEAL: reveal(),
+    Kind.CHECKPOINT: Checkpoint(head=head(), since=0, entries=(RE,), root=RE),
 }
-NO_MESSAGES = [Kind.INVITATION, Kind.LINK, Kind.SESSION, Kind.CHECKPOINT, Kind.RELEASE]
+NO_MESSAGES = [Kind.INVITATION, Kind.LINK, Kind.SESSION, Kind.RELEASE]
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
