@@ -95,7 +95,8 @@ async def test_claude_code_goes_on_in_the_session_that_was_set_aside(
     settled = await bench.do(*turns, resume=True)
     assert (settled.outcome, settled.detail) == ("success", "All done."), (settled, bench.witness.told)
     assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
-    assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Bash"]
+    # Whether the call that was cut off stands in the session already is the agent's own timing; each one is asked.
+    assert [tool for _, tool, _ in bench.witness.of("asked")] in (["Bash"], ["Bash", "Bash"])
     assert "I look." in str(model.requests[-1]["messages"])
 
 
