@@ -73,7 +73,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
         "decline-invitation": Entry("invite", "Decline an invitation.", "Not declined"),
         "edit-edge": Entry("trust", "Change what a contact's tasks may do here.", "Not changed"),
-        "audit": Entry("audit", "Show and check the logs of what was said over each edge."),
+        "audit": Entry("audit", "Check that nobody rewrites what they said over an edge."),
         "trust": Entry("trust_files", "Carry what chains prove by hand, without any broker.", "Not done"),
         "revoke": Entry("contacts", "End an edge: the peer may no longer dispatch to me.", "Not revoked"),
     },

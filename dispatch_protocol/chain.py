@@ -146,11 +146,12 @@ class Chain:
         hiding a link. Where the two differ, the one with the higher epoch holds, and all else was voided by it.
 
         Raises:
-            RefusedError: `chain_forked` if they differ in one epoch, and whatever `extend` raises.
+            RefusedError: `chain_forked` if they differ in one epoch, `genesis_mismatch` for a chain of another identity, and
+                whatever `extend` raises.
         """
         shared = self.shared(links)
-        if shared == 0 < len(links):
-            raise RefusedError(RefusalCode.CHAIN_FORKED, f"another identity than {self.genesis.hex}")
+        if shared == 0 < len(links):  # anybody can tell it, and it says nothing about this one
+            raise RefusedError(RefusalCode.GENESIS_MISMATCH, f"another identity than {self.genesis.hex}")
         if shared in (len(links), len(self.links)):
             return self.extend(links[shared:])
         other = self._first(shared).extend(links[shared:])

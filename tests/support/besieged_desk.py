@@ -40,7 +40,8 @@ from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.lifecycle import DispatchState
-from dispatch_protocol.messages.answers import Receipt
+from dispatch_protocol.messages.answers import Receipt, ReceiptType
+from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, kind_of, payload_type
 from dispatch_protocol.scopes import Scopes
@@ -54,6 +55,8 @@ from tests.support.vectors.forge import forge, signed_by
 from tests.support.vectors.world import Machine
 
 _CODE = re.compile(r"refused envelope [0-9a-f]+: (\w+):|(dropped) \d+ bytes that are no envelope")
+_UNTOLD = frozenset({Kind.LOG, Kind.CHECKPOINT})
+_LAST_WORDS = {ReceiptType.REFUSED, ReceiptType.EXPIRED, ReceiptType.CANCELLED}
 NEIGHBOURS_EDGE = EdgeId(fixed("the neighbour's edge", 16))
 
 
@@ -179,18 +182,29 @@ class Desk:
     def told(self) -> list[tuple[str, Message]]:
         """Return what this device owes other people: the genesis it is for, and the document.
 
-        What it tells the other devices of its own person is none of that.
+        What it tells the other devices of its own person is none of that, and checkpoints are what `unlogged` is about.
         """
-        return list(self._told())
+        return [(to, decode_body(kind, signed.body)) for to, kind, signed in self._owed(_UNTOLD)]
 
-    def _told(self) -> Iterator[tuple[str, Message]]:
+    def unlogged(self) -> set[Digest]:
+        """Return the last words that no checkpoint enters in the log of its edge, and what one enters that is none."""
+        said: set[Digest] = set()
+        entered: set[Digest] = set()
+        for _, kind, signed in self._owed():
+            message = decode_body(kind, signed.body)
+            if isinstance(message, Checkpoint):
+                entered.update(message.entries)
+            elif isinstance(message, Receipt) and message.type in _LAST_WORDS:
+                said.add(signed.digest)
+        return said ^ entered
+
+    def _owed(self, without: frozenset[Kind] = frozenset()) -> Iterator[tuple[str, Kind, Signed]]:
         for to, signed in self.journal.database.read("SELECT recipient, signed FROM outbox ORDER BY rowid"):
             document = Signed.decode(signed)
             kind = kind_of(document.payload_type)
             assert kind is not None
-            if kind is Kind.LOG:
-                continue
-            yield to, decode_body(kind, document.body)
+            if kind not in without:
+                yield to, kind, document
 
     def inbox(self) -> list[DispatchRecord]:
         """Return every dispatch that this device holds."""

@@ -95,6 +95,7 @@ async def test_it_is_refused_with_its_code_and_told_to_nobody_else(
             [(TYPES.get(code, ReceiptType.REFUSED), code)] if answered else []
         )
         assert len(desk.told()) == 2 + len(told)
+        assert desk.unlogged() == set()
         assert len(desk.inbox()) <= before + 2
 
         # What was refused once is answered once, however often it comes.

@@ -20,6 +20,7 @@ from dispatch_protocol.links import (
     sign_link,
 )
 from dispatch_protocol.signing import Document, sign_document
+from tests.support.vectors import world
 from tests.support.vectors.fixed import fixed
 
 START_MS: Final = 1_767_323_045_678  # 2026-01-02T03:04:05.678Z
@@ -175,6 +176,7 @@ TOLD: Final[dict[str, tuple[Chain, Chain, str]]] = {
         grown(TWO, lambda chain: recover(chain, survivors=[PHONE])),
         "chain_forked",
     ),
+    "the chain of another identity": (TWO, world.MALLORY.chain, "genesis_mismatch"),
 }
 
 

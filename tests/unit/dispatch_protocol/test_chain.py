@@ -311,7 +311,9 @@ class TestUpdating:
     def test_two_histories_stop_the_contact_loudly(self):
         other = ONE.extend([add(ONE, TABLET)])
         refused(RefusalCode.CHAIN_FORKED, TWO.update, other.links)
-        refused(RefusalCode.CHAIN_FORKED, TWO.update, BOB.chain.links)
+
+    def test_the_chain_of_another_identity_is_no_second_history(self):
+        refused(RefusalCode.GENESIS_MISMATCH, TWO.update, BOB.chain.links)
 
     def test_a_higher_epoch_voids_what_differs(self):
         stolen = TWO.extend([revoke(TWO, LAPTOP, PHONE)])

@@ -184,6 +184,30 @@ def withheld(village: Village) -> None:
 
 @attack(
     CHAPTER,
+    "another's chain in the place of every chain",
+    does="cuts Alice off and, when she is back, answers her questions for Bob's chain and for her own with Mallory's",
+    outcome=Outcome.HARMLESS,
+    seen="Alice's log: `genesis_mismatch`; that is no second history of anybody's, no conflict, and no alarm",
+)
+def elsewhere(village: Village) -> None:
+    alice, bob, broker = village.alice, village.bob, village.broker
+    mallory = Accomplice("mallory", village, alice)
+    log = len(alice.log)
+    with broker.doing(
+        "answer", "Answer", alice.address, give=told(mallory.device.chain.links), op="chain"
+    ) as lied:
+        broker.cut([alice.address])
+        lied.done()
+        alice.notes("a telling of one's own chain that does not follow", log)
+        alice.notes(f"a chain of {chain_of(village, bob).genesis.hex[:16]} that is none", log)
+    assert [
+        each["conflict"] for each in alice.get("/v1/contacts")["edges"] if each["peer"] == bob.address
+    ] == [False]
+    assert "two histories of your own" not in alice.reads("doctor")
+
+
+@attack(
+    CHAPTER,
     "a second history of a contact",
     does="tells Alice one history of Mallory, with whom she has an edge, and then another",
     outcome=Outcome.DETECTED,
