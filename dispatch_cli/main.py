@@ -84,6 +84,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "devices": Entry("devices", "List my devices; add, name, set or revoke one.", "Not done"),
         "agent": Entry("agent", "List, choose or try who decides the calls of a run here.", "Not chosen"),
         "pause": Entry("pause", "Let nothing new start here; --off takes it back.", "Not changed"),
+        "panic": Entry("pause", "Stop everything of mine at once, on all my devices.", "Not changed"),
         "doctor": Entry("doctor", "Check this machine and name a remedy for what is wrong."),
         "prove": Entry("prove", "Attack this installation, and say what stopped it.", "Not proven"),
         "daemon": Entry("daemon", "Run, start, stop or inspect the daemon."),

@@ -135,6 +135,7 @@ CODES = {
         REFUSED,
         "Type it as it was shown, or name the broker that knows you: --broker URL",
     ),
+    "panicked": (409, REFUSED, "dispatch panic --off"),
     "paused": (409, REFUSED, "dispatch pause --off"),
     "last_signer": (409, REFUSED, "dispatch devices add"),
     "not_approver": (403, REFUSED, "dispatch devices"),

@@ -1,4 +1,4 @@
-"""`pause`: nothing new starts on this machine until its person says so; what runs goes on."""
+"""`pause`, `panic`: nothing new starts until its person says so; and everything stops at once."""
 
 import click
 
@@ -6,6 +6,8 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.fields import Document, number, text
 from dispatch_cli.render.lines import Line, following, line
+
+_PANIC_S = 30.0
 
 
 @click.command(cls=Command)
@@ -29,4 +31,36 @@ def _lines(answer: Document) -> list[Line]:
     return [
         line(f"Nothing new starts here; {go_on}."),
         following("take it back with", "dispatch pause --off"),
+    ]
+
+
+@click.command(cls=Command)
+@click.option(
+    "--off", is_flag=True, help="Come back on this machine; each of my devices comes back by itself."
+)
+@click.pass_obj
+def panic(invocation: Invocation, off: bool) -> None:
+    """Stop everything of mine at once, and ask questions afterwards.
+
+    Runs here are killed and what they wrote is thrown away; only what is being applied is finished. Open pages and the
+    session with the broker end: nothing is sent, taken in or begun, over restarts too. My other devices are told and do
+    the same. What only ends something still works here: revoke, devices revoke, rules remove. Come back with --off.
+    """
+    answer = invocation.door.post("/v1/panic", {"off": off}, timeout_s=_PANIC_S)
+    invocation.show(answer, lambda _: _panic_lines(answer))
+
+
+def _panic_lines(answer: Document) -> list[Line]:
+    if not text(answer, "panic_at"):
+        return [
+            line(
+                "This machine is back. Each other device of yours comes back by itself: dispatch panic --off there."
+            )
+        ]
+    ended, told = number(answer, "runs_ended") or 0, number(answer, "told") or 0
+    said = f" {told} other device{' is' if told == 1 else 's are'} told." if told else ""
+    return [
+        line(f"Everything is stopped here; {ended} run{' was' if ended == 1 else 's were'} ended.{said}"),
+        following("end an edge with", "dispatch revoke PEER"),
+        following("come back with", "dispatch panic --off"),
     ]

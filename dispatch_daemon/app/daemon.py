@@ -34,6 +34,7 @@ from dispatch_daemon.app.linking import Linking
 from dispatch_daemon.app.notifying import Notifying
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.own_chain import OwnChain
+from dispatch_daemon.app.panicking import Panic
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.scheduler import Handler, Scheduler
@@ -117,7 +118,7 @@ class Daemon:
             self._blobs,
         )
         self._notifier, self._notifying = self._notices()
-        self._leaving = self._leave(keystore)
+        self._leaving, self._panic = self._leave(keystore), self._panicking()
         self._news = ChainNews(self._journal, self._people, chains)
         self._linking.on_online, self._linking.on_chain = self._news.opened, self._news.heard
         self._linking.on_lost_memory = self._carrier.leave_again
@@ -188,7 +189,7 @@ class Daemon:
                 undoing,
                 talking,
             ),
-            *(devices, self._pairing, self._recovering(keystore), self._pausing()),
+            *(devices, self._pairing, self._recovering(keystore), self._pausing(), self._panic),
             TrustFiles(self._journal, self._people, self._chains),
             Logs(self._people, self._auditing),
         )
@@ -253,6 +254,17 @@ class Daemon:
         self._own_chain.on_recovered = self._household.feed_recovered
         return recovering
 
+    def _panicking(self) -> Panic:
+        """Make what stops everything of this person at once; the door does not exist yet when it is made."""
+        return Panic(
+            *(self._journal, self._people, self._clock, self._performer, self._household, self._linking),
+            said=lambda: self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S),
+            end_pages=self._end_pages,
+        )
+
+    def _end_pages(self) -> None:
+        self._door.end_pages()
+
     def _pausing(self) -> Pausing:
         return Pausing(self._journal, self._people, self._clock, self._wake)
 
@@ -303,7 +315,7 @@ class Daemon:
         self._account.record()
         account = self._people.account
         if account is not None:
-            self._linking.resume(account["broker"])
+            self._panic.resume(account["broker"])
         print(f"listening on {self._door.url}", flush=True)  # noqa: T201 - the one line that starters wait for
         try:
             await self._stopping.wait()
@@ -317,6 +329,7 @@ class Daemon:
         self._watchers.close()
         await self._door.stop()
         await self._pairing.end()
+        await self._panic.stop()
         await self._news.stop()
         await self._leaving.stop()
         await self._projects.stop()

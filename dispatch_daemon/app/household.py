@@ -5,7 +5,7 @@ other devices in the same commit, by whichever room decided it, so nobody can fo
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
@@ -25,6 +25,7 @@ from dispatch_protocol.messages.household import (
     Log,
     LogHead,
     NameEntry,
+    PanicEntry,
     PinEntry,
     RuleEntry,
 )
@@ -44,6 +45,7 @@ class Household:
         self._clock = clock
         self._performer = performer
         self._ending = Ending(journal, people, clock)
+        self.on_panic: Callable[[PanicEntry], None] | None = None
         performer.household = self.told
 
     async def feed_recovered(self) -> None:
@@ -146,6 +148,10 @@ class Household:
                 return household.rule(entry, known, was_removed=entry.rule_id in self._removed())
             case NameEntry():
                 self._name(entry)
+                return []
+            case PanicEntry():
+                if self.on_panic is not None:
+                    self.on_panic(entry)
                 return []
 
     # -- names, and rules that were taken back ---------------------------------------------------------

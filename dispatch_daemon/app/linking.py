@@ -109,10 +109,18 @@ class Linking:
         if self._journal.meta(_COPIED) is not True:
             self.start(url)
             return
+        self.refuse(url, _COPY_WORDS, _COPY_CODE)
+
+    def refuse(self, url: str, words: str, code: str) -> None:
+        """Open no session with this broker, and say why whenever somebody asks."""
         self.link = self._link(url)
-        self.link.state = replace(
-            self.link.state, phase=LinkPhase.REFUSED, words=_COPY_WORDS, code=_COPY_CODE
-        )
+        self.link.state = replace(self.link.state, phase=LinkPhase.REFUSED, words=words, code=code)
+
+    async def hang_up(self, words: str, code: str) -> None:
+        """End the session, if there is one, and open no other until `resume`."""
+        if self.link is not None:
+            await self.stop()
+            self.refuse(self.link.url, words, code)
 
     async def sign_out(self) -> None:
         """Hang up for good: no session opens until somebody signs in again, nor after a restart."""

@@ -232,7 +232,27 @@ class NameEntry:
         )
 
 
-Entry = PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanicEntry:
+    """A person has called a panic on one of their devices, and when: every other one stops too."""
+
+    device: DeviceId
+    called_ms: int
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {"kind": "panic", "device": self.device.hex, "called": self.called_ms}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "PanicEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        return cls(
+            device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
+            called_ms=fields.integer("called"),
+        )
+
+
+Entry = PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry | PanicEntry
 
 _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
     {
@@ -241,6 +261,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
         "invitation": InvitationEntry.read,
         "rule": RuleEntry.read,
         "name": NameEntry.read,
+        "panic": PanicEntry.read,
     }
 )
 

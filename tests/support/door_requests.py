@@ -16,6 +16,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "revoke_device": {"device": "laptop"},
     "set_device": {"device": "laptop", "roles": ["runner"], "owner": True},
     "open_pairing": {"roles": ["approver"]},
+    "panic_machine": {"off": False},
     "pause_machine": {"off": False},
     "recover": {"broker": "http://127.0.0.1:8000", "key": "dispatch-recovery-x", "keep": ["abcd"]},
     "join": {"code": "dispatch-pair1:x#y"},

@@ -10,6 +10,7 @@ from dispatch_protocol.messages.household import (
     Log,
     LogHead,
     NameEntry,
+    PanicEntry,
     PinEntry,
     RuleEntry,
 )
@@ -64,6 +65,7 @@ ENTRIES: tuple[Entry, ...] = (
         removed=False,
     ),
     NameEntry(device=ALICE.device, name="laptop", named_ms=NOW_MS),
+    PanicEntry(device=ALICE.device, called_ms=NOW_MS),
 )
 HEADS = (LogHead(device=ALICE.device, seq=1, digest=digest("first")),)
 

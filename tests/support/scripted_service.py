@@ -78,6 +78,13 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         await self._asked("login", broker=broker, email=email, dev=dev, token=token)
         return {**WHOAMI, "user": email, "broker": broker}
 
+    def require_calm(self, operation: str) -> None:
+        del operation
+
+    async def panic_machine(self, *, off: bool) -> JsonObject:
+        await self._asked("panic_machine", off=off)
+        return {"panic_at": None if off else WHEN, "runs_ended": 1, "told": 1}
+
     async def pause_machine(self, *, off: bool) -> JsonObject:
         await self._asked("pause_machine", off=off)
         return {"paused_at": None if off else WHEN, "running": 1}

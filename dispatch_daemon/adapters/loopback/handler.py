@@ -75,6 +75,8 @@ class Handler:
         route, arguments = find_route(request.method, path)
         if caller is Caller.PAGE and not route.page:
             raise ServiceError("page_refused", "The page may not ask this; a program of yours may.")
+        if route.method != "GET":
+            self._service.require_calm(route.operation)
         if route.query is not None:
             from dispatch_daemon.adapters.loopback.reading import query_arguments
 

@@ -28,6 +28,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "GET", "/v1/daemon", "daemon_status", "The daemon's process and places.", "DaemonStatus", page=True
     ),
     Route("POST", "/v1/daemon/stop", "stop", "Drain and end the daemon.", "Stopping", body="Nothing"),
+    Route("POST", "/v1/panic", "panic_machine", "Stop everything of mine at once.", "Panicked", body="Pause"),
     Route("POST", "/v1/pause", "pause_machine", "Let nothing new start here.", "Paused", body="Pause"),
     Route("POST", "/v1/login", "login", "Sign in at a broker.", "Whoami", body="Login"),
     Route("POST", "/v1/logout", "logout", "Sign this device out.", "LoggedOut", body="Nothing"),

@@ -103,6 +103,10 @@ class Door:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.socket)
 
+    def end_pages(self) -> None:
+        """End every open page, and every link to one."""
+        self._sessions.end()
+
     async def _listen(self, bound: socket.socket, guard: Guard, *, over_tcp: bool) -> None:
         handler = Handler(
             self._service,

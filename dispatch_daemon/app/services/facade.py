@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.panicking import Panic
 from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.app.services.approvals import Approvals
@@ -51,6 +52,7 @@ class Service:
         pairing: Pairing,
         recovering: Recovering,
         pausing: Pausing,
+        panic: Panic,
         trust_files: TrustFiles,
         logs: Logs,
     ) -> None:
@@ -59,14 +61,11 @@ class Service:
         self._dispatches = dispatches
         self._approvals = approvals
         self._bind_machine(account, machine)
-        self.pause_machine = pausing.pause_machine
         self._bind_evidence(trust_files, logs)
+        self._bind_stopping(pausing, panic)
         self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
-        self.invitations, self.invite = invitations.invitations, invitations.invite
-        self.accept_invitation = accepting.accept_invitation
-        self.decline_invitation = accepting.decline_invitation
-        self._bind_contacts(contacts)
+        self._bind_trust(invitations, accepting, contacts)
         self.download = dispatches.download
         self.keep_file = sending.keep_file
         self.send, self.resend = sending.send, sending.resend
@@ -82,10 +81,17 @@ class Service:
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
         self._bind_devices(devices, pairing, recovering)
 
-    def _bind_contacts(self, contacts: Contacts) -> None:
+    def _bind_trust(self, invitations: Invitations, accepting: Accepting, contacts: Contacts) -> None:
+        self.invitations, self.invite = invitations.invitations, invitations.invite
+        self.accept_invitation = accepting.accept_invitation
+        self.decline_invitation = accepting.decline_invitation
         self.contacts = contacts.contacts
         self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
         self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
+
+    def _bind_stopping(self, pausing: Pausing, panic: Panic) -> None:
+        self.require_calm, self.panic_machine = panic.require_calm, panic.panic_machine
+        self.pause_machine = pausing.pause_machine
 
     def _bind_evidence(self, trust_files: TrustFiles, logs: Logs) -> None:
         self.audit = logs.audit

@@ -14,6 +14,7 @@ from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Settings
 from dispatch_daemon.app.own_chain import FORKED
+from dispatch_daemon.app.panicking import PANIC
 from dispatch_daemon.app.pausing import paused_ms
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
@@ -190,6 +191,9 @@ class Machine:
         since = self._paused_at()
         if since is None:
             return _check("pause", True, "what is accepted starts", None)
+        if self._journal.meta(PANIC) is not None:
+            detail = f"panic was called at {since}: nothing is sent, taken in or begun here"
+            return _check("pause", False, detail, "dispatch panic --off")
         return _check(
             "pause", False, f"paused since {since}: nothing new starts here", "dispatch pause --off"
         )

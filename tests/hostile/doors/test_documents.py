@@ -102,12 +102,12 @@ def test_the_daemons_door_is_as_its_document_says(doors: Neighbourhood, place: P
     token = (bob.home / "local.token").read_text().strip()
     # One ends the daemon, one never ends, and one hangs up, after which the others would be answered with nothing but
     # "sign in": all three are called by tests of their own.
-    leave = ("/v1/daemon/stop", "/v1/events", "/v1/logout")
+    leave = ("/v1/daemon/stop", "/v1/events", "/v1/logout", "/v1/panic")
     found = called(bob.daemon.url, place, "--header", f"Authorization: Bearer {token}", leave=leave)
     judge(
         found,
         described(bob.daemon.url, token),
-        {"POST /v1/daemon/stop", "GET /v1/events", "POST /v1/logout"},
+        {"POST /v1/daemon/stop", "GET /v1/events", "POST /v1/logout", "POST /v1/panic"},
     )
     assert bob.do("whoami")["daemon"]["running"] is True
     assert "Traceback" not in bob.daemon.log.read_text()

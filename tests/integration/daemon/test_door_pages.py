@@ -36,6 +36,7 @@ PROGRAMS_ONLY = {
     "join",
     "recover",
     "pause_machine",
+    "panic_machine",
     "confirm_pairing",
     "test_agent",
     "verify_contact",

@@ -14,6 +14,7 @@ ISSUED = {
     "whoami",
     "agent",
     "pause",
+    "panic",
     "doctor",
     "prove",
     "invite",

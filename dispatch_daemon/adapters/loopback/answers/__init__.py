@@ -23,6 +23,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.OpenApi,
             machine.Whoami,
             machine.LoggedOut,
+            machine.Panicked,
             machine.Paused,
             machine.LoginBegun,
             machine.Doctor,

@@ -45,6 +45,14 @@ class Whoami(Answer):
     daemon: DaemonPlace
 
 
+class Panicked(Answer):
+    """Since when everything is stopped here, or null; how many runs that ended, and how many devices are told."""
+
+    panic_at: Moment | None
+    runs_ended: int
+    told: int
+
+
 class Paused(Answer):
     """Since when nothing new starts here, or null; and how many runs go on."""
 

@@ -30,7 +30,7 @@ from tests.support.desk import ALICE_OWN, MOMENT, puts, received
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated
 from tests.support.household import ENTRIES, GRANT, HEADS, household_log
 
-PIN, EDGE_ENTRY, INVITATION, RULE, _ = ENTRIES
+PIN, EDGE_ENTRY, INVITATION, RULE, *_ = ENTRIES
 CONTACT = ContactRecord(
     genesis=BOB.chain.genesis.hex,
     address=BOB.email,

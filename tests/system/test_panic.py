@@ -1,0 +1,85 @@
+"""A person panics on one of two machines: both kill what runs, refuse everything and fall silent, until each is told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
+from tests.support.patience import poll
+
+
+@pytest.fixture
+def laptop(place: Path) -> Iterator[Person]:
+    """A second machine of Bob's."""
+    person = Person("laptop", place)
+    person.address = "bob@example.org"
+    person.daemon.start()
+    yield person
+    person.daemon.stop()
+
+
+def stopped(person: Person) -> bool:
+    """Say whether a machine says that everything is stopped on it."""
+    (check,) = [each for each in person.try_("doctor", "--json").json["checks"] if each["name"] == "pause"]
+    return not check["ok"] and check["remedy"] == "dispatch panic --off"
+
+
+def refused(person: Person, *arguments: str) -> str:
+    """Type a command that must fail; returns the code."""
+    ended = person.try_(*arguments, "--json")
+    assert ended.code != 0, ended.out
+    return str(ended.json["error"]["code"])
+
+
+def test_panic_stops_both_machines_and_each_comes_back_by_itself(
+    neighbourhood: Neighbourhood, laptop: Person, repository: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read,Edit,Bash", "--paths", f"{repository}:rw")
+    code = bob.do("devices", "add")["code"]
+    number = laptop.do("devices", "add", code, code=8)["number"]
+    bob.do("devices", "add", "--confirm", number)
+    laptop.do("devices", "add", "--confirm", number)
+    poll(lambda: laptop.do("contacts")["edges"], "the second machine knows the edge")
+    running = neighbourhood.send("Never applied", [edit("notes.md", "first line", "never"), bash("true")])
+    bob.do("accept", running, cwd=repository)
+    bob.question(running)
+
+    called = laptop.do("panic")
+    assert (bool(called["panic_at"]), called["told"]) == (True, 1)
+    poll(lambda: stopped(bob), "the other machine has stopped too")
+    # What ran there is dead, nothing of it was applied, and its author was told before the line went dead.
+    assert alice.until(running, "cancelled")
+    assert bob.until(running, "cancelled")
+    assert not changed(repository)
+    # Nothing gets in: not from a contact, not from this machine, not after a restart.
+    late = alice.do("send", bob.address, "Are you there?")["dispatch_id"]
+    bob.daemon.stop()
+    bob.daemon.start()
+    assert stopped(bob)
+    assert bob.do("daemon", "status")["broker"]["state"] == "refused"
+    assert refused(bob, "send", "me", "anything") == "panicked"
+    assert refused(bob, "accept", running) == "panicked"
+    assert refused(bob, "pause", "--off") == "panicked"
+    assert late not in {each["dispatch_id"] for each in bob.do("inbox")["dispatches"]}
+
+    # Each comes back by itself, and only where its person says so.
+    assert bob.do("panic", "--off")["panic_at"] is None
+    bob.receives(late)
+    assert stopped(laptop)
+    assert not stopped(bob)
+    laptop.do("panic", "--off")
+    laptop.receives(late)
+    assert not stopped(bob)
+    bob.do("decline", late)
+    alice.until(late, "declined")
+
+
+def test_in_a_panic_an_edge_can_still_be_ended(neighbourhood: Neighbourhood) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read")
+    bob.do("panic")
+    assert bob.do("revoke", alice.address)["status"] == "revoked"
+    bob.do("panic", "--off")
+    poll(lambda: alice.do("contacts")["edges"][0]["status"] == "revoked", "Alice hears of it")
