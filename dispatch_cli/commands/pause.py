@@ -57,10 +57,16 @@ def _panic_lines(answer: Document) -> list[Line]:
                 "This machine is back. Each other device of yours comes back by itself: dispatch panic --off there."
             )
         ]
-    ended, told = number(answer, "runs_ended") or 0, number(answer, "told") or 0
-    said = f" {told} other device{' is' if told == 1 else 's are'} told." if told else ""
+    ended, told, untold = (number(answer, name) or 0 for name in ("runs_ended", "told", "untold"))
+    said = f" {devices(told)} told." if told else ""
+    said += f" {devices(untold)} not told yet: that happens as soon as there is a session." if untold else ""
     return [
         line(f"Everything is stopped here; {ended} run{' was' if ended == 1 else 's were'} ended.{said}"),
         following("end an edge with", "dispatch revoke PEER"),
         following("come back with", "dispatch panic --off"),
     ]
+
+
+def devices(count: int) -> str:
+    """Return so many of one's other devices, as the subject of a sentence."""
+    return f"{count} other device{' is' if count == 1 else 's are'}"

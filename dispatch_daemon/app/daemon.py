@@ -119,6 +119,7 @@ class Daemon:
         )
         self._notifier, self._notifying = self._notices()
         self._leaving, self._panic = self._leave(keystore), self._panicking()
+        self._depositor.on_deposited = self._panic.deposited
         self._news = ChainNews(self._journal, self._people, chains)
         self._linking.on_online, self._linking.on_chain = self._news.opened, self._news.heard
         self._linking.on_lost_memory = self._carrier.leave_again
@@ -258,7 +259,7 @@ class Daemon:
         """Make what stops everything of this person at once; the door does not exist yet when it is made."""
         return Panic(
             *(self._journal, self._people, self._clock, self._performer, self._household, self._linking),
-            said=lambda: self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S),
+            drain=lambda: self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S),
             end_pages=self._end_pages,
         )
 
@@ -314,8 +315,7 @@ class Daemon:
             self._notifying.start()
         self._account.record()
         account = self._people.account
-        if account is not None:
-            self._panic.resume(account["broker"])
+        self._panic.resume(None if account is None else account["broker"])
         print(f"listening on {self._door.url}", flush=True)  # noqa: T201 - the one line that starters wait for
         try:
             await self._stopping.wait()

@@ -78,6 +78,7 @@ class Depositor:
         self.relay = relay
         self.chains = chains
         self._tried: dict[str, asyncio.Future[None]] = {}
+        self.on_deposited: Callable[[], None] | None = None
 
     def settled(self, digest: str) -> "asyncio.Future[None]":
         """Return a future that is done once this document's first deposit was answered, or could not be tried."""
@@ -116,6 +117,8 @@ class Depositor:
             await self._rejected(task, row, error)
         else:
             self.performer.note(self._deposited(row))  # the relay has it on its disk
+            if self.on_deposited is not None:
+                self.on_deposited()
 
     async def give_up(self, digest: str, code: str, detail: str) -> bool:
         """End a dispatch that cannot leave because its files cannot; False for a document that goes without them."""

@@ -2,7 +2,8 @@
 
 What runs is killed and what it wrote is thrown away, open pages and the session with the relay end, and nothing is begun,
 taken in or sent from here until the same person says so on this machine. One's other devices are told, and do the same: a
-person who panics cannot be expected to know which of them it concerns. It is kept in the journal, so a restart ends nothing.
+person who panics cannot be expected to know which of them it concerns. It is kept in the journal together with what they are
+owed, so a restart ends nothing; and the session outlives the panic only until they are told.
 """
 
 import asyncio
@@ -23,10 +24,13 @@ from dispatch_daemon.core.effects import Effect
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.messages.household import PanicEntry
+from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.timestamps import time_or_none
 
 CODE: Final = "panicked"
+_SAID_S = 3.0  # how long a person waits to hear that their other devices are told
 PANIC: Final = "panic_ms"
 _HEARD = "panics_heard"  # by device, when it last called one
 _WORDS = "panic was called: nothing is sent, taken in or begun here until `dispatch panic --off`"
@@ -36,7 +40,7 @@ log = logging.getLogger("dispatch.panic")
 
 
 class Panic:
-    """The panic of this person; `said` gives what is owed to others a moment to leave, `end_pages` closes the pages."""
+    """The panic of this person; `drain` gives what is owed to others a moment to leave, `end_pages` closes the pages."""
 
     def __init__(
         self,
@@ -47,7 +51,7 @@ class Panic:
         household: Household,
         linking: Linking,
         *,
-        said: Callable[[], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]],
         end_pages: Callable[[], object],
     ) -> None:
         self._journal = journal
@@ -56,9 +60,11 @@ class Panic:
         self._performer = performer
         self._household = household
         self._linking = linking
-        self._said = said
+        self._drain = drain
         self._end_pages = end_pages
-        self._hearing: asyncio.Task[None] | None = None
+        self._told = asyncio.Event()
+        self._stopping: asyncio.Task[int] | None = None
+        self._silencing: asyncio.Task[None] | None = None
         household.on_panic = self.heard
 
     @property
@@ -74,22 +80,25 @@ class Panic:
 
     async def panic_machine(self, *, off: bool) -> JsonObject:
         """Stop everything here and tell one's other devices, or come back: that each device does for itself."""
-        ended = 0
         if off:
             await self._calm()
-        elif self.since_ms is None:
+            return _answer(None)
+        if self.since_ms is None:
             now_ms = self._clock.now_ms()
-            ended = await self._stop(now_ms)
+            self._remember(now_ms)
+            # In the commit that remembers it: a machine that dies here has told the others, or has not panicked.
             await self._household.tell(PanicEntry(device=self._people.own.device, called_ms=now_ms))
-            await self._said()
-            await self._hang_up()
+        ended = await self._stop()
+        await asyncio.wait({self._fall_silent()}, timeout=_SAID_S)
         others = len(self._people.own.chain.devices) - 1
-        return {"panic_at": time_or_none(self.since_ms), "runs_ended": ended, "told": 0 if off else others}
+        return _answer(self.since_ms, ended, 0 if self._owes_others() else others, others)
 
-    async def _stop(self, since_ms: int) -> int:
-        """Remember it before anything else, then kill what runs; returns how many runs that were."""
+    def _remember(self, since_ms: int) -> None:
         self._journal.remember(PANIC, since_ms)
         keep_paused(self._journal, paused_ms(self._journal) or since_ms)
+
+    async def _stop(self) -> int:
+        """Kill what runs, once it is kept that there is a panic; returns how many runs that were."""
         await self._journal.database.committed()
         self._end_pages()
         endings = self._endings()
@@ -125,36 +134,77 @@ class Panic:
         if isinstance(last, int) and entry.called_ms <= last:
             return
         self._journal.remember(_HEARD, {**heard, entry.device.hex: entry.called_ms})
-        if self.since_ms is None and self._hearing is None:
-            self._hearing = asyncio.get_running_loop().create_task(self._follow(), name="panic")
-
-    async def _follow(self) -> None:
-        await self._stop(self._clock.now_ms())
-        await self._said()
-        await self._hang_up()
-        self._hearing = None
-
-    async def _hang_up(self) -> None:
-        await self._linking.hang_up(_WORDS, CODE)
-
-    def resume(self, url: str) -> None:
-        """Keep up the session of an earlier life, unless it ended in a panic that nobody has taken back."""
         if self.since_ms is None:
-            self._linking.resume(url)
-        else:
+            self._remember(self._clock.now_ms())
+            self._follow()
+
+    def _follow(self) -> None:
+        """Do what there is to do in a panic that the journal holds, in the background."""
+        self._stopping = asyncio.get_running_loop().create_task(self._stop(), name="panic")
+        self._stopping.add_done_callback(self._stopped)
+
+    def _stopped(self, stopping: "asyncio.Task[int]") -> None:
+        if stopping.cancelled():
+            return
+        failed = stopping.exception()
+        if failed is not None:
+            log.error("panic: what runs could not be ended yet: %s", failed)
+        self._silencing = self._fall_silent()
+
+    def _fall_silent(self) -> "asyncio.Task[None]":
+        if self._silencing is None or self._silencing.done():
+            self._silencing = asyncio.get_running_loop().create_task(self._silence(), name="silence")
+        return self._silencing
+
+    async def _silence(self) -> None:
+        """Hang up, once one's other devices are told: without a session they are told when there is one."""
+        while self._owes_others():
+            self._told.clear()
+            await self._told.wait()
+        await self._drain()
+        if self.since_ms is not None:
+            await self._linking.hang_up(_WORDS, CODE)
+
+    def _owes_others(self) -> bool:
+        return self._journal.outbox.holds_over(EdgeId.SELF.hex, payload_type(Kind.LOG))
+
+    def deposited(self) -> None:
+        """Look whether one's other devices are told by now: the relay has taken something."""
+        self._told.set()
+
+    def resume(self, url: str | None) -> None:
+        """Keep up the session of an earlier life; in a panic, go on with what that life has not finished."""
+        if self.since_ms is None or self._owes_others():
+            if url is not None:
+                self._linking.resume(url)
+        elif url is not None:
             self._linking.refuse(url, _WORDS, CODE)
+        if self.since_ms is not None:
+            self._follow()
 
     async def _calm(self) -> None:
         self._journal.remember(PANIC, None)
         keep_paused(self._journal, None)
         await self._journal.database.committed()
+        await self.stop()
         account = self._people.account
         if account is not None:
             await self._linking.stop()
             self._linking.resume(account["broker"])
 
     async def stop(self) -> None:
-        """Let go of what was heard and is being followed."""
-        if self._hearing is not None:
-            self._hearing.cancel()
-            await asyncio.gather(self._hearing, return_exceptions=True)
+        """Let go of what is being done; the next life goes on with it."""
+        for task in (self._stopping, self._silencing):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+def _answer(since_ms: int | None, ended: int = 0, told: int = 0, others: int = 0) -> JsonObject:
+    """Return what was done, for the door; `untold` devices hear of it as soon as there is a session."""
+    return {
+        "panic_at": time_or_none(since_ms),
+        "runs_ended": ended,
+        "told": told,
+        "untold": others - told,
+    }

@@ -83,7 +83,7 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
 
     async def panic_machine(self, *, off: bool) -> JsonObject:
         await self._asked("panic_machine", off=off)
-        return {"panic_at": None if off else WHEN, "runs_ended": 1, "told": 1}
+        return {"panic_at": None if off else WHEN, "runs_ended": 1, "told": 1, "untold": 0}
 
     async def pause_machine(self, *, off: bool) -> JsonObject:
         await self._asked("pause_machine", off=off)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.machines import bought, pair
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -14,23 +15,8 @@ from tests.support.patience import poll
 @pytest.fixture
 def laptop(place: Path) -> Iterator[Person]:
     """A machine of Bob's that has never been used."""
-    person = Person("laptop", place)
-    person.address = "bob@example.org"
-    person.daemon.start()
-    yield person
-    person.daemon.stop()
-
-
-def pair(older: Person, newer: Person, *more: str) -> dict[str, Any]:
-    """Add a machine, as two hands would: the code there, the number on both."""
-    code = older.do("devices", "add", *more)["code"]
-    newer_sees = newer.do("devices", "add", code, code=8)
-    assert newer_sees["status"] == "compare"
-    number = newer_sees["number"]
-    older.do("devices", "add", "--confirm", number)
-    joined: dict[str, Any] = newer.do("devices", "add", "--confirm", number)
-    assert joined["status"] == "done"
-    return joined
+    with bought("laptop", place, "bob@example.org") as person:
+        yield person
 
 
 def refused(person: Person, *arguments: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machines import bought, pair
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -12,11 +13,8 @@ from tests.support.patience import poll
 @pytest.fixture
 def laptop(place: Path) -> Iterator[Person]:
     """A second machine of Bob's."""
-    person = Person("laptop", place)
-    person.address = "bob@example.org"
-    person.daemon.start()
-    yield person
-    person.daemon.stop()
+    with bought("laptop", place, "bob@example.org") as person:
+        yield person
 
 
 def stopped(person: Person) -> bool:
@@ -37,17 +35,14 @@ def test_panic_stops_both_machines_and_each_comes_back_by_itself(
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend("--tools", "Read,Edit,Bash", "--paths", f"{repository}:rw")
-    code = bob.do("devices", "add")["code"]
-    number = laptop.do("devices", "add", code, code=8)["number"]
-    bob.do("devices", "add", "--confirm", number)
-    laptop.do("devices", "add", "--confirm", number)
+    pair(bob, laptop)
     poll(lambda: laptop.do("contacts")["edges"], "the second machine knows the edge")
     running = neighbourhood.send("Never applied", [edit("notes.md", "first line", "never"), bash("true")])
     bob.do("accept", running, cwd=repository)
     bob.question(running)
 
     called = laptop.do("panic")
-    assert (bool(called["panic_at"]), called["told"]) == (True, 1)
+    assert (bool(called["panic_at"]), called["told"], called["untold"]) == (True, 1, 0)
     poll(lambda: stopped(bob), "the other machine has stopped too")
     # What ran there is dead, nothing of it was applied, and its author was told before the line went dead.
     assert alice.until(running, "cancelled")
@@ -74,6 +69,27 @@ def test_panic_stops_both_machines_and_each_comes_back_by_itself(
     assert not stopped(bob)
     bob.do("decline", late)
     alice.until(late, "declined")
+
+
+def test_a_panic_without_a_session_is_told_when_there_is_one_whatever_happened_in_between(
+    neighbourhood: Neighbourhood, laptop: Person
+) -> None:
+    bob, broker = neighbourhood.bob, neighbourhood.broker
+    pair(bob, laptop)
+    broker.stop()
+    called = bob.do("panic")
+    assert (bool(called["panic_at"]), called["told"], called["untold"]) == (True, 0, 1)
+    bob.daemon.kill()
+    bob.daemon.start()
+    assert stopped(bob)
+    assert not stopped(laptop)
+    broker.start()
+    poll(lambda: stopped(laptop), "the other machine has stopped too")
+    for machine in (bob, laptop):
+        poll(
+            lambda machine=machine: machine.do("daemon", "status")["broker"]["state"] == "refused",
+            f"{machine.name} has hung up",
+        )
 
 
 def test_in_a_panic_an_edge_can_still_be_ended(neighbourhood: Neighbourhood) -> None:

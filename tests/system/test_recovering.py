@@ -1,7 +1,6 @@
 """A machine is lost: with the recovery key on an empty one the identity begins anew, and everybody else follows."""
 
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,54 +9,23 @@ from typing import Any
 import pytest
 
 from tests.support.dispatch_command import Terminal
+from tests.support.machines import bought, devices_of, pair, paper, recover
 from tests.support.neighbourhood import Neighbourhood, Person, bash
 from tests.support.patience import poll
-
-
-def machine(name: str, place: Path) -> Person:
-    """Return another machine of Bob's, with a daemon that has just been started."""
-    person = Person(name, place)
-    person.address = "bob@example.org"
-    person.daemon.start()
-    return person
 
 
 @pytest.fixture
 def desk(place: Path) -> Iterator[Person]:
     """The machine that Bob has left when the other one is lost."""
-    person = machine("desk", place)
-    yield person
-    person.daemon.stop()
+    with bought("desk", place, "bob@example.org") as person:
+        yield person
 
 
 @pytest.fixture
 def fresh(place: Path) -> Iterator[Person]:
     """A machine that Bob has bought."""
-    person = machine("fresh", place)
-    yield person
-    person.daemon.stop()
-
-
-def paper(person: Person) -> Path:
-    """Write the recovery key of a person down."""
-    with Terminal(person.home, "devices", "recovery-key", DISPATCH_KEY_BACKEND="file") as terminal:
-        terminal.expect("[y/N]")
-        terminal.press("y\n")
-        assert terminal.end() == 0
-        shown = re.search(r"dispatch-recovery-[\w-]+", terminal.plain)
-    assert shown is not None
-    written = person.home.parent / f"{person.name}-paper"
-    written.write_text(shown[0] + "\n")
-    return written
-
-
-def recover(person: Person, url: str, key: Path, *more: str) -> dict[str, Any]:
-    """Take Bob's identity back on an empty machine."""
-    taken: dict[str, Any] = person.do(
-        *("login", "--broker", url, "--email", person.address, "--dev"),
-        *("--recover", "--recovery-key-file", str(key), *more),
-    )
-    return taken
+    with bought("fresh", place, "bob@example.org") as person:
+        yield person
 
 
 def test_a_machine_is_lost_and_the_one_that_survives_goes_on_beside_a_new_one(
@@ -66,10 +34,7 @@ def test_a_machine_is_lost_and_the_one_that_survives_goes_on_beside_a_new_one(
     alice, lost, url = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker.url
     neighbourhood.befriend("--tools", "Read,Bash", "--paths", f"{repository}:rw")
     key = paper(lost)
-    code = lost.do("devices", "add")["code"]
-    number = desk.do("devices", "add", code, code=8)["number"]
-    lost.do("devices", "add", "--confirm", number)
-    desk.do("devices", "add", "--confirm", number)
+    pair(lost, desk)
     poll(lambda: _active(desk), "the second machine knows the edge")
     who, survivor, thief = (
         lost.do("whoami"),
@@ -82,7 +47,7 @@ def test_a_machine_is_lost_and_the_one_that_survives_goes_on_beside_a_new_one(
     assert taken["identity"] == who["identity"]
     new = taken["device"]["id"]
     for person in (desk, fresh):
-        poll(lambda person=person: _ids(person) == {survivor, new}, f"{person.name} knows who is left")
+        poll(lambda person=person: devices_of(person) == {survivor, new}, f"{person.name} knows who is left")
     # The one that survives feeds the new one, and both receive what Alice sends, who followed by herself.
     poll(lambda: _active(fresh), "the new machine was told of the edge")
     poll(lambda: _known(alice) == {survivor, new}, "Alice knows his devices")
@@ -101,17 +66,13 @@ def test_a_machine_is_lost_and_the_one_that_survives_goes_on_beside_a_new_one(
     assert lost.daemon.process is not None
     assert lost.daemon.process.wait(30) == 0
     assert not (lost.home / "keys.json").exists()
-    assert thief not in _ids(fresh)
+    assert thief not in devices_of(fresh)
 
 
 def _steps(neighbourhood: Neighbourhood) -> Path:
     path = neighbourhood.directory / "steps.json"
     path.write_text(json.dumps([bash("true")]))
     return path
-
-
-def _ids(person: Person) -> set[str]:
-    return {device["id"] for device in person.do("devices")["devices"]}
 
 
 def _known(person: Person) -> set[str]:
@@ -146,7 +107,7 @@ def test_every_machine_is_lost_and_everybody_is_met_again(
         assert "begins anew" in terminal.plain
         assert typed not in terminal.plain
     assert fresh.do("whoami")["identity"] == identity
-    assert len(_ids(fresh)) == 1
+    assert len(devices_of(fresh)) == 1
     again = fresh.try_(*asked, "--recovery-key-file", str(key), "--json")
     assert again.json["error"]["code"] == "home_in_use"
 
@@ -175,7 +136,7 @@ def test_two_recoveries_of_one_epoch_stop_everybody_who_sees_both(
     url = broker.start()
 
     recover(desk, url, key)
-    poll(lambda: _known(alice) == _ids(desk), "Alice follows the first recovery")
+    poll(lambda: _known(alice) == devices_of(desk), "Alice follows the first recovery")
     # The broker is set back to before it, and whoever has the paper as well recovers once more.
     desk.daemon.stop()
     broker.stop()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machines import bought, pair
 from tests.support.neighbourhood import Neighbourhood, Person, bash
 from tests.support.patience import poll
 
@@ -12,11 +13,8 @@ from tests.support.patience import poll
 @pytest.fixture
 def laptop(place: Path) -> Iterator[Person]:
     """A second machine of Bob's."""
-    person = Person("laptop", place)
-    person.address = "bob@example.org"
-    person.daemon.start()
-    yield person
-    person.daemon.stop()
+    with bought("laptop", place, "bob@example.org") as person:
+        yield person
 
 
 def tools(person: Person) -> list[str]:
@@ -30,10 +28,7 @@ def test_two_edits_at_once_bind_both_and_one_that_follows_settles_them(
 ) -> None:
     alice, bob, broker = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker
     neighbourhood.befriend("--tools", "Read,Bash", "--paths", f"{repository}:rw")
-    code = bob.do("devices", "add")["code"]
-    number = laptop.do("devices", "add", code, code=8)["number"]
-    bob.do("devices", "add", "--confirm", number)
-    laptop.do("devices", "add", "--confirm", number)
+    pair(bob, laptop)
     poll(lambda: laptop.do("contacts")["edges"], "the second machine knows the edge")
 
     task = neighbourhood.send("Wait there", [bash("true"), bash("true")])

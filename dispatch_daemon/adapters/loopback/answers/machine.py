@@ -46,11 +46,15 @@ class Whoami(Answer):
 
 
 class Panicked(Answer):
-    """Since when everything is stopped here, or null; how many runs that ended, and how many devices are told."""
+    """Since when everything is stopped here, or null; how many runs that ended.
+
+    So many of one's other devices are told, and so many will be as soon as there is a session.
+    """
 
     panic_at: Moment | None
     runs_ended: int
     told: int
+    untold: int
 
 
 class Paused(Answer):
