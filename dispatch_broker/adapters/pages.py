@@ -10,7 +10,7 @@ _STYLE = """
 :root{color-scheme:light dark}
 body{font:1rem/1.55 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1.25rem}
 h1{font-size:1.35rem;line-height:1.3}
-pre{overflow-x:auto;padding:.75rem 1rem;border:1px solid #8886;border-radius:.4rem}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;padding:.75rem 1rem;border:1px solid #8886;border-radius:.4rem}
 ol{padding-left:1.2rem}
 small{opacity:.75}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}
