@@ -160,7 +160,7 @@ def serve_command(
 
 @main.group("user")
 def user_group() -> None:
-    """Decide who may use this broker, while it serves: by address, beside what --signup says."""
+    """Decide who may use this broker. By address, while it serves, and beside what --signup says."""
 
 
 def _user_command(name: str, words: str) -> None:
@@ -174,9 +174,9 @@ def _user_command(name: str, words: str) -> None:
         _about_users(data, lambda desk: [getattr(desk, name)(email)], as_json=as_json, one=True)
 
 
-_user_command("add", "Admit an address whatever --signup says, or let a disabled one in again.")
-_user_command("disable", "Let an address in no more and end its sessions; its account stays.")
-_user_command("remove", "Forget an address, its account, its edges and all that waits for it.")
+_user_command("add", "Admit an address. That holds whatever --signup says, and lets a disabled one in again.")
+_user_command("disable", "Let an address in no more. Its sessions end, its account stays.")
+_user_command("remove", "Forget an address. Its account goes, its edges, and all that waits for it.")
 
 
 @user_group.command("list")

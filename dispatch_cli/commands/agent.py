@@ -31,7 +31,7 @@ def agent() -> None:
 @agent.command("list")
 @click.pass_obj
 def list_agents(invocation: Invocation) -> None:
-    """List the agents of this machine: the chosen ones, and what was found to choose from."""
+    """List the agents of this machine. The chosen ones come first, then what was found to choose from."""
     found = invocation.door.get("/v1/agents")
     invocation.show(found, lambda view: _lines(found, view))
 
@@ -45,7 +45,7 @@ def host() -> None:
 @click.argument("name", type=click.Choice(HOSTS))
 @click.pass_obj
 def install_host(invocation: Invocation, name: str) -> None:
-    """Add Dispatch to Claude Code (as a plugin) or Codex (as a tool server); nothing else of its settings changes."""
+    """Add Dispatch to Claude Code or Codex. A plugin there, a tool server here; nothing else of its settings changes."""
     done = hosts.install(name, os.environ)
     said = "Added" if done.changed else "It is there already"
     invocation.show(
@@ -96,9 +96,9 @@ def use_agent(
     key_file: str | None,
     price: str | None,
 ) -> None:
-    """Choose the agent for tasks without steps: anthropic:MODEL, openai:MODEL, claude, acp, or none.
+    """Choose the agent for tasks without steps.
 
-    openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. claude is your own Claude
+    It is anthropic:MODEL, openai:MODEL, claude, acp, or none. openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. claude is your own Claude
     Code, acp a program that speaks the Agent Client Protocol; they live whole inside the wall, and the model's key stays
     outside.
     """
@@ -168,7 +168,7 @@ def _own_claude(directories: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 @agent.command("test")
 @click.pass_obj
 def test_agent(invocation: Invocation) -> int:
-    """Ask the chosen model for one harmless call that is never made; exit 1 if it cannot work."""
+    """Ask the chosen model for one harmless call. It is never made; exit 1 if the model cannot work."""
     report = invocation.door.post("/v1/agents/test", {}, timeout_s=_TEST_S)
     invocation.show(report, lambda view: checks_lines(items(report, "checks"), view))
     return 0 if truth(report, "ok") else 1

@@ -17,9 +17,12 @@ _device = click.option("--device", metavar="D", help="Only this device, by the b
 _peer = click.argument("peer", required=False, shell_complete=candidates.peers())
 
 
-@click.group(cls=Group)
-def audit() -> None:
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def audit(context: click.Context) -> None:
     """Look at the logs in which each device enters its last word about every dispatch."""
+    if context.invoked_subcommand is None:
+        _show(context.obj, None, None)
 
 
 @audit.command("show")
@@ -27,7 +30,11 @@ def audit() -> None:
 @_device
 @click.pass_obj
 def show_audit(invocation: Invocation, peer: str | None, device: str | None) -> None:
-    """List the logs: whose, over which edge, how many entries, and the root of each."""
+    """List the logs: whose, how many entries, and each root."""
+    _show(invocation, peer, device)
+
+
+def _show(invocation: Invocation, peer: str | None, device: str | None) -> None:
     found = _logs(invocation, peer, device)
     invocation.show(found, lambda view: logs_lines(found, view))
 
@@ -37,7 +44,10 @@ def show_audit(invocation: Invocation, peer: str | None, device: str | None) -> 
 @_device
 @click.pass_obj
 def verify_audit(invocation: Invocation, peer: str | None, device: str | None) -> int:
-    """Hold each log against what has come: nothing rewritten, nothing left out. Exit 7 if anything is."""
+    """Find what was rewritten or left out.
+
+    Each log is held against what has come from that device. Exit 7 if anything in it was rewritten or left out.
+    """
     found = _logs(invocation, peer, device)
     invocation.show(found, lambda _: findings_lines(found))
     return INVALID_EXIT if any(text(each, "finding") in _BAD for each in items(found, "logs")) else 0

@@ -37,9 +37,9 @@ def contacts(ctx: click.Context) -> None:
 def verify_contact(
     invocation: Invocation, peer: str, words: str | None, different: bool, again: bool
 ) -> None:
-    """Compare with PEER by seven words, so that nobody can sit between you unseen.
+    """Compare with PEER by seven words.
 
-    Both type this, whoever comes first; neither has to be online with the other. Once both have, both see the same
+    So nobody can sit between you unseen. Both type this, whoever comes first; neither has to be online with the other. Once both have, both see the same
     seven words. Read them to each other by another way: face to face, or by a voice that you know.
     """
     if sum((words is not None, different, again)) > 1:
@@ -72,7 +72,7 @@ def _ask(invocation: Invocation, peer: str, answer: Document) -> Document:
 @click.option("--remove", is_flag=True, help="Call them by their address again.")
 @click.pass_obj
 def alias_contact(invocation: Invocation, peer: str, name: str | None, remove: bool) -> None:
-    """Call PEER by a NAME of your own; it stands wherever an address does, and only here."""
+    """Call PEER by a NAME of your own. It stands wherever an address does, and only here."""
     if (name is None) != remove:
         raise click.UsageError("type the name, or --remove")
     answer = invocation.door.post("/v1/contacts/alias", {"peer": peer, "name": name})

@@ -31,7 +31,7 @@ devices.add_command(add)
 @click.argument("name", metavar="NAME")
 @click.pass_obj
 def rename(invocation: Invocation, device: str, name: str) -> None:
-    """Call one of my devices something; ID is its name, or the beginning of its id."""
+    """Give one of my devices a name. ID is the one it has, or the beginning of its id."""
     answer = invocation.door.post("/v1/devices/rename", {"device": device, "name": name})
     invocation.show(answer, lambda _: [line(f"It is called {visible(text(answer, 'name'))} now.")])
 
@@ -57,9 +57,9 @@ def set_(invocation: Invocation, device: str, roles: str | None, owner: bool) ->
 @click.argument("device", metavar="ID")
 @click.pass_obj
 def revoke(invocation: Invocation, device: str) -> None:
-    """End one of my devices: it kills what runs there and erases its keys when it hears.
+    """End one of my devices.
 
-    Contacts seal nothing to it any more as soon as they learn of it. It never returns; a machine joins anew with `add`.
+    It kills what runs there and erases its keys when it hears. Contacts seal nothing to it any more as soon as they learn of it. It never returns; a machine joins anew with `add`.
     """
     answer = invocation.door.post("/v1/devices/revoke", {"device": device})
     invocation.show(

@@ -30,9 +30,9 @@ _ROLES = ("approver", "runner")
 @click.option("--confirm", "number", metavar="NUMBER", help="The number that the other machine shows.")
 @click.pass_obj
 def add(invocation: Invocation, code: str | None, roles: str | None, number: str | None) -> None:
-    """Add a machine: without CODE this one makes a code, with CODE this one joins.
+    """Add a machine of mine.
 
-    Both machines then show six digits. Only if they are the same, nobody stands between them.
+    Without CODE this one makes a code, with CODE this one joins. Both machines then show six digits. Only if they are the same, nobody stands between them.
     """
     if sum(given is not None for given in (code, roles, number)) > 1:
         raise CliError("usage", "Give a code, or --roles, or --confirm.", hint="dispatch devices add --help")

@@ -21,7 +21,7 @@ def rules() -> None:
 @rules.command("list")
 @click.pass_obj
 def list_rules(invocation: Invocation) -> None:
-    """List the standing rules: a tool, or for Bash exactly one command, on one edge."""
+    """List the standing rules. Each is a tool, or for Bash exactly one command, on one edge."""
     found = invocation.door.get("/v1/rules")
     invocation.show(found, lambda view: _lines(found, view))
 

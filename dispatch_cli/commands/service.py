@@ -38,7 +38,7 @@ def install(invocation: Invocation) -> None:
 @service.command()
 @click.pass_obj
 def uninstall(invocation: Invocation) -> None:
-    """Stop the service and remove it; nothing that is waiting is lost."""
+    """Stop the service and remove it. Nothing that is waiting is lost."""
     manager = _manager()
     there = manager.uninstall(invocation.home)
     said = "Removed. Commands start the daemon when they need it." if there else "There was no service."

@@ -27,7 +27,7 @@ def trust() -> None:
 @click.option("--contacts", is_flag=True, help="Also the chains of everybody I know; it names all of them.")
 @click.pass_obj
 def export_trust(invocation: Invocation, file: str, contacts: bool) -> None:
-    """Write my chain into FILE: my devices, which ended, and every recovery. Nothing of it is secret."""
+    """Write my chain into FILE. That is my devices, which ended, and every recovery; nothing of it is secret."""
     from dispatch_protocol.bundle import Side
     from dispatch_protocol.encoding import Fields
     from dispatch_protocol.trust_file import TrustFile
@@ -49,9 +49,9 @@ def export_trust(invocation: Invocation, file: str, contacts: bool) -> None:
 @click.argument("file", metavar="FILE")
 @click.pass_obj
 def import_trust(invocation: Invocation, file: str) -> int:
-    """Learn from FILE what it proves about people I know; whoever gave it to me need not be trusted.
+    """Learn what FILE proves about people I know.
 
-    It makes nobody a contact. Exit 6 if it cannot be read, 7 if a chain in it does not hold, or tells another history.
+    Whoever gave it to me need not be trusted. It makes nobody a contact. Exit 6 if it cannot be read, 7 if a chain in it does not hold, or tells another history.
     """
     from dispatch_protocol.errors import MalformedError
     from dispatch_protocol.trust_file import FILE_BYTES, TrustFile

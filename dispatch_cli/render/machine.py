@@ -44,8 +44,9 @@ def _daemon(daemon: Document, view: View) -> Line:
     if not truth(daemon, "running"):
         return line(Span("not running", Tone.QUIET))
     runs = "runs tasks" if truth(daemon, "can_run") else "cannot run tasks: see dispatch doctor"
-    if text(daemon, "paused_at"):
-        runs = "paused: nothing new starts here"
+    stopped = _stopped(daemon)
+    if stopped:
+        runs = ": ".join(stopped)
     socket = visible(home_relative(text(daemon, "socket"), view.user_home))
     return line(
         Span("running", Tone.DONE),
@@ -83,18 +84,35 @@ def daemon_lines(daemon: Document, view: View) -> list[Line]:
             *facts([("daemon", line(Span("not running", Tone.QUIET))), ("socket", socket)]),
             following("start it with", "dispatch daemon start"),
         ]
+    stopped, broker = _stopped(daemon), inner(daemon, "broker")
     return facts(
         [
             ("daemon", line(Span("running", Tone.DONE), f" {visible(text(daemon, 'version'))}")),
             ("pid", line(str(number(daemon, "pid") or "unknown"))),
-            *(
-                [("paused", line(Span("nothing new starts here", Tone.WAITING)))]
-                if text(daemon, "paused_at")
-                else []
-            ),
+            *([(stopped[0], line(Span(stopped[1], Tone.WAITING)))] if stopped else []),
             ("socket", socket),
             ("door", line(visible(text(daemon, "door")))),
+            *([("broker", _session(broker))] if broker else []),
         ]
+    )
+
+
+def _stopped(daemon: Document) -> tuple[str, str] | None:
+    """Return what a person has done to stop this machine, and what that means; None if nothing."""
+    if text(daemon, "panic_at"):
+        return "panic", "everything is stopped here"
+    return ("paused", "nothing new starts here") if text(daemon, "paused_at") else None
+
+
+def _session(broker: Document) -> Line:
+    """Return how the session with the broker stands."""
+    state = visible(text(broker, "state"))
+    tone = {"online": Tone.DONE, "refused": Tone.FAILED}.get(state, Tone.WAITING)
+    detail = visible(text(broker, "detail"))
+    return line(
+        Span(state, tone),
+        f" · {visible(text(broker, 'url'))}",
+        Span(f" · {detail}" if detail else "", Tone.QUIET),
     )
 
 

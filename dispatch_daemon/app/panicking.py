@@ -15,7 +15,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.linking import Linking
-from dispatch_daemon.app.pausing import keep_paused, paused_ms
+from dispatch_daemon.app.pausing import keep_panic, panic_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions
@@ -31,7 +31,6 @@ from dispatch_protocol.timestamps import time_or_none
 
 CODE: Final = "panicked"
 _SAID_S = 3.0  # how long a person waits to hear that their other devices are told
-PANIC: Final = "panic_ms"
 _HEARD = "panics_heard"  # by device, when it last called one
 _WORDS = "panic was called: nothing is sent, taken in or begun here until `dispatch panic --off`"
 # What only ends or narrows something may be done in a panic too.
@@ -70,8 +69,7 @@ class Panic:
     @property
     def since_ms(self) -> int | None:
         """Since when everything is stopped here, or None."""
-        since = self._journal.meta(PANIC)
-        return since if isinstance(since, int) else None
+        return panic_ms(self._journal)
 
     def require_calm(self, operation: str) -> None:
         """Refuse what the door was asked unless it only ends or narrows something; raises ServiceError `panicked`."""
@@ -85,17 +83,13 @@ class Panic:
             return _answer(None)
         if self.since_ms is None:
             now_ms = self._clock.now_ms()
-            self._remember(now_ms)
+            keep_panic(self._journal, now_ms)
             # In the commit that remembers it: a machine that dies here has told the others, or has not panicked.
             await self._household.tell(PanicEntry(device=self._people.own.device, called_ms=now_ms))
         ended = await self._stop()
         await asyncio.wait({self._fall_silent()}, timeout=_SAID_S)
         others = len(self._people.own.chain.devices) - 1
         return _answer(self.since_ms, ended, 0 if self._owes_others() else others, others)
-
-    def _remember(self, since_ms: int) -> None:
-        self._journal.remember(PANIC, since_ms)
-        keep_paused(self._journal, paused_ms(self._journal) or since_ms)
 
     async def _stop(self) -> int:
         """Kill what runs, once it is kept that there is a panic; returns how many runs that were."""
@@ -135,7 +129,7 @@ class Panic:
             return
         self._journal.remember(_HEARD, {**heard, entry.device.hex: entry.called_ms})
         if self.since_ms is None:
-            self._remember(self._clock.now_ms())
+            keep_panic(self._journal, self._clock.now_ms())
             self._follow()
 
     def _follow(self) -> None:
@@ -183,8 +177,7 @@ class Panic:
             self._follow()
 
     async def _calm(self) -> None:
-        self._journal.remember(PANIC, None)
-        keep_paused(self._journal, None)
+        keep_panic(self._journal, None)
         await self._journal.database.committed()
         await self.stop()
         account = self._people.account

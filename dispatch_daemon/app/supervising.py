@@ -9,7 +9,7 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal, JournalError, Task
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.pausing import paused_ms
+from dispatch_daemon.app.pausing import may_start
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.run_book import RunBook
@@ -139,7 +139,7 @@ class Supervisor:
 
     def _held(self, task: Task) -> bool:
         """Give a run back that must not start because its person has paused this machine; it waits until they say so."""
-        if paused_ms(self._journal) is None:
+        if may_start(self._journal):
             return False
         self._journal.tasks.retry(task, self._clock.now_ms() + _PAUSED_MS)
         return True

@@ -118,6 +118,7 @@ PLACES: JsonObject = {
     "version": "0.1.0",
     "can_run": True,
     "paused_at": None,
+    "panic_at": None,
     "socket": "/home/bob/.dispatch/daemon.sock",
     "door": "http://127.0.0.1:8001",
 }

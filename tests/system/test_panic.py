@@ -57,6 +57,7 @@ def test_panic_stops_both_machines_and_each_comes_back_by_itself(
     assert refused(bob, "send", "me", "anything") == "panicked"
     assert refused(bob, "accept", running) == "panicked"
     assert refused(bob, "pause", "--off") == "panicked"
+    assert "panic was called" in bob.try_("daemon", "status").out
     assert late not in {each["dispatch_id"] for each in bob.do("inbox")["dispatches"]}
 
     # Each comes back by itself, and only where its person says so.
@@ -92,10 +93,13 @@ def test_a_panic_without_a_session_is_told_when_there_is_one_whatever_happened_i
         )
 
 
-def test_in_a_panic_an_edge_can_still_be_ended(neighbourhood: Neighbourhood) -> None:
+def test_in_a_panic_an_edge_can_still_be_ended_and_a_pause_outlives_it(neighbourhood: Neighbourhood) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend("--tools", "Read")
+    bob.do("pause")
     bob.do("panic")
+    assert "everything is stopped here" in bob.try_("whoami").out
     assert bob.do("revoke", alice.address)["status"] == "revoked"
     bob.do("panic", "--off")
+    assert "nothing new starts here" in bob.try_("daemon", "status").out, "it was paused before, and is again"
     poll(lambda: alice.do("contacts")["edges"][0]["status"] == "revoked", "Alice hears of it")

@@ -14,8 +14,7 @@ from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Settings
 from dispatch_daemon.app.own_chain import FORKED
-from dispatch_daemon.app.panicking import PANIC
-from dispatch_daemon.app.pausing import paused_ms
+from dispatch_daemon.app.pausing import panic_ms, paused_ms
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.standing import EdgeStatus
@@ -63,7 +62,8 @@ class Machine:
             "running": True,
             "version": version(_DISTRIBUTION),
             "can_run": capability.can_run,
-            "paused_at": self._paused_at(),
+            "paused_at": time_or_none(paused_ms(self._journal)),
+            "panic_at": time_or_none(panic_ms(self._journal)),
             "socket": socket,
             "door": url,
         }
@@ -78,7 +78,8 @@ class Machine:
             "door": url,
             "socket": socket,
             "home": str(self._home),
-            "paused_at": self._paused_at(),
+            "paused_at": time_or_none(paused_ms(self._journal)),
+            "panic_at": time_or_none(panic_ms(self._journal)),
             "broker": None
             if link is None
             else {"url": link.url, "state": link.state.phase, "detail": link.state.words},
@@ -183,20 +184,16 @@ class Machine:
             return _check("histories", False, detail, "dispatch contacts")
         return _check("histories", True, "every identity that is known here has one history", None)
 
-    def _paused_at(self) -> str | None:
-        return time_or_none(paused_ms(self._journal))
-
     def _check_pause(self) -> dict[str, JSON]:
-        """Say whether its person has paused this machine."""
-        since = self._paused_at()
-        if since is None:
-            return _check("pause", True, "what is accepted starts", None)
-        if self._journal.meta(PANIC) is not None:
-            detail = f"panic was called at {since}: nothing is sent, taken in or begun here"
+        """Say whether its person has stopped this machine."""
+        panic, paused = time_or_none(panic_ms(self._journal)), time_or_none(paused_ms(self._journal))
+        if panic is not None:
+            detail = f"panic was called at {panic}: nothing is sent, taken in or begun here"
             return _check("pause", False, detail, "dispatch panic --off")
-        return _check(
-            "pause", False, f"paused since {since}: nothing new starts here", "dispatch pause --off"
-        )
+        if paused is not None:
+            detail = f"paused since {paused}: nothing new starts here"
+            return _check("pause", False, detail, "dispatch pause --off")
+        return _check("pause", True, "what is accepted starts", None)
 
     async def _check_wall(self) -> dict[str, JSON]:
         capability = await self._executor.probe()

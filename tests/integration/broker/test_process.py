@@ -213,6 +213,8 @@ def test_a_damaged_database_is_said_and_left_alone(tmp_path):
 def test_help_and_version():
     runner = CliRunner()
     assert "Serve until SIGTERM" in runner.invoke(main, ["serve", "--help"]).stdout
+    for group in ([], ["user"]):  # the words of a command fit into its line
+        assert "..." not in runner.invoke(main, [*group, "--help"]).stdout
     assert runner.invoke(main, ["--version"]).stdout.startswith("dispatch-broker")
 
 

@@ -99,6 +99,8 @@ def test_every_command_explains_itself(here: Callable[..., Ended], name: str) ->
     assert shown.code == 0
     assert shown.out.startswith(f"Usage: dispatch {name}")
     assert shown.err == ""
+    _, _, listed = shown.out.partition("\nCommands:\n")
+    assert "..." not in listed, "the words of a subcommand fit into its line"
 
 
 def test_no_command_shows_the_help(home: Path) -> None:

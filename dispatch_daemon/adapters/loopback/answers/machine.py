@@ -31,6 +31,7 @@ class DaemonPlace(Answer):
     version: str
     can_run: bool
     paused_at: Moment | None
+    panic_at: Moment | None
     socket: str
     door: str
 
@@ -124,6 +125,7 @@ class DaemonStatus(Answer):
     door: str | None
     socket: str | None
     paused_at: Moment | None
+    panic_at: Moment | None
 
 
 class Stopping(Answer):
