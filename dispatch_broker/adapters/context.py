@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from dispatch_broker.adapters.blob_files import BlobFiles
 from dispatch_broker.adapters.bus_local import LocalBus
@@ -25,7 +26,8 @@ _PARTIES = 10_000
 class Context:
     """One running broker.
 
-    `public_url` is where people reach it; `urls` are all the spellings under which a device may have dialled it.
+    `public_url` is where people reach it; `urls` are all the spellings under which a device may have dialled it, and
+    `origins` what a browser calls the hosts of them. `path` is the one below which people reach it, empty for a host of its own.
     `clock` returns milliseconds since 1970; `ticks` milliseconds that never run backwards, for rates. `handshakes`
     counts sessions that have not proven a device yet.
     """
@@ -40,6 +42,8 @@ class Context:
     counts: Counts
     clock: Callable[[], int]
     ticks: Callable[[], int]
+    origins: frozenset[str] = field(init=False)
+    path: str = field(init=False)
     requests: Throttles = field(init=False)
     logins: Throttles = field(init=False)
     mails: Throttles = field(init=False)
@@ -58,6 +62,8 @@ class Context:
     handshakes: int = 0
 
     def __post_init__(self) -> None:
+        self.origins = frozenset(f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, self.urls))
+        self.path = urlsplit(self.public_url).path
         self.requests = Throttles(self.settings.quotas.requests, _PARTIES)
         self.logins = Throttles(self.settings.quotas.logins, _PARTIES)
         self.mails = Throttles(self.settings.quotas.mails, _PARTIES)

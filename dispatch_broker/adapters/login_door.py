@@ -43,7 +43,7 @@ class Wrong(Exception):  # noqa: N818 - it ends a request with a page, it is no 
 
 def routes(app: web.Application, context: Context) -> None:
     """Add the pages."""
-    app.router.add_get(login.PAGE, _asking)
+    app.router.add_get(login.PAGE, partial(_asking, context))
     for path, step in (("", _code), ("/mail", _mail), ("/allow", _allow), ("/deny", _deny)):
         app.router.add_post(f"{login.PAGE}{path}", partial(taken, context, step))
 
@@ -56,9 +56,9 @@ async def taken(context: Context, step: _Step, request: web.Request) -> web.Resp
         return shown(wrong.text, wrong.status)
 
 
-async def _asking(request: web.Request) -> web.Response:
+async def _asking(context: Context, request: web.Request) -> web.Response:
     del request
-    return shown(login_pages.code_page())
+    return shown(login_pages.code_page(place(context)))
 
 
 async def _code(context: Context, request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ async def _mail(context: Context, request: web.Request) -> web.Response:
     mailed = login.send_code(context, waiting, email.strip())
     if isinstance(mailed, Refusal):
         raise Wrong(device(context, waiting, sentence(mailed.detail)), mailed.status)
-    return shown(login_pages.mailed_page(mailed, email.strip()))
+    return shown(login_pages.mailed_page(place(context), mailed, email.strip()))
 
 
 async def _allow(context: Context, request: web.Request) -> web.Response:
@@ -84,7 +84,8 @@ async def _allow(context: Context, request: web.Request) -> web.Response:
     if after.mailed is None:
         raise Wrong(over(refusal), refusal.status)
     raise Wrong(
-        login_pages.mailed_page(after, after.mailed.address, sentence(refusal.detail)), refusal.status
+        login_pages.mailed_page(place(context), after, after.mailed.address, sentence(refusal.detail)),
+        refusal.status,
     )
 
 
@@ -99,18 +100,21 @@ async def read_step(
     context: Context, request: web.Request, field: str | None = None, *, max_chars: int = 0
 ) -> tuple[SignIn, str]:
     """Read a step: which sign-in it is about, and the one field that it may have besides."""
-    if request.headers.get("Origin") not in context.urls:
+    if request.headers.get("Origin") not in context.origins:
         raise Wrong(over(_ELSEWHERE), _ELSEWHERE.status)
     if not context.typed_codes.take(caller(context, request), context.ticks()):
-        raise Wrong(login_pages.code_page(_TOO_MANY), HTTPStatus.TOO_MANY_REQUESTS)
+        raise Wrong(login_pages.code_page(place(context), _TOO_MANY), HTTPStatus.TOO_MANY_REQUESTS)
     fields = await login.read_fields(request) if request.content_type == _IS_FORM else None
     expected = {"user_code"} if field is None else {"user_code", field}
     if not isinstance(fields, dict) or set(fields) != expected:
-        raise Wrong(login_pages.code_page("Something was missing. Begin again."), HTTPStatus.BAD_REQUEST)
+        raise Wrong(
+            login_pages.code_page(place(context), "Something was missing. Begin again."),
+            HTTPStatus.BAD_REQUEST,
+        )
     user_code = signin.read_user_code(fields["user_code"])
     waiting = None if user_code is None else context.sign_ins.shown_as(user_code, context.clock())
     if waiting is None:
-        raise Wrong(login_pages.code_page(_UNKNOWN), HTTPStatus.NOT_FOUND)
+        raise Wrong(login_pages.code_page(place(context), _UNKNOWN), HTTPStatus.NOT_FOUND)
     value = "" if field is None else fields[field]
     if len(value) > max_chars:
         raise Wrong(device(context, waiting, "That is too long."), HTTPStatus.BAD_REQUEST)
@@ -120,7 +124,13 @@ async def read_step(
 def device(context: Context, waiting: SignIn, wrong: str = "") -> str:
     """Return the page that names the device and offers every way to prove an address."""
     provider = None if context.provider is None else context.provider.name
-    return login_pages.device_page(waiting, mails=context.on_code is not None, provider=provider, wrong=wrong)
+    mails = context.on_code is not None
+    return login_pages.device_page(place(context), waiting, mails=mails, provider=provider, wrong=wrong)
+
+
+def place(context: Context) -> str:
+    """Return the path at which a browser finds these pages."""
+    return f"{context.path}{login.PAGE}"
 
 
 def welcome(context: Context, proven: SignIn) -> str:

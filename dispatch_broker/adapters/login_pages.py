@@ -1,6 +1,7 @@
 """The pages of a sign-in, as text: which code, which device, how the address is proven, and how it ended.
 
-Each says what letting the device in means, before anybody does. Nothing on them was written by a stranger but the name
+`at` is the path at which a browser finds them: a broker may have one path of a host and no more. Each says what letting the
+device in means, before anybody does. Nothing on them was written by a stranger but the name
 that the device gave itself, which is shown as that.
 """
 
@@ -12,13 +13,13 @@ from dispatch_broker.core.signin import SignIn, spoken
 _CODE_FIELD = 'autocomplete="off" autocapitalize="characters" spellcheck="false" class="code" required'
 
 
-def code_page(wrong: str = "") -> str:
+def code_page(at: str, wrong: str = "") -> str:
     """Return the page that asks for the code of a terminal."""
     return _page(
         "Sign in a device",
         f"""{_wrong(wrong)}<p>Type the eight letters that <code>dispatch login</code> shows in your terminal. If somebody sent
 them to you, stop here: whoever holds the device with that code would be signed in as you.</p>
-<form method="post" action="/login">
+<form method="post" action="{at}">
 <label for="user_code">Code of the device</label>
 <input id="user_code" name="user_code" maxlength="20" {_CODE_FIELD}>
 <br><button>Go on</button>
@@ -26,37 +27,37 @@ them to you, stop here: whoever holds the device with that code would be signed 
     )
 
 
-def device_page(sign_in: SignIn, *, mails: bool, provider: str | None, wrong: str = "") -> str:
+def device_page(at: str, sign_in: SignIn, *, mails: bool, provider: str | None, wrong: str = "") -> str:
     """Return the page that names the device and asks how its person proves the address."""
     ways = ""
     if mails:
-        ways += f"""<form method="post" action="/login/mail">{_hidden(sign_in)}
+        ways += f"""<form method="post" action="{at}/mail">{_hidden(sign_in)}
 <label for="email">Your address</label>
 <input id="email" name="email" type="email" autocomplete="email" maxlength="254" required value="{escape(sign_in.wanted or "")}">
 <br><button>Mail me a code</button>
 </form>
 """
     if provider is not None:
-        ways += f"""<form method="post" action="/login/provider">{_hidden(sign_in)}
+        ways += f"""<form method="post" action="{at}/provider">{_hidden(sign_in)}
 <button>Go on with {escape(provider)}</button>
 </form>
 """
-    return _page("Is this your device?", f"{_wrong(wrong)}{_device(sign_in)}\n{ways}{_no(sign_in)}")
+    return _page("Is this your device?", f"{_wrong(wrong)}{_device(sign_in)}\n{ways}{_no(at, sign_in)}")
 
 
-def mailed_page(sign_in: SignIn, email: str, wrong: str = "") -> str:
+def mailed_page(at: str, sign_in: SignIn, email: str, wrong: str = "") -> str:
     """Return the page that asks for the code of the mail; typing it lets the device in."""
     return _page(
         "Type the code of the mail",
         f"""{_wrong(wrong)}<p>If <strong>{escape(email)}</strong> may sign in here, a code is on its way. The mail names
 <span class="code">{spoken(sign_in.user_code)}</span>.</p>
 {_device(sign_in)}
-<form method="post" action="/login/allow">{_hidden(sign_in)}
+<form method="post" action="{at}/allow">{_hidden(sign_in)}
 <label for="code">Code of the mail</label>
 <input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" maxlength="20" class="code" required>
 <br><button>Let this device in</button>
 </form>
-{_no(sign_in)}""",
+{_no(at, sign_in)}""",
     )
 
 
@@ -70,16 +71,16 @@ def leaving_page(provider: str, way: str) -> str:
     )
 
 
-def vouched_page(sign_in: SignIn, address: str, provider: str) -> str:
+def vouched_page(at: str, sign_in: SignIn, address: str, provider: str) -> str:
     """Return the page that says as whom the device will be signed in; its form lets the device in."""
     return _page(
         "Let this device in?",
         f"""<p>{escape(provider)} says that you are <strong>{escape(address)}</strong>.</p>
 {_device(sign_in)}
-<form method="post" action="/login/vouched">{_hidden(sign_in)}
+<form method="post" action="{at}/vouched">{_hidden(sign_in)}
 <button>Let this device in as {escape(address)}</button>
 </form>
-{_no(sign_in)}""",
+{_no(at, sign_in)}""",
     )
 
 
@@ -108,8 +109,8 @@ def _hidden(sign_in: SignIn) -> str:
     return f'\n<input type="hidden" name="user_code" value="{sign_in.user_code}">'
 
 
-def _no(sign_in: SignIn) -> str:
-    return f"""<form method="post" action="/login/deny">{_hidden(sign_in)}
+def _no(at: str, sign_in: SignIn) -> str:
+    return f"""<form method="post" action="{at}/deny">{_hidden(sign_in)}
 <button>This is not mine: refuse it</button>
 </form>"""
 

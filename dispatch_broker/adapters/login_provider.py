@@ -92,7 +92,7 @@ async def _back(desk: ProviderDesk, context: Context, request: web.Request) -> w
     if isinstance(vouched, Refusal):
         raise Wrong(login_door.over(vouched), vouched.status)
     context.sign_ins.keep(vouched)
-    return shown(login_pages.vouched_page(vouched, address, desk.name))
+    return shown(login_pages.vouched_page(login_door.place(context), vouched, address, desk.name))
 
 
 async def _vouched(context: Context, request: web.Request) -> web.Response:

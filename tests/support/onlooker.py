@@ -20,11 +20,12 @@ _TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}")
 class Onlooker:
     """A reverse proxy before a broker, in a thread of its own, that keeps all that passes, and looks at all processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self.record = Record()
         self.processes: set[bytes] = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}{prefix}"
         self._upstream = ""
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -64,7 +65,7 @@ class Onlooker:
 
     def _serve(self) -> None:
         async def serve() -> None:
-            async with reverse_proxy(self._listener, self._upstream, self.record):
+            async with reverse_proxy(self._listener, self._upstream, self.record, self._prefix):
                 await self._stop.wait()
 
         self._loop.run_until_complete(serve())

@@ -1,6 +1,7 @@
 """A small real reverse proxy: it passes requests and WebSockets on, and says in `X-Forwarded-For` who asked.
 
-It may keep a record of everything that passed: who owns such a machine sees what a test wants to know.
+It may keep a record of everything that passed: who owns such a machine sees what a test wants to know. It may give the whole
+host to others and pass on what stands below one path alone, without that path.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ _OWN = {"host", "connection", "upgrade", "transfer-encoding", "content-length", 
 
 @contextlib.asynccontextmanager
 async def reverse_proxy(
-    listener: socket.socket, upstream: str, record: Record | None = None
+    listener: socket.socket, upstream: str, record: Record | None = None, prefix: str = ""
 ) -> AsyncIterator[str]:
     """Serve on a bound socket for the length of a block; yields the address that people use."""
     seen = record or Record()
@@ -42,14 +43,17 @@ async def reverse_proxy(
             forwarded = [value for name, value in headers if name.lower() == "x-forwarded-for"]
             headers = [(name, value) for name, value in headers if name.lower() != "x-forwarded-for"]
             seen.asked.append(request.raw_path)
+            if not request.raw_path.startswith(f"{prefix}/"):
+                return web.Response(status=404, text="this host is somebody else's")
+            target = upstream + request.raw_path.removeprefix(prefix)
             seen.headers.extend(headers)
             headers.append(("X-Forwarded-For", ", ".join([*forwarded, request.remote or ""])))
             if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await _joined(client, request, upstream, headers, seen)
+                return await _joined(client, request, target, headers, seen)
             body = await request.read()
             async with client.request(
                 request.method,
-                upstream + request.raw_path,
+                target,
                 headers=headers,
                 data=body,
                 allow_redirects=False,
@@ -66,7 +70,7 @@ async def reverse_proxy(
         await runner.setup()
         await web.SockSite(runner, listener).start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}{prefix}"
         finally:
             await runner.cleanup()
 
@@ -74,12 +78,12 @@ async def reverse_proxy(
 async def _joined(
     client: aiohttp.ClientSession,
     request: web.Request,
-    upstream: str,
+    target: str,
     headers: list[tuple[str, str]],
     seen: Record,
 ) -> web.StreamResponse:
     """Pass the messages of a WebSocket on, both ways, until either side ends it."""
-    async with client.ws_connect(upstream + request.raw_path, headers=headers, max_msg_size=0) as inner:
+    async with client.ws_connect(target, headers=headers, max_msg_size=0) as inner:
         outer = web.WebSocketResponse(compress=False, max_msg_size=0)
         await outer.prepare(request)
 
