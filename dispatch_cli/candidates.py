@@ -23,7 +23,7 @@ Found = Iterator[tuple[str, str]]
 
 _PATIENCE_S = 1.0
 _HELP_CELLS = 60
-_UNDECIDED = frozenset({"delivered", "conflict"})
+_UNDECIDED = frozenset({"delivered"})
 _FINISHED = frozenset({"completed", "failed", "refused", "declined", "expired", "cancelled"})
 _TYPABLE = frozenset("@._+-")  # beside letters and digits
 

@@ -146,6 +146,7 @@ CODES = {
     "invitation_used": (409, REFUSED, _CONTACTS),
     "recovery_shown": (410, NOT_FOUND, "It is shown once. Without your copy, make a new identity."),
     "owner_unknown": (403, REFUSED, _ASK),
+    "decided_elsewhere": (409, NOT_FOUND, "dispatch status ID"),
     "not_owner": (
         403,
         REFUSED,

@@ -18,7 +18,7 @@ from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import Line, Span, Tone, line
 from dispatch_cli.render.text import count
 
-_WAITING = frozenset({"delivered", "conflict"})
+_WAITING = frozenset({"delivered"})
 _PROMPT = line("  Begin it here [b] · decline [d] · leave [q] · Next [N]")
 _SHORT = line("  b begin  d decline  q leave  N next")
 # No letter here allows something in a question of a run: a key pressed once too often must not answer that.

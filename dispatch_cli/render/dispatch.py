@@ -186,10 +186,26 @@ def _receipt(receipt: Document, view: View) -> Line:
     )
 
 
+def _conflict_lines(dispatch: Document) -> list[Line]:
+    """Return who has accepted, and how to leave it to one of them."""
+    devices = [
+        visible(text(each, "name") or text(each, "device")[:8]) for each in items(dispatch, "accepted_on")
+    ]
+    said = f"{' and '.join(devices)} have each accepted it, so it may run more than once."
+    mine = is_for_me(dispatch)
+    how = "on each device where it shall not run" if mine else "stop what still runs of it with"
+    return [line(Span(said, Tone.DANGER)), following(how, f"dispatch cancel {short_id(dispatch)}")]
+
+
 def _next_lines(dispatch: Document) -> list[Line]:
     status, short = text(dispatch, "status"), short_id(dispatch)
     if items(dispatch, "approvals"):
         return []
+    if status == "conflict":
+        return [line(), *_conflict_lines(dispatch)]
+    if inner(dispatch, "elsewhere"):
+        place = visible(text(inner(dispatch, "elsewhere"), "name"))
+        return [line(), line(Span(f"Another device of yours has it: look at it on {place}.", Tone.QUIET))]
     if is_for_me(dispatch) and status in {"delivered", "sent"}:
         pairs = (("run it here with", f"dispatch accept {short}"), ("or", f"dispatch decline {short}"))
         return [line(), *followings(*pairs)]

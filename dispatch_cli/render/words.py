@@ -49,6 +49,9 @@ def status_span(dispatch: Document, *, mine: bool) -> Span:
     status = text(dispatch, "status")
     outcome = text(dispatch, "outcome")
     said = (_MINE if mine else _THEIRS).get(status) or visible(status.replace("_", " ")) or "unknown"
+    place = text(inner(dispatch, "elsewhere"), "name")
+    if place:
+        said = f"{visible(status.replace('_', ' '))} on {visible(place)}"
     if status in {"failed", "completed"} and outcome not in {"", "failed", "success"}:
         said += f" ({visible(outcome.replace('_', ' '))})"
     if dispatch.get("cancel_requested") is True and status not in {"cancelled", "completed", "failed"}:

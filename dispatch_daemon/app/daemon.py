@@ -58,6 +58,7 @@ from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
 from dispatch_daemon.app.services.trust_files import TrustFiles
 from dispatch_daemon.app.services.undoing import Undoing
+from dispatch_daemon.app.sharing import is_elsewhere
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.undoing import Undoer
 from dispatch_daemon.app.watchers import Watchers
@@ -216,7 +217,13 @@ class Daemon:
         chosen = notifier(self._settings.notify, self._home)
         if chosen is None:
             return None, None
-        return chosen, Notifying(self._journal, self._watchers, chosen, self._clock.now_ms)
+        return chosen, Notifying(
+            self._journal,
+            self._watchers,
+            chosen,
+            self._clock.now_ms,
+            elsewhere=lambda record: is_elsewhere(self._journal, self._people.own, record),
+        )
 
     def _devices(self, keystore: Keystore, online: Callable[[], Online]) -> tuple[Devices, Pairing]:
         """Make what people ask about their own machines."""
@@ -359,4 +366,7 @@ class Daemon:
             await self._performer.perform([Unplan(TaskKind.EXPIRE, task.key)])
             return
         peer = self._people.peer_of(record)
-        await self._performer.perform(expiry.look(record, self._people.own, peer, self._clock.moment()))
+        elsewhere = is_elsewhere(self._journal, self._people.own, record)
+        await self._performer.perform(
+            expiry.look(record, self._people.own, peer, self._clock.moment(), elsewhere=elsewhere)
+        )

@@ -8,6 +8,7 @@ what is being applied is carried to its end, as everywhere.
 from collections.abc import Container, Iterable
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.sharing import is_elsewhere
 from dispatch_daemon.core import decisions, intake, views
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Put
@@ -39,6 +40,8 @@ def _of_one(journal: Journal, own: Own, chain: Chain, moment: Moment) -> list[Ef
     peer = Peer(chain.genesis, chain.head)
     effects: list[Effect] = []
     for record in _of_others(journal, chain.genesis.hex, chain.devices):
+        if is_elsewhere(journal, own, record):
+            continue  # whoever has it ends it
         if record.state is DispatchState.DELIVERED:
             effects += intake.refuse(record, own, peer, moment, code=RefusalCode.DEVICE_REVOKED)
             continue

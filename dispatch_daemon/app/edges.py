@@ -4,6 +4,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.sharing import is_elsewhere
 from dispatch_daemon.core import decisions, editing, grants, intake
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.grants import binding
@@ -63,6 +64,8 @@ class Ending:
         """Refuse what waits over a revoked edge, and end what runs."""
         effects: list[Effect] = []
         for record in waiting_on(self._journal, edge.edge):
+            if is_elsewhere(self._journal, self._people.own, record):
+                continue  # whoever has it ends it
             if record.state is DispatchState.DELIVERED:
                 peer = self._people.peer_of(record)
                 effects += intake.refuse(

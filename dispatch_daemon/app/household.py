@@ -13,6 +13,7 @@ from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.sharing import NAMES, Sharing, names
 from dispatch_daemon.core import household
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.records import Direction, EdgeRecord, Record
@@ -29,9 +30,9 @@ from dispatch_protocol.messages.household import (
     PinEntry,
     RuleEntry,
 )
+from dispatch_protocol.messages.shared_work import DeedEntry
 from dispatch_protocol.unseal import Opened
 
-_NAMES = "device_names"
 _REMOVED = "removed_rules"
 log = logging.getLogger("dispatch.household")
 
@@ -45,6 +46,7 @@ class Household:
         self._clock = clock
         self._performer = performer
         self._ending = Ending(journal, people, clock)
+        self._sharing = Sharing(journal, people)
         self.on_panic: Callable[[PanicEntry], None] | None = None
         performer.household = self.told
 
@@ -63,7 +65,10 @@ class Household:
         """Return the effects that tell the other devices of these, if there are other devices and anything to tell."""
         entries = household.told_by(effects)
         self._forget_rules(entries)
-        if not entries or len(self._people.own.chain.devices) == 1:
+        if len(self._people.own.chain.devices) == 1:
+            return ()
+        entries += self._sharing.told(effects, self._clock.now_ms())
+        if not entries:
             return ()
         return household.told(entries, self._people.own, self.heads(), self._clock.moment())
 
@@ -109,7 +114,7 @@ class Household:
         )
         for entry in message.entries:
             try:
-                effects += self._taken(entry, effects)
+                effects += self._taken(entry, effects, opened.header.from_device)
             except (DispatchError, ValueError) as error:
                 log.warning(
                     "an entry of %s that cannot be taken in: %s", opened.header.from_device.hex[:8], error
@@ -135,8 +140,10 @@ class Household:
             for effect in self._ending.all_of(edge)
         ]
 
-    def _taken(self, entry: Entry, before: Sequence[Effect]) -> list[Effect]:
+    def _taken(self, entry: Entry, before: Sequence[Effect], teller: DeviceId) -> list[Effect]:
         match entry:
+            case DeedEntry():
+                return self._sharing.taken(entry, teller)
             case PinEntry():
                 return household.pin(entry, self._journal.contact(entry.genesis.hex))
             case EdgeEntry():
@@ -158,14 +165,7 @@ class Household:
 
     def names(self) -> dict[str, tuple[str, int]]:
         """Return what devices are called and since when, by their ids in hex."""
-        held = self._journal.meta(_NAMES)
-        if not isinstance(held, dict):
-            return {}
-        return {
-            device: (str(named[0]), int(str(named[1])))
-            for device, named in held.items()
-            if isinstance(named, list) and len(named) == 2
-        }
+        return names(self._journal)
 
     async def rename(self, device: DeviceId, name: str) -> None:
         """Call a device something, here and on one's other devices."""
@@ -175,11 +175,11 @@ class Household:
         await self._journal.database.committed()
 
     def _name(self, entry: NameEntry) -> None:
-        names = self.names()
-        held = names.get(entry.device.hex)
+        known = self.names()
+        held = known.get(entry.device.hex)
         if held is None or (held[1], held[0]) < (entry.named_ms, entry.name):
-            names[entry.device.hex] = (entry.name, entry.named_ms)
-            self._journal.remember(_NAMES, {each: [name, at] for each, (name, at) in names.items()})
+            known[entry.device.hex] = (entry.name, entry.named_ms)
+            self._journal.remember(NAMES, {each: [name, at] for each, (name, at) in known.items()})
 
     def _removed(self) -> list[str]:
         held = self._journal.meta(_REMOVED)

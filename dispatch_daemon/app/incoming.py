@@ -19,6 +19,7 @@ from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.refusing import DAY_MS, Refusing
+from dispatch_daemon.app.sharing import is_elsewhere
 from dispatch_daemon.core import decisions, intake, reports, threads, views
 from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
@@ -287,6 +288,8 @@ class Incoming:
         if record is None or record.box is not Box.INBOX or not _between(record, cancel.head):
             log.warning("a cancel for %s, which did not come from there", cancel.head.re.hex[:16])
             return
+        if is_elsewhere(self._journal, self._people.own, record):
+            return  # whoever has it answers
         runs = self._journal.runs(record.digest)
         effects = decisions.cancel_received(
             record,

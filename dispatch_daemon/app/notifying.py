@@ -31,6 +31,7 @@ class Notifying:
         *,
         gather_s: float = GATHER_S,
         quiet_s: float = QUIET_S,
+        elsewhere: Callable[[DispatchRecord], bool] = lambda _: False,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -38,6 +39,7 @@ class Notifying:
         self._now_ms = now_ms
         self._gather_s = gather_s
         self._quiet_s = quiet_s
+        self._elsewhere = elsewhere
         self._began_ms = 0
         self._known: dict[str, set[str]] = {}
         self._waiting: dict[str, Notice] = {}
@@ -72,7 +74,8 @@ class Notifying:
     def _of(self, record: DispatchRecord, *, since_ms: int = 0) -> list[Notice]:
         """Return the notices of a dispatch, those of messages from a moment on."""
         said = [each for each in self._journal.messages.about(record.digest) if each.at_ms >= since_ms]
-        return notices_of(record, self._journal.approvals_of(record.digest), said)
+        approvals = self._journal.approvals_of(record.digest)
+        return notices_of(record, approvals, said, elsewhere=self._elsewhere(record))
 
     def _told_before(self, record: DispatchRecord) -> set[str]:
         """Return what somebody was called for in an earlier life, about a dispatch that this one has not seen yet.

@@ -15,6 +15,7 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.runs import Ending, ended, heartbeat_plan, move
+from dispatch_daemon.core.siblings import Shared
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, Outcome, RunState, advance
 from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
@@ -30,14 +31,14 @@ def is_by_hand(run: RunRecord) -> bool:
 
 
 def accept(
-    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, scopes: Scopes
+    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, scopes: Scopes, shared: Shared
 ) -> tuple[RunRecord, list[Effect]]:
     """Accept an undecided dispatch to do it oneself; it is under way at once, and signs of life are promised.
 
     Raises:
         ServiceError: as `decisions.accept`.
     """
-    require_acceptable(record, own, moment.now_ms)
+    require_acceptable(record, own, moment.now_ms, shared)
     run = _begun(record, own, moment, scopes)
     accepted = replace(
         record,

@@ -33,6 +33,7 @@ from dispatch_daemon.core.records import (
     RunRecord,
 )
 from dispatch_daemon.core.rundir import RunDirectory
+from dispatch_daemon.core.siblings import Shared, require_here
 from dispatch_daemon.core.views import task_of
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
 from dispatch_protocol.loopback import short_id
@@ -54,14 +55,15 @@ def accept(
     scopes: Scopes,
     place: RunDirectory,
     agent: str,
+    shared: Shared,
 ) -> tuple[RunRecord, list[Effect]]:
-    """Accept an undecided dispatch and owe its run.
+    """Accept an undecided dispatch and owe its run; `shared` is what our other devices did with it.
 
     Raises:
-        ServiceError: `not_pending` if it is decided or over, `not_owner` if it names another device of ours to run it,
-            `expired` if its time is up.
+        ServiceError: `not_pending` if it is decided or over, `decided_elsewhere` if another device of ours has it,
+            `not_owner` if it names another one to run it, `expired` if its time is up.
     """
-    require_acceptable(record, own, moment.now_ms)
+    require_acceptable(record, own, moment.now_ms, shared)
     run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent)
     accepted = replace(
         record,
@@ -112,10 +114,10 @@ def _queued(
 
 
 def decline(
-    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, reason: str | None
+    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, reason: str | None, shared: Shared
 ) -> list[Effect]:
     """Decline an undecided dispatch; its author gets the human's signed no, and the reason if there is one."""
-    require_undecided(record)
+    require_undecided(record, shared)
     reason = reason or None
     declined = replace(
         record,
@@ -259,17 +261,18 @@ def withdraw(approvals: Sequence[ApprovalRecord], now_ms: int) -> list[Effect]:
     return effects
 
 
-def require_undecided(record: DispatchRecord) -> None:
-    """Refuse to decide what is not this machine's to decide, or is decided already."""
+def require_undecided(record: DispatchRecord, shared: Shared) -> None:
+    """Refuse to decide what is not this machine's to decide, or is decided already, here or on another device of ours."""
     if record.box is Box.SENT:
         raise ServiceError("wrong_party", "you sent this dispatch; only its recipient decides")
+    require_here(record, shared)
     if record.state not in _UNDECIDED:
         raise ServiceError("not_pending", f"nothing is pending on this dispatch: it is {record.state}")
 
 
-def require_acceptable(record: DispatchRecord, own: Own, now_ms: int) -> None:
+def require_acceptable(record: DispatchRecord, own: Own, now_ms: int, shared: Shared) -> None:
     """Refuse to take on what is not this machine's, is decided already, or whose time is up."""
-    require_undecided(record)
+    require_undecided(record, shared)
     _require_owner(record, own)
     if is_expired(record, now_ms):
         raise ServiceError("expired", "this dispatch expired before it was decided")

@@ -38,9 +38,16 @@ def expiry_plan(record: DispatchRecord) -> Plan:
     )
 
 
-def look(record: DispatchRecord, own: Own, peer: Peer, moment: Moment) -> list[Effect]:
-    """End a dispatch whose time is over, as whichever side of it we are; else look again later, or never again."""
+def look(
+    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, elsewhere: bool = False
+) -> list[Effect]:
+    """End a dispatch whose time is over, as whichever side of it we are; else look again later, or never again.
+
+    What another device of ours has decided (`elsewhere`) does not expire here.
+    """
     sent = record.box is Box.SENT
+    if elsewhere:
+        return [Unplan(TaskKind.EXPIRE, record.digest)]
     effects = _presume(record, moment.now_ms) if sent else _end(record, own, peer, moment)
     if not effects and may_expire(record):
         return [expiry_plan(record)]

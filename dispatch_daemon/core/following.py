@@ -13,6 +13,13 @@ from dispatch_protocol.messages.answers import PARKED, Answer, Decision, Receipt
 from dispatch_protocol.messages.result import Result
 from dispatch_protocol.messages.trace import EventType
 
+_HAVE_IT = (
+    DispatchState.DELIVERED,
+    DispatchState.ACCEPTED,
+    DispatchState.WAITING_INPUT,
+    DispatchState.FINISHED,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -58,6 +65,8 @@ def _unexpected(desk: Desk, said: str, now_ms: int) -> Desk:
 def _apply_receipt(desk: Desk, receipt: Receipt, now_ms: int) -> Desk:
     said: dict[str, JSON] = {"code": receipt.code, "detail": receipt.detail}
     match receipt.type:
+        case ReceiptType.DELIVERED if desk.record.state in _HAVE_IT:
+            return desk.then(Settle(desk.record.digest))  # each device of theirs says so for itself
         case ReceiptType.DELIVERED:
             moved = _moved(desk, DispatchState.DELIVERED, now_ms, {})
             return moved.then(Settle(desk.record.digest))

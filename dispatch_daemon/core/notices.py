@@ -45,13 +45,20 @@ class Notice:
 
 
 def notices_of(
-    record: DispatchRecord, approvals: Sequence[ApprovalRecord], said: Sequence[MessageRecord] = ()
+    record: DispatchRecord,
+    approvals: Sequence[ApprovalRecord],
+    said: Sequence[MessageRecord] = (),
+    *,
+    elsewhere: bool = False,
 ) -> list[Notice]:
-    """Return everything about a dispatch that its human is called for, as it stands now; `said` was said about it."""
+    """Return everything about a dispatch that its human is called for, as it stands now; `said` was said about it.
+
+    What another device of theirs has decided (`elsewhere`) waits for nobody here.
+    """
     known = short_id(record.dispatch_id)
     unread = [each for each in said if is_unread(each)]
     wrote = [Notice(NoticeKind.MESSAGE, record.address, known, each.digest) for each in unread]
-    return _standing(record, approvals, known) + wrote
+    return wrote if elsewhere else _standing(record, approvals, known) + wrote
 
 
 def _standing(record: DispatchRecord, approvals: Sequence[ApprovalRecord], known: str) -> list[Notice]:

@@ -8,6 +8,7 @@ and documents are lower-case hex here: the journal is read by humans too.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dispatch_daemon.core.shared_records import DeedRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.messages.trace import EventType
@@ -391,4 +392,5 @@ Record = (
     | AnswerRecord
     | MessageRecord
     | HouseholdRecord
+    | DeedRecord
 )

@@ -6,6 +6,7 @@ Fields may be added here and never renamed; what does not apply is null, never a
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from dispatch_daemon.core import siblings
 from dispatch_daemon.core.gate import call_input
 from dispatch_daemon.core.questions import may_review, meanings, scopes_of
 from dispatch_daemon.core.records import (
@@ -18,10 +19,12 @@ from dispatch_daemon.core.records import (
     EventRecord,
     RunRecord,
 )
+from dispatch_daemon.core.siblings import ALONE, Shared
 from dispatch_daemon.core.trust_views import scopes_view
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.lifecycle import TAKEN_BACK, DispatchState, Status, status
+from dispatch_protocol.lifecycle import TAKEN_BACK, DispatchState
 from dispatch_protocol.loopback import short_id
+from dispatch_protocol.messages.answers import Verdict
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind
@@ -29,11 +32,6 @@ from dispatch_protocol.signing import Signed, dispatch_id
 from dispatch_protocol.timestamps import format_time, time_or_none
 
 ME = "me"
-
-
-def status_word(record: DispatchRecord, runs: Sequence[RunRecord]) -> Status:
-    """Return the one word for where a dispatch stands."""
-    return status(record.state, [run.state for run in runs], record.accepted_decisions)
 
 
 def task_of(record: DispatchRecord) -> Task:
@@ -50,11 +48,12 @@ def dispatch(
     own_address: str | None,
     arriving: bool = False,
     unread: int = 0,
+    shared: Shared = ALONE,
 ) -> dict[str, JSON]:
     """Return one dispatch as lists show it.
 
     `arriving` says that files of it, or of its result, have not come yet; `unread` counts what the other side wrote
-    about it and nobody has read here.
+    about it and nobody has read here; `shared` is what one's other devices did with it.
     """
     task = task_of(record)
     me = own_address or ME
@@ -67,8 +66,9 @@ def dispatch(
         "from": sender,
         "to": recipient,
         "task": task.task,
-        "status": status_word(record, runs),
-        "outcome": record.outcome,
+        "status": siblings.status_word(record, runs, shared),
+        "elsewhere": siblings.view(record, shared),
+        "outcome": siblings.outcome(record, shared),
         "created_at": format_time(record.created_ms),
         "expires_at": time_or_none(record.expires_ms),
         "thread_id": record.thread_id,
@@ -111,6 +111,7 @@ def dispatch_whole(
     messages: Sequence[dict[str, JSON]] = (),
     thread: Sequence[DispatchRecord] = (),
     downloads: Mapping[str, str] = MappingProxyType({}),
+    shared: Shared = ALONE,
 ) -> dict[str, JSON]:
     """Return everything this machine knows about one dispatch.
 
@@ -127,13 +128,11 @@ def dispatch_whole(
             own_address=own_address,
             arriving=arriving,
             unread=sum(message["unread"] is True for message in messages),
+            shared=shared,
         ),
+        "accepted_on": _accepted_on(answers, shared),
         "trust": trust,
-        "author": {
-            "identity": task.head.sender.identity.hex,
-            "device": task.head.sender.device.hex,
-            "digest": record.digest,
-        },
+        "author": _author(record, task),
         **_written(task),
         "messages": list(messages),
         "thread": [_in_thread(each) for each in thread],
@@ -155,6 +154,12 @@ def dispatch_whole(
     }
 
 
+def _author(record: DispatchRecord, task: Task) -> dict[str, JSON]:
+    """Return whose device signed the task, and its digest."""
+    sender = task.head.sender
+    return {"identity": sender.identity.hex, "device": sender.device.hex, "digest": record.digest}
+
+
 def _written(task: Task) -> dict[str, JSON]:
     """Return what its author wrote beside the task."""
     return {
@@ -173,6 +178,13 @@ def _end(record: DispatchRecord) -> dict[str, JSON] | None:
     if record.state is not DispatchState.FINISHED:
         return None
     return {"outcome": record.outcome, "summary": record.summary}
+
+
+def _accepted_on(answers: Sequence[AnswerRecord], shared: Shared) -> list[JSON]:
+    """Return every device of the recipient that has accepted, as far as this machine knows: more than one is a conflict."""
+    said = [answer.device for answer in answers if answer.type == Verdict.ACCEPTED]
+    devices = dict.fromkeys([*said, *siblings.accepting(shared)])
+    return [{"device": device, "name": shared.names.get(device)} for device in devices]
 
 
 def _in_thread(record: DispatchRecord) -> dict[str, JSON]:

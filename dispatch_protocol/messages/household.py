@@ -24,6 +24,7 @@ from dispatch_protocol.limits import (
     TASK_CHARS,
     URL_CHARS,
 )
+from dispatch_protocol.messages.shared_work import DeedEntry
 from dispatch_protocol.signing import Document
 
 ENTRIES: Final = 1_000  # of one document
@@ -252,7 +253,7 @@ class PanicEntry:
         )
 
 
-Entry = PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry | PanicEntry
+Entry = PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry | PanicEntry | DeedEntry
 
 _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
     {
@@ -262,6 +263,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
         "rule": RuleEntry.read,
         "name": NameEntry.read,
         "panic": PanicEntry.read,
+        "deed": DeedEntry.read,
     }
 )
 

@@ -1,8 +1,10 @@
 """What Alice's devices tell each other, with every field of every entry filled."""
 
 from typing import Any
+from uuid import UUID
 
 from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.household import (
     EdgeEntry,
     Entry,
@@ -14,11 +16,13 @@ from dispatch_protocol.messages.household import (
     PinEntry,
     RuleEntry,
 )
+from dispatch_protocol.messages.shared_work import Deed, DeedEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import sign_document
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated
 
 GRANT = sign_document([BOB.sign], payload_type(Kind.GRANT), grant().encode())
+RUN = UUID("00000000-0000-4000-8000-000000000009")
 INVITATION = BOB.chain.links[0]  # any document: its content is not read here
 ENTRIES: tuple[Entry, ...] = (
     PinEntry(
@@ -66,6 +70,14 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     NameEntry(device=ALICE.device, name="laptop", named_ms=NOW_MS),
     PanicEntry(device=ALICE.device, called_ms=NOW_MS),
+    DeedEntry(
+        dispatch=digest("dispatch"),
+        device=ALICE.device,
+        deed=Deed.FINISHED,
+        run_id=RUN,
+        outcome=Outcome.SUCCESS,
+        done_ms=NOW_MS,
+    ),
 )
 HEADS = (LogHead(device=ALICE.device, seq=1, digest=digest("first")),)
 

@@ -1,5 +1,6 @@
 """Several machines of one person: another one is bought, paired by a code and a number, lost, and taken back from paper."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,3 +65,11 @@ def recover(person: Person, url: str, key: Path, *more: str) -> dict[str, Any]:
         *("--recover", "--recovery-key-file", str(key), *more),
     )
     return taken
+
+
+def refused(person: Person, *arguments: str) -> dict[str, Any]:
+    """Type a command that must fail, and return the error and the exit code."""
+    ended = person.try_(*arguments, "--json")
+    assert ended.code != 0, ended.out
+    error: dict[str, Any] = json.loads(ended.out)["error"]
+    return error | {"exit": ended.code}

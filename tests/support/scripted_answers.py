@@ -48,6 +48,7 @@ LISTED: JsonObject = {
     "to": "bob@example.org",
     "task": "look",
     "status": "delivered",
+    "elsewhere": None,
     "outcome": None,
     "created_at": WHEN,
     "expires_at": WHEN,
@@ -77,6 +78,7 @@ WHOLE: JsonObject = {
     **LISTED,
     "messages": [MESSAGE],
     "thread": [{"dispatch_id": DISPATCH, "box": "inbox", "task": "look"}],
+    "accepted_on": [],
     "runs": [
         {
             "run_id": "run1",

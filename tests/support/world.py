@@ -36,11 +36,12 @@ from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.watchers import Watchers
-from dispatch_daemon.core import decisions, expiry, runs, views
+from dispatch_daemon.core import decisions, expiry, runs
 from dispatch_daemon.core.effects import Effect, TaskKind
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.requests import ScopeChoice, SendRequest
 from dispatch_daemon.core.rundir import RunDirectory
+from dispatch_daemon.core.siblings import ALONE, status_word
 from dispatch_protocol.chain import write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header
@@ -264,6 +265,7 @@ class Member:
             scopes=self.people.scopes_of(record.edge),
             place=RunDirectory("/src", (("/src", "rw"),)),
             agent="steps",
+            shared=ALONE,
         )
         await self.performer.perform(effects)
 
@@ -312,7 +314,7 @@ class Member:
 
     def status(self, digest: str) -> str:
         """Return the one word that this person sees."""
-        return views.status_word(self.dispatch(digest), self.journal.runs(digest))
+        return status_word(self.dispatch(digest), self.journal.runs(digest), ALONE)
 
     def heard(self, digest: str) -> list[str]:
         """Return, in words and in order, what the recipient has told about a dispatch."""

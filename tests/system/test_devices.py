@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.machines import bought, pair
+from tests.support.machines import bought, pair, refused
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -17,14 +17,6 @@ def laptop(place: Path) -> Iterator[Person]:
     """A machine of Bob's that has never been used."""
     with bought("laptop", place, "bob@example.org") as person:
         yield person
-
-
-def refused(person: Person, *arguments: str) -> dict[str, Any]:
-    """Type a command that must fail, and return the error."""
-    ended = person.try_(*arguments, "--json")
-    assert ended.code != 0, ended.out
-    error: dict[str, Any] = json.loads(ended.out)["error"]
-    return error | {"exit": ended.code}
 
 
 def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(

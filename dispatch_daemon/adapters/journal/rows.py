@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from dispatch_daemon.core import records
+from dispatch_daemon.core import records, shared_records
 
 R = TypeVar("R")
 Cell = None | int | str | bytes
@@ -98,6 +98,7 @@ INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
 HOUSEHOLD = Table(records.HouseholdRecord, "household", ("digest",))
+DEEDS = Table(shared_records.DeedRecord, "deeds", ("digest", "device"))
 
 TABLES: dict[type, Table[Any]] = {
     table.record_type: table
@@ -115,5 +116,6 @@ TABLES: dict[type, Table[Any]] = {
         ANSWERS,
         MESSAGES,
         HOUSEHOLD,
+        DEEDS,
     )
 }

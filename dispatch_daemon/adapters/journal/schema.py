@@ -172,7 +172,15 @@ ALTER TABLE edges ADD COLUMN beside TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE edges ADD COLUMN passed TEXT NOT NULL DEFAULT '[]';
 """
 
+# What one's other devices did with the dispatches that all of them hold.
+_DEEDS = """
+CREATE TABLE deeds (
+    digest TEXT NOT NULL, device TEXT NOT NULL, deed TEXT NOT NULL, done_ms INTEGER NOT NULL, run_id TEXT, outcome TEXT,
+    PRIMARY KEY (digest, device)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS),
 )

@@ -46,6 +46,7 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     RunRecord,
 )
+from dispatch_daemon.core.shared_records import DeedRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
@@ -322,6 +323,10 @@ class Journal:
             if device not in heads or heads[device][1] + 1 == seq:
                 heads[device] = (device, seq, digest, at_ms)
         return list(heads.values())
+
+    def deeds(self, digest: str) -> list[DeedRecord]:
+        """Return what one's other devices say that they did with a dispatch."""
+        return self._all(rows.DEEDS, "WHERE digest = ? ORDER BY done_ms, device", (digest,))
 
     # -- plumbing --------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ function parts(thread) {
   const open = questions(thread.dispatch_id);
   const settled = thread.result !== null && thread.result !== undefined;
   const wanted = [
-    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, person(thread.from), person(thread.to)], () => head(thread)),
+    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, thread.elsewhere, thread.accepted_on, person(thread.from), person(thread.to)], () => head(thread)),
     part("task", [thread.digest], () => task(thread)),
     thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
     thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
@@ -99,6 +99,9 @@ function head(thread) {
       ` · ${thread.short_id}`,
       thread.cancel_requested ? " · a cancel was asked for" : "",
     ),
+    thread.status === "conflict"
+      ? el("p", { class: "warn" }, `${thread.accepted_on.map((each) => oneLine(each.name ?? each.device.slice(0, 8))).join(" and ")} have each accepted it, so it may run more than once. Cancel it where it shall not run.`)
+      : null,
   );
 }
 

@@ -24,6 +24,7 @@ const STATUS = {
 /** Return where a thread stands, in the words of whoever looks, and the tone of it. */
 export function standing(thread) {
   const mine = thread.box !== "sent";
+  if (thread.elsewhere) return [`${STATUS[thread.status] ?? thread.status} on ${oneLine(thread.elsewhere.name)}`, "quiet"];
   if (mine && thread.status === "delivered") return ["waits for you", "waiting"];
   if (mine && thread.status === "waiting_approval") return ["asks you", "waiting"];
   if (mine && thread.status === "waiting_input") return ["parked, waits for you", "waiting"];

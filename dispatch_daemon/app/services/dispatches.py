@@ -16,11 +16,13 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
+from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.core import briefing, by_hand, decisions, outgoing, rundir, threads, trust_views, views
 from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ENDED, Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.siblings import Shared, require_here
 from dispatch_daemon.core.traces import artifact_of
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
@@ -84,6 +86,7 @@ class Dispatches:
             messages=self.messages(record),
             thread=self._journal.messages.thread(record.thread_id, record.peer),
             downloads={name: self._downloads.url(record.digest, name) for name in self._places(record)},
+            shared=self._shared(record),
         )
 
     def _places(self, record: DispatchRecord) -> dict[str, Path]:
@@ -119,6 +122,7 @@ class Dispatches:
         """Return what came back and where its bundle of evidence lies."""
         record = self.find(dispatch_id)
         shown = self.whole(record)
+        require_here(record, self._shared(record))
         if record.state not in ENDED:
             raise ServiceError(
                 "not_finished",
@@ -175,7 +179,7 @@ class Dispatches:
             await self.require_wall()
         record = self._known(found.digest)  # it may have been decided while the wall was tried
         scopes = self._people.scopes_of(record.edge)
-        decisions.require_undecided(record)
+        decisions.require_undecided(record, self._shared(record))
         self.require_edge(record)
         self._require_files(record)
         self._require_price(record, scopes)
@@ -188,6 +192,7 @@ class Dispatches:
             scopes=scopes,
             place=place,
             agent=self._agent(record),
+            shared=self._shared(record),
         )
         await self._performer.perform(effects)
         return self.acted(record.digest, run)
@@ -205,12 +210,14 @@ class Dispatches:
         return rundir.resolve(scopes, cwd=cwd, caller_cwd=stands, projects=projects)
 
     async def _accept_by_hand(self, record: DispatchRecord) -> JsonObject:
-        scopes = self._people.scopes_of(record.edge)
-        decisions.require_undecided(record)
+        scopes, elsewhere = self._people.scopes_of(record.edge), self._shared(record)
+        decisions.require_undecided(record, elsewhere)
         self.require_edge(record)
         self._require_files(record)
         peer = self._people.peer_of(record)
-        run, effects = by_hand.accept(record, self._people.own, peer, self._clock.moment(), scopes=scopes)
+        run, effects = by_hand.accept(
+            record, self._people.own, peer, self._clock.moment(), scopes=scopes, shared=elsewhere
+        )
         await self._performer.perform(effects)
         return {**self.acted(record.digest, run), "confined": False}
 
@@ -273,6 +280,7 @@ class Dispatches:
             self._people.peer_of(record),
             self._clock.moment(),
             reason=reason,
+            shared=self._shared(record),
         )
         await self._performer.perform(effects)
         return self.acted(record.digest, None)
@@ -282,6 +290,7 @@ class Dispatches:
         record = self.find(dispatch_id)
         outgoing.check_reason(reason)
         peer, moment = self._people.peer_of(record), self._clock.moment()
+        require_here(record, self._shared(record))
         if record.state in ENDED:
             raise ServiceError("not_pending", f"this dispatch is over: {self.view(record)['status']}")
         if record.box is Box.SENT:
@@ -303,6 +312,10 @@ class Dispatches:
 
     # -- small things ----------------------------------------------------------------------------------
 
+    def _shared(self, record: DispatchRecord) -> Shared:
+        """Return what this person's other devices did with a dispatch."""
+        return shared(self._journal, self._people.own, record.digest)
+
     def _known(self, digest: str) -> DispatchRecord:
         record = self._journal.dispatch(digest)
         assert record is not None  # noqa: S101 - dispatches are never removed
@@ -317,6 +330,7 @@ class Dispatches:
             own_address=self._people.own.address,
             arriving=self._arriving(record),
             unread=self._journal.messages.unread(record.digest),
+            shared=self._shared(record),
         )
 
     def messages(self, record: DispatchRecord) -> list[JsonObject]:

@@ -59,6 +59,22 @@ class Attachment(Answer):
     sha256: Fingerprint
 
 
+class Elsewhere(Answer):
+    """Where else a dispatch was decided: on which other device of mine, and how it stands there."""
+
+    device: Fingerprint
+    name: str
+    status: Status
+    at: Moment
+
+
+class AcceptedOn(Answer):
+    """A device that has accepted a dispatch; two of them are a conflict."""
+
+    device: Fingerprint
+    name: str | None
+
+
 class DispatchListed(Answer):
     """A dispatch in a list; `task` is whole."""
 
@@ -70,6 +86,7 @@ class DispatchListed(Answer):
     to: str
     task: str
     status: Status
+    elsewhere: Elsewhere | None
     outcome: Outcome | None
     created_at: Moment
     expires_at: Moment | None
@@ -310,6 +327,7 @@ class DispatchWhole(DispatchListed):
     messages: list[Message]
     thread: list[InThread]
 
+    accepted_on: list[AcceptedOn]
     runs: list[Run]
     events: list[Event]
     approvals: list[Approval]

@@ -6,6 +6,7 @@ from dispatch_daemon.core import by_hand
 from dispatch_daemon.core.effects import Effect, Plan, TaskKind, Unplan
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.siblings import ALONE
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType
@@ -24,7 +25,7 @@ ARTIFACT: dict[str, JSON] = {
 
 
 def taken() -> tuple[DispatchRecord, RunRecord, list[Effect]]:
-    doing, effects = by_hand.accept(received(), BOB_OWN, ALICE_PEER, MOMENT, scopes=SCOPES)
+    doing, effects = by_hand.accept(received(), BOB_OWN, ALICE_PEER, MOMENT, scopes=SCOPES, shared=ALONE)
     return puts(effects, DispatchRecord)[-1], doing, effects
 
 
@@ -52,7 +53,9 @@ def test_accepted_by_hand_it_is_under_way_and_both_sides_know_how() -> None:
 
 def test_what_is_not_pending_here_is_not_taken_by_hand() -> None:
     with pytest.raises(ServiceError) as raised:
-        by_hand.accept(received(DispatchState.DECLINED), BOB_OWN, ALICE_PEER, MOMENT, scopes=SCOPES)
+        by_hand.accept(
+            received(DispatchState.DECLINED), BOB_OWN, ALICE_PEER, MOMENT, scopes=SCOPES, shared=ALONE
+        )
     assert raised.value.code == "not_pending"
 
 

@@ -20,10 +20,13 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.questions import run_paths, scopes_of
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, DispatchRecord, RunRecord
 from dispatch_daemon.core.rundir import RunDirectory
+from dispatch_daemon.core.shared_records import DeedRecord
+from dispatch_daemon.core.siblings import ALONE, Shared
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.answers import Decision, Mode, Receipt, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
+from dispatch_protocol.messages.shared_work import Deed
 from dispatch_protocol.messages.trace import EventType
 from tests.support.desk import (
     ALICE_OWN,
@@ -48,14 +51,16 @@ PLACE = RunDirectory("/src", (("/src", "rw"),))
 UNDECIDED = [state for state in DispatchState if state is not DispatchState.DELIVERED]
 
 
-def accept(record: DispatchRecord, now_ms: int = NOW_MS) -> tuple[RunRecord, list[Effect]]:
+def accept(
+    record: DispatchRecord, now_ms: int = NOW_MS, shared: Shared = ALONE
+) -> tuple[RunRecord, list[Effect]]:
     return decisions.accept(
-        record, BOB_OWN, ALICE_PEER, at(now_ms), scopes=SCOPES, place=PLACE, agent="steps"
+        record, BOB_OWN, ALICE_PEER, at(now_ms), scopes=SCOPES, place=PLACE, agent="steps", shared=shared
     )
 
 
-def decline(record: DispatchRecord) -> list[Effect]:
-    return decisions.decline(record, BOB_OWN, ALICE_PEER, MOMENT, reason="not today")
+def decline(record: DispatchRecord, shared: Shared = ALONE) -> list[Effect]:
+    return decisions.decline(record, BOB_OWN, ALICE_PEER, MOMENT, reason="not today", shared=shared)
 
 
 def cancel_received(
@@ -141,7 +146,7 @@ def test_no_is_signed_with_its_reason() -> None:
 
 
 def test_empty_reason_is_no_reason() -> None:
-    (no,) = sends(decisions.decline(received(), BOB_OWN, ALICE_PEER, MOMENT, reason=""))
+    (no,) = sends(decisions.decline(received(), BOB_OWN, ALICE_PEER, MOMENT, reason="", shared=ALONE))
     (stop,) = sends(decisions.cancel_sent(sent(), ALICE_OWN, BOB_PEER, MOMENT, reason=""))
     assert isinstance(no, Decision)
     assert isinstance(stop, Cancel)
@@ -268,3 +273,18 @@ def test_cancel_of_what_is_over_changes_nothing(state: DispatchState) -> None:
 
 def test_cancel_of_what_has_no_run_yet_changes_nothing() -> None:
     assert cancel_received(received(DispatchState.ACCEPTED), None) == []
+
+
+def test_what_another_device_has_decided_is_not_decided_here() -> None:
+    deed = DeedRecord(
+        digest=received().digest,
+        device="ab" * 32,
+        deed=Deed.ACCEPTED,
+        done_ms=NOW_MS,
+        run_id=run().run_id,
+    )
+    elsewhere = Shared((deed,), frozenset({deed.device}))
+    for decide in (lambda: accept(received(), shared=elsewhere), lambda: decline(received(), elsewhere)):
+        with pytest.raises(ServiceError) as raised:
+            decide()
+        assert code_of(raised) == "decided_elsewhere"

@@ -100,3 +100,8 @@ def test_only_what_waits_and_has_an_end_may_expire() -> None:
     waiting = {DispatchState.QUEUED, DispatchState.SENT, DispatchState.DELIVERED}
     assert {state for state in DispatchState if expiry.may_expire(sent(state))} == waiting
     assert not expiry.may_expire(sent(expires_ms=0))
+
+
+def test_what_another_device_of_ours_has_decided_does_not_expire_here() -> None:
+    record = received()
+    assert expiry.look(record, BOB_OWN, ALICE_PEER, at(LAST_MS + 1), elsewhere=True) == [DONE]

@@ -83,6 +83,13 @@ def test_delivered_task_is_owed_no_longer() -> None:
     assert Settle(RECORD.digest) in receive(receipt(R.DELIVERED))
 
 
+@pytest.mark.parametrize("state", [S.DELIVERED, S.ACCEPTED, S.WAITING_INPUT, S.FINISHED])
+def test_each_further_device_of_theirs_that_has_it_too_moves_nothing(state: DispatchState) -> None:
+    effects = receive(receipt(R.DELIVERED), sent(state))
+    assert Settle(RECORD.digest) in effects
+    assert (record_after(effects).state, warnings(effects)) == (state, 0)
+
+
 def test_yes_begins_the_run_as_the_author_knows_it() -> None:
     effects = receive(accepted())
     (run,) = puts(effects, RunRecord)

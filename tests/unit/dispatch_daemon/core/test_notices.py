@@ -108,3 +108,7 @@ def test_a_command_is_told_who_what_and_how_many() -> None:
     assert several["DISPATCH_NOTICE_KIND"] == "several"
     assert several["DISPATCH_NOTICE_FROM"] == "a@x"
     assert (several["DISPATCH_NOTICE_ID"], several["DISPATCH_NOTICE_COUNT"]) == ("", "2")
+
+
+def test_what_another_device_of_ours_has_decided_waits_for_nobody_here() -> None:
+    assert notices_of(received(), [ASKED], elsewhere=True) == []

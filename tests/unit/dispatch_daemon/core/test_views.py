@@ -138,7 +138,7 @@ def test_end_that_nobody_signed_is_presumed(record: Any, presumed: bool) -> None
     ],
 )
 def test_status_is_the_protocols_one_word(record: Any, runs: list[RunRecord], status: Status) -> None:
-    assert views.status_word(record, runs) is status
+    assert views.dispatch(record, runs, own_address=None)["status"] is status
 
 
 def test_whole_dispatch_shows_what_was_signed_verbatim() -> None:

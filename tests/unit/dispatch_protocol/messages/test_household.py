@@ -18,14 +18,13 @@ def test_every_entry_is_read_as_it_was_written():
 
 
 def test_entries_may_leave_out_what_they_do_not_have():
-    pin, edge, invitation, rule, name, panic = ENTRIES
+    pin, edge, invitation, rule, *others = ENTRIES
     bare = (
         replace(pin, alias=None, conflict=None),
         edge,
         replace(invitation, secret=None, accepted_by=None, acceptance=None),
         replace(rule, command="true", path=None, subject=None),
-        name,
-        panic,
+        *others,
     )
     log = household_log(entries=bare, seq=0, prev=Digest.ZERO, heads=())
     assert decode_body(Kind.LOG, encode_body(log)) == log

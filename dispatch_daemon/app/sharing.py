@@ -1,0 +1,91 @@
+"""What the devices of one person know together of the work that was sent to all of them.
+
+It reads the journal for whoever decides or shows something (`core.siblings` says what follows), and makes of a decision what
+the other devices are told of it.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.people import People
+from dispatch_daemon.core import siblings
+from dispatch_daemon.core.composing import Own
+from dispatch_daemon.core.effects import Effect, Put
+from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.messages.household import Entry
+from dispatch_protocol.messages.shared_work import DeedEntry
+
+NAMES = "device_names"
+log = logging.getLogger("dispatch.household")
+
+
+def names(journal: Journal) -> dict[str, tuple[str, int]]:
+    """Return what devices are called and since when, by their ids in hex."""
+    held = journal.meta(NAMES)
+    if not isinstance(held, dict):
+        return {}
+    return {
+        device: (str(named[0]), int(str(named[1])))
+        for device, named in held.items()
+        if isinstance(named, list) and len(named) == 2
+    }
+
+
+def shared(journal: Journal, own: Own, digest: str) -> siblings.Shared:
+    """Return what this person's other devices did with one dispatch, as far as is known here."""
+    deeds = journal.deeds(digest)
+    if not deeds:
+        return siblings.ALONE
+    return siblings.Shared(
+        deeds=tuple(deeds),
+        active=frozenset(device.hex for device in own.chain.devices),
+        names={device: name for device, (name, _) in names(journal).items()},
+    )
+
+
+def is_elsewhere(journal: Journal, own: Own, record: DispatchRecord) -> bool:
+    """Say whether another device has decided a dispatch, so that this one has nothing to do about it."""
+    return siblings.settled(record, shared(journal, own, record.digest)) is not None
+
+
+class Sharing:
+    """Tells this person's other devices what this one does with a dispatch, and takes in what they did."""
+
+    def __init__(self, journal: Journal, people: People) -> None:
+        self._journal = journal
+        self._people = people
+
+    def told(self, effects: Sequence[Effect], now_ms: int) -> tuple[Entry, ...]:
+        """Return what the other devices are told of a decision that is about to be written."""
+        records: dict[str, DispatchRecord] = {}
+        runs: dict[str, RunRecord] = {}
+        for effect in effects:
+            match effect:
+                case Put(DispatchRecord() as record):
+                    records[record.digest] = record
+                case Put(RunRecord() as run):
+                    runs[run.digest] = run
+                case _:
+                    pass
+        entries = [self._told(record, runs.get(record.digest), now_ms) for record in records.values()]
+        return tuple(entry for entry in entries if entry is not None)
+
+    def _told(self, record: DispatchRecord, run: RunRecord | None, now_ms: int) -> DeedEntry | None:
+        held = self._journal.runs(record.digest)
+        return siblings.told(
+            record,
+            self._journal.dispatch(record.digest),
+            run or (held[-1] if held else None),
+            self._people.own,
+            now_ms,
+        )
+
+    def taken(self, entry: DeedEntry, teller: DeviceId) -> list[Effect]:
+        """Take in what another device did; what one says of another one is nothing."""
+        if entry.device != teller:
+            log.warning("%s tells what another device did", teller.hex[:8])
+            return []
+        known = [each for each in self._journal.deeds(entry.dispatch.hex) if each.device == entry.device.hex]
+        return siblings.taken(entry, known[0] if known else None)
