@@ -44,6 +44,9 @@ RUNTIME_MAX_S: Final = 7 * 86_400
 MESSAGE_S: Final = 7 * 86_400  # how long words wait for their reader
 INVITATION_S: Final = 7 * 86_400
 COMPARISON_S: Final = 7 * 86_400
+SEALING_RENEWED_S: Final = 30 * 86_400  # a device replaces its sealing key at this age
+SEALING_REFUSED_S: Final = 60 * 86_400  # nothing new is sealed to an older one
+SEALING_KEPT_S: Final = 8 * 86_400  # how long a replaced key still opens what is on its way
 MAX_PER_DAY: Final = 50
 MAX_PER_DAY_LIMIT: Final = 10_000
 

@@ -137,6 +137,7 @@ CODES = {
     ),
     "panicked": (409, REFUSED, "dispatch panic --off"),
     "paused": (409, REFUSED, "dispatch pause --off"),
+    "sealing_key_old": (409, REFUSED, "Ask them to start their device: it renews its key by itself."),
     "last_signer": (409, REFUSED, "dispatch devices add"),
     "not_approver": (403, REFUSED, "dispatch devices"),
     "token_needed": (403, REFUSED, "dispatch accept-invitation TOKEN"),

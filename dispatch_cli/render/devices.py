@@ -15,6 +15,7 @@ def devices_lines(found: Document, view: View) -> list[Line]:
         Column("ID"),
         Column("MAY", Cut.END, 8),
         Column("SINCE"),
+        Column("KEY MADE"),
         Column("LAST HEARD"),
     ]
     lines = table(columns, [_row(device, view) for device in rows], view)
@@ -25,6 +26,7 @@ def devices_lines(found: Document, view: View) -> list[Line]:
 
 def _row(device: Document, view: View) -> list[Line]:
     since, heard = moment_ms(device, "since"), moment_ms(device, "last_seen")
+    made = moment_ms(device, "key_since")
     roles = [*words(device, "roles"), *(["owner"] if truth(device, "owner") else [])]
     last = (
         "this one" if truth(device, "this") else "never" if heard is None else times.ago(heard, view.now_ms)
@@ -34,5 +36,6 @@ def _row(device: Document, view: View) -> list[Line]:
         line(visible(text(device, "id")[:16])),
         line(", ".join(map(visible, roles)) or "nothing"),
         line("" if since is None else times.ago(since, view.now_ms)),
+        line("" if made is None else times.ago(made, view.now_ms)),
         line(last),
     ]

@@ -17,7 +17,7 @@ from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import pins
-from dispatch_daemon.core.effects import Put
+from dispatch_daemon.core.effects import Put, TaskKind
 from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
@@ -106,6 +106,9 @@ class Chains:
             return False
         if told == contact:
             return False
+        self._journal.tasks.hasten(
+            TaskKind.DEPOSIT, self._clock.now_ms()
+        )  # some may have waited for a newer key
         ended = disowned(self._journal, self._people.own, [Put(told)], self._clock.moment())
         await self._performer.perform([Put(told), *ended])
         self._people.forget_cached(genesis)

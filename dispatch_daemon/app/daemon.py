@@ -37,6 +37,7 @@ from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.panicking import Panic
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.rotating import Rotating
 from dispatch_daemon.app.scheduler import Handler, Scheduler
 from dispatch_daemon.app.services.accepting import Accepting
 from dispatch_daemon.app.services.account import Account
@@ -112,6 +113,7 @@ class Daemon:
             on_open=self._wake,
         )
         self._depositor = Depositor(*desk, lambda: self._linking.link, chains)
+        self._rotating = Rotating(*desk, self._own_chain, keystore, lambda: self._linking.link)
         self._carrier = Carrier(
             *desk,
             self._depositor,
@@ -143,6 +145,7 @@ class Daemon:
             TaskKind.HEARTBEAT: self._supervisor.heartbeat,
             TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
             TaskKind.RETENTION: self._supervisor.retain,
+            TaskKind.ROTATE: self._rotating.rotate,
             TaskKind.UNDO: self._undoer.undo,
             TaskKind.ORIGINALS: self._undoer.forget,
         }
@@ -315,6 +318,7 @@ class Daemon:
             self._journal.tasks.release(orphan)
         await self._supervisor.mend()
         self._carrier.sweep()
+        await self._performer.perform([self._rotating.plan()])
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
         self._projects.start()

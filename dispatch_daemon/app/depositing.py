@@ -16,15 +16,16 @@ from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.core import decisions, retry
+from dispatch_daemon.core import decisions, retry, rotating
 from dispatch_daemon.core.effects import Durable, Effect, Note, Put, Settle, TaskKind, Unplan
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.errors import RefusalCode, RefusedError
+from dispatch_protocol.errors import LocalError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, SealingPublic
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
 from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.messages.task import Task as TaskBody
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.payloads import Kind, class_of, kind_of
 from dispatch_protocol.seal import seal
@@ -49,6 +50,18 @@ NEVER_CODES = frozenset({"id_collision", "malformed", "too_large", "frame_too_lo
 RETRY_CODES = frozenset({"quota", "rate_limited", "draining", "unavailable"})
 
 log = logging.getLogger("dispatch.depositing")
+
+
+class KeyTooOldError(LocalError):
+    """Nothing new may be sealed to a device that has not replaced its sealing key for so long."""
+
+    def __init__(self) -> None:
+        """Say what to do about it."""
+        super().__init__(
+            "sealing_key_old",
+            "the other side's device has not been on for sixty days, and nothing is sealed to a key that old;"
+            " it makes a new one by itself as soon as it runs",
+        )
 
 
 class Relay(Protocol):
@@ -102,8 +115,17 @@ class Depositor:
         if relay is None:
             self._again(task)
             return
+        if self._may_have_grown(row):
+            await self.chains.learn(row.recipient)
         try:
             sealed = self._sealed(row)
+        except KeyTooOldError as error:
+            if self._unsent(row) is None:
+                log.info("for %s it waits: %s", row.recipient[:16], error)
+                self._again(task)
+            else:
+                await self._given_up(row, error.code, error.detail)
+            return
         except RefusedError as error:
             # Their chain states a key that nothing may be sealed to: it is as if there were nobody.
             log.warning("nothing can be sealed for %s: %s", row.recipient[:16], error)
@@ -148,6 +170,8 @@ class Depositor:
                 self._again(task)
                 return
             await self._called(task)
+            if task.payload["op"] == "links":  # another device of one's own has told it something else
+                await self.chains.learn(self.people.own.genesis, patiently=True)
         else:
             await self._called(task)
 
@@ -157,19 +181,28 @@ class Depositor:
         if owed is not None and owed.payload == task.payload:
             await self.performer.perform([Unplan(task.kind, task.key)])
 
+    def _may_have_grown(self, row: OutboxRow) -> bool:
+        """Say whether a device that this is for should have a newer key than the one that is known here."""
+        chain = self.people.chain_of(row.recipient)
+        now_ms, own = self.clock.now_ms(), self.people.keys.signing.device
+        return chain is not None and any(
+            rotating.is_due(device, now_ms) for name, device in chain.devices.items() if name != own
+        )
+
     def _sealed(self, row: OutboxRow) -> bytes:
         chain = self.people.chain_of(row.recipient)
         assert chain is not None  # noqa: S101 - nothing is owed to somebody who is not pinned
         signed = Signed.decode(row.signed)
         kind = kind_of(signed.payload_type)
         assert kind is not None  # noqa: S101 - signed by this program
-        recipients = _recipients(chain, kind, signed, but=self.people.keys.signing.device)
+        own = self.people.keys.signing.device
+        recipients = _recipients(chain, kind, signed, but=own, now_ms=self.clock.now_ms())
         about = Digest.ZERO if kind is Kind.TASK or row.about == row.digest else Digest.from_hex(row.about)
         return seal(
             signed,
             klass=class_of(kind),
             re=about,
-            from_device=self.people.keys.signing.device,
+            from_device=own,
             to_genesis=chain.genesis,
             edge=EdgeId.from_hex(row.edge),
             created_ms=row.created_ms,
@@ -219,23 +252,29 @@ class Depositor:
 
 
 def _recipients(
-    chain: Chain, kind: Kind, signed: Signed, *, but: DeviceId
+    chain: Chain, kind: Kind, signed: Signed, *, but: DeviceId, now_ms: int
 ) -> tuple[tuple[DeviceId, SealingPublic], ...]:
     """Return the devices to seal to: those that were active at the head which the document states, and are still.
 
-    What is for one's own household is for one's other devices.
+    What is for one's own household is for one's other devices. To a key that is too old nothing is sealed.
 
     Raises:
         RefusedError: `stale_chain`, none of them is left.
+        KeyTooOldError: the keys of all of them are too old, or that of the one device which may start the task.
     """
-    if len(chain.links) == 1:
-        return chain.recipients  # there is one head to state
-    stated = chain.at(decode_body(kind, signed.body).head.recipient.head)
-    recipients = tuple(
+    if len(chain.links) == 1 and not rotating.is_refused(next(iter(chain.devices.values())), now_ms):
+        return chain.recipients  # there is one head to state, and one key
+    body = decode_body(kind, signed.body)
+    stated = chain.at(body.head.recipient.head)
+    recipients = [
         pair
         for pair in chain.recipients
         if stated is not None and pair[0] in stated.devices and (kind is not Kind.LOG or pair[0] != but)
-    )
+    ]
     if not recipients:
         raise RefusedError(RefusalCode.STALE_CHAIN, "none of the devices that it was signed for is left")
-    return recipients
+    fresh = tuple(pair for pair in recipients if not rotating.is_refused(chain.devices[pair[0]], now_ms))
+    starts = chain.runs(body.owner_device) if isinstance(body, TaskBody) else None
+    if not fresh or (starts is not None and starts not in dict(fresh)):
+        raise KeyTooOldError
+    return fresh

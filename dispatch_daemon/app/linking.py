@@ -29,6 +29,7 @@ _EPOCH = "relay_epoch"
 _COPIED = "home_copied"
 _SIGNED_OUT = "signed_out"
 _DOUBTFUL = frozenset({"device_revoked", "chain_forked"})  # whoever says so has to show the chain
+_WAITING = (TaskKind.DEPOSIT, TaskKind.RELAY_CALL, TaskKind.UPLOAD, TaskKind.FETCH, TaskKind.ROTATE)
 _COPY_CODE = "counter_reused"
 _COPY_WORDS = "this home is a copy of one that is in use, or was set back; run only one of them"
 log = logging.getLogger("dispatch.link")
@@ -190,7 +191,7 @@ class Linking:
             self._journal.outbox.owe_all_again(self._clock.now_ms())
             if self.on_lost_memory is not None:
                 self.on_lost_memory()
-        for kind in (TaskKind.DEPOSIT, TaskKind.RELAY_CALL, TaskKind.UPLOAD, TaskKind.FETCH):
+        for kind in _WAITING:
             self._journal.tasks.hasten(kind, self._clock.now_ms())
         self._on_open()
         if self.on_online is not None:

@@ -34,6 +34,10 @@ class People:
         """Belong to another identity from now on: this device was paired with one of its."""
         self.keys, self._chain = keys, chain
 
+    def rekeyed(self, keys: Keys) -> None:
+        """Have these keys from now on; the device and its identity are the same."""
+        self.keys = keys
+
     @property
     def own(self) -> Own:
         """This identity as documents name it, with the address it has logged in under."""

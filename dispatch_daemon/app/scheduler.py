@@ -16,7 +16,7 @@ _LONGEST_WAIT_S = 5.0
 _AT_ONCE = 64  # of one lane
 # What waits for the relay has a lane of its own: one that answers nothing must not hold up this machine's own deadlines.
 # So have files, a few at a time: they may take long, and must not hold up words.
-_WAITING_FOR_RELAY = frozenset({TaskKind.DEPOSIT, TaskKind.RELAY_CALL})
+_WAITING_FOR_RELAY = frozenset({TaskKind.DEPOSIT, TaskKind.RELAY_CALL, TaskKind.ROTATE})
 _MOVING_FILES = frozenset({TaskKind.UPLOAD, TaskKind.FETCH})
 _FILES_AT_ONCE = 4
 # Handlers of these do not wait for what they write of their task at the end; all of them may be repeated without harm.

@@ -35,6 +35,7 @@ def listed(chain: Chain, own: DeviceId, names: Names, heard_ms: Mapping[str, int
             "owner": device == chain.owner,
             "this": device == own,
             "since": format_time(joined),
+            "key_since": format_time(chain.devices[device].sealed_ms),
             "last_seen": None if device == own else _time(heard_ms.get(device.hex)),
         }
         for device, joined in sorted(since.items(), key=lambda pair: (pair[1], pair[0]))

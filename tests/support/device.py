@@ -90,7 +90,7 @@ class Device:
             device=self.signing,
             sealing=self.sealing.public,
             recovery=self.recovery,
-            created_ms=1_700_000_000_000,
+            created_ms=now_ms(),
             nonce=bytes(16),
         )
         self.chain = Chain.verify([link], expect=None)

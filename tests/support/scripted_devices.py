@@ -23,6 +23,7 @@ class ScriptedDevices:
             "owner": True,
             "this": True,
             "since": WHEN,
+            "key_since": WHEN,
             "last_seen": None,
         }
         return {"identity": KEY, "devices": [laptop]}

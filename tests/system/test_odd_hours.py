@@ -7,29 +7,11 @@ from pathlib import Path
 import pytest
 
 from dispatch_protocol.timestamps import format_time
+from tests.support.moved_clocks import DAY_MS, HOUR_MS, Shifted
 from tests.support.neighbourhood import Neighbourhood, bash, changed, edit
 from tests.support.patience import poll
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 SCOPES = ("--tools", "Read,Edit,Bash")
-
-
-class Shifted:
-    """Alice, Bob and a broker; Alice's and Bob's clocks can be moved."""
-
-    def __init__(self, place: Path) -> None:
-        self.everybody = Neighbourhood(place, daemon_module="tests.support.shifted_daemon")
-        self._places = {}
-        for person in (self.everybody.alice, self.everybody.bob):
-            self._places[person.name] = place / f"{person.name}.clock"
-            person.daemon.environ["DISPATCH_TEST_CLOCK"] = str(self._places[person.name])
-
-    def shift(self, name: str, by_ms: int) -> None:
-        """Set somebody's clock this far from the truth."""
-        beside = self._places[name].with_suffix(".new")
-        beside.write_text(str(by_ms))
-        beside.replace(self._places[name])
 
 
 @pytest.fixture

@@ -54,27 +54,31 @@ class Devices:
 
     async def revoke_device(self, *, device: str) -> JsonObject:
         """End a device: contacts seal nothing to it any more, and it erases its keys when it hears."""
-        own, moment = self._people.own, self._clock.moment()
-        found = devices.find(own.chain, self.names(), device)
-        name = devices.name_of(found, self.names())
-        link = devices.revocation(own.chain, own.device, found, now_ms=moment.now_ms, nonce=moment.nonce())
-        await self._sign(link)
+        async with self._own_chain.changing:
+            own, moment = self._people.own, self._clock.moment()
+            found = devices.find(own.chain, self.names(), device)
+            name = devices.name_of(found, self.names())
+            link = devices.revocation(
+                own.chain, own.device, found, now_ms=moment.now_ms, nonce=moment.nonce()
+            )
+            await self._sign(link)
         return {"device": found.hex, "name": name, "status": "revoked"}
 
     async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
         """State what a device may do: change the chain (approver), run what is sent (runner), or run it first (owner)."""
-        own, moment = self._people.own, self._clock.moment()
-        found = devices.find(own.chain, self.names(), device)
-        link = devices.change_of_roles(
-            own.chain,
-            own.device,
-            found,
-            None if roles is None else frozenset(map(Role, roles)),
-            owner=owner,
-            now_ms=moment.now_ms,
-            nonce=moment.nonce(),
-        )
-        await self._sign(link)
+        async with self._own_chain.changing:
+            own, moment = self._people.own, self._clock.moment()
+            found = devices.find(own.chain, self.names(), device)
+            link = devices.change_of_roles(
+                own.chain,
+                own.device,
+                found,
+                None if roles is None else frozenset(map(Role, roles)),
+                owner=owner,
+                now_ms=moment.now_ms,
+                nonce=moment.nonce(),
+            )
+            await self._sign(link)
         chain = self._people.own.chain
         return {
             "device": found.hex,

@@ -182,15 +182,16 @@ class Pairing:
         online = self._online()
         assert now.join is not None  # noqa: S101 - there is a number
         document = pairing.countersigned(now.join, self._people.keys.signing)
-        try:
-            chain = self._people.own.chain.extend((document,))
-        except DispatchError as error:
-            raise ServiceError(
-                "pairing_failed",
-                "your devices have changed since the code was made; nothing was added",
-                hint="dispatch devices add",
-            ) from error
-        await self._own_chain.grow(chain, self._household.feed)
+        async with self._own_chain.changing:
+            try:
+                chain = self._people.own.chain.extend((document,))
+            except DispatchError as error:
+                raise ServiceError(
+                    "pairing_failed",
+                    "your devices have changed since the code was made; nothing was added",
+                    hint="dispatch devices add",
+                ) from error
+            await self._own_chain.grow(chain, self._household.feed)
         now.done = True
         await self._say(now, online, Welcome(link=document))
 

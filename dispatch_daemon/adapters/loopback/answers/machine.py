@@ -142,7 +142,10 @@ class RecoveryKeyShown(Answer):
 
 
 class DeviceListed(Answer):
-    """One device of this identity; `owner` runs what names no other, `last_seen` is null for `this` one and the silent."""
+    """One device of this identity: `owner` runs what names no other; `key_since` is when it made its sealing key.
+
+    `last_seen` is null for `this` one and the silent.
+    """
 
     id: Fingerprint
     name: str
@@ -150,6 +153,7 @@ class DeviceListed(Answer):
     owner: bool
     this: bool
     since: Moment
+    key_since: Moment
     last_seen: Moment | None
 
 

@@ -58,6 +58,7 @@ def test_devices_are_listed_in_the_order_in_which_they_joined():
         "owner": False,
         "this": False,
         "since": format_time(NOW_MS + 1),
+        "key_since": format_time(NOW_MS + 1),
         "last_seen": format_time(NOW_MS),
     }
     (_, unheard) = devices.listed(BOTH, LAPTOP.device, {}, {})
