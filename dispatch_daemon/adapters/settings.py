@@ -41,6 +41,7 @@ PROGRAMS: Final = (ACP, CLAUDE)  # agents with a program of their own
 KEY_REFERENCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/[ -~]{1,1000}")
 
 _NUMBERS: Final = frozenset({"local_port", "file_bytes"})
+_DIGITS: Final = 19
 # Written by the daemon for others to find its door; a person does not set them by flag or environment.
 RECORDED: Final = frozenset({"socket", "door"})
 
@@ -136,7 +137,7 @@ def read_config(home: Path) -> dict[str, JSON]:
     if not isinstance(value, dict):
         raise SettingsError(f"{path} should hold a JSON object.", hint=f"mend or remove {path}")
     for name in value:
-        _refuse_unknown(name, f"in {path}")
+        refuse_unknown(name, f"in {path}")
     return value
 
 
@@ -147,13 +148,20 @@ def write_config(home: Path, changes: Mapping[str, JSON]) -> None:
     """
     kept = read_config(home)
     for name, value in changes.items():
-        _refuse_unknown(name, "to write")
+        refuse_unknown(name, "to write")
         kept.pop(name, None)
         if value is not None:
             kept[name] = value
     _checked(kept, dict.fromkeys(kept, Origin.CONFIG))
     text = json.dumps(kept, indent=2, sort_keys=True, ensure_ascii=False)
     write_private(home / CONFIG_NAME, f"{text}\n".encode())
+
+
+def as_typed(name: str, text: str) -> JSON:
+    """Return what somebody typed as it is stored: a number where the setting is one, and text otherwise."""
+    return (
+        int(text) if name in _NUMBERS and text.isascii() and text.isdigit() and len(text) < _DIGITS else text
+    )
 
 
 def variable(name: str) -> str:
@@ -172,8 +180,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     for name in _CHECKS:
         text = environ.get(variable(name), "")
         if text and name not in RECORDED:
-            is_number = name in _NUMBERS and text.isascii() and text.isdigit()
-            found[name] = int(text) if is_number else text
+            found[name] = as_typed(name, text)
     return found
 
 
@@ -181,7 +188,7 @@ def _checked(values: Mapping[str, object], origins: Mapping[str, Origin]) -> dic
     """Check every value, and turn a complaint into a sentence with an origin."""
     found: dict[str, Any] = {}
     for name, value in values.items():
-        _refuse_unknown(name, "to load")
+        refuse_unknown(name, "to load")
         try:
             found[name] = _CHECKS[name](value)
         except ValueError as error:
@@ -335,7 +342,7 @@ def _source(name: str, origin: Origin) -> str:
             return str(origin)
 
 
-def _refuse_unknown(name: str, where: str) -> None:
+def refuse_unknown(name: str, where: str) -> None:
     """Refuse a key that is no setting, and name the one it may have been meant to be."""
     if name in _CHECKS:
         return

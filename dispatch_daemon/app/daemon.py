@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import Agents
@@ -277,7 +278,8 @@ class Daemon:
         self._door.end_pages()
 
     def _pausing(self) -> Pausing:
-        return Pausing(self._journal, self._people, self._clock, self._wake)
+        tell = partial(self._watchers.publish, None, {"type": "machine"})
+        return Pausing(self._journal, self._people, self._clock, self._wake, tell)
 
     def _leave(self, keystore: Keystore) -> Leaving:
         """Make what ends this device once another one has revoked it, and let the link call for it."""

@@ -83,7 +83,7 @@ def test_no_view_has_a_barrier(
         f"d/{delivered}": page.get_by_role("button", name="Accept and run"),
         f"d/{done}": page.locator("section.closing .diff"),
         "contacts": page.get_by_role("heading", name="Invitations"),
-        "machine": page.get_by_role("cell", name="approval_ui", exact=True),
+        "machine": page.get_by_role("button", name="Change approval_ui"),
         "new": page.get_by_label("Task", exact=True),
     }
     found: list[str] = []

@@ -146,6 +146,11 @@ def test_the_mail_leads_to_the_page_and_its_commands_make_the_edge(
     finally:
         carol.daemon.stop()
     assert secret not in mail.as_string()
+    passed_nowhere(secret, broker, onlooker)
+
+
+def passed_nowhere(secret: str, broker: SigningBroker, onlooker: Onlooker) -> None:
+    """Nothing that the broker wrote or kept, or that passed on the way to it, holds the secret."""
     assert secret not in broker.log.read_text()
     assert in_files(broker.data, secret) == []
     assert onlooker.record.asked

@@ -135,7 +135,7 @@ def test_trust_is_offered_chosen_changed_and_ended(opens: Opens, alice: Person, 
     incoming = hers.page.get_by_role("region", name="May send tasks to me")
     expect(incoming).to_contain_text(bob.address)
     expect(
-        his.page.get_by_role("region", name="I may send tasks to").get_by_text(alice.address)
+        his.page.get_by_role("region", name="I may send tasks to").get_by_text(alice.address, exact=True)
     ).to_be_visible()
     poll(lambda: _edge(alice, "incoming")["status"] == "active", "the edge is in force")
     assert _edge(alice, "incoming")["scopes"]["tools"] == ["Glob", "Grep", "Read"]

@@ -40,6 +40,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "undo": {"digest": "ab" * 32, "by": "page"},
     "decline": {"reason": "no"},
     "cancel": {"reason": None},
+    "change_setting": {"name": "approval_ui", "value": "form"},
     "decide": {"decision": "approve", "grant": "always", "stop": False, "by": "cli"},
 }
 

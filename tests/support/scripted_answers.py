@@ -114,6 +114,15 @@ WHOLE: JsonObject = {
     "decision": {"mode": "manual", "target": "/srv/api", "async": False, "reason": None},
     "result": {"outcome": None, "summary": None},
 }
+SETTING: JsonObject = {
+    "name": "approval_ui",
+    "value": "picker",
+    "origin": "default",
+    "stored": None,
+    "can_edit": True,
+    "choices": ["picker", "form", "local"],
+    "held_by": None,
+}
 PLACES: JsonObject = {
     "running": True,
     "pid": 1,

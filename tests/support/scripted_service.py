@@ -19,6 +19,7 @@ from tests.support.scripted_answers import (
     MESSAGE,
     OTHER,
     PLACES,
+    SETTING,
     WHEN,
     WHOAMI,
     WHOLE,
@@ -267,7 +268,11 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
 
     async def settings(self) -> JsonObject:
         await self._asked("settings")
-        return {"settings": [{"name": "local_port", "value": 8001, "origin": "default"}]}
+        return {"settings": [SETTING]}
+
+    async def change_setting(self, *, name: str, value: str | None) -> JsonObject:
+        await self._asked("change_setting", name=name, value=value)
+        return SETTING
 
     async def rules(self) -> JsonObject:
         await self._asked("rules")

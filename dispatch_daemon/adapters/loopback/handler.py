@@ -20,9 +20,10 @@ from dispatch_daemon.adapters.loopback.exchange import (
     refusal_of,
 )
 from dispatch_daemon.adapters.loopback.guard import Caller, Guard
+from dispatch_daemon.adapters.loopback.page_routes import SESSIONS
 from dispatch_daemon.adapters.loopback.pages import FILES, Pages, page_file
 from dispatch_daemon.adapters.loopback.route import Kind, Route
-from dispatch_daemon.adapters.loopback.routes import DOWNLOADS, KEY_CHARS, SESSIONS, find_route
+from dispatch_daemon.adapters.loopback.routes import DOWNLOADS, KEY_CHARS, find_route
 from dispatch_daemon.ports import DoorService, JsonObject, ServiceError
 from dispatch_protocol.errors import DispatchError
 

@@ -242,6 +242,13 @@ class Watching(Asked):
         return {"dispatch_id": self.dispatch}
 
 
+class SettingChange(Asked):
+    """A setting as it is typed; null forgets it."""
+
+    name: Name
+    value: Annotated[Line, Field(max_length=limits.PATH_CHARS)] | None
+
+
 # What a route names is found here.
 MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
     {
@@ -276,6 +283,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Rename,
             Revoke,
             Send,
+            SettingChange,
             Stepping,
             Undo,
             VerifyContact,

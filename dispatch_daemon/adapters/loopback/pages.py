@@ -21,7 +21,7 @@ _PLACE: Final = "dispatch_daemon.adapters.web"
 _SCRIPT: Final = "text/javascript"
 _MODULES: Final = (
     *("api", "app", "compose", "contacts", "deciding", "diff", "dom", "handing", "help", "lists", "machine"),
-    *("question", "said", "scopes", "store", "thread", "trace", "undoing", "words"),
+    *("question", "said", "scopes", "settings", "store", "thread", "trace", "undoing", "words"),
 )
 # address -> (file, media type)
 FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

@@ -9,13 +9,13 @@ from urllib.parse import unquote
 
 from dispatch_daemon.adapters.loopback.device_routes import DEVICES
 from dispatch_daemon.adapters.loopback.exchange import MethodNotAllowedError
+from dispatch_daemon.adapters.loopback.page_routes import PAGE
 from dispatch_daemon.adapters.loopback.route import Kind, Route
 from dispatch_daemon.adapters.loopback.trust_routes import TRUST
 from dispatch_daemon.ports import ServiceError
 
 ID_CHARS: Final = 64
 DOWNLOADS: Final = "/v1/downloads/"
-SESSIONS: Final = "/v1/page/sessions"
 KEY_CHARS: Final = 255  # of an Idempotency-Key
 _ID_ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -315,43 +315,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         kind=Kind.STREAM,
         page=True,
     ),
-    Route(
-        "GET",
-        "/v1/settings",
-        "settings",
-        "Every setting, and where its value came from.",
-        "Settings",
-        page=True,
-    ),
-    Route(
-        "POST",
-        "/v1/page/links",
-        "page_link",
-        "Make a link that opens the page once, within a minute; on the Unix socket alone.",
-        "PageLink",
-        body="Nothing",
-        status=201,
-        kind=Kind.LINK,
-    ),
-    Route(
-        "POST",
-        "/v1/page/sessions",
-        "page_session",
-        "Open the page: the code of a link becomes a token. The code is a secret; no other token is needed.",
-        "PageSession",
-        body="PageCode",
-        status=201,
-        kind=Kind.SESSION,
-    ),
-    Route(
-        "DELETE",
-        "/v1/page/sessions",
-        "close_pages",
-        "Close every page of this daemon.",
-        "PagesClosed",
-        kind=Kind.CLOSING,
-        page=True,
-    ),
+    *PAGE,
 )
 
 

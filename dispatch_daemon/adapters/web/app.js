@@ -9,6 +9,7 @@ import { drawList } from "./lists.js";
 import { machineView } from "./machine.js";
 import { connected, state, subscribe, take, threads, waits } from "./store.js";
 import { threadView } from "./thread.js";
+import { exactly } from "./words.js";
 
 const list = document.getElementById("list");
 const view = document.getElementById("view");
@@ -17,7 +18,7 @@ const STATES = {
   connecting: "",
   connected: "",
   lost: "Not connected to the daemon of this machine. What you see may be old; nothing can be decided until it is back. If it was started anew, type dispatch ui.",
-  over: "This page is over: it was closed, or its day is. Type dispatch ui for a new one.",
+  over: "This page is over: it was closed, its day is, or a panic was called. Type dispatch ui for a new one.",
 };
 
 let shown = null; // {name, id, box, draw, tick}
@@ -69,8 +70,8 @@ function drawThreads() {
 }
 
 function draw(what, id) {
+  if (what !== "threads") sayState();
   if (what === "connection") {
-    status.textContent = STATES[state.connection];
     document.body.dataset.connection = state.connection;
     for (const part of [list, view]) part.inert = state.connection === "over";
     // What happened to an open thread meanwhile was told to nobody: it is read again.
@@ -81,6 +82,13 @@ function draw(what, id) {
   if (shown !== null && (what === "people" || shown.name !== "d" || id === null || id === shown.id)) {
     if (what === "people" || shown.name === "d" || shown.name === "new") shown.draw();
   }
+}
+
+/** Say above everything what holds for all of it: that the daemon is away, or that nothing new starts here. */
+function sayState() {
+  const since = state.connection === "connected" ? state.whoami?.daemon.paused_at : null;
+  const words = since ? `This machine is paused since ${exactly(since)}: nothing new starts here, and what runs goes on. Take it back with dispatch pause --off` : STATES[state.connection];
+  if (status.textContent !== words) status.textContent = words;
 }
 
 const KEYS = {

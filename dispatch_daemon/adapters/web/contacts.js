@@ -97,11 +97,39 @@ function edge(each) {
     each.conflict ? el("p", { class: "warn" }, "Two histories of this identity were told, so nothing new goes between you. Ask them by another way whether a device was stolen; only their recovery key ends it.") : null,
     each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
     each.scopes ? el("p", { class: "note" }, sentence(each.scopes, incoming ? "Their tasks" : "Your tasks")) : null,
-    el("p", { class: "note" }, `identity ${each.identity.slice(0, 16)}`),
+    acquaintance(each),
     el("div", { class: "answers" }, incoming && each.can_edit_scopes ? button("Change what they may", change, { class: "small" }) : null, button(incoming ? "End it…" : "Give it up…", end, { class: "small" })),
     room,
     said,
   );
+}
+
+const KNOWN = {
+  compared: "Compared: you two read the same seven words to each other.",
+  token: "Known by a token that went from person to person. Nobody has compared yet.",
+  unverified: "Came by mail: nobody vouches for this identity but the broker. Nobody has compared yet.",
+};
+
+/** Say how well somebody is known, what would make it better, and which devices speak for them. */
+function acquaintance(each) {
+  const verify = `dispatch contacts verify ${oneLine(each.peer)}`;
+  const recovered = each.compared_at && each.trust !== "compared";
+  const words = recovered ? "They were compared until a recovery of theirs. Compare again." : KNOWN[each.trust] ?? "";
+  const turn = { wanted: "They want to compare with you.", words: "Seven words wait to be read to them.", asked: "They have been asked to compare." }[each.comparison] ?? "";
+  const differed = each.comparison === "different";
+  const command = differed ? `${verify} --again` : each.trust === "compared" && !turn ? null : verify;
+  const devices = each.devices ?? [];
+  return [
+    differed ? el("p", { class: "warn" }, "The words that you two read differed: somebody may sit between you.") : null,
+    el("p", { class: "note" }, [words, turn].filter(Boolean).join(" ")),
+    each.trust && command !== null ? el("p", { class: "note" }, "Compare with ", el("code", {}, command)) : null,
+    el(
+      "details",
+      {},
+      el("summary", {}, `Identity ${each.identity.slice(0, 16)}, ${devices.length === 0 ? "no device known here" : count(devices.length, "device")}`),
+      el("ul", { class: "keys" }, devices.map((device) => el("li", {}, el("code", {}, device.slice(0, 16))))),
+    ),
+  ];
 }
 
 async function listInvitations(place) {

@@ -2,7 +2,9 @@
 
 import { ask, forget, Refusal } from "./api.js";
 import { button, complaint, el, oneLine, visible } from "./dom.js";
+import { settingsView } from "./settings.js";
 import { state } from "./store.js";
+import { exactly } from "./words.js";
 
 /** Show this machine in `place`. */
 export function machineView(place) {
@@ -38,7 +40,6 @@ export function machineView(place) {
     el("h2", {}, "Agents"),
     agents,
     el("h2", {}, "Settings"),
-    el("p", { class: "note" }, "Change one with dispatch config set NAME VALUE; the daemon reads it when it starts again."),
     settings,
     el("h2", {}, "Open pages"),
     el("div", { class: "answers" }, button("Close every page, this one too", guarded(async () => {
@@ -49,7 +50,7 @@ export function machineView(place) {
   );
   void listRules();
   void guarded(async () => agents.replaceChildren(agentList(await ask("GET", "/v1/agents"))))();
-  void guarded(async () => settings.replaceChildren(settingTable(await ask("GET", "/v1/settings"))))();
+  void guarded(async () => settingsView(settings, await ask("GET", "/v1/settings")))();
   const draw = () => who.replaceChildren(identity());
   draw();
   return { draw, tick: () => {} };
@@ -64,7 +65,7 @@ function identity() {
     ["Device", `${who.device.name} (${who.device.id.slice(0, 8)})`],
     ["Broker", who.broker ?? "none"],
     ["Runs tasks", who.daemon.can_run ? "yes, confined" : "no: there is no wall here"],
-    ["Paused", who.daemon.paused_at ? `since ${who.daemon.paused_at}: nothing new starts here (dispatch pause --off)` : "no"],
+    ["Paused", who.daemon.paused_at ? `since ${exactly(who.daemon.paused_at)}: nothing new starts here. Take it back with dispatch pause --off` : "no"],
     ["Version", who.daemon.version],
   ];
   return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, oneLine(value))]));
@@ -81,8 +82,4 @@ function ruleList({ rules }, remove) {
 
 function agentList({ agents }) {
   return el("ul", {}, agents.map((each) => el("li", {}, el("span", { class: "strong" }, oneLine(each.name)), each.chosen ? " · chosen" : "", ` · ${visible(each.detail)}`)));
-}
-
-function settingTable({ settings }) {
-  return el("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Settings" }, el("table", {}, el("thead", {}, el("tr", {}, ["Setting", "Value", "From"].map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, settings.map((each) => el("tr", {}, el("td", {}, each.name), el("td", {}, each.value === null ? "not set" : visible(String(each.value))), el("td", {}, each.origin))))));
 }

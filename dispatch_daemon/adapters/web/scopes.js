@@ -6,6 +6,7 @@ import { sentence } from "./words.js";
 const READ = ["Glob", "Grep", "Read"];
 const EDIT = ["Edit", "Glob", "Grep", "Read", "Write"];
 const FULL = ["Bash", "Edit", "Glob", "Grep", "Read", "Write"];
+const MILLION = 1_000_000;
 const CHOICES = [
   { key: "1", words: "Read-only: Read, Glob, Grep. They can look and change nothing.", tools: READ },
   { key: "2", words: "Read and write: also create and change files, no shell.", tools: EDIT },
@@ -24,6 +25,11 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
   const daily = el("input", { type: "number", min: 1, max: 10_000, value: 50 });
   const runtime = el("input", { type: "number", min: 1, max: 604_800, value: now?.max_runtime_s ?? "", placeholder: "3600" });
   const waits = el("input", { type: "number", min: 1, max: 86_400, value: now?.approval_timeout_s ?? "", placeholder: "120" });
+  const bounds = {
+    turns: el("input", { type: "number", min: 1, value: now?.budget.turns ?? "", placeholder: "no bound" }),
+    tokens: el("input", { type: "number", min: 1, value: now?.budget.tokens ?? "", placeholder: "no bound" }),
+    cost_microusd: el("input", { type: "number", min: 0, step: "any", value: now?.budget.cost_microusd ? now.budget.cost_microusd / MILLION : "", placeholder: "no bound" }),
+  };
   const until = el("input", { type: "date", value: now?.expires_at?.slice(0, 10) ?? "" });
   const ended = until.value;
   if (now !== null) {
@@ -48,11 +54,13 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     custom.hidden = chosen() !== "4";
     const named = tools();
     meaning.textContent = named === null ? "Choose one." : sentence(
-      { tools: named, paths: listed(), network: [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
+      { tools: named, paths: listed(), network: [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, budget: budget(), max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
       oneLine(name),
     );
   };
   const numbers = () => Object.fromEntries(Object.entries({ max_per_day: daily, max_runtime: runtime, approval_timeout: waits }).filter(([, box]) => box.value).map(([key, box]) => [key, Number(box.value)]));
+  const budget = () => Object.fromEntries(Object.entries(bounds).map(([key, box]) => [key, box.value ? Math.round(Number(box.value) * (key === "cost_microusd" ? MILLION : 1)) : null]));
+  const spent = JSON.stringify(budget());
   const submit = async () => {
     said.textContent = "";
     const named = tools();
@@ -62,6 +70,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
       return;
     }
     const scopes = { tools: [...named].sort(), paths: listed(), approval: approval.value, returns: returns.value, ...numbers() };
+    if (JSON.stringify(budget()) !== spent) scopes.budget = budget();
     if (until.value !== ended) scopes.expires_at = until.value ? `${until.value}T23:59:59Z` : "never";
     // What was not changed is not said again: a path that has gone since must not keep anybody from narrowing the rest.
     const changed = Object.entries(scopes).filter(([key, value]) => now === null || JSON.stringify(value) !== JSON.stringify(now[key] ?? now[`${key}_s`]));
@@ -74,7 +83,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     el("p", { class: "strong" }, `What may ${oneLine(name)}'s tasks do on this machine?`),
     el("ol", {}, CHOICES.map((choice, place) => el("li", {}, el("label", {}, radios[place], ` ${choice.words}`))), decline ? el("li", {}, button(declineWords, decline, { class: "plain" })) : null),
     custom,
-    el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily), field("A run may take, in seconds", runtime), field("A question waits, in seconds", waits), field("Until (empty: no end)", until)),
+    el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily), field("A run may take, in seconds", runtime), field("A question waits, in seconds", waits), field("Turns of a model a run", bounds.turns), field("Tokens a run", bounds.tokens), field("US dollars a run", bounds.cost_microusd), field("Until (empty: no end)", until)),
     field("Paths, one a line, with :ro or :rw at the end", paths, "None: each task runs in the one directory that you accept it in."),
     meaning,
     el("div", { class: "answers" }, button(now === null ? "Grant this" : "Change to this", submit, { class: "yes" })),

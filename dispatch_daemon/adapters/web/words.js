@@ -2,6 +2,11 @@
 
 import { count, left, oneLine, visible } from "./dom.js";
 
+/** Return a moment with its day, as this machine's clock shows it. */
+export function exactly(text) {
+  return new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
 const STATUS = {
   waiting: "waits for another task",
   held: "held",

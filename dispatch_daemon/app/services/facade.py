@@ -102,6 +102,7 @@ class Service:
         self.login, self.logout, self.recovery_key = account.login, account.logout, account.recovery_key
         self.doctor, self.daemon_status = machine.doctor, machine.daemon_status
         self.stop, self.settings = machine.stop, machine.settings
+        self.change_setting = machine.change_setting
 
     def _bind_devices(self, devices: Devices, pairing: Pairing, recovering: Recovering) -> None:
         self.recover = recovering.recover

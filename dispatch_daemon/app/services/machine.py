@@ -2,19 +2,22 @@
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from dispatch_daemon.adapters import chosen_settings
+from dispatch_daemon.adapters.chosen_settings import AT_THE_DOOR, TypedOnlyError
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.notifier import BELL, OFF, Notifier
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
-from dispatch_daemon.adapters.settings import NAMES, Settings
+from dispatch_daemon.adapters.settings import NAMES, Origin, Settings, SettingsError, read_config, variable
 from dispatch_daemon.app.own_chain import FORKED
 from dispatch_daemon.app.pausing import panic_ms, paused_ms
+from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.standing import EdgeStatus
@@ -87,11 +90,31 @@ class Machine:
 
     async def settings(self) -> JsonObject:
         """List every setting with its origin, as this daemon uses them; keys are named there and never held."""
-        listed: list[JSON] = [
-            {"name": name, "value": getattr(self._settings, name), "origin": self._settings.origin(name)}
-            for name in NAMES
-        ]
-        return {"settings": listed}
+        stored = read_config(self._home)
+        return {"settings": [self._setting(name, stored) for name in NAMES]}
+
+    async def change_setting(self, *, name: str, value: str | None) -> JsonObject:
+        """Store a setting as it was typed; it counts from the daemon's next start on."""
+        try:
+            chosen_settings.keep(self._home, name, value or None)
+            return self._setting(name, read_config(self._home))
+        except TypedOnlyError as error:
+            raise ServiceError("page_refused", error.detail, hint=error.hint) from error
+        except SettingsError as error:
+            raise ServiceError(error.code, error.detail, hint=error.hint) from error
+
+    def _setting(self, name: str, stored: Mapping[str, JSON]) -> JsonObject:
+        """Return one setting: what counts now, what will, and how it may be changed here."""
+        origin = self._settings.origin(name)
+        return {
+            "name": name,
+            "value": getattr(self._settings, name),
+            "origin": origin,
+            "stored": stored.get(name),
+            "can_edit": name in AT_THE_DOOR,
+            "choices": list(AT_THE_DOOR.get(name, ())),
+            "held_by": variable(name) if origin is Origin.ENVIRONMENT else None,
+        }
 
     async def stop(self) -> JsonObject:
         """End the daemon in order; the answer is given before it goes."""

@@ -13,13 +13,21 @@ from dispatch_protocol.timestamps import time_or_none
 
 
 class Pausing:
-    """Pauses this machine and takes it up again; `wake` lets the scheduler look at what is owed."""
+    """Pauses this machine and takes it up again; `wake` lets the scheduler look at what is owed, `tell` whoever watches."""
 
-    def __init__(self, journal: Journal, people: People, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        people: People,
+        clock: Clock,
+        wake: Callable[[], None],
+        tell: Callable[[], None],
+    ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
         self._wake = wake
+        self._tell = tell
 
     async def pause_machine(self, *, off: bool) -> JsonObject:
         """Let nothing new start here, or let it again: then what was accepted meanwhile starts."""
@@ -29,6 +37,7 @@ class Pausing:
         if off:
             self._journal.tasks.hasten(TaskKind.RUN, now_ms)
         await self._journal.database.committed()
+        self._tell()
         if off:
             self._wake()
         return {"paused_at": time_or_none(since_ms), "running": self._going_on()}

@@ -37,6 +37,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.DeviceSet,
             machine.Pairing,
             machine.Recovered,
+            machine.Setting,
             machine.Settings,
             machine.PageLink,
             machine.PageSession,

@@ -204,11 +204,18 @@ class Pairing(Answer):
 
 
 class Setting(Answer):
-    """One setting: its value, and where it came from."""
+    """One setting: its value, where it came from, what is stored for the next start, and what it may be changed to here.
+
+    `choices` are the words that it may be, none for anything within its bounds; `held_by` is a variable that wins.
+    """
 
     name: str
     value: str | int | None
     origin: str
+    stored: str | int | None
+    can_edit: bool
+    choices: list[str]
+    held_by: str | None
 
 
 class Settings(Answer):

@@ -48,9 +48,13 @@ class Edge(Answer):
     edge_id: Uuid
     direction: Literal["outgoing", "incoming"]
     peer: str
+    identity: Fingerprint
     alias: str | None
     trust: Trust | None
+    compared_at: Moment | None
+    comparison: str | None
     devices: list[Fingerprint] | None
+    conflict: bool
     online: bool | None
     status: EdgeStatus
     scopes: ScopesShown | None

@@ -1,0 +1,167 @@
+"""This machine and its people on the page: settings that are changed there, a pause and a panic, and how well somebody is known."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect
+
+from dispatch_daemon.adapters.keystore import open_keystore
+from dispatch_protocol.chain import Chain
+from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link
+from dispatch_protocol.trust_file import TrustFile
+from tests.browser.conftest import Opens
+from tests.browser.test_barriers import barriers
+from tests.support.device import Device
+from tests.support.grown_chains import place as after
+from tests.support.neighbourhood import Neighbourhood, Person
+
+
+def setting(row: Locator, name: str) -> Locator:
+    return row.locator("li", has=row.page.get_by_role("button", name=f"Change {name}"))
+
+
+def test_a_setting_is_changed_as_at_a_terminal_and_refused_as_there(opens: Opens, bob: Person) -> None:
+    his = opens(bob, "machine")
+    keys, view = his.page.keyboard, his.page.locator("#view")
+    his.page.get_by_role("button", name="Change file_bytes").focus()
+    keys.press("Enter")
+    box = his.page.get_by_label("file_bytes", exact=True)
+    expect(box).to_be_focused()
+    box.fill("many")
+    keys.press("Enter")
+    expect(view.get_by_role("alert").filter(has_text="file_bytes")).to_contain_text(
+        "should be a number of bytes up to 67108864"
+    )
+    assert not barriers(his.page)
+    assert bob.do("config", "get", "file_bytes")["origin"] == "default"
+    box.fill("1000000")
+    keys.press("Enter")
+    row = setting(view, "file_bytes")
+    expect(row).to_contain_text("Stored: it is 1000000 once the daemon has started again")
+    expect(row.get_by_role("button")).to_be_focused()
+    assert bob.do("config", "get", "file_bytes") == {
+        "key": "file_bytes",
+        "value": 1_000_000,
+        "origin": "config.json",
+    }
+
+    his.page.get_by_role("button", name="Change approval_ui").click()
+    his.page.get_by_label("approval_ui", exact=True).select_option("form")
+    his.page.get_by_role("button", name="Keep this").click()
+    expect(setting(view, "approval_ui")).to_contain_text("Stored: it is form")
+    his.page.get_by_role("button", name="Change file_bytes").click()
+    his.page.get_by_label("file_bytes", exact=True).fill("")
+    his.page.get_by_role("button", name="Keep this").click()
+    expect(setting(view, "file_bytes")).not_to_contain_text("Stored")
+    config = json.loads((bob.home / "config.json").read_text())
+    assert (config["approval_ui"], "file_bytes" in config) == ("form", False)
+    # What is typed at a terminal is shown, with the command; and the daemon would not take it from a page either.
+    expect(view).to_contain_text("dispatch config set NAME VALUE")
+    expect(view.get_by_role("button", name="Change agent_command")).to_have_count(0)
+    his.page.get_by_role("button", name="Change notify").click()
+    expect(his.page.get_by_label("notify", exact=True).locator("option")).to_have_text(
+        ["off", "bell", "desktop"]
+    )
+
+
+def test_a_pause_and_a_panic_are_said_above_everything(
+    opens: Opens, everybody: Neighbourhood, bob: Person
+) -> None:
+    his = opens(bob)
+    said = his.page.locator("#state")
+    expect(said).to_be_hidden()
+    bob.do("pause")
+    expect(said).to_contain_text("This machine is paused since")
+    expect(said).to_contain_text("Take it back with dispatch pause --off")
+    assert not barriers(his.page)
+    his.show("machine")
+    expect(his.page.locator("#view")).to_contain_text("Take it back with dispatch pause --off")
+    bob.do("pause", "--off")
+    expect(said).to_be_hidden()
+    bob.do("panic")
+    try:
+        expect(said).to_contain_text("a panic was called")
+        refused = bob.do("ui", code=3)["error"]
+        assert (refused["code"], refused["hint"]) == ("panicked", "dispatch panic --off")
+    finally:
+        bob.do("panic", "--off")
+
+
+def test_a_budget_is_granted_kept_and_taken_back(opens: Opens, bob: Person) -> None:
+    his = opens(bob, "contacts")
+    incoming = his.page.get_by_role("region", name="May send tasks to me")
+    incoming.get_by_role("button", name="Change what they may").click()
+    incoming.get_by_label("Turns of a model a run").fill("20")
+    incoming.get_by_label("US dollars a run").fill("0.50")
+    expect(incoming.locator(".meaning")).to_contain_text("at most 20 turns, $0.50 a run")
+    incoming.get_by_role("button", name="Change to this").click()
+    expect(incoming).to_contain_text("at most 20 turns, $0.50 a run.")
+    assert _granted(bob) == {"turns": 20, "tokens": None, "cost_microusd": 500_000}
+
+    incoming.get_by_role("button", name="Change what they may").click()
+    expect(incoming.get_by_label("US dollars a run")).to_have_value("0.5")
+    incoming.get_by_label("Tasks a day").fill("499")
+    incoming.get_by_role("button", name="Change to this").click()
+    expect(incoming).to_contain_text("499 tasks a day")
+    assert _granted(bob) == {"turns": 20, "tokens": None, "cost_microusd": 500_000}
+
+    incoming.get_by_role("button", name="Change what they may").click()
+    incoming.get_by_label("US dollars a run").fill("0")
+    incoming.get_by_role("button", name="Change to this").click()
+    expect(incoming.get_by_role("alert").filter(has_text="cost_microusd")).to_be_visible()
+    incoming.get_by_label("US dollars a run").fill("")
+    incoming.get_by_label("Turns of a model a run").fill("")
+    incoming.get_by_role("button", name="Change to this").click()
+    expect(incoming).not_to_contain_text("a run.")
+    assert _granted(bob) == {"turns": None, "tokens": None, "cost_microusd": None}
+
+
+def _granted(person: Person) -> dict[str, int | None]:
+    [edge] = [each for each in person.do("contacts")["edges"] if each["direction"] == "incoming"]
+    budget: dict[str, int | None] = edge["scopes"]["budget"]
+    return budget
+
+
+def test_it_is_said_how_well_somebody_is_known_by_which_devices_and_that_two_histories_were_told(
+    opens: Opens, everybody: Neighbourhood, alice: Person, bob: Person, place: Path
+) -> None:
+    by_mail = bob.do("invite", alice.address)["emailed"]
+    assert not by_mail, "the broker of this test sends none"
+    hers = opens(alice, "contacts")
+    card = hers.page.get_by_role("region", name="I may send tasks to").locator(
+        "article", has_text=bob.address
+    )
+    expect(card).to_contain_text("Known by a token that went from person to person")
+    expect(card.locator("code", has_text="verify")).to_have_text(f"dispatch contacts verify {bob.address}")
+    fold = card.locator("details")
+    expect(fold.locator("summary")).to_contain_text(", 1 device")
+    fold.locator("summary").click()
+    expect(fold.locator("li")).to_have_text([bob.do("whoami")["device"]["id"][:16]])
+    bob.do("contacts", "verify", alice.address)
+    expect(card).to_contain_text("They want to compare with you.")
+
+    for number, told in enumerate(_two_histories(bob, place)):
+        expect(card.locator(".warn")).to_have_count(0)
+        alice.do("trust", "import", str(told), code=(0, 7)[number])
+    expect(card.locator(".warn")).to_contain_text("Two histories of this identity were told")
+    assert not barriers(hers.page)
+
+
+def _two_histories(person: Person, place: Path) -> list[Path]:
+    """Tell the chain of a person on in two ways, as a thief of their keys could; returns a file with each."""
+    written = place / "chain.json"
+    person.do("trust", "export", str(written))
+    [side] = TrustFile.decode(written.read_bytes()).chains
+    chain = Chain.verify(side.links, expect=None)
+    held = open_keystore(person.home, "file").load()
+    assert held is not None
+    found = []
+    for name in ("phone", "tablet"):
+        new = Device(f"the thief's {name}")
+        link = AddDeviceLink(device=new.id, sealing=new.sealing.public, roles=ALL_ROLES, **after(chain))
+        longer = chain.extend([sign_link(link, [held.signing, new.signing])])
+        path = place / f"{name}.json"
+        path.write_bytes(TrustFile((replace(side, links=longer.links),)).encode())
+        found.append(path)
+    return found
