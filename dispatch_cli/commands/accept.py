@@ -12,6 +12,7 @@ from dispatch_cli.options import Command
 from dispatch_cli.outcome import PENDING, exit_code
 from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
+from dispatch_cli.render.dispatch import asking_lines
 from dispatch_cli.render.fields import Document, items, text, truth
 from dispatch_cli.render.lines import following, followings, line
 from dispatch_cli.render.text import visible
@@ -53,6 +54,7 @@ def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays
     if not stays:
         rows = [
             line("Accepted. It runs here."),
+            *asking_lines({"decision": answer}),
             following("follow it with", f"dispatch watch {typed_id(full_id)}"),
         ]
         invocation.show(answer, lambda _: rows)
@@ -132,7 +134,7 @@ def stay(invocation: Invocation, dispatch_id: str) -> int:
     from dispatch_cli.staying import Stay
 
     started = invocation.door.dispatch(dispatch_id)
-    invocation.out.show([runs_line(started, invocation.view)])
+    invocation.out.show([runs_line(started, invocation.view), *asking_lines(started)])
     try:
         last = Stay(invocation, dispatch_id).follow()
     except KeyboardInterrupt:

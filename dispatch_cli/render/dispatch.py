@@ -120,7 +120,13 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
         if undone is not None:
             said = f"Its changes were undone {times.moment(undone, view.now_ms)}."
             lines.append(line("      ", Span(said, Tone.WAITING)))
-    return [line(), *lines] if lines else []
+    return [line(), *lines, *asking_lines(dispatch)] if lines else []
+
+
+def asking_lines(dispatch: Document) -> list[Line]:
+    """Return why a run asks each call although its edge would let it run, if it does."""
+    why = text(inner(dispatch, "decision"), "asks_because")
+    return [line("      ", Span(visible(why), Tone.WAITING))] if why else []
 
 
 def _usage(usage: Document) -> str:

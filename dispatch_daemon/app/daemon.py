@@ -63,6 +63,7 @@ from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.sharing import is_elsewhere
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.undoing import Undoer
+from dispatch_daemon.app.unheard import silence
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry, threads
 from dispatch_daemon.core.effects import TaskKind, Unplan
@@ -72,6 +73,7 @@ from dispatch_daemon.core.trust_views import edge_status
 from dispatch_protocol.standing import EdgeStatus
 
 _DRAIN_S = 3.0  # how long a stopping daemon still tells others what it has to tell
+_SETTLED_MS = 60_000  # what waited at the relay has come by then, as far as it can
 TOKEN_NAME = "local.token"
 log = logging.getLogger("dispatch.daemon")
 
@@ -147,6 +149,7 @@ class Daemon:
             TaskKind.ANSWER_DEADLINE: self._supervisor.silence,
             TaskKind.RETENTION: self._supervisor.retain,
             TaskKind.ROTATE: self._rotating.rotate,
+            TaskKind.BEAT: self._household.beat,
             TaskKind.UNDO: self._undoer.undo,
             TaskKind.ORIGINALS: self._undoer.forget,
         }
@@ -214,6 +217,7 @@ class Daemon:
             link=lambda: self._linking.link,
             stop=self.stop,
             now_ms=self._clock.now_ms,
+            silence=lambda: silence(self._journal, self._people, self._clock.now_ms()),
         )
 
     def _notices(self) -> tuple[Notifier | None, Notifying | None]:
@@ -320,7 +324,8 @@ class Daemon:
             self._journal.tasks.release(orphan)
         await self._supervisor.mend()
         self._carrier.sweep()
-        await self._performer.perform([self._rotating.plan()])
+        beat = self._household.plan(self._clock.now_ms() + _SETTLED_MS)
+        await self._performer.perform([self._rotating.plan(), beat])
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
         self._projects.start()

@@ -7,15 +7,15 @@ other devices in the same commit, by whichever room decided it, so nobody can fo
 import logging
 from collections.abc import Callable, Sequence
 
-from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import NAMES, Sharing, names
-from dispatch_daemon.core import household
-from dispatch_daemon.core.effects import Effect, Put
+from dispatch_daemon.core import behind, household
+from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
 from dispatch_daemon.core.records import Direction, EdgeRecord, Record
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.keys import DeviceId, Digest
@@ -34,6 +34,7 @@ from dispatch_protocol.messages.shared_work import DeedEntry
 from dispatch_protocol.unseal import Opened
 
 _REMOVED = "removed_rules"
+_FED = "fed_ms"
 log = logging.getLogger("dispatch.household")
 
 
@@ -110,7 +111,12 @@ class Household:
         """Take in what another own device tells; an entry that cannot be taken in harms no other."""
         now_ms = self._clock.now_ms()
         effects = household.followed(
-            message, opened.signed.digest.hex, opened.signed.encode(), self.heads(), now_ms
+            message,
+            opened.signed.digest.hex,
+            opened.signed.encode(),
+            self.heads(),
+            self.heard_ms(),
+            now_ms,
         )
         for entry in message.entries:
             try:
@@ -125,6 +131,38 @@ class Household:
         for entry in message.entries:
             if isinstance(entry, PinEntry):
                 self._people.forget_cached(entry.genesis.hex)
+        await self._make_up_for(message)
+
+    async def _make_up_for(self, message: Log) -> None:
+        """Feed anew whoever has not followed, a day later, what was said here: it was lost on the way."""
+        fed_ms, now_ms = self._journal.meta(_FED), self._clock.now_ms()
+        if message.seq == 0 or (isinstance(fed_ms, int) and now_ms - fed_ms < behind.BEAT_MS):
+            return
+        own = self._people.own.device
+        said_ms = self._journal.household_said_ms(own.hex, household.next_unheard(message, own))
+        if said_ms is None or message.head.created_ms - said_ms < behind.BEAT_MS:
+            return
+        log.warning("%s lacks what was said here; it is fed anew", message.head.sender.device.hex[:8])
+        self._journal.remember(_FED, now_ms)
+        self._journal.remember(UNFED, value=True)
+        await self.feed_recovered()
+
+    # -- saying that one is there ----------------------------------------------------------------------
+
+    def plan(self, at_ms: int) -> Plan:
+        """Return the plan to say, once nothing else was said for a day, how far the others are followed here."""
+        return Plan(kind=TaskKind.BEAT, key="household", not_before_ms=at_ms, payload={})
+
+    async def beat(self, task: Task) -> None:
+        """Say it if it is time, and what was said last has left this machine."""
+        del task  # there is one
+        own, now_ms = self._people.own, self._clock.now_ms()
+        mine = next((row for row in self._journal.household_heads() if row[0] == own.device.hex), None)
+        due_ms = now_ms if mine is None else mine[3] + behind.BEAT_MS
+        waits = mine is not None and self._journal.outbox.row(mine[2]) is not None
+        if due_ms <= now_ms and not waits and own.device in own.chain.devices:
+            await self.tell()
+        await self._performer.perform([self.plan(due_ms if due_ms > now_ms else now_ms + behind.BEAT_MS)])
 
     def _ended(self, taken: Sequence[Effect]) -> list[Effect]:
         """Return what ends here because another device has narrowed or revoked an edge, each edge judged once."""

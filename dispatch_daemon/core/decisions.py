@@ -55,6 +55,7 @@ def accept(
     scopes: Scopes,
     place: RunDirectory,
     agent: str,
+    asks_because: str | None = None,
     shared: Shared,
 ) -> tuple[RunRecord, list[Effect]]:
     """Accept an undecided dispatch and owe its run; `shared` is what our other devices did with it.
@@ -69,7 +70,13 @@ def accept(
         record,
         state=advance(DISPATCH, record.state, DispatchState.ACCEPTED),
         accepted_decisions=record.accepted_decisions + 1,
-        decision={"mode": str(scopes.approval), "target": place.cwd, "async": True, "reason": None},
+        decision={
+            "mode": str(scopes.approval),
+            "target": place.cwd,
+            "async": True,
+            "reason": None,
+            "asks_because": asks_because,
+        },
     )
     _, effects = answer(
         accepted,

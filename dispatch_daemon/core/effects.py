@@ -25,9 +25,8 @@ class TaskKind(StrEnum):
     HEARTBEAT = "heartbeat"
     RETENTION = "retention"
     UNDO = "undo"  # take back what a run changed here, as a human has seen it
-    ROTATE = (
-        "rotate"  # replace this device's sealing key when its time is over, and destroy the one before it
-    )
+    BEAT = "beat"  # say to one's other devices how far they are followed here, if nothing else was said
+    ROTATE = "rotate"  # replace this device's sealing key in time, and destroy the one before it
     ORIGINALS = "originals"  # remove what an apply replaced: its time, or the room for it, is over
 
 

@@ -5,7 +5,7 @@ known only grows, a chain follows its own rules, what was revoked or taken back 
 holds.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -26,7 +26,7 @@ from dispatch_daemon.core.records import (
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.grant import GrantDocument
-from dispatch_protocol.keys import Digest, EdgeId, Genesis
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.messages.household import (
     EdgeEntry,
     Entry,
@@ -194,36 +194,45 @@ def _send(
     return send_of(log, deliver=True, keep=False)
 
 
-def followed(log: Log, digest: str, signed: bytes, heads: Iterable[LogHead], now_ms: int) -> list[Effect]:
-    """Keep a document of another own device's log; a feed says from where logs are followed that are not yet."""
+def followed(
+    log: Log,
+    digest: str,
+    signed: bytes,
+    heads: Iterable[LogHead],
+    heard_ms: Mapping[str, int],
+    now_ms: int,
+) -> list[Effect]:
+    """Keep a document of another own device's log; a feed says how far every log may be taken as followed from now on.
+
+    When it was said counts, not when it came: what a relay has held back for days makes nobody less silent.
+    """
+    teller, at_ms = log.head.sender.device, min(now_ms, log.head.created_ms)
     if log.seq > 0:
-        return [
-            Put(
-                HouseholdRecord(
-                    digest=digest,
-                    device=log.head.sender.device.hex,
-                    seq=log.seq,
-                    prev=log.prev.hex,
-                    at_ms=now_ms,
-                    signed=signed,
-                )
-            )
-        ]
-    known = {head.device for head in heads}
+        return [Put(_place(teller, log.seq, log.prev.hex, digest, at_ms, signed))]
+    known = {head.device: head.seq for head in heads}
     return [
         Put(
-            HouseholdRecord(
-                digest=head.digest.hex,
-                device=head.device.hex,
-                seq=head.seq,
-                prev="",
-                at_ms=now_ms,
-                signed=b"",
+            _place(
+                head.device,
+                head.seq,
+                "",
+                head.digest.hex,
+                at_ms if head.device == teller else heard_ms.get(head.device.hex, now_ms),
+                b"",
             )
         )
         for head in log.heads
-        if head.device not in known
+        if known.get(head.device, 0) < head.seq
     ]
+
+
+def _place(device: DeviceId, seq: int, prev: str, digest: str, at_ms: int, signed: bytes) -> HouseholdRecord:
+    return HouseholdRecord(digest=digest, device=device.hex, seq=seq, prev=prev, at_ms=at_ms, signed=signed)
+
+
+def next_unheard(log: Log, own: DeviceId) -> int:
+    """Return the number of the first document of this device's log that the author of another log had not followed."""
+    return 1 + next((head.seq for head in log.heads if head.device == own), 0)
 
 
 def _parts(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:

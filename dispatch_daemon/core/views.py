@@ -149,7 +149,7 @@ def dispatch_whole(
         "left_behind": list(last.left_behind) if last else [],
         "diffs": list(last.diffs) if last else [],
         "receipts": [receipt_view(answer) for answer in answers if answer.seq and not answer.held],
-        "decision": record.decision,
+        "decision": None if record.decision is None else {"asks_because": None, **record.decision},
         "result": _end(record),
     }
 

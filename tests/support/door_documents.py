@@ -174,7 +174,7 @@ def finished(**changes: Any) -> Json:
             runs=[run(status="completed", outcome="success", ended_at="2026-01-02T03:04:53.678Z")],
             changeset=CHANGES,
             receipts=receipts(),
-            decision={"mode": "manual", "target": None, "async": True, "reason": None},
+            decision={"mode": "manual", "target": None, "async": True, "reason": None, "asks_because": None},
             result={"outcome": "success", "summary": "Two tests are flaky."},
         )
         | changes

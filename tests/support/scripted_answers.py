@@ -111,7 +111,13 @@ WHOLE: JsonObject = {
     ],
     "changeset": [{"op": "create", "path": "/srv/api/flaky.md", "flags": []}],
     "receipts": [{"type": "delivered", "at": WHEN, "device": KEY, "digest": KEY}],
-    "decision": {"mode": "manual", "target": "/srv/api", "async": False, "reason": None},
+    "decision": {
+        "mode": "manual",
+        "target": "/srv/api",
+        "async": False,
+        "reason": None,
+        "asks_because": None,
+    },
     "result": {"outcome": None, "summary": None},
 }
 SETTING: JsonObject = {

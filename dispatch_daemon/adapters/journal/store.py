@@ -315,14 +315,22 @@ class Journal:
         return self._one(rows.HOUSEHOLD, "WHERE digest = ?", (digest,))
 
     def household_heads(self) -> list[tuple[str, int, str, int]]:
-        """Return (device, seq, digest, at_ms) of the last document of each log, as far as none before it is missing."""
+        """Return (device, seq, digest, at_ms) of the last document of each log, as far as none before it is missing.
+
+        A row without a document is where a feed has said that a log stands: nothing before it is missing.
+        """
         heads: dict[str, tuple[str, int, str, int]] = {}
-        for device, seq, digest, at_ms in self.database.read(
-            "SELECT device, seq, digest, at_ms FROM household WHERE seq > 0 ORDER BY device, seq"
+        for device, seq, digest, at_ms, is_base in self.database.read(
+            "SELECT device, seq, digest, at_ms, length(signed) = 0 FROM household WHERE seq > 0 ORDER BY device, seq"
         ):
-            if device not in heads or heads[device][1] + 1 == seq:
+            if device not in heads or is_base or heads[device][1] + 1 == seq:
                 heads[device] = (device, seq, digest, at_ms)
         return list(heads.values())
+
+    def household_said_ms(self, device: str, seq: int) -> int | None:
+        """Return when one document of a device's log was made, or None if it is not here."""
+        sql = "SELECT at_ms FROM household WHERE device = ? AND seq = ?"
+        return next((int(at_ms) for (at_ms,) in self.database.read(sql, (device, seq))), None)
 
     def deeds(self, digest: str) -> list[DeedRecord]:
         """Return what one's other devices say that they did with a dispatch."""

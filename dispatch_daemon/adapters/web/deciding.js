@@ -1,7 +1,7 @@
 // What a human decides about a thread, before and after it runs: accept, decline, take up, complete, cancel.
 
 import { ask, Refusal } from "./api.js";
-import { button, complaint, el, field, oneLine } from "./dom.js";
+import { button, complaint, el, field, oneLine, visible } from "./dom.js";
 import { handOver } from "./handing.js";
 import { edgeFrom } from "./store.js";
 
@@ -85,6 +85,7 @@ export function goingOn(thread) {
       ),
     );
   }
+  if (mine && thread.decision?.asks_because) parts.push(el("p", { class: "note" }, visible(thread.decision.asks_because)));
   if (mine && thread.decision?.mode === "by_hand" && RUNNING.has(thread.status)) parts.push(...completing(thread, said));
   if (RUNNING.has(thread.status) || (thread.box === "sent" && !OVER.has(thread.status))) {
     const label = mine ? "Stop this run" : thread.cancel_requested ? "A cancel was asked for" : "Cancel";

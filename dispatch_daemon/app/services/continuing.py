@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, WallError
@@ -13,6 +14,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.services.dispatches import Dispatches
+from dispatch_daemon.app.unheard import bounded
 from dispatch_daemon.core import (
     approvals,
     attachments,
@@ -77,7 +79,8 @@ class Continuing:
                 f"these changed since the run was parked, so it cannot go on over them: {shown}",
                 hint=f"dispatch discard {record.dispatch_id[:8]}",
             )
-        scopes = self._people.scopes_of(record.edge)
+        scopes, why = bounded(self._journal, self._people, record, self._clock.now_ms())
+        record = replace(record, decision={**(record.decision or {}), "asks_because": why})
         place = rundir.resolve(scopes, cwd=run.cwd, caller_cwd=None)
         await self._performer.perform(
             parking.resumed(record, run, scopes=scopes, place=place, now_ms=self._clock.now_ms())

@@ -17,6 +17,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.app.sharing import shared
+from dispatch_daemon.app.unheard import bounded
 from dispatch_daemon.core import briefing, by_hand, decisions, outgoing, rundir, threads, trust_views, views
 from dispatch_daemon.core.attachments import safe_names
 from dispatch_daemon.core.effects import TaskKind
@@ -178,7 +179,7 @@ class Dispatches:
         if found.state is DispatchState.DELIVERED and found.box is not Box.SENT:
             await self.require_wall()
         record = self._known(found.digest)  # it may have been decided while the wall was tried
-        scopes = self._people.scopes_of(record.edge)
+        scopes, why = bounded(self._journal, self._people, record, self._clock.now_ms())
         decisions.require_undecided(record, self._shared(record))
         self.require_edge(record)
         self._require_files(record)
@@ -193,6 +194,7 @@ class Dispatches:
             place=place,
             agent=self._agent(record),
             shared=self._shared(record),
+            asks_because=why,
         )
         await self._performer.perform(effects)
         return self.acted(record.digest, run)
@@ -349,6 +351,8 @@ class Dispatches:
             "run_id": None if run is None else run.run_id,
             "cwd": None if run is None else run.cwd,
         }
+        if why := (record.decision or {}).get("asks_because"):
+            acted["asks_because"] = why
         if record.outcome is Outcome.NEED_INPUT:
             acted["outcome"] = record.outcome
         return acted

@@ -239,7 +239,7 @@ class Receipt(Answer):
 
 
 class Decision(Answer):
-    """What the recipient decided."""
+    """What the recipient decided; `asks_because` says, on their own machine, why it asks although the edge is auto."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -247,6 +247,7 @@ class Decision(Answer):
     target: str | None
     asynchronous: bool = Field(alias="async")
     reason: str | None
+    asks_because: str | None
 
 
 class Summary(Answer):

@@ -97,7 +97,13 @@ def test_yes_ends_the_wait_for_a_decision() -> None:
     _, effects = accept(received())
     (record,) = puts(effects, DispatchRecord)
     assert (record.state, record.accepted_decisions) == (DispatchState.ACCEPTED, 1)
-    assert record.decision == {"mode": "manual", "target": "/src", "async": True, "reason": None}
+    assert record.decision == {
+        "mode": "manual",
+        "target": "/src",
+        "async": True,
+        "reason": None,
+        "asks_because": None,
+    }
     assert Unplan(TaskKind.EXPIRE, record.digest) in effects
 
 

@@ -153,7 +153,7 @@ def test_large_entries_are_divided_by_their_size() -> None:
 
 
 def test_a_document_of_another_log_is_kept_as_it_was_signed() -> None:
-    (put,) = household.followed(household_log(), "ab" * 32, b"signed", [], NOW_MS)
+    (put,) = household.followed(household_log(), "ab" * 32, b"signed", [], {}, NOW_MS)
     assert put == Put(
         HouseholdRecord(
             digest="ab" * 32,
@@ -169,8 +169,38 @@ def test_a_document_of_another_log_is_kept_as_it_was_signed() -> None:
 def test_a_feed_says_from_where_logs_are_followed() -> None:
     other = LogHead(device=BOB.device, seq=5, digest=digest("fifth"))
     feed = household_log(seq=0, prev=Digest.ZERO, heads=(*HEADS, other))
-    (base,) = puts(household.followed(feed, "ab" * 32, b"signed", HEADS, NOW_MS), HouseholdRecord)
+    (base,) = puts(household.followed(feed, "ab" * 32, b"signed", HEADS, {}, NOW_MS), HouseholdRecord)
     assert (base.device, base.seq, base.digest, base.signed) == (BOB.device.hex, 5, digest("fifth").hex, b"")
+
+
+def test_what_was_said_counts_when_it_was_said_and_not_when_it_came() -> None:
+    log = household_log()
+    (late,) = puts(household.followed(log, "ab" * 32, b"signed", [], {}, NOW_MS + 5), HouseholdRecord)
+    (early,) = puts(household.followed(log, "ab" * 32, b"signed", [], {}, NOW_MS - 5), HouseholdRecord)
+    assert (late.at_ms, early.at_ms) == (log.head.created_ms, NOW_MS - 5)
+
+
+def test_a_feed_ends_every_gap_and_only_its_author_was_heard() -> None:
+    """A log that is known up to its second document stands at its ninth after the feed of somebody who has followed it."""
+    mine, other = (
+        LogHead(device=device, seq=9, digest=digest(f"ninth {name}"))
+        for name, device in (("alice", ALICE.device), ("bob", BOB.device))
+    )
+    known = [replace(head, seq=2) for head in (mine, other)]
+    feed = household_log(seq=0, prev=Digest.ZERO, heads=(mine, other))
+    heard = {BOB.device.hex: 7, ALICE.device.hex: 7}
+    bases = puts(household.followed(feed, "ab" * 32, b"", known, heard, NOW_MS + 5), HouseholdRecord)
+    assert [(base.seq, base.at_ms, base.signed) for base in bases] == [
+        (9, feed.head.created_ms, b""),  # Alice's device is the one that speaks
+        (9, 7, b""),
+    ]
+    assert household.followed(feed, "ab" * 32, b"", [mine, other], heard, NOW_MS) == []
+
+
+def test_next_unheard_document_is_the_one_after_what_another_log_follows() -> None:
+    log = household_log(heads=(LogHead(device=ALICE.device, seq=4, digest=digest("fourth")),))
+    assert household.next_unheard(log, ALICE.device) == 5
+    assert household.next_unheard(log, BOB.device) == 1
 
 
 # -- taking in -------------------------------------------------------------------------------------------

@@ -1,0 +1,33 @@
+"""What a silent device of one's own means for what is decided here: it reads the journal for `core.behind`."""
+
+from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.sharing import names
+from dispatch_daemon.core import behind
+from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_protocol.scopes import Scopes
+
+
+def silence(journal: Journal, people: People, now_ms: int) -> str | None:
+    """Say which other devices of this person have been silent for a week, and what that means; None if there is none."""
+    found = _silent(journal, people, now_ms)
+    return behind.why(found, names(journal)) if found else None
+
+
+def bounded(
+    journal: Journal, people: People, record: DispatchRecord, now_ms: int
+) -> tuple[Scopes, str | None]:
+    """Return what a run of a dispatch may do here now, and why it is less than its edge grants."""
+    scopes = people.scopes_of(record.edge)
+    if record.box is Box.OWN:
+        return scopes, None
+    less = behind.bounded(scopes, _silent(journal, people, now_ms))
+    return less, None if less == scopes else silence(journal, people, now_ms)
+
+
+def _silent(journal: Journal, people: People, now_ms: int) -> behind.Silent:
+    own = people.own
+    if own.device not in own.chain.devices:
+        return {}
+    heard = {device: at_ms for device, _, _, at_ms in journal.household_heads()}
+    return behind.silent(own.chain, own.device, heard, now_ms)

@@ -1,0 +1,153 @@
+"""What devices of one person say when they have nothing to say, and what is done about words that were lost."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.core.behind import BEAT_MS
+from dispatch_daemon.core.effects import TaskKind
+from dispatch_protocol.envelope import Envelope
+from dispatch_protocol.head import Head, Party, Recipient
+from dispatch_protocol.keys import Digest, EdgeId, SealingKey
+from dispatch_protocol.messages.household import Log, LogHead
+from dispatch_protocol.messages.registry import decode_body, encode_body
+from dispatch_protocol.payloads import Kind, class_of, payload_type
+from dispatch_protocol.seal import seal
+from dispatch_protocol.signing import Signed, sign
+from dispatch_protocol.unseal import Opened
+from tests.support.ageing_device import AgeingDevice
+from tests.support.documents import fixed
+
+
+@pytest.fixture
+async def device(tmp_path: Path) -> AsyncIterator[AgeingDevice]:
+    """A device beside another one, which a test speaks for."""
+    made = AgeingDevice(tmp_path)
+    await made.pair()
+    yield made
+    made.close()
+
+
+def said(device: AgeingDevice) -> list[Log]:
+    """Return what this device owes the other one, in the order in which it was said."""
+    logs = []
+    for (signed,) in device.journal.database.read("SELECT signed FROM outbox ORDER BY rowid"):
+        body = decode_body(Kind.LOG, Signed.decode(signed).body)
+        assert isinstance(body, Log)
+        logs.append(body)
+    return logs
+
+
+async def beat(device: AgeingDevice) -> int:
+    """Settle the task, as a scheduler would; returns in how many milliseconds it is looked at again."""
+    await device.performer.perform([device.household.plan(0)])
+    task = device.journal.tasks.get(TaskKind.BEAT, "household")
+    assert task is not None
+    await device.household.beat(task)
+    again = device.journal.tasks.get(TaskKind.BEAT, "household")
+    assert again is not None
+    return again.not_before_ms - device.clock.now_ms()
+
+
+def leaves(device: AgeingDevice) -> None:
+    """Let the relay have everything that is owed."""
+    device.journal.database.write("DELETE FROM outbox", ())
+
+
+async def test_device_that_has_said_nothing_for_a_day_says_how_far_it_follows(device: AgeingDevice) -> None:
+    assert BEAT_MS - 5_000 < await beat(device) <= BEAT_MS
+    (first,) = said(device)
+    assert (first.seq, first.entries) == (1, ())
+    await beat(device)
+    assert len(said(device)) == 1, "it was said a moment ago"
+    device.after_days(1.1)
+    await beat(device)
+    assert len(said(device)) == 1, "what was said last has not left yet"
+    leaves(device)
+    await beat(device)
+    (second,) = said(device)
+    assert second.seq == 2
+
+
+async def test_device_that_is_alone_says_nothing(tmp_path: Path) -> None:
+    alone = AgeingDevice(tmp_path)
+    await beat(alone)
+    assert said(alone) == []
+    alone.close()
+
+
+async def hears(device: AgeingDevice, heads: tuple[LogHead, ...], *, seq: int = 1, days: float = 0) -> None:
+    """Let the other device's log arrive, made so many days after the beginning."""
+    device.after_days(days)
+    chain, at_ms = device.chain, device.clock.now_ms()
+    head = Head(
+        nonce=fixed(f"log {seq} {days}", 16),
+        sender=Party(chain.genesis, device.other.device, chain.head),
+        recipient=Recipient(chain.genesis, chain.head),
+        edge=EdgeId.SELF,
+        re=Digest.ZERO,
+        created_ms=at_ms,
+        expires_ms=0,
+    )
+    prev = Digest.ZERO if seq <= 1 else Digest(fixed(f"log {seq - 1}"))
+    log = Log(head=head, seq=seq, prev=prev, heads=heads, entries=())
+    signed = sign(device.other, payload_type(Kind.LOG), encode_body(log))
+    raw = seal(
+        signed,
+        klass=class_of(Kind.LOG),
+        re=Digest.ZERO,
+        from_device=device.other.device,
+        to_genesis=chain.genesis,
+        edge=EdgeId.SELF,
+        created_ms=at_ms,
+        expires_ms=0,
+        recipients=[(device.people.own.device, SealingKey(fixed("any")).public)],
+        content_key=fixed("content"),
+        ephemerals=[fixed("ephemeral")],
+    )
+    opened = Opened(Envelope.decode(raw).header, signed, Kind.LOG, log, chain)
+    await device.household.take(opened, log)
+    await device.journal.database.committed()
+
+
+def own_head(device: AgeingDevice) -> LogHead:
+    return next(head for head in device.household.heads() if head.device == device.people.own.device)
+
+
+async def test_who_lacks_for_a_day_what_was_said_here_is_fed_anew_and_once_a_day(
+    device: AgeingDevice,
+) -> None:
+    await device.household.tell()
+    leaves(device)
+    await hears(device, (), days=0.5)
+    assert said(device) == [], "it may be on its way"
+    await hears(device, (), seq=2, days=2)
+    (feed,) = said(device)
+    assert feed.seq == 0
+    assert feed.heads[0].seq == 1
+    await hears(device, (), seq=3, days=2.5)
+    assert len(said(device)) == 1
+    await hears(device, (), seq=4, days=3.5)
+    assert len(said(device)) == 2
+
+
+async def test_who_has_followed_is_left_alone(device: AgeingDevice) -> None:
+    await device.household.tell()
+    leaves(device)
+    await hears(device, (own_head(device),), days=5)
+    await hears(device, (own_head(device),), seq=0, days=9)
+    assert said(device) == []
+
+
+async def test_feed_ends_a_gap_and_what_follows_it_is_followed(device: AgeingDevice) -> None:
+    other = device.other.device
+    await hears(device, ())
+    await hears(device, (), seq=5, days=1)
+    assert [head.seq for head in device.household.heads() if head.device == other] == [1]
+    silent_since = device.household.heard_ms()[other.hex]
+    ninth = LogHead(device=other, seq=9, digest=Digest(fixed("log 9")))
+    await hears(device, (ninth,), seq=0, days=2)
+    await hears(device, (), seq=10, days=3)
+    assert [head.seq for head in device.household.heads() if head.device == other] == [10]
+    assert device.household.heard_ms()[other.hex] - silent_since > 2 * BEAT_MS
