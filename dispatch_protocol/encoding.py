@@ -186,6 +186,10 @@ class Fields:
         if self._left:
             raise MalformedError(f"{self.where} has unknown fields: {', '.join(sorted(self._left))[:200]}")
 
+    def has(self, name: str) -> bool:
+        """Say whether a field is there and unread: for one that came with a later version of its kind."""
+        return name in self._left
+
     def raw(self, name: str) -> JSON:
         """Take a field of any type, for a decoder of its own."""
         try:

@@ -23,6 +23,7 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     Trust,
 )
+from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.grant import GrantDocument
@@ -90,6 +91,8 @@ def entry_of(record: Record) -> Entry | None:
                 if record.conflict is None
                 else tuple(Document.from_json(link) for link in record.conflict),
                 pinned_ms=record.pinned_ms,
+                compared_ms=record.compared_ms,
+                known_before=record.known_before,
             )
         case EdgeRecord():
             return EdgeEntry(
@@ -265,19 +268,23 @@ def pin(entry: PinEntry, known: ContactRecord | None) -> list[Effect]:
         pinned_ms=entry.pinned_ms,
         alias=entry.alias,
         conflict=conflict,
+        compared_ms=entry.compared_ms,
+        known_before=None if entry.known_before is None else Trust(entry.known_before),
     )
     if known is None:
         return [Put(told)]
-    levels = list(Trust)
     try:
         joined = pins.retold(known, entry.links)
+        told = pins.retold(told, read_links(joined.chain))  # it may be from before a recovery
     except RefusedError:
         joined = known if known.conflict is not None else pins.conflicting(known, entry.links)
     if conflict is not None and joined.conflict is None and joined.chain == links:
         joined = replace(joined, conflict=conflict)
     joined = replace(
         joined,
-        trust=max(known.trust, told.trust, key=levels.index),
+        trust=pins.better(joined.trust, told.trust),
+        compared_ms=max(joined.compared_ms or 0, told.compared_ms or 0) or None,
+        known_before=pins.better(joined.known_before, told.known_before),
         alias=entry.alias or known.alias,
         address=entry.address,
     )

@@ -6,6 +6,7 @@ that is not known to be who was compared.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import overload
 
 from dispatch_daemon.core.records import ContactRecord, Trust
 from dispatch_protocol.chain import Chain, read_links
@@ -30,10 +31,8 @@ def pinned(
             chain=_links(chain),
             pinned_ms=now_ms,
         )
-    levels = list(Trust)
-    return replace(
-        retold(known, chain.links), address=address, trust=max(known.trust, trust, key=levels.index)
-    )
+    told = retold(known, chain.links)
+    return replace(told, address=address, trust=better(told.trust, trust))
 
 
 def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
@@ -55,6 +54,16 @@ def compared(known: ContactRecord, now_ms: int) -> ContactRecord:
     """Return a contact whose words a human has found to be the same."""
     before = known.known_before if known.trust is Trust.COMPARED else known.trust
     return replace(known, trust=Trust.COMPARED, compared_ms=now_ms, known_before=before)
+
+
+@overload
+def better(one: Trust, other: Trust | None) -> Trust: ...
+@overload
+def better(one: Trust | None, other: Trust | None) -> Trust | None: ...
+def better(one: Trust | None, other: Trust | None) -> Trust | None:
+    """Return the better of two ways to know a contact; None is no way at all."""
+    levels: list[Trust | None] = [None, *Trust]
+    return max(one, other, key=levels.index)
 
 
 def conflicting(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:

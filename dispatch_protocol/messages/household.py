@@ -8,7 +8,7 @@ new, with everything the older one knows. `heads` says how far the author has fo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypedDict
 
 from dispatch_protocol.body import read_word
 from dispatch_protocol.encoding import JSON, Fields, b64u
@@ -31,6 +31,11 @@ ENTRIES: Final = 1_000  # of one document
 _SECRET_BYTES: Final = 16
 
 
+class _Compared(TypedDict, total=False):
+    compared_ms: int
+    known_before: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinEntry:
     """A contact as it is pinned: how well its key is known, its chain, and a second history if one was told."""
@@ -42,10 +47,16 @@ class PinEntry:
     links: tuple[Document, ...]
     conflict: tuple[Document, ...] | None
     pinned_ms: int
+    compared_ms: int | None = None
+    known_before: str | None = None
 
     def write(self) -> dict[str, JSON]:
         """Return the entry as JSON."""
+        compared: dict[str, JSON] = {}
+        if self.compared_ms is not None:
+            compared = {"compared": self.compared_ms, "known_before": self.known_before}
         return {
+            **compared,
             "kind": "pin",
             "genesis": self.genesis.hex,
             "address": self.address,
@@ -67,7 +78,18 @@ class PinEntry:
             links=_read_documents(fields, "links"),
             conflict=fields.optional(lambda name: _read_documents(fields, name), "conflict"),
             pinned_ms=fields.integer("pinned"),
+            **cls._read_compared(fields),
         )
+
+    @staticmethod
+    def _read_compared(fields: Fields) -> "_Compared":
+        """Read what stands there exactly if words were compared; who wrote earlier, or never compared, leaves it out."""
+        if not fields.has("compared"):
+            return {}
+        return {
+            "compared_ms": fields.integer("compared"),
+            "known_before": fields.optional(lambda name: read_word(fields, name), "known_before"),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

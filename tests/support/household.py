@@ -33,6 +33,8 @@ ENTRIES: tuple[Entry, ...] = (
         links=BOB.chain.links,
         conflict=rotated(BOB.chain, "a thief's", BOB).links,
         pinned_ms=NOW_MS,
+        compared_ms=NOW_MS + 1,
+        known_before="unverified",
     ),
     EdgeEntry(
         edge=EDGE,

@@ -226,6 +226,12 @@ class TestFields:
         with pytest.raises(MalformedError, match="note is not an object"):
             Fields(value, "note")
 
+    def test_a_field_that_came_later_may_be_asked_for_before_it_is_read(self):
+        fields = Fields({"new": None}, "note")
+        assert (fields.has("new"), fields.has("old")) == (True, False)
+        fields.raw("new")
+        assert not fields.has("new")
+
     def test_a_field_that_may_be_empty_must_still_be_there(self):
         fields = Fields({}, "note")
         with pytest.raises(MalformedError, match="note lacks the field reason"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.core import grants, household
+from dispatch_daemon.core import grants, household, pins
 from dispatch_daemon.core.effects import Effect, Forget, Put, Send, TaskKind, Unplan
 from dispatch_daemon.core.records import (
     ContactRecord,
@@ -20,6 +20,7 @@ from dispatch_daemon.core.records import (
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.links import RecoverLink, sign_link
 from dispatch_protocol.messages.household import EdgeEntry, Log, LogHead, NameEntry
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind, payload_type
@@ -211,6 +212,42 @@ def test_a_contact_is_never_known_worse_and_its_chain_only_grows() -> None:
     grown = replace(grown, chain=tuple(link.to_json() for link in rotated(BOB.chain, "new", BOB).links))
     assert taken(CONTACT, grown) == []
     assert taken(grown, CONTACT) == [Put(grown)]
+
+
+COMPARED = pins.compared(CONTACT, NOW_MS)
+
+
+def recovered(known: ContactRecord) -> ContactRecord:
+    """Return a contact as a device has it that has learnt of a recovery."""
+    link = RecoverLink(
+        prev=BOB.chain.head,
+        epoch=1,
+        survivors=frozenset(BOB.chain.devices),
+        device=None,
+        created_ms=NOW_MS,
+        nonce=bytes(16),
+    )
+    return pins.retold(known, BOB.chain.extend([sign_link(link, [BOB.recovery])]).links)
+
+
+def test_when_and_over_what_words_were_compared_is_known_on_every_device() -> None:
+    assert taken(COMPARED) == [Put(COMPARED)]
+    assert taken(COMPARED, CONTACT) == [Put(COMPARED)]
+    assert taken(CONTACT, COMPARED) == []
+    later = pins.compared(COMPARED, NOW_MS + 7)
+    assert taken(later, COMPARED) == [Put(later)]
+    assert taken(COMPARED, later) == []
+
+
+def test_recovery_takes_a_comparison_back_on_every_device_in_whatever_order_it_is_told() -> None:
+    again = recovered(COMPARED)
+    assert (again.trust, again.compared_ms) == (CONTACT.trust, NOW_MS)
+    assert taken(again, COMPARED) == [Put(again)]
+    assert taken(COMPARED, again) == []  # somebody who has not heard of it yet
+    assert taken(COMPARED, recovered(CONTACT)) == [Put(again)]
+    anew = pins.compared(again, NOW_MS + 9)
+    assert taken(anew, again) == [Put(anew)]
+    assert taken(anew, COMPARED) == [Put(anew)]
 
 
 def test_two_histories_stop_the_contact_whichever_device_heard_of_them() -> None:

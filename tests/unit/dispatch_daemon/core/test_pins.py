@@ -80,3 +80,15 @@ def test_contact_is_compared_until_a_recovery_begins_its_chain_anew() -> None:
     again = pins.retold(known, recovered(ALICE.chain).links)
     assert (again.trust, again.compared_ms) == (Trust.UNVERIFIED, NOW_MS + 1)
     assert pins.retold(contact(ALICE.chain, Trust.TOKEN), recovered(ALICE.chain).links).trust is Trust.TOKEN
+
+
+def test_first_contact_after_a_recovery_brings_no_comparison_back() -> None:
+    known = pins.compared(contact(ALICE.chain, Trust.UNVERIFIED), NOW_MS)
+    again = pins.pinned(recovered(ALICE.chain), ALICE.email, Trust.TOKEN, known, NOW_MS)
+    assert again.trust is Trust.TOKEN
+
+
+def test_better_way_of_knowing_is_kept_and_none_is_none() -> None:
+    assert pins.better(Trust.TOKEN, Trust.UNVERIFIED) is Trust.TOKEN
+    assert pins.better(None, Trust.UNVERIFIED) is Trust.UNVERIFIED
+    assert pins.better(None, None) is None

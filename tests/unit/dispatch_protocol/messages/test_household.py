@@ -30,6 +30,29 @@ def test_entries_may_leave_out_what_they_do_not_have():
     assert decode_body(Kind.LOG, encode_body(log)) == log
 
 
+def body_of_a_pin(**changes):
+    pin = replace(ENTRIES[0], **changes)
+    return loads(encode_body(household_log(entries=(pin,))), max_bytes=2**20)
+
+
+def test_a_pin_of_somebody_never_compared_is_what_an_earlier_version_writes():
+    body = body_of_a_pin(compared_ms=None, known_before=None)
+    assert not {"compared", "known_before"} & body["entries"][0].keys()
+    (pin,) = decode_body(Kind.LOG, dumps(body)).entries
+    assert (pin.compared_ms, pin.known_before) == (None, None)
+
+
+def test_how_a_contact_was_known_before_stands_beside_when_they_were_compared():
+    (pin,) = decode_body(Kind.LOG, dumps(body_of_a_pin(known_before=None))).entries
+    assert (pin.compared_ms, pin.known_before) == (ENTRIES[0].compared_ms, None)
+    alone, empty = body_of_a_pin(), body_of_a_pin()
+    del alone["entries"][0]["compared"]
+    empty["entries"][0]["compared"] = None
+    for body in (alone, empty):
+        with pytest.raises(MalformedError):
+            decode_body(Kind.LOG, dumps(body))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
