@@ -69,6 +69,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+_BORN_MS = now_ms()  # of every device: a sealing key that is too old gets nothing
+
+
 def _secret(name: str, use: str) -> bytes:
     return hashlib.sha256(f"{use} of {name}".encode()).digest()
 
@@ -90,7 +93,7 @@ class Device:
             device=self.signing,
             sealing=self.sealing.public,
             recovery=self.recovery,
-            created_ms=now_ms(),
+            created_ms=_BORN_MS,
             nonce=bytes(16),
         )
         self.chain = Chain.verify([link], expect=None)
