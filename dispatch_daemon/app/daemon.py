@@ -127,14 +127,18 @@ class Daemon:
         self._leaving, self._panic = self._leave(keystore), self._panicking()
         self._depositor.on_deposited = self._panic.deposited
         self._news = ChainNews(self._journal, self._people, chains)
-        self._linking.on_online, self._linking.on_chain = self._news.opened, self._news.heard
-        self._linking.on_lost_memory = self._carrier.leave_again
+        self._listen()
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
         self._performer.on_planned = self._scheduler.wake
         self._stopping = asyncio.Event()
         self._door = Door(
             self._service(keystore), home=home, port=settings.local_port, token=self._door_token()
         )
+
+    def _listen(self) -> None:
+        """Let the link say when a session has opened, a chain has grown, or the relay has forgotten what it had."""
+        self._linking.on_online, self._linking.on_chain = self._news.opened, self._news.heard
+        self._linking.on_lost_memory = self._carrier.leave_again
 
     def _handlers(self) -> dict[TaskKind, Handler]:
         """Name who settles each kind of task."""
