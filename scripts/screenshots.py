@@ -142,6 +142,10 @@ def in_wide_light(camera: Camera, day: Day) -> None:
         tab.show("contacts")
         tab.page.get_by_role("button", name="Change what they may").wait_for()
         camera.take(tab.page, "contacts-light")
+        scopes(tab)
+        camera.take(tab.page, "scopes-light")
+        tab.page.goto(day.bob.do("invite", "carol@example.org", "--link-only")["link"])
+        camera.take(tab.page, "invitation-light")
     with camera.page(day.alice, "light", WIDE) as tab:
         compose(tab, day)
         camera.take(tab.page, "compose-light")
@@ -171,12 +175,19 @@ def on_a_phone(camera: Camera, day: Day) -> None:
         camera.take(tab.page, "inbox-phone")
         question(tab, day.asked)
         camera.take(tab.page, "question-phone")
+        tab.show("machine")
+        tab.page.get_by_role("button", name="Change approval_ui").click()
+        tab.page.get_by_role("heading", name="Settings").scroll_into_view_if_needed()
+        camera.take(tab.page, "settings-phone")
     with camera.page(day.alice, "dark", PHONE) as tab:
         tab.show("sent")
         tab.page.locator(f'a.row[href="#/d/{day.done}"]').wait_for()
         camera.take(tab.page, "sent-phone-dark")
         said(tab, day.done)
         camera.take(tab.page, "thread-phone-dark")
+        tab.show("contacts")
+        tab.page.get_by_role("button", name="Give it up").wait_for()
+        camera.take(tab.page, "contacts-phone-dark")
 
 
 def question(tab: Tab, task: str) -> None:
@@ -189,6 +200,18 @@ def review(tab: Tab, task: str) -> None:
     """Show the changes of a run before they are applied."""
     tab.show(f"d/{task}")
     tab.page.locator("section.question button.yes:enabled").first.wait_for()
+
+
+def scopes(tab: Tab) -> None:
+    """Open the menu of what somebody's tasks may do, as it stands."""
+    tab.page.get_by_role("button", name="Change what they may").click()
+    menu = tab.page.locator("form.scopes")
+    menu.get_by_label("Turns of a model a run").fill("20")
+    menu.get_by_label("US dollars a run").fill("0.50")
+    menu.scroll_into_view_if_needed()
+    tab.page.locator("#view").evaluate(
+        "(view) => view.scrollTo(0, document.querySelector('form.scopes').offsetTop - 80)"
+    )
 
 
 def result(tab: Tab, task: str) -> None:

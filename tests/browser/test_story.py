@@ -303,6 +303,14 @@ def test_nothing_is_wider_than_the_window(
     bob.do("cancel", task)
 
 
+def test_on_a_phone_each_view_begins_at_its_top(opens: Opens, bob: Person) -> None:
+    his = opens(bob, "machine", viewport={"width": 390, "height": 500})
+    his.page.get_by_role("button", name="Close every page").scroll_into_view_if_needed()
+    expect(his.page.get_by_role("heading", name="This machine")).not_to_be_in_viewport()
+    his.show("contacts")
+    expect(his.page.get_by_role("heading", name="Contacts")).to_be_in_viewport()
+
+
 def _edge(person: Person, direction: str) -> dict[str, Any]:
     edges = [each for each in person.do("contacts")["edges"] if each["direction"] == direction]
     edge: dict[str, Any] = edges[-1]

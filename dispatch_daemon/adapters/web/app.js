@@ -48,7 +48,7 @@ function show() {
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  view.scrollTop = 0;
+  view.scrollTop = view.parentElement.scrollTop = 0; // on a phone the whole of both scrolls
   if (name === "d") view.focus({ preventScroll: true });
   drawThreads();
 }

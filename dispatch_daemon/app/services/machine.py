@@ -171,12 +171,11 @@ class Machine:
         keeping = self._journal.runs_with_originals()
         if not keeping:
             return "no run of the last two weeks has changed files here"
-        size = sum(run.originals_bytes or 0 for run in keeping) / 1_000_000
+        size = sum(run.originals_bytes or 0 for run in keeping)
+        takes = f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{(size + 999) // 1000} kB"
         runs = f"the changes of {len(keeping)} run{'' if len(keeping) == 1 else 's'}"
         last = format_time(keeping[-1].undo_until_ms or 0)[:10]
-        return (
-            f"{runs} can be undone; what they replaced takes {size:.1f} MB here, and the last goes on {last}"
-        )
+        return f"{runs} can be undone; what they replaced takes {takes} here, and the last goes on {last}"
 
     def _check_invitations(self) -> dict[str, JSON]:
         """Name the contact whose token leaked, for as long as its invitation lives and the edge is in force."""
