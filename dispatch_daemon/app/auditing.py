@@ -72,7 +72,7 @@ class Auditing:
     async def take(self, opened: Opened, message: Checkpoint) -> None:
         """Keep another side's checkpoint; what it amounts to is found when somebody looks."""
         edge = message.head.edge.hex
-        if len(self._journal.answers(edge)) >= 2 * self._journal.sent_over(edge) + _SPARE:
+        if self._journal.answers_count(edge) >= 2 * self._journal.sent_over(edge) + _SPARE:
             log.warning("more checkpoints of %s than tasks were sent", opened.header.from_device.hex[:16])
             return
         signed = opened.signed

@@ -180,7 +180,14 @@ CREATE TABLE deeds (
 ) STRICT, WITHOUT ROWID;
 """
 
+# How far a device's log of an edge has come is looked up for each last word, without reading one.
+_LOGS = """
+DROP INDEX answers_about;
+CREATE INDEX answers_about ON answers (about, device, seq);
+CREATE INDEX dispatches_sent ON dispatches (edge) WHERE box = 'sent';
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS),
 )

@@ -289,6 +289,11 @@ class Journal:
         )
         return [(digest, seq, bool(held)) for digest, seq, held in rows]
 
+    def answers_count(self, about: str) -> int:
+        """Return how many answers about a dispatch, or checkpoints of an edge, are kept."""
+        ((count,),) = self.database.read("SELECT COUNT(*) FROM answers WHERE about = ?", (about,))
+        return int(count)
+
     def log_size(self, edge: str, device: str) -> int:
         """Return how many entries the checkpoints of one device say that its log of an edge has."""
         sql = "SELECT COALESCE(MAX(seq), 0) FROM answers WHERE about = ? AND device = ?"
@@ -297,7 +302,7 @@ class Journal:
 
     def sent_over(self, edge: str) -> int:
         """Return how many tasks went over an edge from here."""
-        sql = "SELECT COUNT(*) FROM dispatches WHERE edge = ? AND box = 'sent'"
+        sql = "SELECT COUNT(*) FROM dispatches INDEXED BY dispatches_sent WHERE edge = ? AND box = 'sent'"
         ((count,),) = self.database.read(sql, (edge,))
         return int(count)
 

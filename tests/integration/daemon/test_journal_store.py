@@ -1,6 +1,6 @@
 """The journal writes whole decisions, never goes back in time, and answers what the daemon asks of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -302,10 +302,20 @@ def test_daily_limit_counts_what_an_edge_brought_but_not_what_the_limit_refused(
     assert journal.arrivals(received().edge, NOW_MS - 1) == 3
 
 
-def test_daily_limit_is_counted_without_reading_a_task(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda journal: journal.arrivals(received().edge, NOW_MS),
+        lambda journal: journal.answers_count(received().edge),
+        lambda journal: journal.log_size(received().edge, "device"),
+        lambda journal: journal.sent_over(received().edge),
+    ],
+    ids=["what came within a day", "checkpoints", "the size of a log", "what was sent"],
+)
+def test_what_is_asked_for_each_task_is_counted_without_reading_one(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Journal], object]
 ) -> None:
-    """It is asked about for each task that comes: one that reads all of the day before makes a day cost its square."""
+    """It is asked for each task that comes: one that reads all of the day before makes a day cost its square."""
     asked: list[tuple[str, Sequence[object]]] = []
     read = journal.database.read
 
@@ -314,7 +324,7 @@ def test_daily_limit_is_counted_without_reading_a_task(
         return read(sql, parameters)
 
     monkeypatch.setattr(journal.database, "read", listen)
-    journal.arrivals(received().edge, NOW_MS)
+    ask(journal)
     ((sql, parameters),) = asked
     plan = " ".join(str(step[-1]) for step in read(f"EXPLAIN QUERY PLAN {sql}", parameters))
     assert "COVERING INDEX" in plan
