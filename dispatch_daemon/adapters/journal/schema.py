@@ -184,7 +184,7 @@ CREATE TABLE deeds (
 _LOGS = """
 DROP INDEX answers_about;
 CREATE INDEX answers_about ON answers (about, device, seq);
-CREATE INDEX dispatches_sent ON dispatches (edge) WHERE box = 'sent';
+CREATE INDEX dispatches_sent ON dispatches (edge, box) WHERE box = 'sent';
 """
 
 MIGRATIONS: tuple[str, ...] = (
