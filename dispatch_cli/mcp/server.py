@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, Elicit, ElicitationResult, ListRoots, MCPServer, Resolve
 from mcp.types import ListRootsResult, ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
+from dispatch_cli.budgets import budget_choice
 from dispatch_cli.clock import fresh_key
 from dispatch_cli.commands.send import hand_over_all
 from dispatch_cli.commands.trust import chosen_scopes
@@ -45,6 +46,10 @@ Act = Literal["accept", "decline", "cancel", "approve", "deny", "resume", "reply
 Grant = Literal["once", "always", "session"]
 Inviting = Literal["send", "list", "accept", "decline"]
 Approval = Literal["manual", "review", "auto"]
+
+
+# What may be left out is described by what it is: that nothing stands for it, its default says.
+Words = Annotated[str | None, WithJsonSchema({"type": "string"})]
 
 
 class FormAnswer(BaseModel):
@@ -80,7 +85,7 @@ class Tools:
         """Return the tool that only reads."""
         invocation = self._invocation
 
-        def dispatch_read(what: What, dispatch_id: str | None = None) -> Answer:
+        def dispatch_read(what: What, dispatch_id: Words = None) -> Answer:
             """Show the inbox, what was sent, one dispatch (status, with dispatch_id), contacts, invitations, approvals, or who I am."""
             return told(lambda: _read(invocation, what, dispatch_id))
 
@@ -90,7 +95,7 @@ class Tools:
         """Return the tool that decides about a dispatch."""
         invocation, forms = self._invocation, self._forms
 
-        def question(action: Act, dispatch_id: str, cwd: str | None = None) -> Elicit[FormAnswer] | None:
+        def question(action: Act, dispatch_id: str, cwd: Words = None) -> Elicit[FormAnswer] | None:
             """Accept first, and put the next question into a form if that is how this home asks."""
             if action != "accept" or approval_ui(invocation) != "form":
                 return None
@@ -105,9 +110,9 @@ class Tools:
             action: Act,
             dispatch_id: str,
             form: Annotated[ElicitationResult[FormAnswer], Resolve(question)],
-            request_id: str | None = None,
+            request_id: Words = None,
             grant: Grant | None = None,
-            cwd: str | None = None,
+            cwd: Words = None,
             text: str = "",
         ) -> Answer:
             """Accept, decline, cancel, resume (a parked) or reply to (the human's text) a dispatch, or relay approve/deny of one call (request_id, grant).
@@ -134,14 +139,15 @@ class Tools:
             task: str,
             where: Annotated[ListRootsResult, Resolve(roots)],
             files: list[str] | None = None,
-            project: str | None = None,
+            project: Words = None,
             links: list[str] | None = None,
-            deliverable: str | None = None,
-            background: str | None = None,
+            deliverable: Words = None,
+            background: Words = None,
             expires: int | None = None,
             meta: dict[str, str] | None = None,
+            budget: Words = None,
         ) -> Answer:
-            """Send a task, verbatim, to a contact (or me). files are local paths; background is what a stranger needs to know."""
+            """Send a task, verbatim, to a contact (or me). files are local paths; background is what a stranger needs to know; budget is what a run may spend, as turns=20,tokens=100000,usd=0.50."""
             places = [place for root in where.roots if (place := root_of(str(root.uri))) is not None]
             body: Document = {
                 "by": "mcp",
@@ -155,7 +161,7 @@ class Tools:
                 "meta": meta,
             }
             given = {name: value for name, value in body.items() if value not in (None, [], {})}
-            return told(lambda: _send(invocation, given, files or [], places or [Path.cwd()]))
+            return told(lambda: _send(invocation, given, budget, files or [], places or [Path.cwd()]))
 
         return dispatch_send
 
@@ -165,15 +171,15 @@ class Tools:
 
         def dispatch_invite(
             action: Inviting,
-            to_email: str | None = None,
-            token: str | None = None,
-            tools: Annotated[str | None, Field(description=_SCOPES)] = None,
-            mcp_servers: str | None = None,
+            to_email: Words = None,
+            token: Words = None,
+            tools: Annotated[Words, Field(description=_SCOPES)] = None,
+            mcp_servers: Words = None,
             approval: Approval | None = None,
-            paths: str | None = None,
-            network: str | None = None,
+            paths: Words = None,
+            network: Words = None,
             max_per_day: int | None = None,
-            expires_at: str | None = None,
+            expires_at: Words = None,
         ) -> Answer:
             """Invite (send, to_email), list invitations, or accept/decline one (token). accept needs tools, chosen by the human; without, it returns the menu to ask with."""
             scopes: Document = {
@@ -197,11 +203,11 @@ class Tools:
             action: Literal["revoke", "edit"],
             peer: str,
             outgoing: bool = False,
-            tools: str | None = None,
+            tools: Words = None,
             approval: Approval | None = None,
-            paths: str | None = None,
+            paths: Words = None,
             max_per_day: int | None = None,
-            expires_at: str | None = None,
+            expires_at: Words = None,
         ) -> Answer:
             """Revoke a contact (outgoing: my own edge to them), or edit what they may do here as the human chose (tools as in invite): what is left out stays, nothing shows it."""
             if action == "revoke":
@@ -301,7 +307,11 @@ def _form_text(question: Document) -> str:
     return f"{text(question, 'from')} asks to run, here: {text(question, 'tool') or text(question, 'title')}\n{call}{flags}"
 
 
-def _send(invocation: Invocation, body: Document, files: list[str], roots: list[Path]) -> Answer:
+def _send(
+    invocation: Invocation, body: Document, budget: str | None, files: list[str], roots: list[Path]
+) -> Answer:
+    if budget is not None:
+        body["budget"] = budget_choice(budget)
     with opened(below(files, roots)) as handles:
         if handles:
             body["files"] = hand_over_all(invocation, handles)

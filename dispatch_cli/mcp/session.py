@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+import click
 from mcp.server.mcpserver.exceptions import ToolError
 
 from dispatch_cli.errors import CliError
@@ -24,6 +25,9 @@ def told(act: Callable[[], _T]) -> _T:
         return act()
     except CliError as error:
         raise ToolError(json.dumps(error.document(), ensure_ascii=False)) from error
+    except click.UsageError as error:  # a value that is no amount, no moment, no host
+        refused = CliError("usage", error.format_message())
+        raise ToolError(json.dumps(refused.document(), ensure_ascii=False)) from error
 
 
 def approval_ui(invocation: Invocation) -> str:

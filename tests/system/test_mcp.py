@@ -60,6 +60,22 @@ async def test_a_task_is_accepted_each_call_asked_and_the_result_reported(
     assert neighbourhood.alice.until(waiting, "completed")["outcome"] == "success"
 
 
+async def test_a_task_is_sent_with_what_a_run_of_it_may_spend(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    neighbourhood.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    async with agent_session(neighbourhood.alice) as session:
+        to = {"recipient": neighbourhood.bob.address, "task": "Look around"}
+        sent = await session.call("send", **to, project=None, budget="turns=20,usd=0.5")
+        for wrong in ("lots", "usd=0"):
+            error = await refused(session, "send", **to, budget=wrong)
+            assert error["code"] == "usage"
+            assert "turns=20,tokens=100000,usd=0.50" in error["message"]
+    assert len(neighbourhood.alice.do("sent")["dispatches"]) == 1
+    bounds = {"turns": 20, "tokens": None, "cost_microusd": 500_000}
+    assert neighbourhood.alice.status(sent["dispatch_id"])["budget"] == bounds
+
+
 async def test_words_are_relayed_and_read_and_start_nothing(
     neighbourhood: Neighbourhood, waiting: str
 ) -> None:
