@@ -52,6 +52,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "summary": Entry("summary", "Say what waits, what came back, what went wrong, what ends soon."),
         "waiting": Entry("waiting", "Say in one line what waits for me, for a prompt."),
         "accept": Entry("accept", "Accept a dispatch and run it here, asking each call.", "Not accepted"),
+        "handover": Entry("handover", "Let another device of mine run a dispatch.", "Not handed over"),
         "complete": Entry("going_on", "Say what came of a dispatch done by hand.", "Not completed"),
         "decline": Entry("decide", "Decline a dispatch.", "Not declined"),
         "approvals": Entry("approvals", "List the questions that wait for an answer."),

@@ -139,6 +139,8 @@ CODES = {
     "paused": (409, REFUSED, "dispatch pause --off"),
     "sealing_key_old": (409, REFUSED, "Ask them to start their device: it renews its key by itself."),
     "last_signer": (409, REFUSED, "dispatch devices add"),
+    "not_runner": (403, REFUSED, "dispatch devices set DEVICE --roles approver,runner"),
+    "not_held": (409, REFUSED, "Accept it here, or ask for it to be sent again."),
     "not_approver": (403, REFUSED, "dispatch devices"),
     "token_needed": (403, REFUSED, "dispatch accept-invitation TOKEN"),
     "mac_bad": (403, REFUSED, "Ask for the token once more; accept only what the inviter gave you."),

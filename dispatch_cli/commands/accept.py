@@ -23,13 +23,19 @@ from dispatch_cli.render.words import typed_id
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.undecided())
 @click.option("--cwd", metavar="DIR", help="The directory to run in.")
 @click.option("--by-hand", is_flag=True, help="Do it yourself, unconfined; then say `dispatch complete`.")
+@click.option("--here", is_flag=True, help="Run it here although another device of mine is to.")
 @click.option("--detach", is_flag=True, help="Return at once; answer with approve and deny.")
 @click.pass_obj
-def accept(invocation: Invocation, dispatch_id: str, cwd: str | None, by_hand: bool, detach: bool) -> int:
+def accept(
+    invocation: Invocation, dispatch_id: str, cwd: str | None, by_hand: bool, here: bool, detach: bool
+) -> int:
     """Accept a dispatch and run it here, inside the sandbox and the scopes of its edge.
 
     On a terminal it stays, shows the run and asks each call, and ends with the outcome: 0 success, 1 failed or
     blocked, 8 input needed. With --detach, --json or no terminal it returns at once.
+
+    Each dispatch has one device of mine that is to run it. Where that one is silent, --here says that this one shall: if the
+    other one has accepted it too, it runs twice, and is shown as a conflict.
 
     With --by-hand nothing runs: you do it with your own tools, which nothing confines, and end it with complete.
     """
@@ -41,14 +47,17 @@ def accept(invocation: Invocation, dispatch_id: str, cwd: str | None, by_hand: b
         if not by_hand:
             _require_agent(invocation, dispatch)
     if by_hand:
-        return _by_hand(invocation, dispatch_id)
-    return run_here(invocation, dispatch_id, cwd, stays=stays)
+        return _by_hand(invocation, dispatch_id, here=here)
+    return run_here(invocation, dispatch_id, cwd, stays=stays, here=here)
 
 
-def run_here(invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays: bool) -> int:
+def run_here(
+    invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays: bool, here: bool = False
+) -> int:
     """Accept what was already shown, and follow the run if somebody stays; return the exit code."""
     places = {"cwd": None if cwd is None else absolute(cwd), "caller_cwd": current_directory()}
     body: Document = {name: place for name, place in places.items() if place is not None}
+    body |= {"here": True} if here else {}
     answer = _accepted(invocation, dispatch_id, body, may_ask=stays)
     full_id = text(answer, "dispatch_id") or dispatch_id
     if not stays:
@@ -118,8 +127,9 @@ def _require_agent(invocation: Invocation, dispatch: Document) -> None:
     )
 
 
-def _by_hand(invocation: Invocation, dispatch_id: str) -> int:
-    answer = invocation.door.post(dispatch_path(dispatch_id, "accept"), {"by_hand": True})
+def _by_hand(invocation: Invocation, dispatch_id: str, *, here: bool) -> int:
+    body: Document = {"by_hand": True} | ({"here": True} if here else {})
+    answer = invocation.door.post(dispatch_path(dispatch_id, "accept"), body)
     short = typed_id(text(answer, "dispatch_id") or dispatch_id)
     rows = [
         line("Accepted, by hand: you do it, and nothing confines what you do. The author is told so."),

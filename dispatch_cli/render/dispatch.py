@@ -205,13 +205,18 @@ def _conflict_lines(dispatch: Document) -> list[Line]:
 
 def _next_lines(dispatch: Document) -> list[Line]:
     status, short = text(dispatch, "status"), short_id(dispatch)
-    if items(dispatch, "approvals"):
-        return []
     if status == "conflict":
         return [line(), *_conflict_lines(dispatch)]
+    if items(dispatch, "approvals"):
+        return []
     if inner(dispatch, "elsewhere"):
         place = visible(text(inner(dispatch, "elsewhere"), "name"))
         return [line(), line(Span(f"Another device of yours has it: look at it on {place}.", Tone.QUIET))]
+    owner = inner(dispatch, "owner")
+    if status == "delivered" and owner.get("this") is False:
+        place = visible(text(owner, "name"))
+        said = line(Span(f"{place} is to run it: accept it there.", Tone.QUIET))
+        return [line(), said, following("if that one is silent", f"dispatch accept {short} --here")]
     if is_for_me(dispatch) and status in {"delivered", "sent"}:
         pairs = (("run it here with", f"dispatch accept {short}"), ("or", f"dispatch decline {short}"))
         return [line(), *followings(*pairs)]

@@ -49,6 +49,9 @@ def status_span(dispatch: Document, *, mine: bool) -> Span:
     status = text(dispatch, "status")
     outcome = text(dispatch, "outcome")
     said = (_MINE if mine else _THEIRS).get(status) or visible(status.replace("_", " ")) or "unknown"
+    owner = inner(dispatch, "owner")
+    if mine and status == "delivered" and owner.get("this") is False:
+        said += f" on {visible(text(owner, 'name'))}"
     place = text(inner(dispatch, "elsewhere"), "name")
     if place:
         said = f"{visible(status.replace('_', ' '))} on {visible(place)}"

@@ -152,8 +152,8 @@ class Carrier:
                 Note(task.key, self._clock.now_ms(), EventType.FILES, {"state": "here"}),
             ]
         )
-        if record.box is not Box.SENT or len(self._people.own.chain.devices) == 1:
-            await self._forget(self.files_of(record))  # unless another device of ours wants the same
+        if len(self._people.own.chain.devices) == 1:
+            await self._forget(self.files_of(record))  # unless another device of ours may want the same
 
     def files_of(self, record: DispatchRecord) -> list[File]:
         """Return the files that belong on this machine: the recipient's are the task's, the author's the result's."""

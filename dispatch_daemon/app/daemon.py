@@ -49,6 +49,7 @@ from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.services.facade import Service
+from dispatch_daemon.app.services.handing_over import HandingOver
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.logs import Logs
 from dispatch_daemon.app.services.machine import Machine
@@ -201,6 +202,7 @@ class Daemon:
                 continuing,
                 undoing,
                 talking,
+                HandingOver(*desk, dispatches, devices),
             ),
             *(devices, self._pairing, self._recovering(keystore), self._pausing(), self._panic),
             TrustFiles(self._journal, self._people, self._chains),

@@ -30,7 +30,7 @@ from dispatch_protocol.messages.household import (
     PinEntry,
     RuleEntry,
 )
-from dispatch_protocol.messages.shared_work import DeedEntry
+from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 from dispatch_protocol.unseal import Opened
 
 _REMOVED = "removed_rules"
@@ -180,7 +180,7 @@ class Household:
 
     def _taken(self, entry: Entry, before: Sequence[Effect], teller: DeviceId) -> list[Effect]:
         match entry:
-            case DeedEntry():
+            case DeedEntry() | HandoverEntry():
                 return self._sharing.taken(entry, teller)
             case PinEntry():
                 return household.pin(entry, self._journal.contact(entry.genesis.hex))

@@ -19,7 +19,7 @@ from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.refusing import DAY_MS, Refusing
-from dispatch_daemon.app.sharing import is_elsewhere
+from dispatch_daemon.app.sharing import is_elsewhere, is_owner
 from dispatch_daemon.core import decisions, intake, reports, threads, views
 from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
@@ -230,6 +230,7 @@ class Incoming:
             arrivals_today=arrivals,
             max_per_day=limit if limit is not None else 2**31,
             file_bytes=self._file_bytes,
+            handovers=self._journal.handovers(record.digest),
             waiting_bytes=self._waiting_bytes(edge.edge) if task.attachments else 0,
         )
         log.info("task %s from %s", record.dispatch_id[:8], record.peer[:16])
@@ -300,6 +301,7 @@ class Incoming:
             self._clock.moment(),
             by="author",
             detail=cancel.reason,
+            speaks=is_owner(self._journal, self._people.own, record),
         )
         await self._performer.perform(effects)
 

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.people import People
-from dispatch_daemon.core import siblings
+from dispatch_daemon.core import handover, siblings
 from dispatch_daemon.core.composing import Own
-from dispatch_daemon.core.effects import Effect, Put
+from dispatch_daemon.core.effects import Effect, Plan, Put, Send, TaskKind
 from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.views import task_of
 from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.messages.household import Entry
-from dispatch_protocol.messages.shared_work import DeedEntry
+from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 
 NAMES = "device_names"
 log = logging.getLogger("dispatch.household")
@@ -35,11 +36,12 @@ def names(journal: Journal) -> dict[str, tuple[str, int]]:
 
 def shared(journal: Journal, own: Own, digest: str) -> siblings.Shared:
     """Return what this person's other devices did with one dispatch, as far as is known here."""
-    deeds = journal.deeds(digest)
-    if not deeds:
+    deeds, handovers = journal.deeds(digest), journal.handovers(digest)
+    if not deeds and not handovers and len(own.chain.devices) == 1:
         return siblings.ALONE
     return siblings.Shared(
         deeds=tuple(deeds),
+        handovers=tuple(handovers),
         active=frozenset(device.hex for device in own.chain.devices),
         names={device: name for device, (name, _) in names(journal).items()},
     )
@@ -50,6 +52,11 @@ def is_elsewhere(journal: Journal, own: Own, record: DispatchRecord) -> bool:
     return siblings.settled(record, shared(journal, own, record.digest)) is not None
 
 
+def is_owner(journal: Journal, own: Own, record: DispatchRecord) -> bool:
+    """Say whether this device is the one of its person's that is to run a dispatch."""
+    return handover.owner(task_of(record), journal.handovers(record.digest), own) == own.device
+
+
 class Sharing:
     """Tells this person's other devices what this one does with a dispatch, and takes in what they did."""
 
@@ -58,7 +65,8 @@ class Sharing:
         self._people = people
 
     def told(self, effects: Sequence[Effect], now_ms: int) -> tuple[Entry, ...]:
-        """Return what the other devices are told of a decision that is about to be written."""
+        """Return what the other devices are told of a decision that is about to be written: what its author is told."""
+        said = {effect.about for effect in effects if isinstance(effect, Send)}
         records: dict[str, DispatchRecord] = {}
         runs: dict[str, RunRecord] = {}
         for effect in effects:
@@ -69,7 +77,11 @@ class Sharing:
                     runs[run.digest] = run
                 case _:
                     pass
-        entries = [self._told(record, runs.get(record.digest), now_ms) for record in records.values()]
+        entries = [
+            self._told(record, runs.get(record.digest), now_ms)
+            for record in records.values()
+            if record.digest in said
+        ]
         return tuple(entry for entry in entries if entry is not None)
 
     def _told(self, record: DispatchRecord, run: RunRecord | None, now_ms: int) -> DeedEntry | None:
@@ -82,10 +94,22 @@ class Sharing:
             now_ms,
         )
 
-    def taken(self, entry: DeedEntry, teller: DeviceId) -> list[Effect]:
+    def taken(self, entry: DeedEntry | HandoverEntry, teller: DeviceId) -> list[Effect]:
         """Take in what another device did; what one says of another one is nothing."""
+        if isinstance(entry, HandoverEntry):
+            known_before = self._journal.handovers(entry.dispatch.hex)
+            return self._with_files(handover.taken(entry, teller, known_before), entry)
         if entry.device != teller:
             log.warning("%s tells what another device did", teller.hex[:8])
             return []
         known = [each for each in self._journal.deeds(entry.dispatch.hex) if each.device == entry.device.hex]
         return siblings.taken(entry, known[0] if known else None)
+
+    def _with_files(self, handed: list[Effect], entry: HandoverEntry) -> list[Effect]:
+        """Let whoever is to run a dispatch from now on get its files; they are fetched by nobody else."""
+        record = self._journal.dispatch(entry.dispatch.hex)
+        mine = entry.to == self._people.own.device
+        if not handed or not mine or record is None or not task_of(record).attachments:
+            return handed
+        at_once = record.arrived_ms
+        return [*handed, Plan(kind=TaskKind.FETCH, key=record.digest, not_before_ms=at_once, payload={})]

@@ -31,14 +31,21 @@ def is_by_hand(run: RunRecord) -> bool:
 
 
 def accept(
-    record: DispatchRecord, own: Own, peer: Peer, moment: Moment, *, scopes: Scopes, shared: Shared
+    record: DispatchRecord,
+    own: Own,
+    peer: Peer,
+    moment: Moment,
+    *,
+    scopes: Scopes,
+    shared: Shared,
+    here: bool = False,
 ) -> tuple[RunRecord, list[Effect]]:
     """Accept an undecided dispatch to do it oneself; it is under way at once, and signs of life are promised.
 
     Raises:
         ServiceError: as `decisions.accept`.
     """
-    require_acceptable(record, own, moment.now_ms, shared)
+    require_acceptable(record, own, moment.now_ms, shared, here=here)
     run = _begun(record, own, moment, scopes)
     accepted = replace(
         record,

@@ -22,6 +22,7 @@ from dispatch_daemon.core.effects import (
 )
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.expiry import is_expired
+from dispatch_daemon.core.handover import require_owner
 from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import (
@@ -34,9 +35,8 @@ from dispatch_daemon.core.records import (
 )
 from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_daemon.core.siblings import Shared, require_here
-from dispatch_daemon.core.views import task_of
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DISPATCH, RUN, DispatchState, RunState, advance
-from dispatch_protocol.loopback import short_id
 from dispatch_protocol.messages.answers import Decision, Mode, ReceiptType, Verdict
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.trace import EventType
@@ -57,26 +57,20 @@ def accept(
     agent: str,
     asks_because: str | None = None,
     shared: Shared,
+    here: bool = False,
 ) -> tuple[RunRecord, list[Effect]]:
-    """Accept an undecided dispatch and owe its run; `shared` is what our other devices did with it.
+    """Accept an undecided dispatch and owe its run; `here` is a human's word that it shall be this device in any case.
 
     Raises:
-        ServiceError: `not_pending` if it is decided or over, `decided_elsewhere` if another device of ours has it,
-            `not_owner` if it names another one to run it, `expired` if its time is up.
+        ServiceError: as `require_acceptable`.
     """
-    require_acceptable(record, own, moment.now_ms, shared)
+    require_acceptable(record, own, moment.now_ms, shared, here=here)
     run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent)
     accepted = replace(
         record,
         state=advance(DISPATCH, record.state, DispatchState.ACCEPTED),
         accepted_decisions=record.accepted_decisions + 1,
-        decision={
-            "mode": str(scopes.approval),
-            "target": place.cwd,
-            "async": True,
-            "reason": None,
-            "asks_because": asks_because,
-        },
+        decision=_yes(scopes, place, asks_because),
     )
     _, effects = answer(
         accepted,
@@ -102,6 +96,17 @@ def accept(
         Unplan(TaskKind.EXPIRE, record.digest),
         Plan(kind=TaskKind.RUN, key=run.run_id, not_before_ms=moment.now_ms, payload={}),
     ]
+
+
+def _yes(scopes: Scopes, place: RunDirectory, asks_because: str | None) -> dict[str, JSON]:
+    """Return a yes as the recipient's own machine shows it."""
+    return {
+        "mode": str(scopes.approval),
+        "target": place.cwd,
+        "async": True,
+        "reason": None,
+        "asks_because": asks_because,
+    }
 
 
 def _queued(
@@ -201,19 +206,18 @@ def cancel_received(
     by: str,
     code: str = "cancelled",
     detail: str | None = None,
+    speaks: bool = True,
 ) -> list[Effect]:
     """Cancel where the dispatch runs: undecided it ends, running it is killed and discarded, applying it finishes.
 
-    `by` is "author", "recipient", "edge" or "device"; `code` becomes the receipt's reason.
+    `by` is "author", "recipient", "edge" or "device"; `code` becomes the receipt's reason. A device that is not the owner
+    does not speak of what it has not decided: the owner may be running it.
     """
     requested = Note(record.digest, moment.now_ms, EventType.CANCEL_REQUESTED, {"by": by, "reason": detail})
     if record.state in _UNDECIDED:
         gone = replace(record, state=advance(DISPATCH, record.state, DispatchState.CANCELLED))
-        return [
-            requested,
-            *receipt(gone, own, peer, moment, ReceiptType.CANCELLED, code=code, detail=detail)[1],
-            Unplan(TaskKind.EXPIRE, record.digest),
-        ]
+        said = receipt(gone, own, peer, moment, ReceiptType.CANCELLED, code=code, detail=detail)[1]
+        return [requested, *(said if speaks else [Put(gone)]), Unplan(TaskKind.EXPIRE, record.digest)]
     if record.state not in (DispatchState.ACCEPTED, DispatchState.WAITING_INPUT) or run is None:
         return []
     if run.state is RunState.APPLYING:
@@ -277,19 +281,18 @@ def require_undecided(record: DispatchRecord, shared: Shared) -> None:
         raise ServiceError("not_pending", f"nothing is pending on this dispatch: it is {record.state}")
 
 
-def require_acceptable(record: DispatchRecord, own: Own, now_ms: int, shared: Shared) -> None:
-    """Refuse to take on what is not this machine's, is decided already, or whose time is up."""
+def require_acceptable(
+    record: DispatchRecord, own: Own, now_ms: int, shared: Shared, *, here: bool = False
+) -> None:
+    """Refuse to take on what is not this machine's, is decided already, or whose time is up.
+
+    `shared` is what our devices know together of it.
+
+    Raises:
+        ServiceError: `not_pending` if it is decided or over, `decided_elsewhere` if another device of ours has it,
+            `not_owner` if another one is to run it, `expired` if its time is up.
+    """
     require_undecided(record, shared)
-    _require_owner(record, own)
+    require_owner(record, shared, own, here=here)
     if is_expired(record, now_ms):
         raise ServiceError("expired", "this dispatch expired before it was decided")
-
-
-def _require_owner(record: DispatchRecord, own: Own) -> None:
-    """Refuse to run what its author meant for another device: two that may both start it would race."""
-    named = task_of(record).owner_device
-    owner = own.chain.runs(named) or named
-    if owner != own.device:
-        raise ServiceError(
-            "not_owner", f"this dispatch is for another device of yours, {short_id(owner.hex)}"
-        )

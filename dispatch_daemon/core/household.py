@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dispatch_daemon.core import grants, pins
+from dispatch_daemon.core import grants, handover, pins
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Forget, Put, Send
 from dispatch_daemon.core.records import (
@@ -23,6 +23,7 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     Trust,
 )
+from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.errors import RefusedError
@@ -109,6 +110,8 @@ def entry_of(record: Record) -> Entry | None:
             return _invitation(record)
         case RuleRecord():
             return _rule(record, removed=False)
+        case HandoverRecord():
+            return handover.told(record)
         case _:
             return None
 

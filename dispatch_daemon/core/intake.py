@@ -4,14 +4,17 @@ The envelope has passed the opening list by now. What is left is what only this 
 this edge has brought today, and what this daemon cannot do.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dispatch_daemon.core import attachments
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Note, Plan, TaskKind, Unplan
 from dispatch_daemon.core.expiry import expiry_plan
+from dispatch_daemon.core.handover import owner
 from dispatch_daemon.core.receipts import receipt
 from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_protocol.chain import write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Header
@@ -54,13 +57,14 @@ def receive(
     max_per_day: int,
     file_bytes: int = ATTACHMENT_BYTES,
     waiting_bytes: int = 0,
+    handovers: Sequence[HandoverRecord] = (),
 ) -> list[Effect]:
     """Take in a dispatch that may be decided, or refuse it with a signed reason; its files are owed from then on.
 
-    `file_bytes` is the largest file that this machine takes, `waiting_bytes` what the edge's other files have.
+    `file_bytes` is the largest file that this machine takes, `waiting_bytes` what the edge's other files have, `handovers`
+    who of our devices gave it to whom, which may have come before it.
     """
-    runs = own.chain.runs(task.owner_device)
-    if runs is None:
+    if own.chain.runs(task.owner_device) is None:
         return refuse(record, own, peer, moment, code="owner_unknown")
     too_much = attachments.refusal(task, limit_bytes=file_bytes, waiting_bytes=waiting_bytes)
     if too_much is not None:
@@ -73,7 +77,9 @@ def receive(
     delivered = replace(record, state=advance(DISPATCH, record.state, DispatchState.DELIVERED))
     _, effects = receipt(delivered, own, peer, moment, ReceiptType.DELIVERED)
     effects.append(Note(record.digest, moment.now_ms, EventType.REQUEST_CREATED, {"by": record.address}))
-    if task.attachments and runs == own.device:  # whoever runs it needs them, and nobody else
+    if (
+        task.attachments and owner(task, handovers, own) == own.device
+    ):  # whoever runs it needs them, and nobody else
         effects.append(Plan(kind=TaskKind.FETCH, key=record.digest, not_before_ms=moment.now_ms, payload={}))
     return [*effects, expiry_plan(record)]
 

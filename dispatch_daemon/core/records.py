@@ -8,7 +8,7 @@ and documents are lower-case hex here: the journal is read by humans too.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch_daemon.core.shared_records import DeedRecord
+from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.messages.trace import EventType
@@ -393,4 +393,5 @@ Record = (
     | MessageRecord
     | HouseholdRecord
     | DeedRecord
+    | HandoverRecord
 )

@@ -19,3 +19,14 @@ class DeedRecord:
     done_ms: int
     run_id: str | None = None
     outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverRecord:
+    """A dispatch (`digest`) that one own device gave to another one; `turn` counts from 1 those of one dispatch."""
+
+    digest: str
+    turn: int
+    giver: str
+    taker: str
+    handed_ms: int

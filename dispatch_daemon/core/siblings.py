@@ -13,7 +13,7 @@ from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
-from dispatch_daemon.core.shared_records import DeedRecord
+from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status, run_end, status
@@ -33,14 +33,15 @@ _DEEDS: Mapping[DispatchState, Deed] = {
 _DECIDED_HERE = (DispatchState.DECLINED, DispatchState.REFUSED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What is known here of what one's other devices did with one dispatch; `active` are those that belong here still.
+    """What one's devices know together of one dispatch: what the others did with it, and who gave it to whom.
 
-    `names` is what they are called, by their ids in hex.
+    `active` are the devices that belong here still, `names` what they are called, by their ids in hex.
     """
 
     deeds: tuple[DeedRecord, ...] = ()
+    handovers: tuple[HandoverRecord, ...] = ()
     active: frozenset[str] = frozenset()
     names: Mapping[str, str] = field(default_factory=dict)
 

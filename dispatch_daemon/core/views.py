@@ -49,11 +49,13 @@ def dispatch(
     arriving: bool = False,
     unread: int = 0,
     shared: Shared = ALONE,
+    owner: dict[str, JSON] | None = None,
 ) -> dict[str, JSON]:
     """Return one dispatch as lists show it.
 
     `arriving` says that files of it, or of its result, have not come yet; `unread` counts what the other side wrote
-    about it and nobody has read here; `shared` is what one's other devices did with it.
+    about it and nobody has read here; `shared` is what one's other devices did with it,
+    and `owner` which of them is to run it.
     """
     task = task_of(record)
     me = own_address or ME
@@ -68,6 +70,7 @@ def dispatch(
         "task": task.task,
         "status": siblings.status_word(record, runs, shared),
         "elsewhere": siblings.view(record, shared),
+        "owner": owner,
         "outcome": siblings.outcome(record, shared),
         "created_at": format_time(record.created_ms),
         "expires_at": time_or_none(record.expires_ms),
@@ -112,6 +115,7 @@ def dispatch_whole(
     thread: Sequence[DispatchRecord] = (),
     downloads: Mapping[str, str] = MappingProxyType({}),
     shared: Shared = ALONE,
+    owner: dict[str, JSON] | None = None,
 ) -> dict[str, JSON]:
     """Return everything this machine knows about one dispatch.
 
@@ -129,6 +133,7 @@ def dispatch_whole(
             arriving=arriving,
             unread=sum(message["unread"] is True for message in messages),
             shared=shared,
+            owner=owner,
         ),
         "accepted_on": _accepted_on(answers, shared),
         "trust": trust,
@@ -145,12 +150,19 @@ def dispatch_whole(
         ],
         "questions": questions_view(approvals, last),
         "artifacts": [_artifact(item, downloads) for item in (last.artifacts if last else ())],
-        "changeset": list(last.changeset) if last else [],
-        "left_behind": list(last.left_behind) if last else [],
-        "diffs": list(last.diffs) if last else [],
+        **_changes(last),
         "receipts": [receipt_view(answer) for answer in answers if answer.seq and not answer.held],
         "decision": None if record.decision is None else {"asks_because": None, **record.decision},
         "result": _end(record),
+    }
+
+
+def _changes(run: RunRecord | None) -> dict[str, JSON]:
+    """Return what a run would change, or has changed."""
+    return {
+        "changeset": list(run.changeset) if run else [],
+        "left_behind": list(run.left_behind) if run else [],
+        "diffs": list(run.diffs) if run else [],
     }
 
 

@@ -24,7 +24,7 @@ from dispatch_protocol.limits import (
     TASK_CHARS,
     URL_CHARS,
 )
-from dispatch_protocol.messages.shared_work import DeedEntry
+from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 from dispatch_protocol.signing import Document
 
 ENTRIES: Final = 1_000  # of one document
@@ -275,7 +275,9 @@ class PanicEntry:
         )
 
 
-Entry = PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry | PanicEntry | DeedEntry
+Entry = (
+    PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry | PanicEntry | DeedEntry | HandoverEntry
+)
 
 _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
     {
@@ -286,6 +288,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
         "name": NameEntry.read,
         "panic": PanicEntry.read,
         "deed": DeedEntry.read,
+        "handover": HandoverEntry.read,
     }
 )
 

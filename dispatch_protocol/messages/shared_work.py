@@ -67,3 +67,36 @@ class DeedEntry:
         if entry.outcome is not None and entry.deed is not Deed.FINISHED:
             raise MalformedError(f"{fields.where} names an outcome of what has not finished")
         return entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverEntry:
+    """The device in whose log it stands gives a dispatch, which it was the owner of, to device `to` for good.
+
+    `turn` counts the handovers of this dispatch from 1: each may be said only by whom the one before gave it to.
+    """
+
+    dispatch: Digest
+    turn: int
+    to: DeviceId
+    handed_ms: int
+
+    def write(self) -> dict[str, JSON]:
+        """Return the entry as JSON."""
+        return {
+            "kind": "handover",
+            "dispatch": self.dispatch.hex,
+            "turn": self.turn,
+            "to": self.to.hex,
+            "handed": self.handed_ms,
+        }
+
+    @classmethod
+    def read(cls, fields: Fields) -> "HandoverEntry":
+        """Read what follows the kind strictly; raises MalformedError."""
+        return cls(
+            dispatch=Digest(fields.hex("dispatch", Digest.LENGTH)),
+            turn=fields.integer("turn", minimum=1),
+            to=DeviceId(fields.hex("to", DeviceId.LENGTH)),
+            handed_ms=fields.integer("handed"),
+        )

@@ -16,7 +16,7 @@ from dispatch_protocol.messages.household import (
     PinEntry,
     RuleEntry,
 )
-from dispatch_protocol.messages.shared_work import Deed, DeedEntry
+from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import sign_document
 from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated
@@ -80,6 +80,7 @@ ENTRIES: tuple[Entry, ...] = (
         outcome=Outcome.SUCCESS,
         done_ms=NOW_MS,
     ),
+    HandoverEntry(dispatch=digest("dispatch"), turn=2, to=BOB.device, handed_ms=NOW_MS),
 )
 HEADS = (LogHead(device=ALICE.device, seq=1, digest=digest("first")),)
 

@@ -49,6 +49,7 @@ LISTED: JsonObject = {
     "task": "look",
     "status": "delivered",
     "elsewhere": None,
+    "owner": {"device": KEY, "name": "laptop", "this": True},
     "outcome": None,
     "created_at": WHEN,
     "expires_at": WHEN,

@@ -156,11 +156,17 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         return WHOLE
 
     async def accept(
-        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool
+        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool, here: bool
     ) -> JsonObject:
-        await self._asked("accept", dispatch_id=dispatch_id, cwd=cwd, caller_cwd=caller_cwd, by_hand=by_hand)
+        places = {"cwd": cwd, "caller_cwd": caller_cwd}
+        await self._asked("accept", dispatch_id=dispatch_id, **places, by_hand=by_hand, here=here)
         self._known(dispatch_id)
         return {"dispatch_id": DISPATCH, "status": "running"}
+
+    async def hand_over(self, *, dispatch_id: str, device: str) -> JsonObject:
+        await self._asked("hand_over", dispatch_id=dispatch_id, device=device)
+        self._known(dispatch_id)
+        return {"dispatch_id": DISPATCH, "status": "delivered", "device": KEY, "name": "laptop"}
 
     async def complete(
         self, *, dispatch_id: str, text: str, files: list[str], handed: tuple[FileChoice, ...] = ()

@@ -26,6 +26,7 @@ def at_home(neighbourhood: Neighbourhood, laptop: Person, repository: Path) -> N
     bob.do("devices", "rename", bob.do("whoami")["device"]["id"][:8], "desk")
     laptop.do("devices", "rename", laptop.do("whoami")["device"]["id"][:8], "laptop")
     poll(lambda: laptop.do("contacts")["edges"], "the second machine knows the edge")
+    poll(lambda: len(neighbourhood.alice.do("contacts")["edges"][0]["devices"]) == 2, "Alice knows both")
 
 
 def shown(person: Person, dispatch_id: str, word: str, place: str) -> dict[str, Any]:
@@ -69,3 +70,77 @@ def test_what_one_machine_does_the_other_shows_and_does_not_do_again(
     assert not [event for event in ended["events"] if event["type"] == "warning"]
     assert {receipt["type"] for receipt in ended["receipts"]} >= {"delivered", "accepted", "result"}
     assert laptop.status(task)["status"] == "completed"
+
+
+def waits_on(person: Person, dispatch_id: str, place: str) -> None:
+    """Wait until a machine shows which one is to run a dispatch."""
+    poll(
+        lambda: person.status(dispatch_id)["owner"]["name"] == place,
+        f"{person.name} knows that {place} runs it",
+    )
+
+
+def test_a_task_is_handed_over_and_runs_once_where_its_files_come_too(
+    neighbourhood: Neighbourhood, laptop: Person, repository: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    at_home(neighbourhood, laptop, repository)
+    attached = neighbourhood.directory / "input.txt"
+    attached.write_text("from Alice")
+    task = neighbourhood.send(
+        "Change it", [edit("notes.md", "first line", "handed over"), bash("true")], "--file", str(attached)
+    )
+    laptop.receives(task)
+    assert refused(laptop, "accept", task, "--cwd", str(repository))["code"] == "not_owner"
+    assert refused(laptop, "handover", task, "desk")["code"] == "not_owner"
+    assert bob.do("handover", task, "laptop")["name"] == "laptop"
+    ended = refused(bob, "accept", task, "--cwd", str(repository))
+    assert (ended["code"], "laptop" in ended["hint"]) == ("not_owner", True)
+    # A power cut in the middle loses nothing of it: it was given up in the step in which it was told.
+    bob.daemon.kill()
+    bob.daemon.start()
+    waits_on(laptop, task, "laptop")
+    waits_on(bob, task, "laptop")
+    assert "waits for you on laptop" in bob.try_("inbox").out
+    poll(lambda: not laptop.status(task)["files_arriving"], "its file has come")
+    laptop.do("accept", task, "--cwd", str(repository))
+    assert laptop.approve_all(task)["outcome"] == "success"
+    seen = alice.until(task, "completed")
+    assert [each["device"] for each in seen["accepted_on"]] == [laptop.do("whoami")["device"]["id"]]
+    assert not [event for event in seen["events"] if event["type"] == "warning"]
+    shown(bob, task, "completed", "laptop")
+    assert changed(repository) == {"notes.md"}
+
+
+def test_a_human_accepts_where_the_owner_is_silent_and_two_yeses_are_a_conflict(
+    neighbourhood: Neighbourhood, laptop: Person, repository: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    at_home(neighbourhood, laptop, repository)
+    task = neighbourhood.send("Look", [bash("true")])
+    laptop.receives(task)
+    # The desk is silent: it is switched off, and its person accepts on the laptop, by an explicit word.
+    bob.daemon.stop()
+    assert "dispatch accept" in laptop.try_("status", task).out
+    laptop.do("accept", task, "--here", "--cwd", str(repository))
+    assert alice.until(task, "accepted", "running", "waiting_approval")
+    # Neither machine hears of the other now, and the desk accepts as well: nobody could know.
+    neighbourhood.broker.stop()
+    bob.daemon.start()
+    bob.do("accept", task, "--cwd", str(repository))
+    neighbourhood.broker.start()
+
+    for person in (alice, bob, laptop):
+        person.until(task, "conflict")
+        poll(
+            lambda person=person: len(person.status(task)["accepted_on"]) == 2,
+            f"{person.name} knows which two have accepted",
+        )
+    assert "have each accepted it" in bob.try_("status", task).out
+    assert "onflict" in alice.try_("sent").out
+    assert refused(laptop, "accept", task, "--here")["code"] == "not_pending"
+    # Each is ended where its person says so, and the other goes on.
+    bob.do("cancel", task)
+    assert laptop.approve_all(task)["status"] == "conflict"
+    assert laptop.status(task)["runs"][-1]["status"] == "completed"
+    assert not changed(repository)

@@ -98,6 +98,7 @@ INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
 HOUSEHOLD = Table(records.HouseholdRecord, "household", ("digest",))
+HANDOVERS = Table(shared_records.HandoverRecord, "handovers", ("digest", "turn", "giver"))
 DEEDS = Table(shared_records.DeedRecord, "deeds", ("digest", "device"))
 
 TABLES: dict[type, Table[Any]] = {
@@ -117,5 +118,6 @@ TABLES: dict[type, Table[Any]] = {
         MESSAGES,
         HOUSEHOLD,
         DEEDS,
+        HANDOVERS,
     )
 }

@@ -187,7 +187,15 @@ CREATE INDEX answers_about ON answers (about, device, seq);
 CREATE INDEX dispatches_sent ON dispatches (edge, box) WHERE box = 'sent';
 """
 
+# Which of one's own devices gave a dispatch to which.
+_HANDOVERS = """
+CREATE TABLE handovers (
+    digest TEXT NOT NULL, turn INTEGER NOT NULL, giver TEXT NOT NULL, taker TEXT NOT NULL, handed_ms INTEGER NOT NULL,
+    PRIMARY KEY (digest, turn, giver)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS),
 )

@@ -46,7 +46,7 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     RunRecord,
 )
-from dispatch_daemon.core.shared_records import DeedRecord
+from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
@@ -340,6 +340,10 @@ class Journal:
     def deeds(self, digest: str) -> list[DeedRecord]:
         """Return what one's other devices say that they did with a dispatch."""
         return self._all(rows.DEEDS, "WHERE digest = ? ORDER BY done_ms, device", (digest,))
+
+    def handovers(self, digest: str) -> list[HandoverRecord]:
+        """Return which of one's own devices gave a dispatch to which."""
+        return self._all(rows.HANDOVERS, "WHERE digest = ? ORDER BY turn, giver", (digest,))
 
     # -- plumbing --------------------------------------------------------------------------------------
 

@@ -155,12 +155,14 @@ class Send(Asked):
 class Accept(Asked):
     """Run a dispatch here; `cwd` is the run directory, `caller_cwd` where the person stood when accepting.
 
-    With `by_hand` nothing runs: a human does it, and completes it.
+    With `by_hand` nothing runs: a human does it, and completes it. `here` says that it shall be this device although another
+    one of mine is to run it.
     """
 
     cwd: Place | None = None
     caller_cwd: Place | None = None
     by_hand: bool = False
+    here: bool = False
 
 
 class Complete(Asked):

@@ -168,6 +168,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "POST",
+        "/v1/dispatches/{dispatch_id}/handover",
+        "hand_over",
+        "Let another device of mine run a dispatch.",
+        "HandedOver",
+        body="DeviceChoice",
+    ),
+    Route(
+        "POST",
         "/v1/dispatches/{dispatch_id}/decline",
         "decline",
         "Refuse a dispatch.",

@@ -4,6 +4,7 @@ import { ask, Refusal } from "./api.js";
 import { button, complaint, el, field, oneLine, visible } from "./dom.js";
 import { handOver } from "./handing.js";
 import { edgeFrom } from "./store.js";
+import { isElsewhere } from "./words.js";
 
 const RUNNING = new Set(["accepted", "running", "waiting_approval", "waiting_input"]);
 const OVER = new Set(["completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"]);
@@ -38,8 +39,9 @@ export function decisionForm(thread) {
   const reason = el("input", { type: "text", maxLength: 2000, autocomplete: "off", data: { focus: "reason" } });
   const said = complaint();
   const choices = el("div", { class: "choices" });
+  const elsewhere = isElsewhere(thread);
   const accept = async () => {
-    const error = await act(thread, "accept", { cwd: cwd.value.trim() || null }, said);
+    const error = await act(thread, "accept", { cwd: cwd.value.trim() || null, here: elsewhere }, said);
     if (error === null || error.candidates.length === 0) return;
     choices.replaceChildren(
       el("p", {}, "Where shall it run?"),
@@ -54,14 +56,15 @@ export function decisionForm(thread) {
     "section",
     { class: "decide", "aria-label": "Your decision" },
     el("h2", {}, "Your decision"),
+    elsewhere ? el("p", { class: "warn" }, `${oneLine(thread.owner.name)} is to run this one: accept it there. Only if that one is silent, accept it here; if both accept, it runs twice.`) : null,
     field("Run in", cwd, "The directory that it works in. Only what the edge grants is taken."),
     places,
     choices,
     el(
       "div",
       { class: "answers" },
-      button("Accept and run, confined", accept, { class: "yes", data: { focus: "accept" }, disabled: thread.files_arriving }),
-      button("I do it by hand", () => act(thread, "accept", { by_hand: true }, said), { class: "plain" }),
+      button(elsewhere ? "Run it here all the same" : "Accept and run, confined", accept, { class: "yes", data: { focus: "accept" }, disabled: thread.files_arriving }),
+      button("I do it by hand", () => act(thread, "accept", { by_hand: true, here: elsewhere }, said), { class: "plain" }),
       button("Decline", () => act(thread, "decline", { reason: reason.value.trim() || null }, said), { class: "deny", data: { focus: "decline" } }),
     ),
     el("details", {}, el("summary", {}, "Decline with a reason"), field("Reason, which its sender reads", reason)),

@@ -62,7 +62,7 @@ function parts(thread) {
     thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
     thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
     part("may", [thread.runs.length, thread.runs.at(-1)?.usage, state.edges, thread.status === "delivered"], () => may(thread)),
-    part("decide", [thread.status, thread.files_arriving, edgeFrom(thread.from)?.scopes?.paths], () => decisionForm(thread)),
+    part("decide", [thread.status, thread.owner, thread.files_arriving, edgeFrom(thread.from)?.scopes?.paths], () => decisionForm(thread)),
     part("trace", [thread.events.length], () => trace(thread)),
     ...open.map((each) => part(`q-${each.request_id}`, [thread.questions?.answered, person(each.from)], () => question(each, thread))),
     part("on", [thread.status, thread.error?.code, thread.decision?.mode, open.length], () => goingOn(thread)),

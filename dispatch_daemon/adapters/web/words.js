@@ -26,11 +26,16 @@ const STATUS = {
   conflict: "conflict",
 };
 
+/** Say whether another device of mine is to run what was sent to me. */
+export function isElsewhere(thread) {
+  return Boolean(thread.owner) && !thread.owner.this;
+}
+
 /** Return where a thread stands, in the words of whoever looks, and the tone of it. */
 export function standing(thread) {
   const mine = thread.box !== "sent";
   if (thread.elsewhere) return [`${STATUS[thread.status] ?? thread.status} on ${oneLine(thread.elsewhere.name)}`, "quiet"];
-  if (mine && thread.status === "delivered") return ["waits for you", "waiting"];
+  if (mine && thread.status === "delivered") return [`waits for you${isElsewhere(thread) ? ` on ${oneLine(thread.owner.name)}` : ""}`, "waiting"];
   if (mine && thread.status === "waiting_approval") return ["asks you", "waiting"];
   if (mine && thread.status === "waiting_input") return ["parked, waits for you", "waiting"];
   const words = STATUS[thread.status] ?? thread.status;

@@ -1,10 +1,9 @@
 """Dispatches at the door: listed, shown, accepted, declined, cancelled."""
 
-import base64
 import os
 from pathlib import Path
 
-from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
@@ -16,18 +15,28 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
+from dispatch_daemon.app.services.paging import cursor_of, read_cursor
+from dispatch_daemon.app.services.pricing import require_price
 from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.app.unheard import bounded
-from dispatch_daemon.core import briefing, by_hand, decisions, outgoing, rundir, threads, trust_views, views
+from dispatch_daemon.core import (
+    by_hand,
+    decisions,
+    handover,
+    outgoing,
+    rundir,
+    threads,
+    trust_views,
+    views,
+)
 from dispatch_daemon.core.attachments import safe_names
-from dispatch_daemon.core.effects import TaskKind
+from dispatch_daemon.core.effects import Plan, TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ENDED, Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.siblings import Shared, require_here
 from dispatch_daemon.core.traces import artifact_of
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
-from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import time_or_none
@@ -63,11 +72,11 @@ class Dispatches:
 
     async def dispatches(self, *, box: str, cursor: str | None, limit: int) -> JsonObject:
         """Return one page of a box, newest first."""
-        page = self._journal.page(Box(box), before=_read_cursor(cursor), limit=limit + 1)
+        page = self._journal.page(Box(box), before=read_cursor(cursor), limit=limit + 1)
         following = page[limit - 1] if len(page) > limit else None
         return {
             "dispatches": [self.view(record) for record in page[:limit]],
-            "next": None if following is None else _cursor(following),
+            "next": None if following is None else cursor_of(following),
         }
 
     async def dispatch(self, *, dispatch_id: str) -> JsonObject:
@@ -88,6 +97,7 @@ class Dispatches:
             thread=self._journal.messages.thread(record.thread_id, record.peer),
             downloads={name: self._downloads.url(record.digest, name) for name in self._places(record)},
             shared=self._shared(record),
+            owner=self._owner(record),
         )
 
     def _places(self, record: DispatchRecord) -> dict[str, Path]:
@@ -166,24 +176,24 @@ class Dispatches:
     # -- deciding --------------------------------------------------------------------------------------
 
     async def accept(
-        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool
+        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool, here: bool
     ) -> JsonObject:
         """Accept on this machine: needs a wall, a run directory and a dispatch that is still undecided.
 
-        By hand it needs neither: a human does it, with nothing around them that confines.
+        By hand it needs neither: a human does it, with nothing around them that confines. `here` is a human's word that
+        it shall be this machine although another one of theirs is the owner.
         """
         found = self.find(dispatch_id)
         if by_hand:
-            return await self._accept_by_hand(found)
+            return await self._accept_by_hand(found, here=here)
         require_unpaused(self._journal)
         if found.state is DispatchState.DELIVERED and found.box is not Box.SENT:
             await self.require_wall()
         record = self._known(found.digest)  # it may have been decided while the wall was tried
         scopes, why = bounded(self._journal, self._people, record, self._clock.now_ms())
-        decisions.require_undecided(record, self._shared(record))
-        self.require_edge(record)
-        self._require_files(record)
-        self._require_price(record, scopes)
+        self._require_acceptable(record, here=here)
+        await self._require_files(record)
+        require_price(self._agents, views.task_of(record), scopes)
         place = self._place(record, scopes, _directory(cwd), caller_cwd)
         run, effects = decisions.accept(
             record,
@@ -195,6 +205,7 @@ class Dispatches:
             agent=self._agent(record),
             shared=self._shared(record),
             asks_because=why,
+            here=here,
         )
         await self._performer.perform(effects)
         return self.acted(record.digest, run)
@@ -211,17 +222,27 @@ class Dispatches:
             self._projects.hurry()
         return rundir.resolve(scopes, cwd=cwd, caller_cwd=stands, projects=projects)
 
-    async def _accept_by_hand(self, record: DispatchRecord) -> JsonObject:
-        scopes, elsewhere = self._people.scopes_of(record.edge), self._shared(record)
-        decisions.require_undecided(record, elsewhere)
-        self.require_edge(record)
-        self._require_files(record)
-        peer = self._people.peer_of(record)
+    async def _accept_by_hand(self, record: DispatchRecord, *, here: bool) -> JsonObject:
+        scopes = self._people.scopes_of(record.edge)
+        self._require_acceptable(record, here=here)
+        await self._require_files(record)
         run, effects = by_hand.accept(
-            record, self._people.own, peer, self._clock.moment(), scopes=scopes, shared=elsewhere
+            record,
+            self._people.own,
+            self._people.peer_of(record),
+            self._clock.moment(),
+            scopes=scopes,
+            shared=self._shared(record),
+            here=here,
         )
         await self._performer.perform(effects)
         return {**self.acted(record.digest, run), "confined": False}
+
+    def _require_acceptable(self, record: DispatchRecord, *, here: bool) -> None:
+        decisions.require_acceptable(
+            record, self._people.own, self._clock.now_ms(), self._shared(record), here=here
+        )
+        self.require_edge(record)
 
     async def require_wall(self) -> None:
         """Refuse to run anything on a machine that cannot confine it."""
@@ -242,32 +263,24 @@ class Dispatches:
                 "chain_forked", f"two histories of {edge.address} were told, and nothing says which is theirs"
             )
 
-    def _require_files(self, record: DispatchRecord) -> None:
-        """Refuse to accept what is not here as a whole: every file has come and passed its checks first."""
+    async def _require_files(self, record: DispatchRecord) -> None:
+        """Refuse to accept what is not here as a whole: every file has come and passed its checks first.
+
+        A device that was not to run it has not asked for them before.
+        """
+        files = views.task_of(record).attachments
+        missing = record.box is Box.INBOX and not all(self._blobs.has(file) for file in files)
+        if missing and not self._arriving(record):
+            now_ms = self._clock.now_ms()
+            await self._performer.perform(
+                [Plan(kind=TaskKind.FETCH, key=record.digest, not_before_ms=now_ms, payload={})]
+            )
         if self._arriving(record):
-            count = len(views.task_of(record).attachments)
+            count = len(files)
             raise ServiceError(
                 "files_arriving",
                 f"its files are still arriving ({count} in all)",
                 hint=f"dispatch watch {record.dispatch_id[:8]}",
-            )
-
-    def _require_price(self, record: DispatchRecord, scopes: Scopes) -> None:
-        """Refuse a limit in money that nobody here could keep: what the model costs has to be known first."""
-        task = views.task_of(record)
-        limit = briefing.budget(task, scopes).cost_microusd
-        if limit is None or task.steps:
-            return
-        try:
-            agent = self._agents.open()
-        except AgentError:
-            return  # the run says so, in full
-        if agent is not None and agent.price is None:
-            allowed = f"{limit / 1_000_000:.6f}".rstrip("0").rstrip(".")
-            raise ServiceError(
-                "price_unknown",
-                f"this task may cost at most ${allowed}, and what {agent.model} costs is not known here",
-                hint=agent.price_hint,
             )
 
     def _agent(self, record: DispatchRecord) -> str:
@@ -318,6 +331,9 @@ class Dispatches:
         """Return what this person's other devices did with a dispatch."""
         return shared(self._journal, self._people.own, record.digest)
 
+    def _owner(self, record: DispatchRecord) -> JsonObject | None:
+        return handover.view(record, self._shared(record), self._people.own)
+
     def _known(self, digest: str) -> DispatchRecord:
         record = self._journal.dispatch(digest)
         assert record is not None  # noqa: S101 - dispatches are never removed
@@ -333,6 +349,7 @@ class Dispatches:
             arriving=self._arriving(record),
             unread=self._journal.messages.unread(record.digest),
             shared=self._shared(record),
+            owner=self._owner(record),
         )
 
     def messages(self, record: DispatchRecord) -> list[JsonObject]:
@@ -368,22 +385,3 @@ def _directory(cwd: str | None) -> str | None:
     if not os.path.isdir(real):
         raise ServiceError("cwd_missing", f"{cwd} is not a directory on this machine")
     return real
-
-
-def _cursor(record: DispatchRecord) -> str:
-    raw = f"{record.arrived_ms}.{record.digest}".encode()
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    try:
-        moment, _, digest = (
-            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").partition(".")
-        )
-        if 0 <= int(moment) <= SAFE_INTEGER:
-            return int(moment), digest
-    except ValueError:
-        pass
-    raise ServiceError("bad_request", "this cursor is not one that a listing gave")

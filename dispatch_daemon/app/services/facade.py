@@ -12,6 +12,7 @@ from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.continuing import Continuing
 from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
+from dispatch_daemon.app.services.handing_over import HandingOver
 from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.services.logs import Logs
 from dispatch_daemon.app.services.machine import Machine
@@ -48,6 +49,7 @@ class Service:
         continuing: Continuing,
         undoing: Undoing,
         talking: Threads,
+        handing_over: HandingOver,
         devices: Devices,
         pairing: Pairing,
         recovering: Recovering,
@@ -79,7 +81,7 @@ class Service:
         self.reply, self.thread, self.read_messages = talking.reply, talking.thread, talking.read_messages
         self.approvals, self.decide = approvals.approvals, approvals.decide
         self.rules, self.remove_rule = approvals.rules, approvals.remove_rule
-        self._bind_devices(devices, pairing, recovering)
+        self._bind_devices(devices, pairing, recovering, handing_over)
 
     def _bind_trust(self, invitations: Invitations, accepting: Accepting, contacts: Contacts) -> None:
         self.invitations, self.invite = invitations.invitations, invitations.invite
@@ -104,7 +106,10 @@ class Service:
         self.stop, self.settings = machine.stop, machine.settings
         self.change_setting = machine.change_setting
 
-    def _bind_devices(self, devices: Devices, pairing: Pairing, recovering: Recovering) -> None:
+    def _bind_devices(
+        self, devices: Devices, pairing: Pairing, recovering: Recovering, handing_over: HandingOver
+    ) -> None:
+        self.hand_over = handing_over.hand_over
         self.recover = recovering.recover
         self.devices = devices.devices
         self.rename_device, self.revoke_device = devices.rename_device, devices.revoke_device

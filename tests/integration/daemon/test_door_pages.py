@@ -31,6 +31,7 @@ PROGRAMS_ONLY = {
     "rename_device",
     "revoke_device",
     "set_device",
+    "hand_over",
     "pairing",
     "open_pairing",
     "join",

@@ -49,6 +49,7 @@ _READ_FROM_FIELDS = (
         household.NameEntry,
         household.PanicEntry,
         shared_work.DeedEntry,
+        shared_work.HandoverEntry,
         household.LogHead,
         household.Log,
         pairing.Offer,
@@ -91,7 +92,7 @@ def _from_fields(owner: Any) -> Decoder:
 def _bare(value: dict[str, Any]) -> dict[str, Any]:
     """Return an object without what is read before its own fields: its version, and the type of a link."""
     link = value.get("type") in ("add_device", "revoke_device", "rotate_sealing", "set_roles", "recover")
-    told = value.get("kind") in ("pin", "edge", "invitation", "rule", "name", "panic", "deed")
+    told = value.get("kind") in ("pin", "edge", "invitation", "rule", "name", "panic", "deed", "handover")
     named = {"v", *(["type"] if link else []), *(["kind"] if told else [])}
     return {name: item for name, item in value.items() if name not in named}
 

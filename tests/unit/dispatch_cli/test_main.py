@@ -36,6 +36,7 @@ ISSUED = {
     "result",
     "verify",
     "accept",
+    "handover",
     "complete",
     "decline",
     "approvals",

@@ -57,6 +57,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             dispatches.Dispatches,
             dispatches.DispatchWhole,
             dispatches.DispatchActed,
+            dispatches.HandedOver,
             dispatches.MessageWritten,
             dispatches.MessagesRead,
             dispatches.Thread,

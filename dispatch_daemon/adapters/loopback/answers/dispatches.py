@@ -51,6 +51,13 @@ class DispatchActed(Answer):
     status: Status
 
 
+class HandedOver(DispatchActed):
+    """A dispatch that another device of mine runs from now on."""
+
+    device: Fingerprint
+    name: str
+
+
 class Attachment(Answer):
     """A file that came with a task."""
 
@@ -66,6 +73,14 @@ class Elsewhere(Answer):
     name: str
     status: Status
     at: Moment
+
+
+class Owner(Answer):
+    """The device of mine that is to run what was sent to me; `this` says whether it is the one that answers."""
+
+    device: Fingerprint
+    name: str
+    this: bool
 
 
 class AcceptedOn(Answer):
@@ -87,6 +102,7 @@ class DispatchListed(Answer):
     task: str
     status: Status
     elsewhere: Elsewhere | None
+    owner: Owner | None
     outcome: Outcome | None
     created_at: Moment
     expires_at: Moment | None

@@ -289,8 +289,17 @@ def test_what_another_device_has_decided_is_not_decided_here() -> None:
         done_ms=NOW_MS,
         run_id=run().run_id,
     )
-    elsewhere = Shared((deed,), frozenset({deed.device}))
+    elsewhere = Shared(deeds=(deed,), active=frozenset({deed.device}))
     for decide in (lambda: accept(received(), shared=elsewhere), lambda: decline(received(), elsewhere)):
         with pytest.raises(ServiceError) as raised:
             decide()
         assert code_of(raised) == "decided_elsewhere"
+
+
+def test_who_is_not_to_run_it_ends_it_without_a_word() -> None:
+    effects = decisions.cancel_received(
+        received(), None, (), BOB_OWN, ALICE_PEER, MOMENT, by="author", speaks=False
+    )
+    assert state_after(effects) is DispatchState.CANCELLED
+    assert sends(effects) == []
+    assert Unplan(TaskKind.EXPIRE, received().digest) in effects

@@ -17,6 +17,7 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     Trust,
 )
+from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import Digest, EdgeId
@@ -107,9 +108,12 @@ def test_what_is_told_comes_out_as_it_was_and_told_again_changes_nothing(record:
 
 
 def test_only_what_all_devices_have_to_know_is_told() -> None:
-    effects = [Put(CONTACT), Put(received()), Forget(ALLOWED), Unplan(TaskKind.RUN, "x")]
-    pin, rule = household.told_by(effects)
-    assert (pin, rule.removed) == (household.entry_of(CONTACT), True)
+    given = HandoverRecord(
+        digest=received().digest, turn=1, giver=ALICE.device.hex, taker=BOB.device.hex, handed_ms=NOW_MS
+    )
+    effects = [Put(CONTACT), Put(received()), Forget(ALLOWED), Unplan(TaskKind.RUN, "x"), Put(given)]
+    pin, rule, handed = household.told_by(effects)
+    assert (pin, rule.removed, handed.to) == (household.entry_of(CONTACT), True, BOB.device)
 
 
 # -- the log ---------------------------------------------------------------------------------------------

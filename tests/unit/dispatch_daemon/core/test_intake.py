@@ -7,6 +7,7 @@ import pytest
 from dispatch_daemon.core import intake
 from dispatch_daemon.core.effects import Effect, Plan, TaskKind, Unplan
 from dispatch_daemon.core.records import DispatchRecord
+from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
@@ -125,3 +126,22 @@ def test_unreadable_document_has_a_stand_in() -> None:
     record = intake.unreadable(header(), peer="p", address="a", now_ms=NOW_MS)
     assert Digest.from_hex(record.digest) == header().digest
     assert (record.state, record.signed) == (DispatchState.SENT, b"")
+
+
+def test_files_are_owed_by_whoever_is_to_run_it_and_by_nobody_else() -> None:
+    body = task(attachments=(ATTACHMENT,))
+    record = intake.arrived(signed(body), body, address=ALICE.email, now_ms=NOW_MS)
+    elsewhere = HandoverRecord(
+        digest=record.digest, turn=1, giver=BOB.device.hex, taker=ALICE.device.hex, handed_ms=NOW_MS
+    )
+    effects = intake.receive(
+        record,
+        body,
+        BOB_OWN,
+        ALICE_PEER,
+        MOMENT,
+        arrivals_today=0,
+        max_per_day=50,
+        handovers=[elsewhere],
+    )
+    assert [effect.kind for effect in effects if isinstance(effect, Plan)] == [TaskKind.EXPIRE]

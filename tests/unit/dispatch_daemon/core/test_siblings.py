@@ -30,7 +30,8 @@ DECLINED = replace(ACCEPTED, deed=Deed.DECLINED, run_id=None)
 
 
 def shared(*deeds: DeedRecord, active: bool = True) -> Shared:
-    return Shared(deeds, frozenset({LAPTOP.hex} if active else ()), {LAPTOP.hex: "LAPTOP"})
+    here = frozenset({LAPTOP.hex} if active else ())
+    return Shared(deeds=deeds, active=here, names={LAPTOP.hex: "LAPTOP"})
 
 
 def told(after: DispatchRecord, before: DispatchRecord | None = DELIVERED) -> DeedEntry | None:

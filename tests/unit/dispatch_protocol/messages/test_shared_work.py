@@ -7,7 +7,7 @@ import pytest
 from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.shared_work import Deed, DeedEntry
+from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
 from tests.support.documents import ALICE, NOW_MS, digest
 from tests.support.household import RUN
 
@@ -21,9 +21,12 @@ DONE = DeedEntry(
 )
 
 
-def read(entry: DeedEntry) -> DeedEntry:
+GIVEN = HandoverEntry(dispatch=digest("dispatch"), turn=1, to=ALICE.device, handed_ms=NOW_MS)
+
+
+def read(entry: DeedEntry | HandoverEntry) -> DeedEntry | HandoverEntry:
     fields = Fields({name: value for name, value in entry.write().items() if name != "kind"}, "entry")
-    got = DeedEntry.read(fields)
+    got = type(entry).read(fields)
     fields.done()
     return got
 
@@ -53,3 +56,10 @@ def test_a_deed_is_read_as_it_was_written(entry: DeedEntry) -> None:
 def test_a_deed_that_cannot_be_is_malformed(entry: DeedEntry) -> None:
     with pytest.raises(MalformedError):
         read(entry)
+
+
+def test_a_handover_is_read_as_it_was_written_and_is_counted_from_one() -> None:
+    assert read(GIVEN) == GIVEN
+    assert GIVEN.write()["kind"] == "handover"
+    with pytest.raises(MalformedError):
+        read(replace(GIVEN, turn=0))
