@@ -18,7 +18,7 @@ from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import visible
 from dispatch_cli.settings import CLAUDE, PROGRAMS, change, find, with_price
 
-_TEST_S = 330.0  # a local model may load for minutes before its first word
+_TEST_S = 660.0  # a local model may load for minutes before its first word, and read for minutes
 NOBODY = "none"
 HOSTS = ("claude", "codex")
 
@@ -168,7 +168,11 @@ def _own_claude(directories: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 @agent.command("test")
 @click.pass_obj
 def test_agent(invocation: Invocation) -> int:
-    """Ask the chosen model for one harmless call. It is never made; exit 1 if the model cannot work."""
+    """Try whether the chosen model can work.
+
+    It is asked for harmless calls that are never made: does it answer, call tools, and hold a prompt of 8,000 tokens? Exit 1
+    if it cannot work.
+    """
     report = invocation.door.post("/v1/agents/test", {}, timeout_s=_TEST_S)
     invocation.show(report, lambda view: checks_lines(items(report, "checks"), view))
     return 0 if truth(report, "ok") else 1

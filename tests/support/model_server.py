@@ -48,6 +48,9 @@ class ModelServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     counts: bool = True  # whether it says how many tokens were used, where its protocol lets it keep silent
     unscripted: list[list[Any]] = field(default_factory=lambda: [["ready"]])
+    holds: int | None = (
+        None  # so many characters of a prompt, its last ones; it reads the first file that they name
+    )
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -64,9 +67,8 @@ class ModelServer:
         is_anthropic = request.path == "/v1/messages"
         number = len([each for each in body["messages"] if each["role"] == "assistant"])
         waited = len([each for each in body["messages"] if _is_no_turn(each)])
-        turn = [
-            _filled(part, body["messages"]) for part in (script(body) or self.unscripted)[number - waited]
-        ]
+        turns = script(body) or self.unscripted if self.holds is None else [_first_file(body, self.holds)]
+        turn = [_filled(part, body["messages"]) for part in turns[number - waited]]
         if _is_early(turn, body):
             turn = [{"tool": WAIT, "input": {}}]
         written = anthropic(turn, number) if is_anthropic else openai(turn, counts=self.counts)
@@ -93,6 +95,12 @@ def script(body: Mapping[str, Any]) -> list[list[Any]] | None:
     (line,) = lines
     turns: list[list[Any]] = json.loads(line.removeprefix("SCRIPT: "))
     return turns
+
+
+def _first_file(body: Mapping[str, Any], holds: int) -> list[Any]:
+    """Return the turn of a model whose server drops the beginning of a prompt that is longer than it holds."""
+    named = re.search(r"\w+\.txt", json.dumps(body["messages"][-1])[-holds:])
+    return ["Which file?" if named is None else {"tool": "Read", "input": {"file_path": named[0]}}]
 
 
 def _is_no_turn(message: Mapping[str, Any]) -> bool:

@@ -37,8 +37,9 @@ def fresh(place: Path) -> Iterator[Person]:
 class Friends:
     """Everybody's machines, and the work that goes between them."""
 
-    def __init__(self, repository: Path) -> None:
+    def __init__(self, repository: Path, alices: tuple[Person, Person]) -> None:
         self.repository = repository
+        self.alices = alices
         self.lines = ["first line"]
 
     def work(self, sender: Person, runner: Person, bystander: Person | None = None) -> str:
@@ -75,11 +76,45 @@ def chains(person: Person, *more: str) -> list[object]:
     return held
 
 
+def loses_the_laptop(
+    friends: Friends, bob: Person, laptop: Person, fresh: Person, key: Path, url: str
+) -> None:
+    """Lose what runs everything: what is left is a piece of paper, and Bob's first machine."""
+    lost = device_of(laptop)
+    laptop.daemon.kill()
+    taken = recover(fresh, url, key, "--keep", device_of(bob))
+    left = {device_of(bob), str(taken["device"]["id"])}
+    for machine in friends.alices:
+        knows(machine, left)
+    poll(lambda: fresh.do("contacts")["edges"], "the new machine is fed")
+    friends.work(friends.alices[0], bob, fresh)
+    laptop.daemon.start()
+    assert laptop.daemon.process is not None
+    assert laptop.daemon.process.wait(30) == 0, "the lost one finds that it is out, and ends"
+    assert lost not in devices_of(fresh)
+
+
+def revokes_the_tablet(friends: Friends, bob: Person, fresh: Person) -> None:
+    """Steal Alice's tablet, which the other one revokes: it can ask for nothing any more."""
+    alice, tablet = friends.alices
+    thief = device_of(tablet)
+    late = tablet.do("send", BOB, "As ever")["dispatch_id"]
+    bob.receives(late)
+    alice.do("devices", "revoke", thief)
+    assert tablet.daemon.process is not None
+    assert tablet.daemon.process.wait(30) == 0
+    for machine in (bob, fresh):
+        knows(machine, {device_of(alice)})
+        ended = machine.until(late, "refused")
+        assert ended["error"]["code"] == "device_revoked", ended
+    friends.work(alice, bob, fresh)
+
+
 def test_two_people_with_two_machines_each_pair_lose_recover_hand_over_and_revoke(
     neighbourhood: Neighbourhood, tablet: Person, laptop: Person, fresh: Person, repository: Path
 ) -> None:
     alice, bob, url = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker.url
-    friends = Friends(repository)
+    friends = Friends(repository, (alice, tablet))
     neighbourhood.befriend("--tools", "Read,Edit", "--paths", f"{repository}:rw")
     key = paper(bob)
     friends.work(alice, bob)
@@ -98,32 +133,8 @@ def test_two_people_with_two_machines_each_pair_lose_recover_hand_over_and_revok
     handed = friends.work(tablet, laptop, bob)
     assert bob.try_("accept", handed, "--json").code != 0, "it ran on the other one"
 
-    # The laptop, which runs everything, is lost: what is left is a piece of paper, and the first machine.
-    lost = device_of(laptop)
-    laptop.daemon.kill()
-    taken = recover(fresh, url, key, "--keep", device_of(bob))
-    left = {device_of(bob), str(taken["device"]["id"])}
-    for machine in (alice, tablet):
-        knows(machine, left)
-    poll(lambda: fresh.do("contacts")["edges"], "the new machine is fed")
-    friends.work(alice, bob, fresh)
-    laptop.daemon.start()
-    assert laptop.daemon.process is not None
-    assert laptop.daemon.process.wait(30) == 0, "the lost one finds that it is out, and ends"
-    assert lost not in devices_of(fresh)
-
-    # Alice's tablet is stolen from her, and revoked by the other one: it can ask for nothing any more.
-    thief = device_of(tablet)
-    late = tablet.do("send", BOB, "As ever")["dispatch_id"]
-    bob.receives(late)
-    alice.do("devices", "revoke", thief)
-    assert tablet.daemon.process is not None
-    assert tablet.daemon.process.wait(30) == 0
-    for machine in (bob, fresh):
-        knows(machine, {device_of(alice)})
-        ended = machine.until(late, "refused")
-        assert ended["error"]["code"] == "device_revoked", ended
-    friends.work(alice, bob, fresh)
+    loses_the_laptop(friends, bob, laptop, fresh, key, url)
+    revokes_the_tablet(friends, bob, fresh)
 
     # Bob ends it on the machine that he bought last, and his first one has ended it too.
     fresh.do("revoke", ALICE)

@@ -6,8 +6,9 @@ import tempfile
 from typing import Final
 
 from dispatch_daemon.adapters.agents import Agent
-from dispatch_daemon.adapters.executor.asking import Order, try_model
+from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.executor import Executor
+from dispatch_daemon.adapters.executor.model_trial import try_model
 from dispatch_daemon.adapters.executor.run_spec import RunSpec
 from dispatch_protocol.encoding import JSON
 from sandbox.oneline import one_line

@@ -166,21 +166,49 @@ async def test_no_local_models_is_no_error_and_another_machine_is_not_asked(home
     assert await Agents(home, {"OLLAMA_HOST": place}).found() == []
 
 
+@pytest.mark.parametrize("protocol", ["openai", "anthropic"])
+async def test_trying_says_whether_its_server_holds_a_long_prompt(home: Path, protocol: str) -> None:
+    """One that holds less than it is sent drops the beginning in silence: the task, and the rules that came with it."""
+    executor = Executor(home)
+    async with model_server() as server:
+        agent = Agent(protocol, "m", server.url)
+        server.holds = 100_000
+        tried = await try_agent(executor, agent)
+        assert [(name, ok) for name, ok, _ in tried] == [
+            ("answers", True),
+            ("calls tools", True),
+            ("long prompts", True),
+        ]
+        server.holds = 8_000
+        *_, (name, ok, detail) = await try_agent(executor, agent)
+        assert (name, ok) == ("long prompts", False)
+        assert "did not know how one of about 8,000 tokens begins" in detail
+        assert "OLLAMA_CONTEXT_LENGTH" in detail
+        assert len(json.dumps(server.requests[-1]["messages"])) > 30_000
+
+
+async def test_trying_says_what_an_endpoint_says_that_does_not_take_a_long_prompt(home: Path) -> None:
+    call = b'{"tool_calls": [{"function": {"name": "Read", "arguments": "{\\"file_path\\": \\"a\\"}"}}]}'
+    event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n' % call
+    async with model_server() as server:
+        server.trouble = [
+            Trouble(200, {"content-type": "text/event-stream"}, event),
+            Trouble(400, body=b"maximum context length is 4096 tokens"),
+        ]
+        *_, (name, ok, detail) = await try_agent(Executor(home), Agent("openai", "m", server.url))
+    assert (name, ok) == ("long prompts", False)
+    assert "maximum context length is 4096 tokens" in detail
+
+
 async def test_trying_says_whether_it_answers_and_calls_tools(home: Path) -> None:
     executor = Executor(home)
     async with model_server() as server:
         agent = Agent("openai", "m", server.url)
         event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n'
         stream = {"content-type": "text/event-stream"}
-        call = b'{"tool_calls": [{"function": {"name": "Read", "arguments": "{\\"file_path\\": \\"a\\"}"}}]}'
         server.trouble = [
-            Trouble(200, stream, event % call),
             Trouble(200, stream, event % b'{"content": "I cannot."}'),
             Trouble(401, body=b"who are you"),
-        ]
-        assert [(name, ok) for name, ok, _ in await try_agent(executor, agent)] == [
-            ("answers", True),
-            ("calls tools", True),
         ]
         assert (await try_agent(executor, agent))[1] == (
             "calls tools",
