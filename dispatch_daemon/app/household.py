@@ -11,6 +11,7 @@ from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.own_chain import UNFED
+from dispatch_daemon.app.pausing import panic_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import NAMES, Sharing, names
@@ -160,7 +161,8 @@ class Household:
         mine = next((row for row in self._journal.household_heads() if row[0] == own.device.hex), None)
         due_ms = now_ms if mine is None else mine[3] + behind.BEAT_MS
         waits = mine is not None and self._journal.outbox.row(mine[2]) is not None
-        if due_ms <= now_ms and not waits and own.device in own.chain.devices:
+        silent = waits or panic_ms(self._journal) is not None  # in a panic nothing leaves
+        if due_ms <= now_ms and not silent and own.device in own.chain.devices:
             await self.tell()
         await self._performer.perform([self.plan(due_ms if due_ms > now_ms else now_ms + behind.BEAT_MS)])
 

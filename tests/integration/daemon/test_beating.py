@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_daemon.app.pausing import keep_panic
 from dispatch_daemon.core.behind import BEAT_MS
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_protocol.envelope import Envelope
@@ -68,6 +69,15 @@ async def test_device_that_has_said_nothing_for_a_day_says_how_far_it_follows(de
     await beat(device)
     (second,) = said(device)
     assert second.seq == 2
+
+
+async def test_device_says_nothing_as_long_as_there_is_a_panic(device: AgeingDevice) -> None:
+    keep_panic(device.journal, device.clock.now_ms())
+    await beat(device)
+    assert said(device) == []
+    keep_panic(device.journal, None)
+    await beat(device)
+    assert len(said(device)) == 1
 
 
 async def test_device_that_is_alone_says_nothing(tmp_path: Path) -> None:
