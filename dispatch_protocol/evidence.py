@@ -111,19 +111,23 @@ def verify_bundle(data: bytes) -> Verification:
     return _report(evidence, tuple(checks))
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _check_format(evidence: _Evidence) -> str:
     evidence.bundle = Bundle.decode(evidence.data)
-    return f"a task with {len(evidence.bundle.answers)} answers"
+    return f"a task with {_count(len(evidence.bundle.answers), 'answer')}"
 
 
 def _check_author_chain(evidence: _Evidence) -> str:
     evidence.author = Chain.verify(evidence.bundle.author.links, expect=None)
-    return f"{evidence.author.genesis.hex}, {len(evidence.author.links)} links"
+    return f"{evidence.author.genesis.hex}, {_count(len(evidence.author.links), 'link')}"
 
 
 def _check_recipient_chain(evidence: _Evidence) -> str:
     evidence.recipient = Chain.verify(evidence.bundle.recipient.links, expect=None)
-    return f"{evidence.recipient.genesis.hex}, {len(evidence.recipient.links)} links"
+    return f"{evidence.recipient.genesis.hex}, {_count(len(evidence.recipient.links), 'link')}"
 
 
 def _check_task_signature(evidence: _Evidence) -> str:
@@ -153,7 +157,7 @@ def _check_answer_signatures(evidence: _Evidence) -> str:
             raise MalformedError("the bundle holds a document that is no answer")
         _check_sender(document, answer.head, evidence.recipient)
         evidence.answers.append((document.digest, answer))
-    return f"{len(evidence.answers)} answers signed by devices of the recipient"
+    return f"{_count(len(evidence.answers), 'answer')} signed by devices of the recipient"
 
 
 def _check_answer_subjects(evidence: _Evidence) -> str:
@@ -174,7 +178,7 @@ def _check_answer_chains(evidence: _Evidence) -> str:
             raise MalformedError(f"two answers of {device.hex} contradict each other")
         if followed.chain.missing is not None:
             raise MalformedError(f"answer {followed.chain.missing} of {device.hex} is missing")
-    return f"no answer is missing, repeated or replaced ({len(devices)} devices)"
+    return f"no answer is missing, repeated or replaced ({_count(len(devices), 'device')})"
 
 
 def _check_decision(evidence: _Evidence) -> str:

@@ -6,12 +6,13 @@ from dispatch_cli import candidates
 from dispatch_cli.client import segment
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.render.fields import Document, items
+from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lines import line
 from dispatch_cli.render.people import NOBODY
 from dispatch_cli.render.question import waiting_lines
 
 GRANTS = ("once", "always", "session")
+_APPLIED = "Approved: the changes are applied, and the result goes back."
 _REACH = {
     "once": "Allowed once.",
     "always": "Allowed, and from now on always on this edge: `dispatch rules list` says exactly what.",
@@ -39,7 +40,8 @@ def approvals(invocation: Invocation) -> None:
 def approve(invocation: Invocation, ids: tuple[str, ...], grant: str | None) -> None:
     """Allow one question. REQ is its id; ID, the dispatch's, may stand before it."""
     answer = answer_question(invocation, ids, "approve", {} if grant is None else {"grant": grant})
-    invocation.show(answer, lambda _: [line(_REACH[grant or "once"])])
+    said = _REACH[grant or "once"] if text(answer, "kind") != "changeset" else _APPLIED
+    invocation.show(answer, lambda _: [line(said)])
 
 
 @click.command(cls=Command)

@@ -32,7 +32,7 @@ def runs_line(dispatch: Document, view: View) -> Line:
         [
             line(f"Runs in {cwd}" if cwd else "Runs here"),
             line(f"agent {agent}, confined" if agent else "confined"),
-            scopes_line(scopes, view, anywhere=False)
+            scopes_line(scopes, view, anywhere=False, own=text(dispatch, "box") == "own")
             if scopes
             else line("no network · you approve each call"),
         ]

@@ -12,10 +12,11 @@ _PATH_CELLS = 40
 _SEEN = {"status": "they see only how it ended", "trace": "they see every step"}
 
 
-def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
+def scopes_line(scopes: Document, view: View, *, anywhere: bool = True, own: bool = False) -> Line:
     """Return `may Read, Glob, Grep · in ~/src/api (ro) · no network · you approve each call`.
 
-    Without `anywhere` only places that the scopes name are told: where it runs has been said.
+    Without `anywhere` only places that the scopes name are told: where it runs has been said. Of one's `own` task nobody
+    else sees anything.
     """
     tools = ", ".join(visible(tool) for tool in words(scopes, "tools"))
     servers = ", ".join(visible(server) for server in words(scopes, "mcp_servers"))
@@ -28,7 +29,7 @@ def scopes_line(scopes: Document, view: View, *, anywhere: bool = True) -> Line:
         line(f"MCP servers {servers}" if servers else ""),
         line(f"network {hosts}" if hosts else "no network"),
         line(approval),
-        line(_SEEN.get(text(scopes, "returns"), "")),
+        line("" if own else _SEEN.get(text(scopes, "returns"), "")),
         line(f"{limit} a day" if limit else ""),
         line(budget_words(inner(scopes, "budget"))),
         line(time_words(scopes)),

@@ -75,15 +75,15 @@ const STEPS = [
     BUNDLE(found.bundle);
     found.task = { document: readDocument(found.bundle.task) };
     found.documents = found.bundle.answers.map(readDocument);
-    return `a task with ${found.documents.length} answers`;
+    return `a task with ${counted(found.documents.length, "answer")}`;
   }],
   ["author_chain", (found) => {
     found.author = followChain(found.bundle.author.links);
-    return `${found.author.genesis}, ${found.author.heads.length} links`;
+    return `${found.author.genesis}, ${counted(found.author.heads.length, "link")}`;
   }],
   ["recipient_chain", (found) => {
     found.recipient = followChain(found.bundle.recipient.links);
-    return `${found.recipient.genesis}, ${found.recipient.heads.length} links`;
+    return `${found.recipient.genesis}, ${counted(found.recipient.heads.length, "link")}`;
   }],
   ["task_signature", (found) => `signed by the author's device ${signerOf(found.task.document, found.author)}`],
   ["task", (found) => {
@@ -100,7 +100,7 @@ const STEPS = [
       needSound(answer);
       return answer;
     });
-    return `${found.answers.length} answers signed by devices of the recipient`;
+    return `${counted(found.answers.length, "answer")} signed by devices of the recipient`;
   }],
   ["answer_subjects", (found) => {
     for (const { said } of found.answers) {
@@ -121,7 +121,7 @@ const STEPS = [
         before = digest;
       });
     }
-    return `no answer is missing, repeated or replaced (${devices.size} devices)`;
+    return `no answer is missing, repeated or replaced (${counted(devices.size, "device")})`;
   }],
   ["decision", (found) => {
     const decisions = found.answers.filter((each) => each.kind === "decision");
@@ -137,6 +137,10 @@ const STEPS = [
     return found.result === null ? "no result is in the bundle" : `run ${found.result.run_id} ended: ${found.result.outcome}`;
   }],
 ];
+
+function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
 
 /** Check a bundle down the list; nothing of it counts unless `ok`. Whatever is wrong is in the report, nothing is thrown. */
 function examine(bytes) {

@@ -137,6 +137,7 @@ def applied(approval: ApprovalRecord) -> dict[str, JSON]:
     """Return what holds of a question: its answer, how far a yes reaches, and who gave it when."""
     return {
         "request_id": approval.request_id,
+        "kind": approval.kind,
         "status": approval.state,
         "grant": approval.grant,
         "reason": approval.reason,

@@ -266,6 +266,7 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         )
         return {
             "request_id": request_id,
+            "kind": "tool",
             "status": "approved",
             "grant": grant,
             "decided_by": by,

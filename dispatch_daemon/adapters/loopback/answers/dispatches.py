@@ -190,6 +190,7 @@ class ApprovalActed(Answer):
     """A question after its answer: what is applied, and through which face of this machine it was given."""
 
     request_id: str
+    kind: Literal["tool", "changeset"]
     status: str
     grant: str | None
     decided_by: Literal["cli", "page", "mcp", "api"] | None
