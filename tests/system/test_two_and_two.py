@@ -42,8 +42,13 @@ class Friends:
         self.alices = alices
         self.lines = ["first line"]
 
-    def work(self, sender: Person, runner: Person, bystander: Person | None = None) -> str:
-        """Let one send an edit, and another run it; whoever of the same person has it too, sees it and runs nothing."""
+    def work(
+        self, sender: Person, runner: Person, bystander: Person | None = None, *, handed: bool = False
+    ) -> str:
+        """Let one send an edit, and another run it; whoever of the same person has it too, sees it and runs nothing.
+
+        `handed` is one that the bystander was to run, and has handed over.
+        """
         old, new = self.lines[-1], f"line {len(self.lines) + 1}"
         steps = sender.home.parent / "steps.json"
         steps.write_text(json.dumps([edit("notes.md", old, new)]))
@@ -51,7 +56,12 @@ class Friends:
         for person in (runner, bystander):
             if person is not None:
                 person.receives(task)
-        runner.do("accept", task, cwd=self.repository)
+        if handed and bystander is not None:
+            bystander.do("handover", task, device_of(runner)[:12])
+        poll(
+            lambda: runner.try_("accept", task, cwd=self.repository).code == 0,
+            f"{runner.name} may accept it",
+        )
         runner.approve_all(task)
         assert sender.until(task, "completed")["outcome"] == "success"
         self.lines.append(new)
@@ -127,11 +137,12 @@ def test_two_people_with_two_machines_each_pair_lose_recover_hand_over_and_revok
         knows(machine, devices_of(bob))
     friends.work(tablet, bob, laptop)
 
-    # Bob hands over what comes in to his laptop, with the first machine still there.
+    # Bob lets his laptop run what comes in from now on, and hands one of these back to his first machine.
     laptop.do("devices", "set", device_of(laptop), "--owner")
     poll(lambda: chains(laptop)[0] in chains(tablet, "--contacts"), "Alice has learnt who runs what comes in")
     handed = friends.work(tablet, laptop, bob)
     assert bob.try_("accept", handed, "--json").code != 0, "it ran on the other one"
+    friends.work(alice, bob, laptop, handed=True)
 
     loses_the_laptop(friends, bob, laptop, fresh, key, url)
     revokes_the_tablet(friends, bob, fresh)
