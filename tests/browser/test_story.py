@@ -134,9 +134,10 @@ def test_trust_is_offered_chosen_changed_and_ended(opens: Opens, alice: Person, 
 
     incoming = hers.page.get_by_role("region", name="May send tasks to me")
     expect(incoming).to_contain_text(bob.address)
-    expect(
-        his.page.get_by_role("region", name="I may send tasks to").get_by_text(alice.address, exact=True)
-    ).to_be_visible()
+    expect(incoming).to_contain_text("you approve each call")
+    outgoing = his.page.get_by_role("region", name="I may send tasks to")
+    expect(outgoing.get_by_text(alice.address, exact=True)).to_be_visible()
+    expect(outgoing).to_contain_text("they approve each call")
     poll(lambda: _edge(alice, "incoming")["status"] == "active", "the edge is in force")
     assert _edge(alice, "incoming")["scopes"]["tools"] == ["Glob", "Grep", "Read"]
 

@@ -96,7 +96,7 @@ function edge(each) {
     el("p", {}, el("span", { class: "strong" }, oneLine(known.name)), known.trust ? el("span", { class: "trust" }, ` ${known.trust}`) : null, el("span", { class: "note" }, `${known.name === each.peer ? "" : ` ${oneLine(each.peer)}`}`), el("span", { class: "note here" })),
     each.conflict ? el("p", { class: "warn" }, "Two histories of this identity were told, so nothing new goes between you. Ask them by another way whether a device was stolen; only their recovery key ends it.") : null,
     each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
-    each.scopes ? el("p", { class: "note" }, sentence(each.scopes, incoming ? "Their tasks" : "Your tasks")) : null,
+    each.scopes ? el("p", { class: "note" }, incoming ? sentence(each.scopes, "Their tasks") : sentence(each.scopes, "Your tasks", "they")) : null,
     acquaintance(each),
     el("div", { class: "answers" }, incoming && each.can_edit_scopes ? button("Change what they may", change, { class: "small" }) : null, button(incoming ? "End it…" : "Give it up…", end, { class: "small" })),
     room,

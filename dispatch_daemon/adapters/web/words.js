@@ -46,23 +46,23 @@ export function standing(thread) {
 }
 
 const APPROVAL = {
-  manual: "you approve each call",
-  review: "you approve the changes at the end",
-  auto: "nothing asks; only flagged changes wait for you",
+  manual: "approve each call",
+  review: "approve the changes at the end",
+  auto: "are asked nothing, only about flagged changes",
 };
 const RETURNS = { status: "how it ended", result: "the result", trace: "the result and every call" };
 
-/** Return what scopes allow, in one sentence about the tasks of `name`. */
-export function sentence(scopes, name) {
+/** Return what scopes allow, in one sentence about the tasks of `name`, which `whom` ("you", "they") decide about. */
+export function sentence(scopes, name, whom = "you") {
   const tools = scopes.tools.length === 0 ? "use no tool" : `use ${scopes.tools.join(", ")}`;
   const places = scopes.paths.length === 0
-    ? "in the one directory that you accept each task in"
+    ? `in the one directory that ${whom} accept each task in`
     : `in ${scopes.paths.map((each) => `${oneLine(each.path)} (${each.mode === "rw" ? "may change" : "only read"})`).join(", ")}`;
   const network = scopes.network.length === 0 ? "without network" : `reaching ${scopes.network.map(oneLine).join(", ")}`;
   const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";
   const daily = scopes.max_per_day ? `; at most ${count(scopes.max_per_day, "task")} a day` : "";
   const bounds = [budget(scopes.budget), times(scopes)].filter(Boolean).join("; ");
-  return `${name} may ${tools} ${places}, ${network}; ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
+  return `${name} may ${tools} ${places}, ${network}; ${whom} ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
 }
 
 /** Return how long a run may take and a question waits, where they are not what goes without saying: an hour, two minutes. */
