@@ -11,7 +11,7 @@ import platformdirs
 import uvloop
 
 from dispatch_broker.adapters import log
-from dispatch_broker.adapters.settings import DEFAULT_LISTEN, Settings, SettingsError
+from dispatch_broker.adapters.settings import DEFAULT_LISTEN, INSTALL, Settings, SettingsError
 from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.adapters.tokens import TokenKeyError
 from dispatch_broker.adapters.users import User, UserDesk, UserError
@@ -106,6 +106,12 @@ def main() -> None:
     metavar="FILE",
     help="The secret that the provider gave this broker.",
 )
+@click.option(
+    "--install",
+    default=None,
+    metavar="COMMAND",
+    help=f"What invited people type to install Dispatch.  [default: {INSTALL}]",
+)
 @click.option("--dev", is_flag=True, help="Sign in without proof of the address; on loopback only.")
 @click.option(
     "--log-level", type=click.Choice(_LEVELS, case_sensitive=False), default="INFO", show_default=True
@@ -125,6 +131,7 @@ def serve_command(
     oidc_issuer: str | None,
     oidc_client_id: str | None,
     oidc_client_secret_file: Path | None,
+    install: str | None,
     dev: bool,
     log_level: str,
 ) -> None:
@@ -145,6 +152,7 @@ def serve_command(
             oidc_issuer=oidc_issuer,
             oidc_client_id=oidc_client_id,
             oidc_client_secret_file=oidc_client_secret_file,
+            install=install,
             dev=dev,
             log_level=log_level.upper(),
         )

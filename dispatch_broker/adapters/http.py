@@ -216,7 +216,11 @@ async def landing_page(context: Context, request: web.Request) -> web.Response:
         landing.missing_page()
         if found is None
         else landing.page(
-            found, broker_url=context.public_url, dev=context.settings.dev, now_ms=context.clock()
+            found,
+            broker_url=context.public_url,
+            install=context.settings.install,
+            dev=context.settings.dev,
+            now_ms=context.clock(),
         )
     )
     headers = {"Content-Security-Policy": landing.CONTENT_SECURITY_POLICY}

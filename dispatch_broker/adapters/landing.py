@@ -21,13 +21,13 @@ _ENDED = {
 }
 
 
-def page(invitation: Invitation, *, broker_url: str, dev: bool, now_ms: int) -> str:
-    """Return the page of one invitation; a development broker asks for a development login."""
+def page(invitation: Invitation, *, broker_url: str, install: str, dev: bool, now_ms: int) -> str:
+    """Return the page of one invitation; `install` is typed to get the program, a development broker has a login of its own."""
     inviter, invitee = escape(invitation.inviter.address), escape(invitation.to_address)
     status = invitation.at(now_ms)
     title = f"{inviter} invites {invitee} to Dispatch"
     body = (
-        _open(invitation, broker_url, dev=dev)
+        _open(invitation, broker_url, install, dev=dev)
         if status is InvitationStatus.PENDING
         else f"<p>{_ENDED[status]}</p>"
     )
@@ -42,7 +42,7 @@ def missing_page() -> str:
     )
 
 
-def _open(invitation: Invitation, broker_url: str, *, dev: bool) -> str:
+def _open(invitation: Invitation, broker_url: str, install: str, *, dev: bool) -> str:
     """Return what somebody who may still answer should know."""
     inviter, invitee, broker = (
         escape(text) for text in (invitation.inviter.address, invitation.to_address, broker_url)
@@ -52,7 +52,7 @@ def _open(invitation: Invitation, broker_url: str, *, dev: bool) -> str:
     return f"""<p>Accepting lets {inviter} send tasks to your machine. Each one waits for your yes, runs in a sandbox,
 and sees only what you choose when you accept. You can end it at any time.</p>
 <ol>
-<li>Install Dispatch:<pre>pipx install dispatch-courier</pre></li>
+<li>Install Dispatch:<pre>{escape(install)}</pre></li>
 <li>Sign in:<pre>{login}</pre></li>
 <li>Accept, with the token that {inviter} gave you. It begins with <code>dispatch1:</code> and is not on this page:
 <pre>dispatch accept-invitation TOKEN --profile read-only</pre>

@@ -19,7 +19,9 @@ from dispatch_protocol.broker_url import check_broker_url
 from dispatch_protocol.errors import MalformedError
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
+INSTALL = "pipx install dispatch-courier"
 _LOCALHOST = "localhost"
+_COMMAND_CHARS = 300
 _SECRET_CHARS = 1_024
 _USUAL_PORTS = {"http": 80, "https": 443}
 _ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - named to be refused, not to be bound
@@ -54,7 +56,7 @@ class Settings(BaseModel):
 
     `metrics` is a listener of its own, None is none: numbers about everybody must not appear behind a public URL
     because a proxy passes every path on. `tls` is a certificate with its chain, and its key; `proxies` are the networks whose
-    `X-Forwarded-For` is believed.
+    `X-Forwarded-For` is believed. `install` is what the page of an invitation tells people to type.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
@@ -72,6 +74,7 @@ class Settings(BaseModel):
     mail_server: Server | None = None
     mail_from: str = ""
     provider: Registration | None = None
+    install: str = INSTALL
     log_level: str = "INFO"
     quotas: Quotas = Quotas()
 
@@ -118,6 +121,7 @@ class Settings(BaseModel):
         oidc_issuer: str | None = None,
         oidc_client_id: str | None = None,
         oidc_client_secret_file: Path | None = None,
+        install: str | None = None,
     ) -> "Settings":
         """Read the words of the command line; raises SettingsError.
 
@@ -147,6 +151,7 @@ class Settings(BaseModel):
                 mail_server=server,
                 mail_from=sender,
                 provider=_read_provider(oidc_issuer, oidc_client_id, oidc_client_secret_file),
+                install=INSTALL if install is None else _read_install(install),
                 log_level=log_level,
             )
         except ValidationError as error:
@@ -190,6 +195,13 @@ def _read_smtp(text: str) -> Server:
         return Server.read(text, is_loopback)
     except ValueError as error:
         raise SettingsError(f"--smtp-url cannot be used: {error}") from None
+
+
+def _read_install(text: str) -> str:
+    """Read the command by which people get the program: where that is, the operator knows."""
+    if not text.strip() or not text.isprintable() or len(text) > _COMMAND_CHARS:
+        raise SettingsError(f"--install is one line of at most {_COMMAND_CHARS} characters")
+    return text.strip()
 
 
 def _read_provider(

@@ -30,6 +30,7 @@ new Image().src = "/by-image?" + got;
 <script src="/by-script"></script>
 <img src="/by-attribute" onerror="fetch('/by-handler?' + encodeURIComponent(location.hash))">
 <link rel="stylesheet" href="/by-style"><iframe src="/by-frame"></iframe>"""
+INSTALL = "pipx install 'https://example.org/dispatch.whl#<1>'"
 _KEPT = ("accounts", "links", "devices", "invitations", "edges", "mails", "users")
 
 
@@ -48,7 +49,16 @@ def onlooker() -> Iterator[Onlooker]:
 @pytest.fixture(scope="module")
 def broker(place: Path, sink: MailSink, onlooker: Onlooker) -> Iterator[SigningBroker]:
     """A broker that mails, proves addresses, and is reached through somebody who sees every word."""
-    known = ("--public-url", onlooker.url, "--trusted-proxy", "127.0.0.1", "--log-level", "debug")
+    known = (
+        "--public-url",
+        onlooker.url,
+        "--trusted-proxy",
+        "127.0.0.1",
+        "--log-level",
+        "debug",
+        "--install",
+        INSTALL,
+    )
     program = SigningBroker(place, sink, "--signup", "open", *known)
     onlooker.begin(program.start())
     yield program
@@ -128,7 +138,7 @@ def test_the_mail_leads_to_the_page_and_its_commands_make_the_edge(
     for _ in range(2):
         page.reload()
     install, login, accept = page.locator("pre").all_inner_texts()
-    assert install.startswith("pipx install ")
+    assert install == INSTALL
     assert page.locator("form, input, textarea, button, script, a, img, iframe").count() == 0
     assert not barriers(page)
     assert not tab.troubles()

@@ -74,6 +74,13 @@ class TestSettings:
                 oidc_client_secret_file=tmp_path / "secret",
             )
 
+    @pytest.mark.parametrize("install", ["", "  ", "a\nb", "a\x1bb", "x" * 301])
+    def test_how_people_install_is_one_line(self, tmp_path, install):
+        assert build(tmp_path).install == "pipx install dispatch-courier"
+        assert build(tmp_path, install=" pipx install ./d.whl ").install == "pipx install ./d.whl"
+        with pytest.raises(SettingsError, match="--install"):
+            build(tmp_path, install=install)
+
     def test_opening_a_broker_is_the_operators_act(self, tmp_path):
         assert build(tmp_path).signup == Signup(SignupMode.CLOSED)
         assert build(tmp_path, dev=True).signup == Signup(SignupMode.OPEN)
