@@ -11,6 +11,7 @@ from tests.browser.test_login_page import shown_code, signing_in
 from tests.support.chromium import Tab
 from tests.support.neighbourhood import Person
 from tests.support.oidc_server import OidcServer
+from tests.support.onlooker import Onlooker
 from tests.support.signing_broker import SigningBroker
 
 DAVE = {"sub": "dave", "email": "dave@example.org", "email_verified": True}
@@ -25,14 +26,18 @@ def provider(place: Path) -> Iterator[OidcServer]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def provided(place: Path, provider: OidcServer) -> Iterator[SigningBroker]:
-    directory = place / "provided"
+@pytest.fixture(scope="module", params=["", "/dispatch"], ids=["a host of its own", "below a path"])
+def provided(place: Path, provider: OidcServer, request: pytest.FixtureRequest) -> Iterator[SigningBroker]:
+    """A broker behind a proxy, which has a host of its own or one path of it."""
+    directory = place / f"provided{request.param.replace('/', '-')}"
     directory.mkdir()
-    program = SigningBroker(directory, None, "--signup", "open", *provider.arguments)
-    program.start()
-    yield program
-    program.stop()
+    with Onlooker(request.param) as proxy:
+        known = ("--public-url", proxy.url, "--trusted-proxy", "127.0.0.1")
+        program = SigningBroker(directory, None, "--signup", "open", *known, *provider.arguments)
+        proxy.begin(program.start())
+        program.url = proxy.url
+        yield program
+        program.stop()
 
 
 @pytest.fixture
