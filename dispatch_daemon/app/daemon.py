@@ -140,6 +140,7 @@ class Daemon:
         """Let the link say when a session has opened, a chain has grown, or the relay has forgotten what it had."""
         self._linking.on_online, self._linking.on_chain = self._news.opened, self._news.heard
         self._linking.on_lost_memory = self._carrier.leave_again
+        self._own_chain.on_settled = self._linking.dial
 
     def _handlers(self) -> dict[TaskKind, Handler]:
         """Name who settles each kind of task."""

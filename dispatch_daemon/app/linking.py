@@ -137,6 +137,11 @@ class Linking:
         self.link = self._link(url)
         self._running = asyncio.create_task(self.link.run(), name="relay-link")
 
+    def dial(self) -> None:
+        """Dial at once where there is no session, because something has changed that it was refused for."""
+        if self.link is not None:
+            self.link.wake()
+
     def _link(self, url: str) -> RelayLink:
         return RelayLink(
             url,

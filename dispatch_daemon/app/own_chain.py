@@ -42,6 +42,7 @@ class OwnChain:
         self._performer = performer
         self.changing = asyncio.Lock()
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
+        self.on_settled: Callable[[], None] | None = None  # a relay that refused the old telling may take this one
         self.on_recovered: Callable[[], Awaitable[None]] | None = None  # a device has come that nobody let in
 
     async def grow(self, chain: Chain, more: Callable[[], Sequence[Effect]] = tuple) -> None:
@@ -95,6 +96,8 @@ class OwnChain:
                     "another device of one's own has changed the chain first; what this one said goes behind it"
                 )
                 await self._moved(held, behind, self._owed(behind))
+                if self.on_settled is not None:
+                    self.on_settled()
                 return True
             log.error("a telling of one's own chain that does not follow: %s", error)  # noqa: TRY400 - no mistake of ours
             if error.code == "chain_forked":
