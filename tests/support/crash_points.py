@@ -25,6 +25,20 @@ class Moment(StrEnum):
     DONE = "acted, and nobody told"
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """A value that a daemon keeps beside its records: its identity's chain, that it was revoked, that there is a panic."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A write to the place of the private keys: `keys`, or their `end`."""
+
+    what: str
+
+
 KEEPING = (Moment.UNKEPT, Moment.KEPT)
 ACTING = (Moment.UNDONE, Moment.DONE)
 
@@ -43,7 +57,7 @@ class Point:
 
 def is_kept(effect: object) -> bool:
     """Say whether an effect is a row of somebody's memory."""
-    return isinstance(effect, (*get_args(daemon.Durable), *get_args(broker.Row)))
+    return isinstance(effect, (Remembered, *get_args(daemon.Durable), *get_args(broker.Row)))
 
 
 def points_of(effect: object, moment: Moment) -> Point:
@@ -73,6 +87,9 @@ def of_broker() -> set[tuple[str, Moment]]:
 
 def _words(effect: object) -> Iterator[str]:
     """Name what an effect is about: the record it puts, and every word of a closed list that it or its record says."""
+    if isinstance(effect, Remembered | Stored):
+        yield from vars(effect).values()
+        return
     record = getattr(effect, "record", None)
     if record is not None:
         yield type(record).__name__.removesuffix("Record")

@@ -12,17 +12,22 @@ from dispatch_daemon import __main__ as program
 from dispatch_daemon.adapters.relay import link
 from dispatch_daemon.app import clock
 
-_SHIFT = Path(os.environ["DISPATCH_TEST_CLOCK"])
 _honest = clock.wall_ms
 
 
 def shifted_ms() -> int:
     """Return the machine's clock as this daemon is made to see it."""
-    return _honest() + (int(_SHIFT.read_text() or 0) if _SHIFT.exists() else 0)
+    shift = Path(os.environ["DISPATCH_TEST_CLOCK"])
+    return _honest() + (int(shift.read_text() or 0) if shift.exists() else 0)
 
 
-if __name__ == "__main__":
+def move_clocks() -> None:
+    """Let this daemon see the time so."""
     clock.wall_ms = shifted_ms
     assert link._now_ms
     link._now_ms = shifted_ms
+
+
+if __name__ == "__main__":
+    move_clocks()
     sys.exit(program.main())

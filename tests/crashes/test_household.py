@@ -1,0 +1,62 @@
+"""Kill -9 of a person's machines at every durable step of pairing, rotation, panic, revocation and recovery.
+
+An ordinary run dies at a share of the points; `DISPATCH_TEST_CRASHES=all` at each.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import crash_points
+from tests.support.crash_points import Moment, Point
+from tests.support.keeping import kept
+from tests.support.mortality import ITSELF, NOBODY, Ledger, Mortality
+from tests.support.one_household import OneHousehold
+
+ALL = os.environ.get("DISPATCH_TEST_CRASHES") == "all"
+REMEMBERED = {
+    "older": {"chain", "untold_since", "device_names", "panic_ms", "recovered_device_unfed"},
+    "newer": {"chain", "account", "joining_chain", "device_names", "panic_ms", "panics_heard", "revoked_ms"},
+}
+STORED = {"older": {"keys"}, "newer": {"keys", "end"}}
+
+
+def wanted(who: str) -> set[tuple[str, str, Moment]]:
+    """Return what a machine must be able to die at, beside the effects that every story passes."""
+    remembered = {("Remembered", key, moment) for key in REMEMBERED[who] for moment in crash_points.KEEPING}
+    return remembered | {("Stored", what, moment) for what in STORED[who] for moment in crash_points.ACTING}
+
+
+def passed(points: list[Point]) -> set[tuple[str, str, Moment]]:
+    return {(point.effect, point.about, point.moment) for point in points}
+
+
+async def test_story_passes_every_durable_step_of_a_household(place: Path) -> None:
+    household = OneHousehold(place)
+    ledgers = {who: Ledger(place / f"{who}.ledger") for who in ("older", "newer")}
+    for who, ledger in ledgers.items():
+        household.doomed(Mortality(ledger, NOBODY), newer=who == "newer")
+    async with kept(household.broker, household.older.keeper):
+        await household.sign_in()
+        await household.live(0)
+    for who, ledger in ledgers.items():
+        assert wanted(who) - passed(ledger.deaths()) == set(), who
+
+
+@pytest.mark.timeout(1800 if ALL else 120)
+@pytest.mark.parametrize(("who", "of"), [("older", 25), ("newer", 25)])
+async def test_killed_at_its_steps_a_household_stays_one(place: Path, who: str, of: int) -> None:
+    household = OneHousehold(place)
+    ledger = Ledger(place / "ledger")
+    async with kept(household.broker, household.older.keeper):
+        await household.sign_in()
+        household.doomed(Mortality(ledger, ITSELF, (0, 1 if ALL else of)), newer=who == "newer")
+        household.older.keeper.kill()  # from its next life on it may die
+        number, died = 0, -1
+        while len(ledger.deaths()) > died:  # until a round is lived without a death
+            died = len(ledger.deaths())
+            await household.live(number)
+            number += 1
+    print(f"{who}: {died} deaths in {number} rounds")
+    assert died > 0
