@@ -161,15 +161,20 @@ def hear_offer(code: PairingCode, message: str) -> Offer:
 def hear_join(code: PairingCode, message: str, offer: Offer, chain: Chain) -> Join:
     """Read a join and check that its link adds its own signer, once, in the place and with the roles that were offered.
 
+    A machine that did not hear its welcome joins again with the link that the chain has already.
+
     Raises:
         MalformedError: it cannot be read.
         RefusedError: `mac_bad`, `chain_broken` or `signature_bad`.
     """
     join = hear(code, message, Join.read, "join")
     link = read_link(join.link)
-    if not isinstance(link, AddDeviceLink) or (link.prev, link.roles) != (offer.head, offer.roles):
+    if not isinstance(link, AddDeviceLink):
+        raise RefusedError(RefusalCode.CHAIN_BROKEN, "a join with a link that adds no device")
+    again = join.link.digest in chain.heads and link.device in chain.devices
+    if not again and (link.prev, link.roles) != (offer.head, offer.roles):
         raise RefusedError(RefusalCode.CHAIN_BROKEN, "a join with another link than the one that was offered")
-    if any(link.device in state for state in chain.states):
+    if not again and any(link.device in state for state in chain.states):
         raise RefusedError(RefusalCode.CHAIN_BROKEN, "a device that was in the chain before")
     verify_document((link.device,), join.link)
     return join
@@ -195,7 +200,16 @@ def hear_welcome(code: PairingCode, message: str, join: Join, chain: Chain) -> C
         raise RefusedError(
             RefusalCode.CHAIN_BROKEN, "a welcome with another link than this machine has signed"
         )
-    return chain.extend((link,))
+    return chain if link.digest in chain.heads else chain.extend((link,))
+
+
+def rejoining_link(chain: Chain, signing: SigningKey) -> Document | None:
+    """Return the link by which this device is in a chain already, signed by it alone as in its first join, or None."""
+    for document in chain.links[1:]:
+        link = read_link(document)
+        if isinstance(link, AddDeviceLink) and link.device == signing.device and link.device in chain.devices:
+            return sign_document((signing,), LINK_TYPE, document.body)
+    return None
 
 
 def joining_link(

@@ -42,7 +42,9 @@ class OwnChain:
         self._performer = performer
         self.changing = asyncio.Lock()
         self.on_revoked: Callable[[], Awaitable[None]] | None = None
-        self.on_settled: Callable[[], None] | None = None  # a relay that refused the old telling may take this one
+        self.on_settled: Callable[[], None] | None = (
+            None  # a relay that refused the old telling may take this one
+        )
         self.on_recovered: Callable[[], Awaitable[None]] | None = None  # a device has come that nobody let in
 
     async def grow(self, chain: Chain, more: Callable[[], Sequence[Effect]] = tuple) -> None:

@@ -40,6 +40,8 @@ async def test_every_effect_is_a_crash_point_that_the_story_passes(place: Path) 
         await people.sign_in()
         await people.live(0)
         await gathered(people.asked, people.alice, people.bob, patience_s=20 * TIME_SCALE)
+    said = {(each.about, each.moment) for each in ledgers["recipient"].deaths() if each.effect == "Send"}
+    assert {("checkpoint", moment) for moment in crash_points.KEEPING} <= said
     passed = {
         who: {(point.effect, point.moment) for point in ledger.deaths()} for who, ledger in ledgers.items()
     }

@@ -13,7 +13,7 @@ from typing import Any
 from tests.support.keeping import Keeper, Machine, kept
 from tests.support.mortality import Mortality
 from tests.support.moved_clocks import DAY_MS
-from tests.support.neighbourhood import Broker, Person
+from tests.support.neighbourhood import ENDED, Broker, Person, edit
 from tests.support.patience import eventually_so
 
 _MODULE = "tests.support.mortal_daemon"
@@ -78,6 +78,7 @@ class OneHousehold:
         async with kept(desk.keeper):
             await self.pair(desk)
             await self.rotate(desk)
+            await self.undo(number)
             await self.panic(desk)
             await self.revoke(desk)
         spare = self._machine(f"spare{number}", self.newer_environment)
@@ -94,8 +95,9 @@ class OneHousehold:
             number = code and await self._said(newer, "/v1/devices/join", {"code": code}, "number")
             if number is None:
                 continue
-            await self._said(self.older, "/v1/devices/pairing/confirm", {"number": number}, "status")
-            await self._said(newer, "/v1/devices/pairing/confirm", {"number": number}, "status")
+            confirm = ("/v1/devices/pairing/confirm", {"number": number}, "status")
+            if await self._said(self.older, *confirm) is not None:
+                await self._said(newer, *confirm)
         await self._both_know(newer)
 
     async def _said(self, machine: Machine, target: str, body: Any, field: str) -> str | None:
@@ -141,6 +143,29 @@ class OneHousehold:
             return all(len(_sealing(each)) == 1 for each in (self.older, newer))
 
         await eventually_so(alone)
+
+    async def undo(self, number: int) -> None:
+        """Let a job of one's own change a file, and take it back; if somebody died meanwhile, nothing may have changed."""
+        folder = self.place / f"work{number}"
+        folder.mkdir()
+        (folder / "notes.txt").write_text("before\n")
+        job = {"recipient": "me", "task": "Change it", "steps": [edit("notes.txt", "before", "after")]}
+        sent = await self.older.do("POST", "/v1/dispatches", job, Idempotency_Key=f"job-{number}")
+        target = f"/v1/dispatches/{sent['dispatch_id']}"
+        await self.older.do("POST", f"{target}/accept", {"cwd": str(folder)}, already=("not_pending",))
+        while (seen := await self.older.do("GET", target))["status"] not in ENDED:
+            for each in (await self.older.do("GET", "/v1/approvals"))["approvals"]:
+                yes = {"decision": "approve"}
+                over = ("not_pending", "not_found")
+                await self.older.do("POST", f"/v1/approvals/{each['request_id']}", yes, already=over)
+            await asyncio.sleep(0.01)
+        while seen["status"] == "completed" and not seen["runs"][-1]["undone_at"]:
+            shown = await self.older.do("GET", f"{target}/undo", already=("not_pending",))
+            if shown is not None:
+                digest = {"digest": shown["digest"]}
+                await self.older.do("POST", f"{target}/undo", digest, already=("not_pending",))
+            seen = await self.older.do("GET", target)
+        assert (folder / "notes.txt").read_text() == "before\n"
 
     def _passes(self, days: int) -> None:
         self._days += days

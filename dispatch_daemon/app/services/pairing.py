@@ -183,8 +183,9 @@ class Pairing:
         assert now.join is not None  # noqa: S101 - there is a number
         document = pairing.countersigned(now.join, self._people.keys.signing)
         async with self._own_chain.changing:
+            own = self._people.own.chain
             try:
-                chain = self._people.own.chain.extend((document,))
+                chain = own if document.digest in own.heads else own.extend((document,))
             except DispatchError as error:
                 raise ServiceError(
                     "pairing_failed",
@@ -227,7 +228,7 @@ class Pairing:
                 "chain_unknown", "the broker does not show the devices that the code speaks of"
             )
         keys = self._people.keys
-        link = pairing.joining_link(
+        link = pairing.rejoining_link(chain, keys.signing) or pairing.joining_link(
             offer,
             keys.signing,
             keys.sealing[0].public,

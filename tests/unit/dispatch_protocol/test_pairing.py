@@ -8,9 +8,10 @@ from dispatch_protocol import pairing
 from dispatch_protocol.encoding import dumps, loads
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusedError
 from dispatch_protocol.keys import SealingKey, SigningKey
-from dispatch_protocol.links import ALL_ROLES, Role, RotateSealingLink, sign_link
+from dispatch_protocol.links import ALL_ROLES, RevokeDeviceLink, Role, RotateSealingLink, sign_link
 from dispatch_protocol.pairing import Join, Offer, Reveal, Welcome
 from dispatch_protocol.pairing_code import PairingCode
+from dispatch_protocol.signing import sign_document
 from tests.support.documents import ALICE, NOW_MS, fixed, person
 
 CODE = PairingCode("https://courier.example", fixed("secret", 16))
@@ -118,11 +119,30 @@ def test_a_join_adds_its_own_signer_where_and_as_was_offered():
         (join(offer(head=person("bob").chain.head)), ALICE.chain),
         (join(offer(roles=frozenset({Role.RUNNER}))), ALICE.chain),
         (Join(link=sign_link(rotate, (PHONE,)), nonce=NONCE), ALICE.chain),
-        (join(), grown),
+        (join(seal=SealingKey(fixed("another seal"))), grown),
         (Join(link=signed_by_another, nonce=NONCE), ALICE.chain),
     ):
         code = refused(pairing.hear_join, CODE, pairing.say(CODE, wrong), offer(), chain)
         assert code in ("chain_broken", "signature_bad")
+
+
+def test_a_machine_that_did_not_hear_its_welcome_joins_again_with_the_link_that_the_chain_has():
+    grown = ALICE.chain.extend([pairing.countersigned(join(), ALICE.sign)])
+    again = pairing.rejoining_link(grown, PHONE)
+    assert again.digest == join().link.digest
+    later = offer(head=grown.head, roles=frozenset({Role.RUNNER}))
+    said = pairing.say(CODE, Join(link=again, nonce=NONCE))
+    heard = pairing.hear_join(CODE, said, later, grown)
+    welcome = pairing.say(CODE, Welcome(link=pairing.countersigned(heard, ALICE.sign)))
+    assert pairing.hear_welcome(CODE, welcome, heard, grown) == grown
+    # Nobody else joins with it, and nobody by whom it was ended.
+    stolen = Join(link=sign_document((ALICE.sign,), again.payload_type, again.body), nonce=NONCE)
+    assert refused(pairing.hear_join, CODE, pairing.say(CODE, stolen), later, grown) == "signature_bad"
+    end = RevokeDeviceLink(prev=grown.head, device=PHONE.device, created_ms=1, nonce=bytes(16))
+    over = grown.extend([sign_link(end, (ALICE.sign,))])
+    assert refused(pairing.hear_join, CODE, said, later, over) == "chain_broken"
+    assert pairing.rejoining_link(over, PHONE) is None
+    assert pairing.rejoining_link(ALICE.chain, PHONE) is None
 
 
 def test_a_welcome_holds_the_link_that_this_machine_has_signed_and_no_other():
