@@ -6,6 +6,7 @@ without the chain they belong to.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dispatch_daemon.adapters.home import HomeError
@@ -19,6 +20,8 @@ from dispatch_protocol.links import IdentityKind, genesis_link
 
 _CHAIN = "chain"
 _JOINING = "joining_chain"
+_JOINING_ACCOUNT = "joining_account"
+_ACCOUNT = "account"
 _REVOKED = "revoked_ms"
 
 
@@ -30,6 +33,7 @@ def open_identity(journal: Journal, keystore: Keystore) -> tuple[Keys, Chain]:
             erased because another own device has ended this one.
     """
     if journal.meta(_REVOKED) is not None:
+        keystore.erase()  # the life that heard of it may have ended before it could
         raise HomeError(
             "device_revoked",
             "this device was revoked by another one of its identity; its keys are erased",
@@ -51,8 +55,14 @@ def open_identity(journal: Journal, keystore: Keystore) -> tuple[Keys, Chain]:
     return keys, Chain.verify(read_links(links), expect=keys.genesis)
 
 
-def join(journal: Journal, keystore: Keystore, keys: Keys, chain: Chain) -> Keys:
-    """Let this home belong to the identity that its device was added to; what it was alone is given up.
+def join(
+    journal: Journal,
+    keystore: Keystore,
+    keys: Keys,
+    chain: Chain,
+    account: Mapping[str, JSON] | None = None,
+) -> Keys:
+    """Let this home belong to the identity that its device was added to, and to its account; what it was alone is given up.
 
     The device and its keys stay: nobody has ever seen the identity that they were made with. The chain is written first,
     beside the old one: a start after a power cut in between finds the keys on one side or on the other.
@@ -60,6 +70,7 @@ def join(journal: Journal, keystore: Keystore, keys: Keys, chain: Chain) -> Keys
     joined = replace(keys, genesis=chain.genesis, recovery=None)
     links = write_links(chain.links)
     journal.remember(_JOINING, links)
+    journal.remember(_JOINING_ACCOUNT, None if account is None else dict(account))
     journal.database.commit()
     keystore.store(joined)
     _finish_joining(journal, joined, links)
@@ -78,7 +89,11 @@ def _finish_joining(journal: Journal, keys: Keys, joining: list[JSON]) -> list[J
     joined = Chain.verify(read_links(joining), expect=None).genesis == keys.genesis
     if joined:
         journal.remember(_CHAIN, joining)
+        account = journal.meta(_JOINING_ACCOUNT)
+        if account is not None:
+            journal.remember(_ACCOUNT, account)
     journal.remember(_JOINING, None)
+    journal.remember(_JOINING_ACCOUNT, None)
     journal.database.commit()
     return joining if joined else None
 

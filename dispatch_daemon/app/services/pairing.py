@@ -273,12 +273,11 @@ class Pairing:
         except DispatchError as error:
             raise _not_theirs(error) from error
         self.require_unused()
-        keys = identity.join(self._journal, self._keystore, self._people.keys, chain)
-        self._people.joined(keys, chain)
         url = now.code.broker_url
-        self._journal.remember("account", {"email": now.offer.email, "broker": url})
-        await self._journal.database.committed()
         write_config(self._home, {"broker": url})
+        account = {"email": now.offer.email, "broker": url}
+        keys = identity.join(self._journal, self._keystore, self._people.keys, chain, account)
+        self._people.joined(keys, chain)
         now.done = True
         self._on_joined()
         await self._connect(url, None)
