@@ -75,6 +75,11 @@ def test_a_pause_and_a_panic_are_said_above_everything(
     expect(said).to_contain_text("This machine is paused since")
     expect(said).to_contain_text("Take it back with dispatch pause --off")
     assert not barriers(his.page)
+    his.show(f"d/{everybody.send('Look around')}")
+    his.page.get_by_role("button", name="Accept and run").click()
+    expect(his.page.locator("#view").get_by_role("alert").first).to_have_text(
+        "This machine is paused, so nothing new starts here. Type dispatch pause --off"
+    )
     his.show("machine")
     expect(his.page.locator("#view")).to_contain_text("Take it back with dispatch pause --off")
     bob.do("pause", "--off")

@@ -4,6 +4,7 @@ import { ask, Refusal } from "./api.js";
 import { button, complaint, count, el, field, oneLine, size } from "./dom.js";
 import { handOver } from "./handing.js";
 import { person, state } from "./store.js";
+import { refused } from "./words.js";
 
 const LIVES = [["3600", "an hour"], ["14400", "4 hours"], ["86400", "a day"], ["600", "10 minutes"]];
 
@@ -58,7 +59,7 @@ export function composeView(place, sent, parent = null) {
         return;
       }
       key = crypto.randomUUID(); // it was answered: a changed task is another one
-      said.textContent = `${error.message} ${error.candidates.length ? error.candidates.map(oneLine).join(", ") : error.hint}`;
+      said.textContent = refused(error);
     }
   };
   place.replaceChildren(

@@ -4,7 +4,7 @@ import { ask, Refusal } from "./api.js";
 import { button, complaint, count, el, field, oneLine, reconcile } from "./dom.js";
 import { scopeMenu } from "./scopes.js";
 import { people, person, state } from "./store.js";
-import { sentence } from "./words.js";
+import { refused, sentence } from "./words.js";
 
 /** Show contacts and invitations in `place`. */
 export function contactsView(place) {
@@ -34,7 +34,7 @@ async function tried(action, said = null) {
     return [value, ""];
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    const words = `${error.message} ${error.hint}`;
+    const words = refused(error);
     if (said !== null) said.textContent = words;
     return [null, words];
   }

@@ -4,7 +4,7 @@ import { ask, Refusal } from "./api.js";
 import { button, complaint, el, field, oneLine, visible } from "./dom.js";
 import { handOver } from "./handing.js";
 import { edgeFrom } from "./store.js";
-import { isElsewhere } from "./words.js";
+import { isElsewhere, refused } from "./words.js";
 
 const RUNNING = new Set(["accepted", "running", "waiting_approval", "waiting_input"]);
 const OVER = new Set(["completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"]);
@@ -17,7 +17,7 @@ async function act(thread, what, body, said) {
     return null;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    said.textContent = `${error.message} ${error.candidates.length ? "" : error.hint}`;
+    said.textContent = refused(error, { next: error.candidates.length === 0 });
     return error;
   }
 }
@@ -107,7 +107,7 @@ function completing(thread, said) {
       await act(thread, "complete", { text: words.value, handed }, said);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      said.textContent = `${error.message} ${error.hint}`;
+      said.textContent = refused(error);
     }
   };
   return [

@@ -4,7 +4,7 @@ import { ask, forget, Refusal } from "./api.js";
 import { button, complaint, el, oneLine, visible } from "./dom.js";
 import { settingsView } from "./settings.js";
 import { state } from "./store.js";
-import { exactly } from "./words.js";
+import { exactly, refused } from "./words.js";
 
 /** Show this machine in `place`. */
 export function machineView(place) {
@@ -20,7 +20,7 @@ export function machineView(place) {
       await action();
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      said.textContent = `${error.message} ${error.hint}`;
+      said.textContent = refused(error);
     }
   };
   const check = guarded(async () => health.replaceChildren(checks(await ask("GET", "/v1/doctor"))));

@@ -7,7 +7,7 @@ import { ask, Refusal } from "./api.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, left, oneLine, size, visible } from "./dom.js";
 import { person, state } from "./store.js";
-import { answered, change, face, flag, title } from "./words.js";
+import { answered, change, face, flag, refused, title } from "./words.js";
 
 const ARMED_MS = 700;
 const OFFER_AFTER = 3;
@@ -120,7 +120,7 @@ async function answer(choice, approval, said) {
     said.textContent = `Applied: ${outcome(applied)}`;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    said.textContent = error.applied ? `Not taken: ${outcome(error.applied)}` : `${error.message} ${error.hint}`;
+    said.textContent = error.applied ? `Not taken: ${outcome(error.applied)}` : refused(error);
   }
 }
 

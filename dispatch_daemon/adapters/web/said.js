@@ -3,6 +3,7 @@
 import { ask, Refusal } from "./api.js";
 import { button, complaint, count, el, field, oneLine, visible, when } from "./dom.js";
 import { person } from "./store.js";
+import { refused } from "./words.js";
 
 const STATES = { owed: "on its way", held: "arrived", lost: "not taken in within its time" };
 const NOBODY_THERE = new Set(["queued", "sent", "refused"]);
@@ -61,7 +62,7 @@ export function answering(thread) {
       words.value = "";
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      said.textContent = error.status === 0 ? `${error.message} Press again: nothing is said twice.` : `${error.message} ${error.hint}`;
+      said.textContent = error.status === 0 ? `${error.message} Press again: nothing is said twice.` : refused(error);
       if (error.status === 0) return;
     }
     key = crypto.randomUUID();

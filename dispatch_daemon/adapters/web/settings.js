@@ -2,6 +2,7 @@
 
 import { ask, Refusal } from "./api.js";
 import { button, complaint, el, field, visible } from "./dom.js";
+import { refused } from "./words.js";
 
 const ABOUT = {
   approval_ui: "how the session of an agent asks",
@@ -66,7 +67,7 @@ function change(place, each, draw) {
       draw(await ask("POST", "/v1/settings", { name: each.name, value: control.value.trim() || null }), true);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      said.textContent = `${error.message} ${error.hint}`;
+      said.textContent = refused(error);
       control.focus();
     }
   };

@@ -9,7 +9,7 @@ import { answering, conversation, isOpen, noteRead, others } from "./said.js";
 import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
 import { undoing } from "./undoing.js";
-import { budget, change, flag, sentence, standing, used } from "./words.js";
+import { budget, change, flag, refused, sentence, standing, used } from "./words.js";
 
 const TEXT_BYTES = 256 * 1024;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -36,7 +36,7 @@ export function threadView(place, id) {
   const read = () => load(id).catch((error) => {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 0) return; // the page says so, and reads it again when the daemon is back
-    place.replaceChildren(el("p", { class: "complaint", role: "alert", data: { key: "gone" } }, `${error.message} ${error.hint}`));
+    place.replaceChildren(el("p", { class: "complaint", role: "alert", data: { key: "gone" } }, refused(error)));
   });
   draw();
   read();

@@ -7,6 +7,15 @@ export function exactly(text) {
   return new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** Return a no of the daemon in sentences: what happened, and what to do or to type next. */
+export function refused(error, { next = true } = {}) {
+  const what = visible(error.message).replace(/^[a-z]+(?=[ ,])/, (word) => word.charAt(0).toUpperCase() + word.slice(1));
+  const sentence = /[.!?]$/.test(what) ? what : `${what}.`;
+  const step = !next ? "" : error.candidates.length > 0 ? error.candidates.map(oneLine).join(", ") : visible(error.hint);
+  if (step === "") return sentence;
+  return `${sentence} ${/^dispatch\b/.test(step) ? "Type " : ""}${step}`;
+}
+
 const STATUS = {
   waiting: "waits for another task",
   held: "held",
