@@ -19,7 +19,7 @@ from tests.support.patience import poll
 
 WIDE: Final = (1180, 800)
 PHONE: Final = (390, 780)
-MOST_BYTES: Final = 150_000
+MOST_BYTES: Final = 170_000
 
 RETRY = """import time
 

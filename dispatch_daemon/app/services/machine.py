@@ -172,7 +172,8 @@ class Machine:
         if not keeping:
             return "no run of the last two weeks has changed files here"
         size = sum(run.originals_bytes or 0 for run in keeping)
-        takes = f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{(size + 999) // 1000} kB"
+        small = f"{(size + 999) // 1000} kB" if size else "no room"
+        takes = f"{size / 1_000_000:.1f} MB" if size >= 100_000 else small
         runs = f"the changes of {len(keeping)} run{'' if len(keeping) == 1 else 's'}"
         last = format_time(keeping[-1].undo_until_ms or 0)[:10]
         return f"{runs} can be undone; what they replaced takes {takes} here, and the last goes on {last}"
