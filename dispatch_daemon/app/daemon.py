@@ -341,6 +341,7 @@ class Daemon:
         self._account.record()
         account = self._people.account
         self._panic.resume(None if account is None else account["broker"])
+        await self._own_chain.obey()
         print(f"listening on {self._door.url}", flush=True)  # noqa: T201 - the one line that starters wait for
         try:
             await self._stopping.wait()

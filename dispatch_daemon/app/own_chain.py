@@ -63,7 +63,7 @@ class OwnChain:
         except BaseException:
             self._people.grown(before)
             raise
-        await self._obey()
+        await self.obey()
 
     def _since(self) -> Digest | None:
         since = self._journal.meta(UNTOLD)
@@ -108,6 +108,7 @@ class OwnChain:
         if links and links[-1].digest == told.head:  # they know all that is known here
             self._journal.remember(UNTOLD, None)
         if told.head == held.head:
+            await self.obey()
             return False
         await self._moved(held, told)
         return True
@@ -131,7 +132,7 @@ class OwnChain:
             self._people.grown(held)
             raise
         log.info("one's own chain has %d links now", len(told.links))
-        await self._obey()
+        await self.obey()
         if self.on_recovered is not None:
             await self.on_recovered()
 
@@ -152,7 +153,8 @@ class OwnChain:
             return None
         return chain if own.device in chain.devices else None
 
-    async def _obey(self) -> None:
+    async def obey(self) -> None:
+        """Leave if this device is not in the chain any more; a life that learnt of it may have ended before it had left."""
         own = self._people.own
         if own.device not in own.chain.devices and self.on_revoked is not None:
             await self.on_revoked()

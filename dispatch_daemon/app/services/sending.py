@@ -29,6 +29,7 @@ from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.standing import EdgeStatus
 
 _SETTLE_S = 2.0  # how long a sender waits for the relay's word
+_OUR_OWN = frozenset({"sealing_key_old", "stale_chain"})  # the relay was not even asked
 _STEP: JsonObject = {"input": {}, "save_as": None, "allow_failure": False}
 
 
@@ -210,7 +211,8 @@ class Sending:
         if record.state is DispatchState.REFUSED:
             code = record.ended_code if record.ended_code in loopback.CODES else None
             said = record.ended_detail or record.ended_code or "no reason"
-            raise ServiceError(code or "refused", f"the relay refused it: {said}")
+            who = "" if code in _OUR_OWN else "the relay refused it: "
+            raise ServiceError(code or "refused", f"{who}{said}")
         return {
             "dispatch_id": record.dispatch_id,
             "short_id": shown["short_id"],

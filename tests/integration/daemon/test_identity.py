@@ -9,10 +9,12 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import KEYS_NAME, Keystore, open_keystore
 from dispatch_daemon.app.clock import wall_ms
 from dispatch_daemon.app.identity import erase, join, open_identity
+from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_protocol.chain import Chain
-from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link
+from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RevokeDeviceLink, sign_link
 from tests.support.ageing_device import Death
 from tests.support.documents import ALICE
+from tests.support.lone_device import LoneDevice
 
 ACCOUNT = {"email": "alice@example.org", "broker": "https://courier.example"}
 
@@ -96,3 +98,26 @@ def test_device_that_died_before_it_had_erased_its_keys_erases_them_at_its_next_
         assert refused.value.code == "device_revoked"
         home.die()
         assert not (tmp_path / KEYS_NAME).exists()
+
+
+async def test_device_that_died_between_learning_of_its_end_and_obeying_it_obeys_at_its_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dying(self: OwnChain) -> None:
+        raise Death
+
+    async with LoneDevice.paired(tmp_path) as device:
+        end = RevokeDeviceLink(
+            prev=device.chain.head, device=device.own.device, created_ms=wall_ms(), nonce=bytes(16)
+        )
+        told = device.chain.extend([sign_link(end, (device.other,))])
+        with monkeypatch.context() as planted:
+            planted.setattr(OwnChain, "obey", dying)
+            with pytest.raises(Death):
+                await device.own_chain.take(told.links)
+        assert (tmp_path / KEYS_NAME).exists()
+    again = LoneDevice(tmp_path)
+    await again.own_chain.obey()
+    assert again.stopped
+    assert not (tmp_path / KEYS_NAME).exists()
+    again.journal.database.close()
