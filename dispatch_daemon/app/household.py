@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.disowned import disowned
 from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.pausing import panic_ms
@@ -17,7 +18,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import NAMES, Sharing, names
 from dispatch_daemon.core import behind, household
 from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
-from dispatch_daemon.core.records import Direction, EdgeRecord, Record
+from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, Record
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.messages.household import (
@@ -127,8 +128,8 @@ class Household:
                     "an entry of %s that cannot be taken in: %s", opened.header.from_device.hex[:8], error
                 )
         self._forget_rules(message.entries)
-        effects += self._ended(effects)
-        await self._performer.perform(effects, heard=True)
+        ended = self._ended(effects)
+        await self._performer.perform([*effects, *ended, *self.told(ended)], heard=True)
         for entry in message.entries:
             if isinstance(entry, PinEntry):
                 self._people.forget_cached(entry.genesis.hex)
@@ -167,18 +168,24 @@ class Household:
         await self._performer.perform([self.plan(due_ms if due_ms > now_ms else now_ms + behind.BEAT_MS)])
 
     def _ended(self, taken: Sequence[Effect]) -> list[Effect]:
-        """Return what ends here because another device has narrowed or revoked an edge, each edge judged once."""
+        """Return what ends here by what another device has learnt or decided, each edge and each contact judged once."""
         edges = {
             effect.record.edge: effect.record
             for effect in taken
             if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord)
         }
-        return [
+        over = [
             effect
             for edge in edges.values()
             if edge.direction is Direction.INCOMING
             for effect in self._ending.all_of(edge)
         ]
+        if any(isinstance(effect, Put) and isinstance(effect.record, ContactRecord) for effect in taken):
+            self._journal.tasks.hasten(
+                TaskKind.DEPOSIT, self._clock.now_ms()
+            )  # some may wait for a newer key
+        moment = self._clock.moment()
+        return over + disowned(self._journal, self._people.own, taken, moment, besides=over)
 
     def _taken(self, entry: Entry, before: Sequence[Effect], teller: DeviceId) -> list[Effect]:
         match entry:

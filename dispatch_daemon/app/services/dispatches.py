@@ -10,6 +10,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.disowned import require_theirs
 from dispatch_daemon.app.pausing import require_unpaused
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
@@ -251,7 +252,7 @@ class Dispatches:
             raise ServiceError("no_sandbox", capability.reason, hint=capability.remedy or None)
 
     def require_edge(self, record: DispatchRecord) -> None:
-        """Refuse what comes over an edge that is not in force."""
+        """Refuse what comes over an edge that is not in force, or from a device that is none of its person's any more."""
         edge = self._journal.edge(record.edge)
         if record.box is Box.OWN or edge is None:
             return
@@ -262,6 +263,7 @@ class Dispatches:
             raise ServiceError(
                 "chain_forked", f"two histories of {edge.address} were told, and nothing says which is theirs"
             )
+        require_theirs(self._people, record)
 
     async def _require_files(self, record: DispatchRecord) -> None:
         """Refuse to accept what is not here as a whole: every file has come and passed its checks first.
