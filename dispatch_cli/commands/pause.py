@@ -58,8 +58,8 @@ def _panic_lines(answer: Document) -> list[Line]:
             )
         ]
     ended, told, untold = (number(answer, name) or 0 for name in ("runs_ended", "told", "untold"))
-    said = f" {devices(told)} told." if told else ""
-    said += f" {devices(untold)} not told yet: that happens as soon as there is a session." if untold else ""
+    said = f" The broker has it for {devices(told)}." if told else ""
+    said += f" It still has to reach the broker for {devices(untold)}." if untold else ""
     return [
         line(f"Everything is stopped here; {ended} run{' was' if ended == 1 else 's were'} ended.{said}"),
         following("end an edge with", "dispatch revoke PEER"),
@@ -68,5 +68,5 @@ def _panic_lines(answer: Document) -> list[Line]:
 
 
 def devices(count: int) -> str:
-    """Return so many of one's other devices, as the subject of a sentence."""
-    return f"{count} other device{' is' if count == 1 else 's are'}"
+    """Return so many of one's other devices in words."""
+    return f"{count} other device{'' if count == 1 else 's'}"

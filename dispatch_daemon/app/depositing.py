@@ -14,6 +14,7 @@ from dispatch_daemon.adapters.journal import Journal, OutboxRow, Task
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.pausing import may_leave
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, retry, rotating
@@ -112,7 +113,7 @@ class Depositor:
         if row is None:
             await self.performer.perform([Unplan(TaskKind.DEPOSIT, task.key)])
             return
-        if relay is None:
+        if relay is None or not may_leave(self.journal, _kind(row)):
             self._again(task)
             return
         if self._may_have_grown(row):
@@ -192,9 +193,7 @@ class Depositor:
     def _sealed(self, row: OutboxRow) -> bytes:
         chain = self.people.chain_of(row.recipient)
         assert chain is not None  # noqa: S101 - nothing is owed to somebody who is not pinned
-        signed = Signed.decode(row.signed)
-        kind = kind_of(signed.payload_type)
-        assert kind is not None  # noqa: S101 - signed by this program
+        signed, kind = Signed.decode(row.signed), _kind(row)
         own = self.people.keys.signing.device
         recipients = _recipients(chain, kind, signed, but=own, now_ms=self.clock.now_ms())
         about = Digest.ZERO if kind is Kind.TASK or row.about == row.digest else Digest.from_hex(row.about)
@@ -214,8 +213,7 @@ class Depositor:
 
     def _deposited(self, row: OutboxRow) -> list[Durable]:
         effects: list[Durable] = [Unplan(TaskKind.DEPOSIT, row.digest)]
-        kind = kind_of(Signed.decode(row.signed).payload_type)
-        if kind in _UNANSWERED:
+        if _kind(row) in _UNANSWERED:
             effects.append(Settle(row.digest))
         record = self.journal.dispatch(row.digest)
         if record is not None and record.state is DispatchState.QUEUED:
@@ -249,6 +247,12 @@ class Depositor:
     def _again(self, task: Task) -> None:
         jitter = int.from_bytes(self.clock.random(2))
         self.journal.tasks.retry(task, retry.next_attempt_ms(self.clock.now_ms(), task.attempts, jitter))
+
+
+def _kind(row: OutboxRow) -> Kind:
+    kind = kind_of(Signed.decode(row.signed).payload_type)
+    assert kind is not None  # noqa: S101 - signed by this program
+    return kind
 
 
 def _recipients(

@@ -204,7 +204,7 @@ class Household:
                 self._name(entry)
                 return []
             case PanicEntry():
-                if self.on_panic is not None:
+                if self.on_panic is not None and entry.device == teller:
                     self.on_panic(entry)
                 return []
 

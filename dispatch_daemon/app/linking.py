@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal
-from dispatch_daemon.adapters.relay import LinkPhase, LinkState, RelayLink
+from dispatch_daemon.adapters.relay import LinkPhase, LinkState, NotYetError, RelayLink
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.incoming import Incoming
 from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.pausing import may_take
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import TaskKind
@@ -146,11 +147,17 @@ class Linking:
         return RelayLink(
             url,
             prove=self._prove,
-            on_deliver=self._incoming.deliver,
+            on_deliver=self._take,
             on_notice=self._notice,
             on_state=self._state_changed,
             ca_bundle=self._ca_bundle,
         )
+
+    async def _take(self, raw: bytes) -> None:
+        """Take one delivery in; in a panic only what one's own devices tell each other, and the rest waits at the relay."""
+        if not may_take(self._journal, raw):
+            raise NotYetError
+        await self._incoming.deliver(raw)
 
     async def stop(self) -> None:
         """Acknowledge what has been kept and hang up."""

@@ -81,12 +81,14 @@ class Panic:
         if off:
             await self._calm()
             return _answer(None)
-        if self.since_ms is None:
-            now_ms = self._clock.now_ms()
-            keep_panic(self._journal, now_ms)
-            # In the commit that remembers it: a machine that dies here has told the others, or has not panicked.
-            await self._household.tell(PanicEntry(device=self._people.own.device, called_ms=now_ms))
-        ended = await self._stop()
+        try:
+            if self.since_ms is None:
+                now_ms = self._clock.now_ms()
+                keep_panic(self._journal, now_ms)
+                # In the commit that remembers it: a machine that dies here has told the others, or has not panicked.
+                await self._household.tell(PanicEntry(device=self._people.own.device, called_ms=now_ms))
+        finally:  # whatever keeps it from being told, what runs is killed
+            ended = await self._stop()
         await asyncio.wait({self._fall_silent()}, timeout=_SAID_S)
         others = len(self._people.own.chain.devices) - 1
         return _answer(self.since_ms, ended, 0 if self._owes_others() else others, others)
@@ -121,13 +123,17 @@ class Panic:
         return found
 
     def heard(self, entry: PanicEntry) -> None:
-        """Do the same as one's other device, once for each panic that it calls; not within the delivery that tells it."""
+        """Do the same as one's other device, once for each panic that it calls; not within the delivery that tells it.
+
+        One that is called in times to come is taken for one of now, or it would hide those that are called after it.
+        """
         held = self._journal.meta(_HEARD)
         heard = held if isinstance(held, dict) else {}
         last = heard.get(entry.device.hex)
         if isinstance(last, int) and entry.called_ms <= last:
             return
-        self._journal.remember(_HEARD, {**heard, entry.device.hex: entry.called_ms})
+        called_ms = min(entry.called_ms, self._clock.now_ms())
+        self._journal.remember(_HEARD, {**heard, entry.device.hex: called_ms})
         if self.since_ms is None:
             keep_panic(self._journal, self._clock.now_ms())
             self._follow()

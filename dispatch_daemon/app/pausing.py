@@ -5,9 +5,14 @@ It is kept in the journal, so a restart changes nothing. What is running goes on
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol.envelope import Envelope, EnvelopeClass
+from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.payloads import Kind
 
 _PAUSED = "paused_ms"
 _PANIC = "panic_ms"
+_ENDS = frozenset({Kind.LOG, Kind.RECEIPT, Kind.CHECKPOINT})
 
 
 def paused_ms(journal: Journal) -> int | None:
@@ -33,6 +38,22 @@ def keep_panic(journal: Journal, since_ms: int | None) -> None:
 def may_start(journal: Journal) -> bool:
     """Say whether anything new may start here."""
     return paused_ms(journal) is None and panic_ms(journal) is None
+
+
+def may_take(journal: Journal, raw: bytes) -> bool:
+    """Say whether an envelope may be taken in: in a panic only one that one's own devices sent each other."""
+    if panic_ms(journal) is None:
+        return True
+    try:
+        header = Envelope.decode(raw).header
+    except MalformedError:
+        return True  # it is none, and is dropped
+    return (header.klass, header.edge) == (EnvelopeClass.TRUST, EdgeId.SELF)
+
+
+def may_leave(journal: Journal, kind: Kind) -> bool:
+    """Say whether a document may leave: in a panic only what tells one's own devices, or how something ended here."""
+    return panic_ms(journal) is None or kind in _ENDS
 
 
 def require_unpaused(journal: Journal) -> None:

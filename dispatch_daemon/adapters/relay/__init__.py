@@ -4,7 +4,7 @@
 keeps one going; `login` and `transfer` are plain HTTP. What goes through here is sealed already: the link moves bytes.
 """
 
-from dispatch_daemon.adapters.relay.errors import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.adapters.relay.errors import NotYetError, RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.adapters.relay.link import LinkPhase, LinkState, RelayLink, Timing
 from dispatch_daemon.adapters.relay.login import BegunSignIn, ProvenToken, SignIns, login_dev
 from dispatch_daemon.adapters.relay.transfer import Transfers
@@ -13,6 +13,7 @@ __all__ = [
     "BegunSignIn",
     "LinkPhase",
     "LinkState",
+    "NotYetError",
     "ProvenToken",
     "RelayLink",
     "RelayRejectedError",

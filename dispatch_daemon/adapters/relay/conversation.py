@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from dispatch_daemon.adapters.relay.errors import RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.adapters.relay.errors import NotYetError, RelayRejectedError, RelayUnreachableError
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.frames import (
@@ -160,6 +160,8 @@ class Conversation:
         """Keep one delivery, then acknowledge it; one that cannot be kept ends the session and is offered again."""
         try:
             await self._on_deliver(frame.envelope)
+        except NotYetError:
+            _log.info("a delivery is left at the relay for now")
         except Exception:  # noqa: BLE001 - logged, said in the link's state, and the delivery is offered again
             _log.exception("a delivery could not be kept")
             self._failure = "a delivery could not be kept on this machine"

@@ -1,4 +1,4 @@
-"""The two ways in which a relay fails us: it cannot be reached, which passes, or it said no, which it means."""
+"""How a relay fails us: it cannot be reached, which passes, or it said no, which it means. And one way in which we fail it."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -31,3 +31,7 @@ class RelayRejectedError(RelayError):
         super().__init__(code, detail)
         self.status = status
         self.members = members
+
+
+class NotYetError(Exception):
+    """Raised by whoever takes deliveries: this one stays at the relay, which offers it again in a later session."""

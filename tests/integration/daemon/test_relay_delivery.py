@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from dispatch_daemon.adapters.relay import LinkPhase, RelayLink, RelayUnreachableError
+from dispatch_daemon.adapters.relay import LinkPhase, NotYetError, RelayLink, RelayUnreachableError
 from dispatch_protocol.encoding import JSON
 from tests.support.linked_device import LinkedDevice
 from tests.support.patience import eventually
@@ -65,6 +65,16 @@ async def test_a_delivery_that_cannot_be_kept_is_offered_again(
     assert 1 not in relay.acked
     await relay.deliver(b"one")
     await eventually(lambda: device.kept == [b"two", b"one"])
+
+
+async def test_a_delivery_that_is_left_for_later_ends_nothing_and_is_not_acknowledged(
+    relay: ScriptedRelay, device: LinkedDevice, linked: Linker
+) -> None:
+    await linked()
+    device.keep_errors.append(NotYetError())
+    await relay.deliver(b"one", b"two")
+    await eventually(lambda: relay.acked == [2])
+    assert (device.kept, len(relay.proofs)) == ([b"two"], 1)
 
 
 async def test_a_repeated_delivery_reaches_the_journal_again(
