@@ -1,8 +1,9 @@
 """Replaces this device's sealing key every thirty days, and destroys the one before it eight days later.
 
-The link is told to the relay before it is believed here: of two devices that state a link at the same head, the relay takes
-one, and the other looks and states its own anew. A key lies in the keystore before it is told, so a life that ends in
-between leaves nothing that cannot be opened; and the task stays owed, so the next life goes on.
+What the relay has is looked at first, and the link kept here before it is told: a relay that takes it, breaks off and denies it
+is told the same one again, so that no device ever states two at one head. Of two devices that state one at the same head, the
+relay takes one, and the other's goes behind it. A key lies in the keystore before it is stated, so a life that ends in between
+leaves nothing that cannot be opened; and the task stays owed, so the next life goes on.
 """
 
 import logging
@@ -125,9 +126,19 @@ class Rotating:
             nonce=moment.nonce(),
         )
         grown = own.chain.extend([sign_link(link, (keys.signing,))])
-        await relay.call("links", {"links": write_links(grown.links)})
-        await self._own_chain.take(grown.links)
+        await self._own_chain.grow(grown)
+        try:
+            await self._tell(relay)
+        except RelayRejectedError:  # another device's link was there in the meantime
+            await self._own_chain.take(_links(await relay.call("chain", {"genesis": own.genesis})))
+            await self._tell(relay)
         log.info("this device has a new sealing key")
+
+    async def _tell(self, relay: Relay) -> None:
+        """Tell the relay the chain at once; it is owed to it besides, for as long as it has not said that it has it."""
+        links = self._people.own.chain.links
+        await relay.call("links", {"links": write_links(links)})
+        await self._own_chain.take(links)
 
     def _online(self) -> Relay:
         relay = self._relay()

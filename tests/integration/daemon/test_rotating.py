@@ -7,6 +7,7 @@ import pytest
 
 from dispatch_daemon.adapters.keychain import Keychain
 from dispatch_daemon.adapters.keystore import Keystore
+from dispatch_daemon.adapters.relay import RelayUnreachableError
 from dispatch_daemon.app.clock import wall_ms
 from dispatch_daemon.app.own_chain import CHAIN, FORKED, UNFED, OwnChain
 from dispatch_daemon.core.effects import TaskKind
@@ -91,16 +92,10 @@ def after_call(device: AgeingDevice) -> None:
 
 
 def before_kept(device: AgeingDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = OwnChain.take
+    async def grow(self: OwnChain, chain: object) -> None:
+        raise Death
 
-    async def take(self: OwnChain, links: object) -> bool:
-        if links == relay_of(device).chain.links and len(relay_of(device).chain.links) > len(
-            device.chain.links
-        ):
-            raise Death
-        return await honest(self, links)  # type: ignore[arg-type]  # planted
-
-    monkeypatch.setattr(OwnChain, "take", take)
+    monkeypatch.setattr(OwnChain, "grow", grow)
 
 
 def around_store(before: bool) -> Callable[[AgeingDevice, pytest.MonkeyPatch], None]:
@@ -139,6 +134,7 @@ async def test_life_that_ends_in_between_leaves_the_next_one_to_go_on(
     relay_of(device).before = relay_of(device).after = lambda _: None
     device.die()
     await device.look()
+    await device.tell_owed()
     second, old = device.held
     assert (device.stated, old) == (second, first)
     assert relay_of(device).chain.head == device.chain.head
@@ -170,11 +166,30 @@ async def test_other_device_that_comes_first_makes_no_second_history(device: Age
     relay.before = first
     await device.look()
     assert told
-    assert device.stated != device.held[0], "the relay has taken the other one's"
-    await device.look()
     assert device.stated == device.held[0]
     assert (len(device.chain.links), relay.chain.head) == (4, device.chain.head)
     assert device.journal.meta(FORKED) is None
+
+
+async def test_relay_that_takes_a_link_and_denies_it_is_told_the_same_one_again(device: AgeingDevice) -> None:
+    """Or it would have two histories of one device to show, and every contact that saw both would stop."""
+    device.after_days(31)
+    relay, before = relay_of(device), device.chain
+    taken = []
+
+    def deny(op: str) -> None:
+        if op == "links":
+            taken.append(relay.chain)
+            relay.chain = before
+            raise RelayUnreachableError("the line broke")
+
+    relay.after = deny
+    for _ in range(2):
+        await device.look()
+        device.die()
+        await device.tell_owed()
+    assert len(taken) >= 2
+    assert len({chain.head for chain in taken}) == 1
 
 
 async def test_recovery_key_that_was_shown_is_not_brought_back(device: AgeingDevice) -> None:
