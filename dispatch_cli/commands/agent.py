@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from dispatch_cli import hosts
+from dispatch_cli import hosts, programs
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
@@ -71,7 +71,7 @@ def remove_host(invocation: Invocation, name: str) -> None:
     "directories",
     metavar="DIR",
     multiple=True,
-    help="claude, acp: what its program is made of besides /usr; shown read-only.",
+    help="claude, acp: what its program is made of besides /usr, if not what is found from where it lies; shown read-only.",
 )
 @click.option(
     "--model", metavar="MODEL", help="claude, acp: the model it asks: anthropic:MODEL or openai:MODEL."
@@ -103,7 +103,9 @@ def use_agent(
     outside.
     """
     if name == CLAUDE and command is None:
-        command, directories = _own_claude(directories)
+        command = _own_claude()
+    if name in PROGRAMS and command and not directories:
+        command, directories = programs.whole(command)
     _check(name, command, directories, model, url, key_env, key_file)
     if name == NOBODY and price is not None:
         raise CliError("usage", "none costs nothing.", hint="dispatch agent use none")
@@ -152,8 +154,8 @@ def _check(
         )
 
 
-def _own_claude(directories: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Find the Claude Code of this person, and the directory that it lies in."""
+def _own_claude() -> str:
+    """Find the Claude Code of this person."""
     found = shutil.which(CLAUDE)
     if found is None:
         raise CliError(
@@ -161,8 +163,7 @@ def _own_claude(directories: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
             "There is no Claude Code here: nothing on PATH is called claude.",
             hint="dispatch agent use claude --command COMMAND --model anthropic:MODEL",
         )
-    place = os.path.dirname(os.path.realpath(found))
-    return shlex.quote(found), directories or (() if place.startswith("/usr/") else (place,))
+    return shlex.quote(found)
 
 
 @agent.command("test")
@@ -170,8 +171,8 @@ def _own_claude(directories: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 def test_agent(invocation: Invocation) -> int:
     """Try whether the chosen model can work.
 
-    It is asked for harmless calls that are never made: does it answer, call tools, and hold a prompt of 8,000 tokens? Exit 1
-    if it cannot work.
+    It is asked for harmless calls that are never made: does it answer, call tools, and hold a prompt of 8,000 tokens? A
+    program of its own (claude, acp) then has to start and say one word. Exit 1 if it cannot work.
     """
     report = invocation.door.post("/v1/agents/test", {}, timeout_s=_TEST_S)
     invocation.show(report, lambda view: checks_lines(items(report, "checks"), view))
@@ -204,12 +205,12 @@ def _lines(found: Document, view: View) -> list[Line]:
     ]
     lines = table(columns, rows, view)
     mend = next((row for row in listed if truth(row, "chosen") and not truth(row, "ready")), None)
-    offer = next((row for row in listed if not truth(row, "chosen")), None)
+    offers = {text(row, "detail"): row for row in reversed(listed) if not truth(row, "chosen")}
     if mend is not None:
         lines.append(following("mend it with", visible(text(mend, "remedy"))))
-    elif offer is not None:
-        lines.append(following("choose one with", visible(text(offer, "remedy"))))
-    elif len(listed) == 1:
+    for offer in reversed(offers.values()):  # of the models that one server holds, the first
+        lines.append(following("choose it with", visible(text(offer, "remedy"))))
+    if len(listed) == 1:
         lines.append(following("choose one with", "dispatch agent use openai:MODEL --url URL"))
     return lines
 

@@ -102,6 +102,15 @@ class Agents:
         chosen = self.chosen()
         return "none" if chosen is None else chosen if chosen in PROGRAMS else MODEL
 
+    def called(self) -> str | None:
+        """Return the name of the chosen agent among those that were found: of acp, that of its program."""
+        chosen = self.chosen()
+        if chosen != ACP:
+            return chosen
+        argv = shlex.split(self._settings().agent_command or "")
+        known = (name for name, found, _ in self._programs() if os.path.realpath(found) in argv)
+        return next(known, ACP)
+
     def open(self) -> Agent | None:
         """Return the chosen agent with its key, ready to be asked, or None if none was chosen.
 
@@ -121,19 +130,18 @@ class Agents:
                 _CHOOSE[settings.agent],
             )
         protocol, _, model = asked.partition(":")
-        again = f"dispatch agent use {asked if program is None else f'{program.speaks} … --model {asked}'}"
         key = self._key(settings.agent_key)
         if settings.agent_url is None and key is None:
             raise AgentError(
                 "agent_key_missing",
                 f"{asked} is asked at its vendor, which needs a key, and none is named.",
-                f"{again} --key-env {KEY_VARIABLES[protocol]}",
+                _again(settings, f"env:{KEY_VARIABLES[protocol]}", None),
             )
         if key is not None and settings.agent_url is not None and _is_exposed(settings.agent_url):
             raise AgentError(
                 "agent_key_missing",
                 f"{settings.agent_url} is plain HTTP to another machine; no key is sent there.",
-                f"{again} --url https://…",
+                _again(settings, settings.agent_key, f"https{settings.agent_url.removeprefix('http')}"),
             )
         price = prices_of(settings.agent_prices).get(model)
         return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle, program, price)
@@ -154,7 +162,7 @@ class Agents:
                 raise AgentError(
                     "agent_key_missing",
                     f"The daemon's environment has no {place}: it has the environment of whoever started it.",
-                    f"export {place}=…; dispatch daemon stop; dispatch daemon start",
+                    f"export {place}=KEY; dispatch daemon stop; dispatch daemon start",
                 )
             return _checked(key, place)
         try:
@@ -178,20 +186,21 @@ class Agents:
         ]
         claude = shutil.which(CLAUDE, path=self._environ.get("PATH"))
         offers += [(CLAUDE, claude, _CHOOSE[CLAUDE])] if claude else []
-        offers += [
-            (
-                ACP,
-                found,
-                f"dispatch agent use acp --command '{command}' --model {_ASKS.get(command, ANTHROPIC)}:MODEL",
-            )
-            for command in KNOWN_PROGRAMS
-            if (found := shutil.which(command.split()[0], path=self._environ.get("PATH")))
-        ]
+        for name, place, command in self._programs():
+            started = shlex.quote(shlex.join([place, *command.split()[1:]]))
+            asked = f"{_ASKS.get(command, ANTHROPIC)}:MODEL"
+            offers.append((name, place, f"dispatch agent use acp --command {started} --model {asked}"))
         url, models = await self._ollama()
         return offers + [
             (f"openai:{model}", f"Ollama at {url}", f"dispatch agent use openai:{model} --url {url}")
             for model in models
         ]
+
+    def _programs(self) -> list[tuple[str, str, str]]:
+        """Return (name, where, its command) of the ACP agents that are known and here."""
+        named = [(command.split()[0], command) for command in KNOWN_PROGRAMS]
+        path = self._environ.get("PATH")
+        return [(name, found, command) for name, command in named if (found := shutil.which(name, path=path))]
 
     async def _ollama(self) -> tuple[str, list[str]]:
         """Ask an Ollama on this machine for its models; one elsewhere is not looked for."""
@@ -218,6 +227,25 @@ class Agents:
         return url, [name for name in named_models if isinstance(name, str) and name.isprintable()][:50]
 
 
+def _again(settings: Settings, key: str | None, url: str | None) -> str:
+    """Return the command that makes the present choice again, with this key and at this endpoint."""
+    words = ["dispatch", "agent", "use", str(settings.agent)]
+    if settings.agent in PROGRAMS:
+        words += ["--command", settings.agent_command or ""]
+        for directory in _directories(settings):
+            words += ["--directory", directory]
+        words += ["--model", settings.agent_model or ""]
+    words += [] if url is None else ["--url", url]
+    if key is not None:
+        kind, _, place = key.partition(":")
+        words += [f"--key-{kind}", place]
+    return shlex.join(words)
+
+
+def _directories(settings: Settings) -> tuple[str, ...]:
+    return tuple(filter(None, (settings.agent_directories or "").split(":")))
+
+
 def _program(name: str, settings: Settings) -> AgentProgram:
     """Return the program that was chosen, which must still be there."""
     argv = tuple(shlex.split(settings.agent_command or ""))
@@ -228,8 +256,7 @@ def _program(name: str, settings: Settings) -> AgentProgram:
             f"{' cannot be started' if argv else ''}.",
             _CHOOSE[name],
         )
-    directories = tuple(filter(None, (settings.agent_directories or "").split(":")))
-    return AgentProgram(argv, directories, name)
+    return AgentProgram(argv, _directories(settings), name)
 
 
 def _checked(key: str, place: str) -> str:

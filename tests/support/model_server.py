@@ -3,7 +3,7 @@
 The first user message may hold a line `SCRIPT: [...]`, a JSON list of turns. A turn is a list of things: a string is
 text, `{"tool": …, "input": …}` a call, `{"think": …}` reasoning, `{"raw": …}` arguments that are no JSON, and
 `{"refuse": true}` or `{"cut": true}` how it stops. In an input, `"$name"` is what the last tool result calls so. Without such
-a line it plays `unscripted`: it says that it is ready. Which turn comes next follows from how many replies the request
+a line it plays `unscripted`: it says that it is ready, unless it is tried with a call. Which turn comes next follows from how many replies the request
 already holds, so the server keeps no state and a run can be taken up again. `trouble` is played first.
 
 A host goes on while its tool servers are starting. A call of a tool that is not in the request yet is put off, as a
@@ -27,6 +27,8 @@ from tests.support.responses import as_messages, responses, turns_played
 
 WAIT = "WaitForMcpServers"
 CUT_OFF = "No response requested."
+_TRIED = "Call the tool Read with"
+_ANY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class ModelServer:
         is_anthropic = request.path == "/v1/messages"
         number = len([each for each in body["messages"] if each["role"] == "assistant"])
         waited = len([each for each in body["messages"] if _is_no_turn(each)])
-        turns = script(body) or self.unscripted if self.holds is None else [_first_file(body, self.holds)]
+        tried = self.holds or _TRIED in json.dumps(body["messages"][-1])
+        turns = script(body) or ([_first_file(body, self.holds or _ANY)] if tried else self.unscripted)
         turn = [_filled(part, body["messages"]) for part in turns[number - waited]]
         if _is_early(turn, body):
             turn = [{"tool": WAIT, "input": {}}]

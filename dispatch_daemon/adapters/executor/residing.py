@@ -27,7 +27,7 @@ from sandbox.job import Program
 from sandbox.wall.runner import Box
 
 _INSIDE: Final = f"http://127.0.0.1:{PORT}"
-_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
+_PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 def resident_of(order: Order, tools: frozenset[str], session: Session | None = None) -> Program | None:
@@ -36,7 +36,10 @@ def resident_of(order: Order, tools: frozenset[str], session: Session | None = N
     if program is None:
         return None
     binaries = [f"{each}/bin" for each in program.directories if Path(each, "bin").is_dir()]
-    found = {"PATH": ":".join([*binaries, _PATH])}
+    beside = str(
+        Path(program.argv[0]).parent
+    )  # the interpreter, which such programs start once more by its name
+    found = {"PATH": ":".join(dict.fromkeys([beside, *binaries, *_PATH]))}
     environment = found | dict(launch.ENVIRONMENT) | _endpoint(order.agent, order.placeholder)
     argv = (*program.argv, *_codex(program.argv, order.agent))
     if program.speaks == CLAUDE:
@@ -81,12 +84,17 @@ def _opencode(agent: Agent, placeholder: str) -> str:
     return json.dumps(config)
 
 
+def asks_responses(argv: Sequence[str]) -> bool:
+    """Tell whether this is codex-acp, which asks in OpenAI's Responses and not in Chat Completions."""
+    return any(Path(word).name.startswith("codex-acp") for word in argv[:2])
+
+
 def _codex(argv: Sequence[str], agent: Agent) -> tuple[str, ...]:
     """Write what codex-acp takes for its settings, from its command only: its endpoint, and to ask for what it runs.
 
     Its own sandbox is switched off, because it cannot be built inside of ours.
     """
-    if not any(Path(word).name.startswith("codex-acp") for word in argv[:2]):
+    if not asks_responses(argv):
         return ()
     provider = {
         "name": "dispatch",

@@ -8,7 +8,8 @@ from typing import Final
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.executor import Executor
-from dispatch_daemon.adapters.executor.model_trial import try_model
+from dispatch_daemon.adapters.executor.model_trial import Check, try_model
+from dispatch_daemon.adapters.executor.residing import asks_responses
 from dispatch_daemon.adapters.executor.run_spec import RunSpec
 from dispatch_protocol.encoding import JSON
 from sandbox.oneline import one_line
@@ -41,16 +42,28 @@ class _Silent:
     async def crossed(self, what: str, code: str, *, allowed: bool) -> None: ...
 
 
-async def try_agent(executor: Executor, agent: Agent) -> list[tuple[str, bool, str]]:
+async def try_agent(executor: Executor, agent: Agent) -> list[Check]:
     """Try an agent; return (name, whether it is well, what was found).
 
-    An agent's own program is started behind a wall of its own, on an empty directory, its model behind the gate.
+    Its model is tried first, whoever asks it later: a program of its own loses the beginning of a prompt as silently as
+    we do. Then that program is started behind a wall of its own, on an empty directory, its model behind the gate.
 
     Raises:
         WallError: the wall cannot be built.
     """
+    tried = await try_model(agent)
     if agent.program is None:
-        return await try_model(agent)
+        return tried
+    ((_, answers, found), *_) = tried
+    if not answers and asks_responses(agent.program.argv):
+        tried = [("long prompts", True, f"not tried, because only its program can ask there: {found}")]
+    elif not answers:
+        return tried
+    return tried + await _try_program(executor, agent)
+
+
+async def _try_program(executor: Executor, agent: Agent) -> list[Check]:
+    """Let an agent's own program say one word."""
     with tempfile.TemporaryDirectory() as place:
         cwd = os.path.realpath(place)
         spec = RunSpec(
@@ -73,4 +86,4 @@ async def try_agent(executor: Executor, agent: Agent) -> list[tuple[str, bool, s
         f"it said {one_line(settlement.detail, 80)}" if well else f"{settlement.detail} ({settlement.code})"
     )
     spent = f"{settlement.spent.turns} calls of {agent.name} through the gate"
-    return [("answers", well, said), ("asks its model", bool(settlement.spent.turns), spent)]
+    return [("its program works", well, said), ("asks its model", bool(settlement.spent.turns), spent)]

@@ -1,5 +1,7 @@
 """Agents at the door: which one decides the calls of a task without steps, what else there is, and whether it works."""
 
+from typing import Final
+
 from dispatch_daemon.adapters.agents import AgentError, Agents
 from dispatch_daemon.adapters.executor import Executor, WallError, try_agent
 from dispatch_daemon.core.errors import ServiceError
@@ -7,6 +9,9 @@ from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 
 _STEPS = "follows the steps that were signed with a task; needs no model and no key"
+_REMEDIES: Final = {
+    "its program works": "dispatch agent use --help"
+}  # it may need more than what it is shown
 
 
 class Choosing:
@@ -19,7 +24,7 @@ class Choosing:
     async def agents(self) -> JsonObject:
         """List the agent of signed steps, the chosen one, and what was found to choose from."""
         listed = [_agent("steps", chosen=True, ready=True, detail=_STEPS)]
-        chosen = self._agents.chosen()
+        chosen = self._agents.called()
         if chosen is not None:
             listed.append(self._chosen(chosen))
         listed += [
@@ -50,7 +55,12 @@ class Choosing:
         except WallError as error:
             raise ServiceError(error.code, error.detail, hint=error.remedy or "dispatch doctor") from error
         checks: list[JSON] = [
-            {"name": name, "ok": ok, "detail": detail, "remedy": None if ok else "dispatch agent list"}
+            {
+                "name": name,
+                "ok": ok,
+                "detail": detail,
+                "remedy": None if ok else _REMEDIES.get(name, "dispatch agent list"),
+            }
             for name, ok, detail in tried
         ]
         return {"ok": all(isinstance(check, dict) and check["ok"] for check in checks), "checks": checks}

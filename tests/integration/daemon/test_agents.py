@@ -110,12 +110,45 @@ async def test_agents_with_programs_of_their_own_are_found_on_the_path(home: Pat
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
     assert await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found() == [
-        ("acp", str(home / word), f"dispatch agent use acp --command '{command}' --model {protocol}:MODEL")
+        (word, f"{home}/{word}", f"dispatch agent use acp --command {command} --model {protocol}:MODEL")
         for word, command, protocol in (
-            ("opencode", "opencode acp", "anthropic"),
-            ("codex-acp", "codex-acp", "openai"),
+            ("opencode", f"'{home}/opencode acp'", "anthropic"),
+            ("codex-acp", f"{home}/codex-acp", "openai"),
         )
     ]
+
+
+def test_an_agent_is_called_by_its_program(home: Path) -> None:
+    for name in ("opencode", "codex-acp"):
+        (home / name).write_text("#!/bin/sh\n")
+        (home / name).chmod(0o755)
+    known = agents(home, {"PATH": str(home)}, agent="acp", agent_command=f"{home}/opencode acp")
+    assert known.called() == "opencode"
+    write_config(home, {"agent_command": "/bin/sh -c true"})
+    assert known.called() == "acp"
+    write_config(home, {"agent": "openai:m"})
+    assert known.called() == "openai:m"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"agent_model": "anthropic:m"}, "--key-env ANTHROPIC_API_KEY"),
+        (
+            {"agent_model": "openai:m", "agent_url": "http://10.0.0.9", "agent_key": "env:KEY"},
+            "--url https://10.0.0.9 --key-env KEY",
+        ),
+    ],
+    ids=("no key", "an endpoint in the clear"),
+)
+def test_what_mends_a_choice_is_the_whole_command(home: Path, config: dict[str, str], words: str) -> None:
+    command = {"agent": "acp", "agent_command": "/bin/sh -c 'a b'", "agent_directories": "/opt/a:/opt/b"}
+    with pytest.raises(AgentError) as raised:
+        agents(home, {"KEY": "sk"}, **command, **config).open()
+    assert raised.value.remedy == (
+        "dispatch agent use acp --command '/bin/sh -c '\"'\"'a b'\"'\"'' --directory /opt/a --directory /opt/b"
+        f" --model {config['agent_model']} {words}"
+    )
 
 
 async def test_claude_code_is_found_on_the_path(home: Path) -> None:
