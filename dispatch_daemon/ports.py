@@ -81,7 +81,14 @@ class DoorService(Protocol):
     async def dispatches(self, *, box: str, cursor: str | None, limit: int) -> JsonObject: ...
     async def dispatch(self, *, dispatch_id: str) -> JsonObject: ...
     async def accept(
-        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool, here: bool
+        self,
+        *,
+        dispatch_id: str,
+        cwd: str | None,
+        caller_cwd: str | None,
+        by_hand: bool,
+        here: bool,
+        headless: bool,
     ) -> JsonObject: ...
     async def hand_over(self, *, dispatch_id: str, device: str) -> JsonObject: ...
     async def complete(

@@ -13,10 +13,12 @@ from dispatch_cli.outcome import PENDING, exit_code
 from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
 from dispatch_cli.render.dispatch import asking_lines
-from dispatch_cli.render.fields import Document, items, text, truth
+from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import following, followings, line
 from dispatch_cli.render.text import visible
 from dispatch_cli.render.words import typed_id
+
+_NOBODY = frozenset({"no_agent", "agent_key_missing", "agent_incomplete"})
 
 
 @click.command(cls=Command)
@@ -24,10 +26,19 @@ from dispatch_cli.render.words import typed_id
 @click.option("--cwd", metavar="DIR", help="The directory to run in.")
 @click.option("--by-hand", is_flag=True, help="Do it yourself, unconfined; then say `dispatch complete`.")
 @click.option("--here", is_flag=True, help="Run it here although another device of mine is to.")
+@click.option(
+    "--headless", is_flag=True, help="Nobody can choose an agent: without one, end it as input needed."
+)
 @click.option("--detach", is_flag=True, help="Return at once; answer with approve and deny.")
 @click.pass_obj
 def accept(
-    invocation: Invocation, dispatch_id: str, cwd: str | None, by_hand: bool, here: bool, detach: bool
+    invocation: Invocation,
+    dispatch_id: str,
+    cwd: str | None,
+    by_hand: bool,
+    here: bool,
+    headless: bool,
+    detach: bool,
 ) -> int:
     """Accept a dispatch and run it here, inside the sandbox and the scopes of its edge.
 
@@ -38,26 +49,33 @@ def accept(
     other one has accepted it too, it runs twice, and is shown as a conflict.
 
     With --by-hand nothing runs: you do it with your own tools, which nothing confines, and end it with complete.
+
+    What no agent of this machine could do is not accepted: it is said what was found here, and it goes on waiting for you
+    (8). With --headless, for scripts, it is accepted all the same and ends as input needed, which its sender is told.
     """
-    if by_hand and cwd is not None:
-        raise click.UsageError("By hand nothing runs, so there is no --cwd.")
+    if by_hand and (cwd is not None or headless):
+        raise click.UsageError("By hand nothing runs, so there is no --cwd and no --headless.")
     stays = invocation.is_interactive and not detach
     if stays or (by_hand and invocation.is_interactive):
-        dispatch = _show_request(invocation, dispatch_id)
-        if not by_hand:
-            _require_agent(invocation, dispatch)
+        _show_request(invocation, dispatch_id)
     if by_hand:
         return _by_hand(invocation, dispatch_id, here=here)
-    return run_here(invocation, dispatch_id, cwd, stays=stays, here=here)
+    return run_here(invocation, dispatch_id, cwd, stays=stays, here=here, headless=headless)
 
 
 def run_here(
-    invocation: Invocation, dispatch_id: str, cwd: str | None, *, stays: bool, here: bool = False
+    invocation: Invocation,
+    dispatch_id: str,
+    cwd: str | None,
+    *,
+    stays: bool,
+    here: bool = False,
+    headless: bool = False,
 ) -> int:
     """Accept what was already shown, and follow the run if somebody stays; return the exit code."""
     places = {"cwd": None if cwd is None else absolute(cwd), "caller_cwd": current_directory()}
     body: Document = {name: place for name, place in places.items() if place is not None}
-    body |= {"here": True} if here else {}
+    body |= {name: True for name, given in (("here", here), ("headless", headless)) if given}
     answer = _accepted(invocation, dispatch_id, body, may_ask=stays)
     full_id = text(answer, "dispatch_id") or dispatch_id
     if not stays:
@@ -77,6 +95,8 @@ def _accepted(invocation: Invocation, dispatch_id: str, body: Document, *, may_a
     try:
         return invocation.door.post(path, body)
     except CliError as error:
+        if error.code in _NOBODY:
+            error.exit_code = PENDING  # it waits for this human still
         if error.code != "cwd_needed" or not error.candidates or not may_ask:
             raise
         chosen = _choose(invocation, error)
@@ -94,37 +114,10 @@ def _choose(invocation: Invocation, error: CliError) -> str:
     raise error
 
 
-def _show_request(invocation: Invocation, dispatch_id: str) -> Document:
+def _show_request(invocation: Invocation, dispatch_id: str) -> None:
     """Show who asks for what, whole, before it is accepted."""
     dispatch = invocation.door.dispatch(dispatch_id)
     invocation.out.show(asks_lines(dispatch, invocation.people(), invocation.view))
-    return dispatch
-
-
-def _require_agent(invocation: Invocation, dispatch: Document) -> None:
-    """Stop before accepting what nobody here could work on: say what there is, and that a human may do it."""
-    if items(dispatch, "steps") or text(dispatch, "status") != "delivered":
-        return
-    agents = [
-        each for each in items(invocation.door.get("/v1/agents"), "agents") if text(each, "name") != "steps"
-    ]
-    if any(truth(each, "chosen") for each in agents):
-        return
-    short = typed_id(text(dispatch, "dispatch_id"))
-    found = [following(visible(text(each, "detail")), visible(text(each, "remedy"))) for each in agents]
-    invocation.err.show(
-        [
-            line("It carries no steps, and no agent is chosen on this machine."),
-            *found,
-            following("or do it yourself", f"dispatch accept {short} --by-hand"),
-        ]
-    )
-    raise CliError(
-        "no_agent",
-        "Nobody here would do it, so it was not accepted.",
-        hint="dispatch agent list",
-        exit_code=PENDING,
-    )
 
 
 def _by_hand(invocation: Invocation, dispatch_id: str, *, here: bool) -> int:

@@ -16,8 +16,8 @@ from dispatch_protocol.limits import ATTACHMENTS
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
 
-NO_AGENT = "no agent is configured on this machine, and the task carries no steps"
-NO_PRICES = "a limit in money was set, and what this model costs is not known here"
+NO_AGENT = "No agent is chosen on this machine, and the task carries no steps."
+NO_PRICES = "A limit in money was set, and what this model costs is not known here."
 _WALL_S = 3600
 
 
@@ -44,7 +44,7 @@ def order_of(
     """
     agent = agents.open()
     if agent is None:
-        raise AgentError("no_agent", NO_AGENT, "dispatch agent list, or accept it with --by-hand")
+        raise AgentError("no_agent", NO_AGENT, "dispatch agent list")
     budget = briefing.budget(task, scopes)
     if budget.cost_microusd is not None and agent.price is None:
         raise AgentError("price_unknown", NO_PRICES, agent.price_hint)

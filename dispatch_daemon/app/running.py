@@ -39,7 +39,7 @@ class Conductor:
         try:
             order = None if task.steps else self._order(task)
         except AgentError as error:
-            detail = f"{error.detail} {error.remedy}"
+            detail = f"{error.detail} Before the next one: {error.remedy}"
             await self._book.end(
                 runs.Ending(outcome=Outcome.NEED_INPUT, summary=error.detail, code=error.code, detail=detail)
             )

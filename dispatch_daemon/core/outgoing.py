@@ -11,7 +11,7 @@ from dispatch_daemon.core.requests import SendRequest
 from dispatch_protocol.errors import LocalError
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import DeviceId, Digest
-from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.limits import (
     BACKGROUND_CHARS,
     DELIVERABLE_CHARS,
@@ -185,10 +185,11 @@ def require_resendable(record: DispatchRecord) -> None:
     """
     if record.box is Box.INBOX:
         raise ServiceError("wrong_party", "this was sent to you; only its sender sends it anew")
-    if record.state not in _RESENDABLE:
+    unable = record.state is DispatchState.FINISHED and record.outcome is Outcome.NEED_INPUT
+    if record.state not in _RESENDABLE and not unable:
         raise ServiceError(
             "not_pending",
-            f"this dispatch is {record.state}; what was refused, declined, cancelled or has expired is sent anew",
+            f"this dispatch is {record.state}; what was refused, declined, cancelled, has expired or needed input is sent anew",
             hint=f"dispatch followup {record.dispatch_id[:8]} TASK",
         )
 

@@ -256,6 +256,23 @@ def test_a_page_without_its_daemon_says_so_and_decides_nothing(
     assert bob.until(task, "declined")
 
 
+def test_what_nobody_here_can_do_stays_undecided_and_the_ways_on_are_shown(
+    opens: Opens, everybody: Neighbourhood, bob: Person
+) -> None:
+    task = everybody.send("Think about it")
+    his = opens(bob, f"d/{task}")
+    his.page.get_by_role("button", name="Accept and run").click()
+    decision = his.page.get_by_label("Your decision")
+    expect(decision.get_by_role("alert")).to_contain_text("no agent is chosen on this machine")
+    expect(decision).to_contain_text("it still waits for you")
+    expect(decision.locator("code").last).to_have_text(f"dispatch accept {task[:8]} --by-hand")
+    assert (bob.status(task)["status"], bob.status(task)["runs"]) == ("delivered", [])
+    his.page.get_by_role("button", name="I do it by hand").click()
+    his.page.get_by_label("What came of it").fill("I thought about it.")
+    his.page.get_by_role("button", name="Say so, signed").click()
+    assert bob.until(task, "completed")["outcome"] == "success"
+
+
 def test_who_vouches_stands_there_however_late_it_is_known(
     browser: Browser, everybody: Neighbourhood, bob: Person, repository: Path
 ) -> None:

@@ -21,12 +21,10 @@ class ScriptedRun:
     questions: list[Json]
     state: Json = field(default_factory=documents.whole)
     answers: list[Json] = field(default_factory=list)
-    agents: list[Json] = field(default_factory=lambda: [{"name": "openai:m", "chosen": True}])
 
     def __post_init__(self) -> None:
         path = f"/v1/dispatches/{documents.ID}"
         self.script.on("GET", path, lambda _: (200, dict(self.state)))
-        self.script.on("GET", "/v1/agents", lambda _: (200, {"agents": self.agents}))
         self.script.on("POST", f"{path}/accept", self._accept)
         self.script.on("POST", f"{path}/review", self._review)
         for question in self.questions:

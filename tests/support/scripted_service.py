@@ -156,10 +156,17 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         return WHOLE
 
     async def accept(
-        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool, here: bool
+        self,
+        *,
+        dispatch_id: str,
+        cwd: str | None,
+        caller_cwd: str | None,
+        by_hand: bool,
+        here: bool,
+        headless: bool,
     ) -> JsonObject:
-        places = {"cwd": cwd, "caller_cwd": caller_cwd}
-        await self._asked("accept", dispatch_id=dispatch_id, **places, by_hand=by_hand, here=here)
+        how = {"cwd": cwd, "caller_cwd": caller_cwd, "by_hand": by_hand, "here": here, "headless": headless}
+        await self._asked("accept", dispatch_id=dispatch_id, **how)
         self._known(dispatch_id)
         return {"dispatch_id": DISPATCH, "status": "running"}
 

@@ -151,14 +151,18 @@ def test_what_two_people_said_reaches_the_agent_as_far_as_it_was_read(
     assert "It ended: success. Which file do you mean?" in str(model.requests[-1])
 
 
-def test_without_an_agent_or_its_key_input_is_needed_and_the_way_is_said(
+def test_without_an_agent_or_its_key_nothing_is_accepted_and_the_way_is_said(
     neighbourhood: Neighbourhood, repository: Path
 ) -> None:
-    bob = neighbourhood.bob
+    alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:ro")
     first = send(neighbourhood, "Look around")
-    bob.do("accept", first)
-    assert neighbourhood.alice.until(first, "failed")["outcome"] == "need_input"
+    refused = bob.do("accept", first, code=8)["error"]
+    assert (refused["code"], refused["hint"]) == ("no_agent", "dispatch agent list")
+    by_hand = f"dispatch accept {first[:8]} --by-hand"
+    assert refused["candidates"][-1] == by_hand
+    assert "--by-hand" in bob.try_("accept", first, "--detach").err
+    assert (bob.status(first)["status"], bob.status(first)["runs"]) == ("delivered", [])
     bob.do("agent", "use", "anthropic:a-model")
     (_, chosen, *_) = bob.do("agent", "list")["agents"]
     assert (chosen["ready"], chosen["remedy"]) == (
@@ -166,10 +170,19 @@ def test_without_an_agent_or_its_key_input_is_needed_and_the_way_is_said(
         "dispatch agent use anthropic:a-model --key-env ANTHROPIC_API_KEY",
     )
     assert bob.do("agent", "test", code=3)["error"]["code"] == "agent_key_missing"
+    refused = bob.do("accept", first, code=8)["error"]
+    assert (refused["code"], refused["candidates"]) == ("agent_key_missing", [chosen["remedy"], by_hand])
+    assert bob.status(first)["status"] == "delivered"
+    bob.do(*by_hand.split()[1:])  # what was offered can still be done
+    assert bob.do("complete", first, "--text", "I looked.")["status"] == "completed"
+
     second = send(neighbourhood, "Look around again")
-    bob.do("accept", second)
+    bob.do("accept", second, "--headless")
     state = bob.until(second, "failed")
     assert (state["outcome"], state["runs"][0]["code"]) == ("need_input", "agent_key_missing")
+    assert "Before the next one: dispatch agent use" in state["error"]["detail"]
+    assert alice.until(second, "failed")["outcome"] == "need_input"
+    bob.receives(alice.do("resend", second)["dispatch_id"])
 
 
 def test_an_endpoint_that_breaks_fails_the_run_and_changes_nothing(

@@ -26,7 +26,7 @@ def test_a_log_is_told_to_the_other_side_and_a_rewritten_one_is_found(neighbourh
     neighbourhood.befriend("--tools", "Read")
     assert alice.do("audit", "verify") == {"logs": []}
     done = neighbourhood.send("Think about it")
-    bob.do("accept", done, "--cwd", str(neighbourhood.directory))
+    bob.do("accept", done, "--headless", "--cwd", str(neighbourhood.directory))
     bob.until(done, "failed")
     ended(neighbourhood, "One")
     poll(

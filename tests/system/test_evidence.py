@@ -83,7 +83,7 @@ def test_task_that_nobody_here_can_do_needs_input(neighbourhood: Neighbourhood) 
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend("--tools", "Read")
     dispatch_id = neighbourhood.send("Think about it")
-    bob.do("accept", dispatch_id, "--cwd", str(neighbourhood.directory))
+    bob.do("accept", dispatch_id, "--headless", "--cwd", str(neighbourhood.directory))
     for person in (alice, bob):
         person.until(dispatch_id, "failed")
         result, proof = evidence(person, dispatch_id)

@@ -111,6 +111,18 @@ async def test_a_no_ends_the_run_and_declining_starts_none(
     assert changed(repository) == set()
 
 
+async def test_what_no_agent_here_can_do_is_not_accepted_and_the_ways_on_are_said(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    neighbourhood.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    task = neighbourhood.send("Think about it")
+    async with agent_session(neighbourhood.bob) as session:
+        error = await refused(session, "act", action="accept", dispatch_id=task)
+    assert (error["code"], error["hint"]) == ("no_agent", "dispatch agent list")
+    assert error["candidates"][-1] == f"dispatch accept {task[:8]} --by-hand"
+    assert neighbourhood.bob.status(task)["status"] == "delivered"
+
+
 async def test_an_answer_that_came_second_is_told_what_holds(
     neighbourhood: Neighbourhood, repository: Path, waiting: str
 ) -> None:

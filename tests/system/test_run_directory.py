@@ -40,6 +40,7 @@ def test_the_only_project_is_taken_and_among_several_a_human_chooses(
     refused = bob.do("accept", second, code=2, cwd=place / "outside")["error"]
     assert refused["code"] == "cwd_needed"
     assert refused["candidates"] == [str(web), str(api), str(other), str(granted)]
+    assert refused["hint"] == f"dispatch accept {second[:8]} --cwd {web}"
     denied = bob.do("accept", second, "--cwd", str(outside), code=3)["error"]
     assert denied["code"] == "outside_paths"
     (granted / "alias").symlink_to(outside)

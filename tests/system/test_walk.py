@@ -152,7 +152,7 @@ def test_task_without_steps_never_ends_as_a_success(neighbourhood: Neighbourhood
     bob = neighbourhood.bob
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw")
     dispatch_id = neighbourhood.send("Do something clever")
-    bob.do("accept", dispatch_id)
+    bob.do("accept", dispatch_id, "--headless")
     state = neighbourhood.alice.until(dispatch_id, "failed", "waiting_input")
     assert state["outcome"] == "need_input"
 

@@ -156,13 +156,15 @@ class Accept(Asked):
     """Run a dispatch here; `cwd` is the run directory, `caller_cwd` where the person stood when accepting.
 
     With `by_hand` nothing runs: a human does it, and completes it. `here` says that it shall be this device although another
-    one of mine is to run it.
+    one of mine is to run it. With `headless` what no agent here can do ends as needing input, which its sender is told;
+    without, it is refused and stays undecided.
     """
 
     cwd: Place | None = None
     caller_cwd: Place | None = None
     by_hand: bool = False
     here: bool = False
+    headless: bool = False
 
 
 class Complete(Asked):

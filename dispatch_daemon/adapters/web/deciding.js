@@ -43,6 +43,13 @@ export function decisionForm(thread) {
   const accept = async () => {
     const error = await act(thread, "accept", { cwd: cwd.value.trim() || null, here: elsewhere }, said);
     if (error === null || error.candidates.length === 0) return;
+    if (error.code !== "cwd_needed") {
+      choices.replaceChildren(
+        el("p", {}, "Nothing has begun, and it still waits for you. At a terminal one of these goes on, or press “I do it by hand” here."),
+        el("ul", { class: "commands" }, error.candidates.map((command) => el("li", {}, el("code", {}, oneLine(command))))),
+      );
+      return;
+    }
     choices.replaceChildren(
       el("p", {}, "Where shall it run?"),
       ...error.candidates.map((path) => button(oneLine(path), async () => {

@@ -79,6 +79,7 @@ class Continuing:
                 f"these changed since the run was parked, so it cannot go on over them: {shown}",
                 hint=f"dispatch discard {record.dispatch_id[:8]}",
             )
+        await self._dispatches.require_able(record, instead=f"dispatch discard {record.dispatch_id[:8]}")
         scopes, why = bounded(self._journal, self._people, record, self._clock.now_ms())
         record = replace(record, decision={**(record.decision or {}), "asks_because": why})
         place = rundir.resolve(scopes, cwd=run.cwd, caller_cwd=None)

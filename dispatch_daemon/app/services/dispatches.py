@@ -1,6 +1,5 @@
 """Dispatches at the door: listed, shown, accepted, declined, cancelled."""
 
-import os
 from pathlib import Path
 
 from dispatch_daemon.adapters.agents import Agents
@@ -14,9 +13,11 @@ from dispatch_daemon.app.disowned import require_theirs
 from dispatch_daemon.app.pausing import require_unpaused
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.able import require_able
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.app.services.paging import cursor_of, read_cursor
+from dispatch_daemon.app.services.placing import place_of
 from dispatch_daemon.app.services.pricing import require_price
 from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.app.unheard import bounded
@@ -25,7 +26,6 @@ from dispatch_daemon.core import (
     decisions,
     handover,
     outgoing,
-    rundir,
     threads,
     trust_views,
     views,
@@ -38,7 +38,6 @@ from dispatch_daemon.core.siblings import Shared, require_here
 from dispatch_daemon.core.traces import artifact_of
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import DispatchState, Outcome
-from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import time_or_none
 
@@ -177,12 +176,20 @@ class Dispatches:
     # -- deciding --------------------------------------------------------------------------------------
 
     async def accept(
-        self, *, dispatch_id: str, cwd: str | None, caller_cwd: str | None, by_hand: bool, here: bool
+        self,
+        *,
+        dispatch_id: str,
+        cwd: str | None,
+        caller_cwd: str | None,
+        by_hand: bool,
+        here: bool,
+        headless: bool,
     ) -> JsonObject:
-        """Accept on this machine: needs a wall, a run directory and a dispatch that is still undecided.
+        """Accept on this machine: needs a wall, a run directory, somebody to do it and that it is still undecided.
 
-        By hand it needs neither: a human does it, with nothing around them that confines. `here` is a human's word that
-        it shall be this machine although another one of theirs is the owner.
+        By hand it needs none of them: a human does it, with nothing around them that confines. `here` is a human's word
+        that it shall be this machine although another one of theirs is the owner. `headless` says that nobody is there
+        to choose an agent: without one it ends as needing input, which its sender is told.
         """
         found = self.find(dispatch_id)
         if by_hand:
@@ -195,7 +202,9 @@ class Dispatches:
         self._require_acceptable(record, here=here)
         await self._require_files(record)
         require_price(self._agents, views.task_of(record), scopes)
-        place = self._place(record, scopes, _directory(cwd), caller_cwd)
+        place = place_of(record, scopes, self._projects, cwd=cwd, caller_cwd=caller_cwd)
+        if not headless:
+            await self.require_able(record, instead=f"dispatch accept {record.dispatch_id[:8]} --by-hand")
         run, effects = decisions.accept(
             record,
             self._people.own,
@@ -210,18 +219,6 @@ class Dispatches:
         )
         await self._performer.perform(effects)
         return self.acted(record.digest, run)
-
-    def _place(
-        self, record: DispatchRecord, scopes: Scopes, cwd: str | None, caller_cwd: str | None
-    ) -> rundir.RunDirectory:
-        """Choose where it runs; projects are looked for only where nothing else tells."""
-        stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
-        projects: list[str] = []
-        if rundir.needs_projects(scopes, cwd=cwd, caller_cwd=stands):
-            granted = [grant.path for grant in scopes.paths]
-            projects = self._projects.find(views.task_of(record).project, inside=granted)
-            self._projects.hurry()
-        return rundir.resolve(scopes, cwd=cwd, caller_cwd=stands, projects=projects)
 
     async def _accept_by_hand(self, record: DispatchRecord, *, here: bool) -> JsonObject:
         scopes = self._people.scopes_of(record.edge)
@@ -250,6 +247,10 @@ class Dispatches:
         capability = await self._executor.probe()
         if not capability.can_run:
             raise ServiceError("no_sandbox", capability.reason, hint=capability.remedy or None)
+
+    async def require_able(self, record: DispatchRecord, *, instead: str) -> None:
+        """Refuse what no agent of this machine could do, and say what else there is."""
+        await require_able(self._agents, record, instead=instead)
 
     def require_edge(self, record: DispatchRecord) -> None:
         """Refuse what comes over an edge that is not in force, or from a device that is none of its person's any more."""
@@ -375,15 +376,3 @@ class Dispatches:
         if record.outcome is Outcome.NEED_INPUT:
             acted["outcome"] = record.outcome
         return acted
-
-
-def _directory(cwd: str | None) -> str | None:
-    if cwd is None:
-        return None
-    wanted = os.path.expanduser(cwd)
-    if not os.path.isabs(wanted):  # relative to what? whoever asks knows, and the daemon does not
-        raise ServiceError("path_invalid", f"{cwd} is not written in full")
-    real = os.path.realpath(wanted)
-    if not os.path.isdir(real):
-        raise ServiceError("cwd_missing", f"{cwd} is not a directory on this machine")
-    return real

@@ -294,22 +294,25 @@ def test_a_run_that_is_parked_ends_the_staying_and_says_how_to_go_on(door: Scrip
 
 
 def test_what_nobody_here_could_do_is_not_accepted_and_may_be_done_by_hand(door: Script, home: Path) -> None:
-    run = story(door, documents.approval())
-    run.agents = [
-        {"name": "steps", "chosen": True},
-        {
-            "name": "openai:m",
-            "chosen": False,
-            "detail": "Ollama here",
-            "remedy": "dispatch agent use openai:m",
-        },
-    ]
+    story(door)
+    detail = "it carries no steps, and no agent is chosen on this machine"
+    commands = ["dispatch agent use openai:m", "dispatch accept 4f2a91c0 --by-hand"]
+    door.refuse("POST", f"/v1/dispatches/{ID}/accept", "no_agent", detail, candidates=commands)
     with Terminal(home, "accept", ID) as terminal:
         terminal.expect("no agent is chosen on this machine")
         terminal.expect("dispatch agent use openai:m")
         terminal.expect("dispatch accept 4f2a91c0 --by-hand")
+        terminal.expect("dispatch agent list")
         assert terminal.end() == 8
-    assert not [request for request in door.requests if request.method == "POST"]
+    assert dispatch(home, "accept", ID, "--json").code == 8
+
+
+def test_where_nobody_is_there_it_may_be_said_so(door: Script, home: Path) -> None:
+    story(door)
+    assert dispatch(home, "accept", ID, "--headless").code == 0
+    posted = [request.body for request in door.requests if request.method == "POST"]
+    assert [body["headless"] for body in posted] == [True]
+    assert dispatch(home, "accept", ID, "--headless", "--by-hand").code == 2
 
 
 def test_on_a_terminal_by_hand_shows_who_asks_first(door: Script, home: Path) -> None:

@@ -14,7 +14,7 @@ from dispatch_daemon.core.requests import SendRequest
 from dispatch_protocol import limits
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import Digest, EdgeId
-from dispatch_protocol.lifecycle import DispatchState
+from dispatch_protocol.lifecycle import DispatchState, Outcome
 from dispatch_protocol.messages.steps import Step
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.signing import dispatch_id
@@ -227,6 +227,9 @@ def test_what_brought_nothing_back_is_asked_for_anew_with_all_that_it_said() -> 
         (sent(DispatchState.QUEUED), "not_pending"),
         (sent(DispatchState.ACCEPTED), "not_pending"),
         (sent(DispatchState.FINISHED), "not_pending"),
+        (sent(DispatchState.FINISHED, outcome=Outcome.BLOCKED), "not_pending"),
+        (sent(DispatchState.ACCEPTED, outcome=Outcome.NEED_INPUT), "not_pending"),
+        (sent(DispatchState.FINISHED, outcome=Outcome.NEED_INPUT), None),
         (sent(DispatchState.REFUSED), None),
         (sent(DispatchState.EXPIRED), None),
         (sent(DispatchState.DECLINED), None),

@@ -1,0 +1,46 @@
+"""Where an accepted dispatch runs: as the human said, or the one place that nobody could mean otherwise; else they are asked."""
+
+import os
+import shlex
+
+from dispatch_daemon.adapters.projects import ProjectIndex
+from dispatch_daemon.core import rundir
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import DispatchRecord
+from dispatch_daemon.core.views import task_of
+from dispatch_protocol.scopes import Scopes
+
+
+def place_of(
+    record: DispatchRecord, scopes: Scopes, projects: ProjectIndex, *, cwd: str | None, caller_cwd: str | None
+) -> rundir.RunDirectory:
+    """Choose where it runs; projects are looked for only where nothing else tells.
+
+    Raises:
+        ServiceError: `path_invalid`, `cwd_missing`, `outside_paths`, or `cwd_needed` with the command that says where.
+    """
+    chosen = None if cwd is None else _directory(cwd)
+    stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
+    known: list[str] = []
+    if rundir.needs_projects(scopes, cwd=chosen, caller_cwd=stands):
+        granted = [grant.path for grant in scopes.paths]
+        known = projects.find(task_of(record).project, inside=granted)
+        projects.hurry()
+    try:
+        return rundir.resolve(scopes, cwd=chosen, caller_cwd=stands, projects=known)
+    except ServiceError as error:
+        if error.code != "cwd_needed":
+            raise
+        where = shlex.quote(error.candidates[0]) if error.candidates else "DIR"
+        hint = f"dispatch accept {record.dispatch_id[:8]} --cwd {where}"
+        raise ServiceError(error.code, error.detail, hint=hint, candidates=error.candidates) from error
+
+
+def _directory(cwd: str) -> str:
+    wanted = os.path.expanduser(cwd)
+    if not os.path.isabs(wanted):  # relative to what? whoever asks knows, and the daemon does not
+        raise ServiceError("path_invalid", f"{cwd} is not written in full")
+    real = os.path.realpath(wanted)
+    if not os.path.isdir(real):
+        raise ServiceError("cwd_missing", f"{cwd} is not a directory on this machine")
+    return real
