@@ -139,6 +139,8 @@ CODES = {
     "paused": (409, REFUSED, "dispatch pause --off"),
     "sealing_key_old": (409, REFUSED, "Ask them to start their device: it renews its key by itself."),
     "last_signer": (409, REFUSED, "dispatch devices add"),
+    "look_there": (409, REFUSED, "dispatch approvals"),
+    "verdict_mismatch": (409, REFUSED, "dispatch approvals"),
     "not_runner": (403, REFUSED, "dispatch devices set DEVICE --roles approver,runner"),
     "not_held": (409, REFUSED, "Accept it here, or ask for it to be sent again."),
     "not_approver": (403, REFUSED, "dispatch devices"),

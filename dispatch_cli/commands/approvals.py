@@ -7,9 +7,11 @@ from dispatch_cli.client import segment
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.fields import Document, items, text
-from dispatch_cli.render.lines import line
+from dispatch_cli.render.lines import Line, following, line
 from dispatch_cli.render.people import NOBODY
 from dispatch_cli.render.question import waiting_lines
+from dispatch_cli.render.text import visible
+from dispatch_cli.render.words import typed_id
 
 GRANTS = ("once", "always", "session")
 _APPLIED = "Approved: the changes are applied, and the result goes back."
@@ -41,7 +43,7 @@ def approve(invocation: Invocation, ids: tuple[str, ...], grant: str | None) -> 
     """Allow one question. REQ is its id; ID, the dispatch's, may stand before it."""
     answer = answer_question(invocation, ids, "approve", {} if grant is None else {"grant": grant})
     said = _REACH[grant or "once"] if text(answer, "kind") != "changeset" else _APPLIED
-    invocation.show(answer, lambda _: [line(said)])
+    invocation.show(answer, lambda _: _told_lines(answer) or [line(said)])
 
 
 @click.command(cls=Command)
@@ -54,7 +56,19 @@ def deny(invocation: Invocation, ids: tuple[str, ...], reason: str | None, stop:
     more: Document = {"reason": reason, "stop": stop or None}
     given = {name: value for name, value in more.items() if value is not None}
     answer = answer_question(invocation, ids, "deny", given)
-    invocation.show(answer, lambda _: [line("Denied, and the run is stopped." if stop else "Denied.")])
+    said = [line("Denied, and the run is stopped." if stop else "Denied.")]
+    invocation.show(answer, lambda _: _told_lines(answer) or said)
+
+
+def _told_lines(answer: Document) -> list[Line]:
+    """Return that an answer is on its way to the device that runs; nothing if that is this one."""
+    if text(answer, "status") != "told":
+        return []
+    place, short = visible(text(answer, "on")), typed_id(text(answer, "dispatch_id"))
+    return [
+        line(f"Signed, and told to {place}: it counts once it is applied there."),
+        following("see what became of it with", f"dispatch status {short}"),
+    ]
 
 
 def answer_question(invocation: Invocation, ids: tuple[str, ...], decision: str, more: Document) -> Document:

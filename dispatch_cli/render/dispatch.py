@@ -21,6 +21,7 @@ def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]
         *_run_lines(dispatch, view),
         *_section("", Trace().lines(items(dispatch, "events"), view)),
         *_section("Asks", [_question(approval) for approval in items(dispatch, "approvals")]),
+        *_section("Answered for another device", [_verdict(each) for each in items(dispatch, "verdicts")]),
         *_result_lines(dispatch, view),
         *_section("Changes", changeset_lines(items(dispatch, "changeset"), view)),
         *_section("Artifacts", [artifact_line(artifact) for artifact in items(dispatch, "artifacts")]),
@@ -142,6 +143,19 @@ def _usage(usage: Document) -> str:
 def _question(approval: Document) -> Line:
     command = f"dispatch approve {visible(text(approval, 'request_id'))}"
     return line("  ", one_line(text(approval, "title")), "   ", Span(command, Tone.COMMAND))
+
+
+def _verdict(verdict: Document) -> Line:
+    """Return what was answered here to a question of another device, and what became of it."""
+    place, state = visible(text(verdict, "on")), text(verdict, "state")
+    became = {
+        "told": Span(f"told to {place}, not applied yet", Tone.WAITING),
+        "applied": Span(f"applied on {place}", Tone.DONE),
+        "too_late": Span(f"too late on {place}", Tone.FAILED),
+    }.get(state, Span(visible(state)))
+    return line(
+        "  ", one_line(text(verdict, "title")), f"   {visible(text(verdict, 'said'))} here   ", became
+    )
 
 
 def _result_lines(dispatch: Document, view: View) -> list[Line]:

@@ -109,6 +109,10 @@ def _key(option: Choice) -> str:
 
 def question_lines(approval: Document, view: View, *, named: bool = False) -> list[Line]:
     """Return everything a person needs to see before answering; `named` calls already stand on the screen."""
+    place = text(approval, "on")
+    if place and approval.get("payload") is None:
+        said = f"  It shows more than is told to this device: look at it on {visible(place)}."
+        return [line(Span(said, Tone.DANGER))]
     if is_changeset(approval):
         return _changeset_lines(approval, view)
     tool, given = text(approval, "tool"), inner(approval, "input")
@@ -213,6 +217,7 @@ def waiting_lines(approvals: Sequence[Document], people: People, view: View) -> 
                 line(Span(typed_id(text(approval, "dispatch_id")), Tone.STRONG)),
                 line(f"from {people.known(text(approval, 'from'))}"),
                 line(one_line(text(approval, "title"))),
+                line(f"on {visible(text(approval, 'on'))}" if text(approval, "on") else ""),
                 line(Span(left, Tone.WAITING)),
             ]
         )

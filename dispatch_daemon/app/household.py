@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
+from dispatch_daemon.app.consulting import Consulting
 from dispatch_daemon.app.disowned import disowned
 from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.own_chain import UNFED
@@ -32,6 +33,7 @@ from dispatch_protocol.messages.household import (
     PinEntry,
     RuleEntry,
 )
+from dispatch_protocol.messages.shared_questions import QuestionEntry, VerdictEntry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 from dispatch_protocol.unseal import Opened
 
@@ -50,6 +52,7 @@ class Household:
         self._performer = performer
         self._ending = Ending(journal, people, clock)
         self._sharing = Sharing(journal, people)
+        self._consulting = Consulting(journal, people, clock)
         self.on_panic: Callable[[PanicEntry], None] | None = None
         performer.household = self.told
 
@@ -71,6 +74,7 @@ class Household:
         if len(self._people.own.chain.devices) == 1:
             return ()
         entries += self._sharing.told(effects, self._clock.now_ms())
+        entries += tuple(self._consulting.told(effects))
         if not entries:
             return ()
         return household.told(entries, self._people.own, self.heads(), self._clock.moment())
@@ -111,6 +115,7 @@ class Household:
 
     async def take(self, opened: Opened, message: Log) -> None:
         """Take in what another own device tells; an entry that cannot be taken in harms no other."""
+        await self._apply(opened, message)
         now_ms = self._clock.now_ms()
         effects = household.followed(
             message,
@@ -134,6 +139,14 @@ class Household:
             if isinstance(entry, PinEntry):
                 self._people.forget_cached(entry.genesis.hex)
         await self._make_up_for(message)
+
+    async def _apply(self, opened: Opened, message: Log) -> None:
+        """Apply what a human said at another device, and tell all of them; before the word is kept, so that none is lost."""
+        if panic_ms(self._journal) is not None:
+            return  # nothing goes on here that an answer could let go on
+        for entry in message.entries:
+            if isinstance(entry, VerdictEntry):
+                await self._performer.perform(self._consulting.applied(entry, opened.header.from_device))
 
     async def _make_up_for(self, message: Log) -> None:
         """Feed anew whoever has not followed, a day later, what was said here: it was lost on the way."""
@@ -191,6 +204,10 @@ class Household:
         match entry:
             case DeedEntry() | HandoverEntry():
                 return self._sharing.taken(entry, teller)
+            case QuestionEntry():
+                return self._consulting.taken(entry, teller)
+            case VerdictEntry():
+                return []  # applied before, where it is for this device
             case PinEntry():
                 return household.pin(entry, self._journal.contact(entry.genesis.hex))
             case EdgeEntry():

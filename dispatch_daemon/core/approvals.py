@@ -27,7 +27,13 @@ from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.timestamps import format_time
 
 TIMEOUT_REASON = "nobody answered in time"
-_FACES = {Door.CLI: "command line", Door.PAGE: "page", Door.MCP: "agent session", Door.API: "local door"}
+_FACES = {
+    Door.DEVICE: "word of another device",
+    Door.CLI: "command line",
+    Door.PAGE: "page",
+    Door.MCP: "agent session",
+    Door.API: "local door",
+}
 
 
 def ask(
@@ -73,8 +79,11 @@ def decide(
     edge: str,
     door: Door,
     moment: Moment,
+    device: str | None = None,
 ) -> list[Effect]:
     """Answer an open question of a run; the first valid answer wins, and a later one is told what holds.
+
+    `device` is the other own device at which it was said, if it was.
 
     Raises:
         ServiceError: `not_pending` if it is no longer open, `invalid` for a grant that this kind does not have.
@@ -92,6 +101,7 @@ def decide(
         reason,
         moment.now_ms,
         door,
+        device,
     )
     if approved and choice is GrantChoice.ALWAYS and approval.tool is not None:
         effects.append(Put(_rule(approval, approval.tool, run, edge, moment)))
@@ -160,6 +170,7 @@ def close(
     reason: str | None,
     now_ms: int,
     door: Door | None = None,
+    device: str | None = None,
 ) -> list[Effect]:
     """Close a question with what was answered, and by whom; without a door nobody answered."""
     data: dict[str, JSON] = {
@@ -169,7 +180,15 @@ def close(
         "reason": reason,
         "decided_by": door,
     }
-    closed = replace(approval, state=state, grant=grant, reason=reason, decided_ms=now_ms, decided_by=door)
+    closed = replace(
+        approval,
+        state=state,
+        grant=grant,
+        reason=reason,
+        decided_ms=now_ms,
+        decided_by=door,
+        decided_on=device,
+    )
     return [
         Put(closed),
         Note(approval.digest, now_ms, EventType.APPROVAL_DECIDED, data, approval.run_id),

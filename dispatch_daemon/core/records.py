@@ -8,7 +8,7 @@ and documents are lower-case hex here: the journal is read by humans too.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord
+from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord, QuestionRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.messages.trace import EventType
@@ -86,6 +86,7 @@ class GrantChoice(StrEnum):
 class Door(StrEnum):
     """Through which face of this machine a human answered, as that face says itself; `api` is any other program."""
 
+    DEVICE = "device"  # another own device, where a human has said so
     CLI = "cli"
     PAGE = "page"
     MCP = "mcp"
@@ -197,6 +198,7 @@ class ApprovalRecord:
     reason: str | None = None
     decided_ms: int | None = None
     decided_by: Door | None = None
+    decided_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -394,4 +396,5 @@ Record = (
     | HouseholdRecord
     | DeedRecord
     | HandoverRecord
+    | QuestionRecord
 )

@@ -5,7 +5,9 @@ It stands apart from `records` because it is hearsay: what another own device sa
 
 from dataclasses import dataclass
 
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome
+from dispatch_protocol.messages.shared_questions import QuestionState
 from dispatch_protocol.messages.shared_work import Deed
 
 
@@ -30,3 +32,31 @@ class HandoverRecord:
     giver: str
     taker: str
     handed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionRecord:
+    """A question of a run on another own device (`device`), as that one has told it.
+
+    `payload` is what it shows, None if that was too large to be told. `by` is the device whose human closed it. `said` is
+    what a human has answered here (`approved` or `denied`), no more than a word until the other device has applied it.
+    """
+
+    request_id: str
+    digest: str
+    run_id: str
+    device: str
+    subject: str
+    deadline_ms: int
+    about: str
+    title: str
+    asked_ms: int
+    state: QuestionState = QuestionState.OPEN
+    tool: str | None = None
+    payload: dict[str, JSON] | None = None
+    flags: tuple[str, ...] = ()
+    grant_n: int | None = None
+    grant_device: str | None = None
+    by: str | None = None
+    said: str | None = None
+    reason: str | None = None

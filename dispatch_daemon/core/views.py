@@ -271,6 +271,7 @@ def approval_view(
         "payload": approval.payload,
         "subject_digest": approval.subject,
         "device": run.device,
+        "on": None,
         "flags": list(approval.flags),
         "state": approval.state,
         "asked_at": format_time(approval.asked_ms),

@@ -24,6 +24,7 @@ from dispatch_protocol.limits import (
     TASK_CHARS,
     URL_CHARS,
 )
+from dispatch_protocol.messages.shared_questions import QuestionEntry, VerdictEntry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 from dispatch_protocol.signing import Document
 
@@ -276,7 +277,16 @@ class PanicEntry:
 
 
 Entry = (
-    PinEntry | EdgeEntry | InvitationEntry | RuleEntry | NameEntry | PanicEntry | DeedEntry | HandoverEntry
+    PinEntry
+    | EdgeEntry
+    | InvitationEntry
+    | RuleEntry
+    | NameEntry
+    | PanicEntry
+    | DeedEntry
+    | HandoverEntry
+    | QuestionEntry
+    | VerdictEntry
 )
 
 _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
@@ -289,6 +299,8 @@ _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
         "panic": PanicEntry.read,
         "deed": DeedEntry.read,
         "handover": HandoverEntry.read,
+        "question": QuestionEntry.read,
+        "verdict": VerdictEntry.read,
     }
 )
 

@@ -42,6 +42,7 @@ from dispatch_protocol.keys import Digest, EdgeId, Genesis
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.checkpoint import Checkpoint
+from dispatch_protocol.messages.household import Log
 from dispatch_protocol.messages.registry import Message, decode_body
 from dispatch_protocol.payloads import Kind, kind_of, payload_type
 from dispatch_protocol.scopes import Scopes
@@ -185,6 +186,11 @@ class Desk:
         What it tells the other devices of its own person is none of that, and checkpoints are what `unlogged` is about.
         """
         return [(to, decode_body(kind, signed.body)) for to, kind, signed in self._owed(_UNTOLD)]
+
+    def household(self) -> list[tuple[Digest, Log]]:
+        """Return what this device has told the other devices of its own person, in order."""
+        bodies = [(signed.digest, decode_body(kind, signed.body)) for _, kind, signed in self._owed()]
+        return [(digest, body) for digest, body in bodies if isinstance(body, Log)]
 
     def unlogged(self) -> set[Digest]:
         """Return the last words that no checkpoint enters in the log of its edge, and what one enters that is none."""

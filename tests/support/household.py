@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.household import (
@@ -16,6 +17,7 @@ from dispatch_protocol.messages.household import (
     PinEntry,
     RuleEntry,
 )
+from dispatch_protocol.messages.shared_questions import Asked, QuestionEntry, QuestionState, VerdictEntry
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import sign_document
@@ -24,6 +26,26 @@ from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, gra
 GRANT = sign_document([BOB.sign], payload_type(Kind.GRANT), grant().encode())
 RUN = UUID("00000000-0000-4000-8000-000000000009")
 INVITATION = BOB.chain.links[0]  # any document: its content is not read here
+QUESTION = QuestionEntry(
+    asked=Asked(
+        dispatch=digest("dispatch"),
+        run_id=RUN,
+        request=UUID("00000000-0000-4000-8000-00000000000a"),
+        subject=digest("call"),
+        grant=Version(1, BOB.device),
+        deadline_ms=NOW_MS + 120_000,
+        device=ALICE.device,
+    ),
+    about="tool",
+    tool="Bash",
+    title="Bash true",
+    payload={"input": {"command": "true"}},
+    flags=("shell",),
+    asked_ms=NOW_MS,
+    state=QuestionState.OPEN,
+    by=BOB.device,
+)
+VERDICT = VerdictEntry(asked=QUESTION.asked, approved=True, reason="looks right", said_ms=NOW_MS)
 ENTRIES: tuple[Entry, ...] = (
     PinEntry(
         genesis=BOB.chain.genesis,
@@ -81,6 +103,8 @@ ENTRIES: tuple[Entry, ...] = (
         done_ms=NOW_MS,
     ),
     HandoverEntry(dispatch=digest("dispatch"), turn=2, to=BOB.device, handed_ms=NOW_MS),
+    QUESTION,
+    VERDICT,
 )
 HEADS = (LogHead(device=ALICE.device, seq=1, digest=digest("first")),)
 

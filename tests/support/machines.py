@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.dispatch_command import Terminal
-from tests.support.neighbourhood import Person
+from tests.support.neighbourhood import Neighbourhood, Person
+from tests.support.patience import poll
 
 
 @contextmanager
@@ -73,3 +74,14 @@ def refused(person: Person, *arguments: str) -> dict[str, Any]:
     assert ended.code != 0, ended.out
     error: dict[str, Any] = json.loads(ended.out)["error"]
     return error | {"exit": ended.code}
+
+
+def at_home(neighbourhood: Neighbourhood, laptop: Person, repository: Path) -> None:
+    """Let Alice send to Bob, whose two machines know each other by name."""
+    bob = neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read,Edit,Bash", "--paths", f"{repository}:rw")
+    pair(bob, laptop)
+    bob.do("devices", "rename", bob.do("whoami")["device"]["id"][:8], "desk")
+    laptop.do("devices", "rename", laptop.do("whoami")["device"]["id"][:8], "laptop")
+    poll(lambda: laptop.do("contacts")["edges"], "the second machine knows the edge")
+    poll(lambda: len(neighbourhood.alice.do("contacts")["edges"][0]["devices"]) == 2, "Alice knows both")

@@ -33,6 +33,7 @@ APPROVAL: JsonObject = {
     "description": None,
     "payload": None,
     "device": "laptop",
+    "on": None,
     "flags": [],
     "expires_at": WHEN,
     "grants": ["once", "always", "session"],
@@ -80,6 +81,7 @@ WHOLE: JsonObject = {
     "messages": [MESSAGE],
     "thread": [{"dispatch_id": DISPATCH, "box": "inbox", "task": "look"}],
     "accepted_on": [],
+    "verdicts": [],
     "runs": [
         {
             "run_id": "run1",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.machines import bought, pair, refused
+from tests.support.machines import at_home, bought, refused
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -16,17 +16,6 @@ def laptop(place: Path) -> Iterator[Person]:
     """A second machine of Bob's, which is not the owner of what he is sent."""
     with bought("laptop", place, "bob@example.org") as person:
         yield person
-
-
-def at_home(neighbourhood: Neighbourhood, laptop: Person, repository: Path) -> None:
-    """Let Alice send to Bob, whose two machines know each other by name."""
-    bob = neighbourhood.bob
-    neighbourhood.befriend("--tools", "Read,Edit,Bash", "--paths", f"{repository}:rw")
-    pair(bob, laptop)
-    bob.do("devices", "rename", bob.do("whoami")["device"]["id"][:8], "desk")
-    laptop.do("devices", "rename", laptop.do("whoami")["device"]["id"][:8], "laptop")
-    poll(lambda: laptop.do("contacts")["edges"], "the second machine knows the edge")
-    poll(lambda: len(neighbourhood.alice.do("contacts")["edges"][0]["devices"]) == 2, "Alice knows both")
 
 
 def shown(person: Person, dispatch_id: str, word: str, place: str) -> dict[str, Any]:
@@ -53,13 +42,13 @@ def test_what_one_machine_does_the_other_shows_and_does_not_do_again(
     bob.do("accept", task, cwd=repository)
     shown(laptop, task, "accepted", "desk")
     assert "accepted on desk" in laptop.try_("inbox").out
-    assert "look at it on desk" in laptop.try_("status", task).out
     for command in ("accept", "decline", "cancel", "result"):
         assert refused(laptop, command, task)["code"] == "decided_elsewhere"
         assert refused(laptop, command, task)["exit"] == 6
     assert bob.approve_all(task)["outcome"] == "success"
     assert changed(repository) == {"notes.md"}
     assert shown(laptop, task, "completed", "desk")["outcome"] == "success"
+    assert "look at it on desk" in laptop.try_("status", task).out
     bob.do("decline", declined)
     shown(laptop, declined, "declined", "desk")
 

@@ -98,6 +98,7 @@ INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
 HOUSEHOLD = Table(records.HouseholdRecord, "household", ("digest",))
+QUESTIONS = Table(shared_records.QuestionRecord, "questions", ("request_id",))
 HANDOVERS = Table(shared_records.HandoverRecord, "handovers", ("digest", "turn", "giver"))
 DEEDS = Table(shared_records.DeedRecord, "deeds", ("digest", "device"))
 
@@ -119,5 +120,6 @@ TABLES: dict[type, Table[Any]] = {
         HOUSEHOLD,
         DEEDS,
         HANDOVERS,
+        QUESTIONS,
     )
 }

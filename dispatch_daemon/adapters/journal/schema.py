@@ -195,7 +195,20 @@ CREATE TABLE handovers (
 ) STRICT, WITHOUT ROWID;
 """
 
+# Questions of runs on one's other devices, and which other device has answered one of ours.
+_QUESTIONS = """
+CREATE TABLE questions (
+    request_id TEXT PRIMARY KEY, digest TEXT NOT NULL, run_id TEXT NOT NULL, device TEXT NOT NULL, subject TEXT NOT NULL,
+    deadline_ms INTEGER NOT NULL, about TEXT NOT NULL, title TEXT NOT NULL, asked_ms INTEGER NOT NULL, state TEXT NOT NULL,
+    tool TEXT, payload TEXT, flags TEXT NOT NULL, grant_n INTEGER, grant_device TEXT, by TEXT, said TEXT,
+    reason TEXT
+) STRICT;
+CREATE INDEX questions_open ON questions (asked_ms) WHERE state = 'open';
+CREATE INDEX questions_by_dispatch ON questions (digest, asked_ms);
+ALTER TABLE approvals ADD COLUMN decided_on TEXT;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS),
 )

@@ -46,7 +46,7 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     RunRecord,
 )
-from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord
+from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord, QuestionRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 
@@ -344,6 +344,20 @@ class Journal:
     def handovers(self, digest: str) -> list[HandoverRecord]:
         """Return which of one's own devices gave a dispatch to which."""
         return self._all(rows.HANDOVERS, "WHERE digest = ? ORDER BY turn, giver", (digest,))
+
+    def question(self, request_id: str) -> QuestionRecord | None:
+        """Return a question of a run on another own device."""
+        return self._one(rows.QUESTIONS, "WHERE request_id = ?", (request_id,))
+
+    def questions_like(self, prefix: str) -> list[QuestionRecord]:
+        clause = "WHERE request_id >= ? AND request_id < ? ORDER BY asked_ms LIMIT 16"
+        return self._all(rows.QUESTIONS, clause, (prefix, prefix + "~"))
+
+    def questions_open(self) -> list[QuestionRecord]:
+        return self._all(rows.QUESTIONS, "WHERE state = 'open' ORDER BY asked_ms", ())
+
+    def questions_of(self, digest: str) -> list[QuestionRecord]:
+        return self._all(rows.QUESTIONS, "WHERE digest = ? ORDER BY asked_ms", (digest,))
 
     # -- plumbing --------------------------------------------------------------------------------------
 

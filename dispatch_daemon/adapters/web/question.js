@@ -19,7 +19,10 @@ export function question(approval, thread) {
   const said = el("p", { class: "complaint", role: "alert" });
   const choices = isCall ? callChoices(approval, thread) : closingChoices(approval);
   const buttons = choices.map((choice) => choiceButton(choice, approval, thread, said));
-  const shown = isCall ? call(approval) : changes(approval);
+  const isHidden = approval.on !== null && approval.payload === null;
+  const shown = isHidden
+    ? el("p", { class: "flag" }, `It shows more than is told to this device: look at it on ${oneLine(approval.on)}.`)
+    : isCall ? call(approval) : changes(approval);
   const asker = person(approval.from);
   const frame = el(
     "section",
@@ -117,7 +120,9 @@ async function answer(choice, approval, said) {
       stop: choice.stop === true,
       by: "page",
     });
-    said.textContent = `Applied: ${outcome(applied)}`;
+    said.textContent = applied.status === "told"
+      ? `Signed, and told to ${oneLine(applied.on)}: it counts once it is applied there.`
+      : `Applied: ${outcome(applied)}`;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     said.textContent = error.applied ? `Not taken: ${outcome(error.applied)}` : refused(error);

@@ -4,11 +4,13 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.asked_elsewhere import open_questions, where
 from dispatch_daemon.app.services.finding import find
-from dispatch_daemon.core import approvals, questions, stepping_in, trust_views, views
+from dispatch_daemon.core import approvals, questions, stepping_in, trust_views, verdicts, views
 from dispatch_daemon.core.effects import Effect, Forget
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, Door, GrantChoice, RunRecord
+from dispatch_daemon.core.shared_records import QuestionRecord
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.keys import EdgeId
 
@@ -28,6 +30,14 @@ class Approvals:
     def open(self) -> list[JsonObject]:
         """Return every open question as the human has to see it."""
         own = self._people.own.address
+        return [
+            *open_questions(
+                self._journal, self._people.own, self._journal.questions_open(), self._clock.now_ms()
+            ),
+            *self._here(own),
+        ]
+
+    def _here(self, own: str | None) -> list[JsonObject]:
         return [
             views.approval_view(
                 approval, record, run, own_address=own, trust=self._people.trust_of(record.peer)
@@ -54,13 +64,9 @@ class Approvals:
         """
         if stop and decision == "approve":
             raise ServiceError("invalid", "only a denial stops a run")
-        approval = find(
-            request_id,
-            "question",
-            self._journal.approvals_like,
-            lambda item: item.request_id,
-            hint="dispatch approvals",
-        )
+        approval = find(request_id, "question", self._like, _request_id, hint="dispatch approvals")
+        if isinstance(approval, QuestionRecord):
+            return await self._say(approval, decision, grant, reason, by=by, stop=stop)
         record = self._record(approval, dispatch_id)
         run = self._journal.run(approval.run_id)
         assert run is not None  # noqa: S101 - a question is a run's
@@ -80,6 +86,33 @@ class Approvals:
         answered = self._journal.approval(approval.request_id)
         assert answered is not None  # noqa: S101 - it was found above
         return {"dispatch_id": record.dispatch_id, **approvals.applied(answered), "stopped": stop}
+
+    def _like(self, prefix: str) -> list[ApprovalRecord | QuestionRecord]:
+        return [*self._journal.approvals_like(prefix), *self._journal.questions_like(prefix)]
+
+    async def _say(
+        self,
+        question: QuestionRecord,
+        decision: str,
+        grant: str | None,
+        reason: str | None,
+        *,
+        by: str,
+        stop: bool,
+    ) -> JsonObject:
+        """Answer a question of another device: it is told what was said, and applies it or is past it."""
+        own, now_ms = self._people.own, self._clock.now_ms()
+        place = where(self._journal, own, question)
+        if stop or grant not in (None, GrantChoice.ONCE):
+            raise ServiceError("invalid", f"from here a question is answered once; on {place} there is more")
+        approved = decision == "approve"
+        if not approved and grant is not None:
+            raise ServiceError("invalid", "a denial takes no grant")
+        effects = verdicts.say(question, own, place, now_ms, approved=approved, reason=reason)
+        await self._performer.perform(effects)
+        said = self._journal.question(question.request_id)
+        assert said is not None  # noqa: S101 - it was found above
+        return verdicts.answered_view(said, place, own, by=Door(by), now_ms=now_ms)
 
     def _stopping(
         self, record: DispatchRecord, run: RunRecord, denied: ApprovalRecord, reason: str | None
@@ -129,3 +162,7 @@ class Approvals:
             return views.ME
         record = self._journal.edge(edge)
         return record.address if record else edge
+
+
+def _request_id(item: ApprovalRecord | QuestionRecord) -> str:
+    return item.request_id

@@ -14,6 +14,7 @@ from dispatch_daemon.app.pausing import require_unpaused
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.able import require_able
+from dispatch_daemon.app.services.asked_elsewhere import with_questions
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.app.services.paging import cursor_of, read_cursor
@@ -84,7 +85,7 @@ class Dispatches:
         return self.whole(self.find(dispatch_id))
 
     def whole(self, record: DispatchRecord) -> JsonObject:
-        return views.dispatch_whole(
+        whole = views.dispatch_whole(
             record,
             runs=self._journal.runs(record.digest),
             events=self._journal.events(record.digest),
@@ -99,6 +100,7 @@ class Dispatches:
             shared=self._shared(record),
             owner=self._owner(record),
         )
+        return with_questions(self._journal, self._people.own, record, whole, self._clock.now_ms())
 
     def _places(self, record: DispatchRecord) -> dict[str, Path]:
         """Return where each artifact that is here lies, or will lie when somebody asks for it."""

@@ -19,6 +19,7 @@ from dispatch_protocol.messages import (
     household,
     registry,
     result,
+    shared_questions,
     shared_work,
     steps,
     task,
@@ -50,6 +51,8 @@ _READ_FROM_FIELDS = (
         household.PanicEntry,
         shared_work.DeedEntry,
         shared_work.HandoverEntry,
+        shared_questions.QuestionEntry,
+        shared_questions.VerdictEntry,
         household.LogHead,
         household.Log,
         pairing.Offer,
@@ -92,7 +95,18 @@ def _from_fields(owner: Any) -> Decoder:
 def _bare(value: dict[str, Any]) -> dict[str, Any]:
     """Return an object without what is read before its own fields: its version, and the type of a link."""
     link = value.get("type") in ("add_device", "revoke_device", "rotate_sealing", "set_roles", "recover")
-    told = value.get("kind") in ("pin", "edge", "invitation", "rule", "name", "panic", "deed", "handover")
+    told = value.get("kind") in (
+        "pin",
+        "edge",
+        "invitation",
+        "rule",
+        "name",
+        "panic",
+        "deed",
+        "handover",
+        "question",
+        "verdict",
+    )
     named = {"v", *(["type"] if link else []), *(["kind"] if told else [])}
     return {name: item for name, item in value.items() if name not in named}
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
+from dispatch_daemon.adapters.loopback.answers.household import AcceptedOn, Owner, VerdictSaid
 from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment, Uuid
 
 Status = Literal[
@@ -73,21 +74,6 @@ class Elsewhere(Answer):
     name: str
     status: Status
     at: Moment
-
-
-class Owner(Answer):
-    """The device of mine that is to run what was sent to me; `this` says whether it is the one that answers."""
-
-    device: Fingerprint
-    name: str
-    this: bool
-
-
-class AcceptedOn(Answer):
-    """A device that has accepted a dispatch; two of them are a conflict."""
-
-    device: Fingerprint
-    name: str | None
 
 
 class DispatchListed(Answer):
@@ -163,6 +149,7 @@ class Approval(Answer):
     description: str | None
     payload: JsonValue
     device: str | None
+    on: str | None
     flags: list[str]
     expires_at: Moment | None
     grants: list[Literal["once", "always", "session"]]
@@ -193,7 +180,7 @@ class ApprovalActed(Answer):
     kind: Literal["tool", "changeset"]
     status: str
     grant: str | None
-    decided_by: Literal["cli", "page", "mcp", "api"] | None
+    decided_by: Literal["cli", "page", "mcp", "api", "device"] | None
     decided_at: Moment | None
 
 
@@ -350,6 +337,7 @@ class DispatchWhole(DispatchListed):
     events: list[Event]
     approvals: list[Approval]
     questions: "Questions"
+    verdicts: list[VerdictSaid]
     artifacts: list[Artifact]
     changeset: list[Change]
     receipts: list[Receipt]
