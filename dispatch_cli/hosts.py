@@ -1,18 +1,22 @@
-"""The programs that host agent sessions, and how each learns of `dispatch-mcp`: one entry of ours, nothing else touched."""
+"""The programs that host agent sessions, and how each learns of `dispatch-mcp`: one entry of ours, nothing else touched.
+
+Each is told by its whole path, because a session has the PATH of whoever started it. Claude Code gets a copy of the plugin
+beside its settings, in which these paths stand.
+"""
 
 import json
 import os
-import sys
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dispatch_cli import plugin_copy
 from dispatch_cli.errors import CliError
 
-PLUGIN = Path(__file__).with_name("plugin")
 _BEGIN, _END = "# dispatch: begin", "# dispatch: end"
 
 
@@ -39,15 +43,23 @@ def _edit(host: str, environ: Mapping[str, str], *, wanted: bool) -> Edited:
     home = Path(os.path.expanduser("~"))
     if host == "claude":
         path = Path(environ.get("CLAUDE_CONFIG_DIR") or home / ".claude") / "settings.json"
-        rewrite = _claude
+        rewrite: Callable[[str, bool], str] = partial(_claude, path.with_name(plugin_copy.NAME))
     else:
         path = Path(environ.get("CODEX_HOME") or home / ".codex") / "config.toml"
         rewrite = _codex
     before = _read(path)
     after = _rewritten(path, rewrite, before, wanted=wanted)
+    copied = host == "claude" and _copied(path.with_name(plugin_copy.NAME), wanted=wanted)
     if after != before:
         _write(path, after)
-    return Edited(host, str(path), after != before)
+    return Edited(host, str(path), copied or after != before)
+
+
+def _copied(place: Path, *, wanted: bool) -> bool:
+    try:
+        return plugin_copy.write(place) if wanted else plugin_copy.erase(place)
+    except OSError as error:
+        raise CliError("file_unreadable", f"{place} cannot be written: {error.strerror or error}.") from error
 
 
 def _rewritten(path: Path, rewrite: Callable[[str, bool], str], before: str, *, wanted: bool) -> str:
@@ -61,12 +73,12 @@ def _rewritten(path: Path, rewrite: Callable[[str, bool], str], before: str, *, 
         ) from error
 
 
-def _claude(text: str, wanted: bool) -> str:
-    """Name our plugin's directory among the known marketplaces, and enable the plugin (Claude Code, settings)."""
+def _claude(copy: Path, text: str, wanted: bool) -> str:
+    """Name the directory of our plugin's copy among the known marketplaces, and enable the plugin (Claude Code, settings)."""
     settings: dict[str, Any] = json.loads(text) if text.strip() else {}
     known, enabled = settings.get("extraKnownMarketplaces", {}), settings.get("enabledPlugins", {})
     if wanted:
-        known["dispatch"] = {"source": {"source": "directory", "path": str(PLUGIN)}}
+        known["dispatch"] = {"source": {"source": "directory", "path": str(copy)}}
         enabled["dispatch@dispatch"] = True
     else:
         known.pop("dispatch", None)
@@ -89,7 +101,7 @@ def _codex(text: str, wanted: bool) -> str:
         raise ValueError("an entry of that name is not ours")
     if not wanted:
         return rest.rstrip("\n") + "\n" if rest.strip() else ""
-    command = json.dumps(str(Path(sys.executable).with_name("dispatch-mcp")))
+    command = json.dumps(str(plugin_copy.program("dispatch-mcp")))
     entry = f"{_BEGIN}\n[mcp_servers.dispatch]\ncommand = {command}\n{_END}\n"
     whole = f"{rest.rstrip(chr(10))}\n\n{entry}" if rest.strip() else entry
     tomllib.loads(whole)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dispatch_cli.hosts import PLUGIN
+from dispatch_cli.plugin_copy import PLUGIN
 from tests.support.dispatch_command import SCALE, environment
 from tests.support.model_server import WAIT, model_server_beside, scripted
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit

@@ -1,14 +1,16 @@
 """`agent host`: what is written into the settings of programs that are not ours, and what never is."""
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from dispatch_cli.hosts import PLUGIN
+from dispatch_cli.plugin_copy import PLUGIN
 from tests.support import door_documents as documents
-from tests.support.dispatch_command import dispatch
+from tests.support.dispatch_command import dispatch, environment
 from tests.support.door_documents import ALICE
 from tests.support.scripted_daemon import Script
 
@@ -24,12 +26,40 @@ def test_claude_learns_of_the_plugin_and_keeps_its_settings(home: Path, tmp_path
     assert done.json == {"host": "claude", "path": str(settings), "changed": True}
     found = json.loads(settings.read_text())
     assert found["enabledPlugins"] == {"other@them": True, "dispatch@dispatch": True}
-    assert found["extraKnownMarketplaces"]["dispatch"]["source"]["path"] == str(PLUGIN)
+    copy = place / "dispatch-plugin"
+    assert found["extraKnownMarketplaces"]["dispatch"]["source"]["path"] == str(copy)
     assert settings.stat().st_mode & 0o777 == 0o600
     again = dispatch(home, "agent", "host", "install", "claude", CLAUDE_CONFIG_DIR=str(place))
     assert again.out.startswith("It is there already")
+    (copy / "hooks" / "hooks.json").write_text("{}")
+    mended = dispatch(home, "agent", "host", "install", "claude", "--json", CLAUDE_CONFIG_DIR=str(place))
+    assert mended.json["changed"] is True
     dispatch(home, "agent", "host", "remove", "claude", CLAUDE_CONFIG_DIR=str(place))
     assert json.loads(settings.read_text()) == theirs
+    assert not copy.exists()
+
+
+def test_the_copy_of_the_plugin_names_our_programs_by_their_whole_paths(home: Path, tmp_path: Path) -> None:
+    """A session has another PATH than the shell that installed it, and its hook says what is gone."""
+    dispatch(home, "agent", "host", "install", "claude", CLAUDE_CONFIG_DIR=str(tmp_path))
+    copy = tmp_path / "dispatch-plugin"
+    own = {str(file.relative_to(PLUGIN)) for file in PLUGIN.rglob("*") if file.is_file()}
+    assert {str(file.relative_to(copy)) for file in copy.rglob("*") if file.is_file()} == own
+    served = json.loads((copy / ".mcp.json").read_text())["mcpServers"]["dispatch"]["command"]
+    assert served == str(Path(sys.executable).with_name("dispatch-mcp"))
+    (hook,) = json.loads((copy / "hooks" / "hooks.json").read_text())["hooks"]["SessionStart"]
+    line, program = hook["hooks"][0]["command"], str(Path(sys.executable).with_name("dispatch"))
+    for command, said in ((line, ""), (line.replace(program, f"{program}-gone"), "Dispatch is gone")):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", command],
+            env=environment(home, PATH="/usr/bin:/bin"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout.startswith(said)
+        assert bool(ended.stdout) == bool(said)
 
 
 def test_codex_learns_of_the_server_and_keeps_its_settings(home: Path, tmp_path: Path) -> None:
