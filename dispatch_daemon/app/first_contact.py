@@ -24,6 +24,7 @@ from dispatch_daemon.core.records import (
     Trust,
 )
 from dispatch_daemon.core.trust_views import edge_status
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.first_contact import Secret, with_mac
@@ -99,6 +100,11 @@ class FirstContact:
             if message.mac is not None:
                 await self._alarm(record, opened.peer.genesis)
             raise RefusedError(RefusalCode.INVITATION_USED, "a second acceptance of one invitation")
+        own = self._people.own
+        if record.offered_on not in (None, own.device.hex) and record.offered_on in _active(own.chain):
+            raise RefusedError(
+                RefusalCode.INVITATION_USED, "the device of ours that offered a way back answers"
+            )
         moment = self._clock.moment()
         level = Trust.UNVERIFIED if message.mac is None else Trust.TOKEN
         offered = self._offered(record, opened, level, moment)
@@ -216,3 +222,8 @@ class FirstContact:
         if offer is not None and not self._live(Direction.OUTGOING, edge.peer):
             effects += trust.taken_up(edge, offer, self._clock.now_ms())
         await self._performer.perform(effects)
+
+
+def _active(chain: Chain) -> set[str]:
+    """Return the ids of the devices of a chain, in hex."""
+    return {device.hex for device in chain.devices}

@@ -213,7 +213,9 @@ class Household:
             case EdgeEntry():
                 return household.edge(entry, _edge(before, entry) or self._journal.edge(entry.edge.hex))
             case InvitationEntry():
-                return household.invitation(entry, self._journal.invitation(entry.invitation_id.hex))
+                return household.invitation(
+                    entry, self._journal.invitation(entry.invitation_id.hex), self._clock.now_ms()
+                )
             case RuleEntry():
                 known = next((rule for rule in self._journal.rules() if rule.rule_id == entry.rule_id), None)
                 return household.rule(entry, known, was_removed=entry.rule_id in self._removed())

@@ -130,6 +130,9 @@ def _invitation(record: InvitationRecord) -> InvitationEntry:
         secret=record.secret,
         accepted_by=None if record.accepted_by is None else Genesis.from_hex(record.accepted_by),
         acceptance=None if record.acceptance is None else Digest.from_hex(record.acceptance),
+        offered_on=None if record.offered_on is None else DeviceId.from_hex(record.offered_on),
+        also_proved_by=None if record.also_proved_by is None else Genesis.from_hex(record.also_proved_by),
+        also_proved_ms=record.also_proved_ms,
     )
 
 
@@ -319,8 +322,11 @@ def edge(entry: EdgeEntry, known: EdgeRecord | None) -> list[Effect]:
     return [] if joined == known else [Put(joined)]
 
 
-def invitation(entry: InvitationEntry, known: InvitationRecord | None) -> list[Effect]:
+def invitation(entry: InvitationEntry, known: InvitationRecord | None, now_ms: int) -> list[Effect]:
     """Take in an invitation as another own device holds it; the one that got further holds.
+
+    Two identities that proved its secret, each to another device, are the alarm of a leaked token as much as two that proved it
+    to one. What was offered here with it stays here.
 
     Raises:
         ValueError: a word that no version of ours says.
@@ -338,21 +344,37 @@ def invitation(entry: InvitationEntry, known: InvitationRecord | None) -> list[E
         secret=entry.secret,
         accepted_by=None if entry.accepted_by is None else entry.accepted_by.hex,
         acceptance=None if entry.acceptance is None else entry.acceptance.hex,
+        offered_on=None if entry.offered_on is None else entry.offered_on.hex,
+        also_proved_by=None if entry.also_proved_by is None else entry.also_proved_by.hex,
+        also_proved_ms=entry.also_proved_ms,
     )
     if known is None:
         return [Put(told)]
+    alarmed = _alarmed(told, known, now_ms)
     if _INVITATION_ORDER.index(told.status) <= _INVITATION_ORDER.index(known.status):
-        return []
+        return [] if alarmed == known else [Put(alarmed)]
     return [
         Put(
             replace(
                 told,
                 secret=known.secret or told.secret,
-                also_proved_by=known.also_proved_by,
-                also_proved_ms=known.also_proved_ms,
+                offer=known.offer,
+                offer_identities=known.offer_identities,
+                offered_on=known.offered_on or told.offered_on,
+                also_proved_by=alarmed.also_proved_by,
+                also_proved_ms=alarmed.also_proved_ms,
             )
         )
     ]
+
+
+def _alarmed(told: InvitationRecord, known: InvitationRecord, now_ms: int) -> InvitationRecord:
+    """Return what is known with the alarm that another device's telling of it is, or brings."""
+    if known.also_proved_by is not None:
+        return known
+    if None not in (told.accepted_by, known.accepted_by) and told.accepted_by != known.accepted_by:
+        return replace(known, also_proved_by=told.accepted_by, also_proved_ms=now_ms)
+    return replace(known, also_proved_by=told.also_proved_by, also_proved_ms=told.also_proved_ms)
 
 
 def rule(entry: RuleEntry, known: RuleRecord | None, *, was_removed: bool) -> list[Effect]:

@@ -303,7 +303,7 @@ class InvitationRecord:
     `accepted_by` is who has proved the secret of an invitation of ours; `acceptance` the digest of the yes.
     `also_proved_by` is another identity that proved it afterwards: then the token has leaked, and who came first is
     not known to be who was meant. `offer` is what the human lets the invited one do here in turn (scopes), and
-    `offer_identities` what stood at each of its paths.
+    `offer_identities` what stood at each of its paths; `offered_on` is the device that holds both, and answers alone.
     """
 
     invitation_id: str
@@ -322,6 +322,7 @@ class InvitationRecord:
     also_proved_ms: int | None = None
     offer: dict[str, JSON] | None = None
     offer_identities: tuple[tuple[str, int, int], ...] = ()
+    offered_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

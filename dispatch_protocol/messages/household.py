@@ -137,7 +137,10 @@ class EdgeEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationEntry:
-    """An invitation and how far it got, with its secret: any device of the household may be the one that is answered."""
+    """An invitation and how far it got, with its secret: any device of the household may be the one that is answered.
+
+    Only `offered_on` may if that stands: it has promised a way back with it. `also_proved_by` is the alarm of a leaked token.
+    """
 
     invitation_id: EdgeId
     direction: str
@@ -151,6 +154,9 @@ class InvitationEntry:
     secret: bytes | None
     accepted_by: Genesis | None
     acceptance: Digest | None
+    offered_on: DeviceId | None
+    also_proved_by: Genesis | None
+    also_proved_ms: int | None
 
     def write(self) -> dict[str, JSON]:
         """Return the entry as JSON."""
@@ -168,6 +174,9 @@ class InvitationEntry:
             "secret": None if self.secret is None else b64u(self.secret),
             "accepted_by": None if self.accepted_by is None else self.accepted_by.hex,
             "acceptance": None if self.acceptance is None else self.acceptance.hex,
+            "offered_on": None if self.offered_on is None else self.offered_on.hex,
+            "also_proved_by": None if self.also_proved_by is None else self.also_proved_by.hex,
+            "also_proved": self.also_proved_ms,
         }
 
     @classmethod
@@ -175,6 +184,8 @@ class InvitationEntry:
         """Read what follows the kind strictly; raises MalformedError."""
         accepted_by = fields.optional(fields.hex, "accepted_by", Genesis.LENGTH)
         acceptance = fields.optional(fields.hex, "acceptance", Digest.LENGTH)
+        offered_on = fields.optional(fields.hex, "offered_on", DeviceId.LENGTH)
+        also_proved_by = fields.optional(fields.hex, "also_proved_by", Genesis.LENGTH)
         return cls(
             invitation_id=EdgeId(fields.hex("invitation", EdgeId.LENGTH)),
             direction=read_word(fields, "direction"),
@@ -188,6 +199,9 @@ class InvitationEntry:
             secret=fields.optional(lambda name: fields.base64(name, length=_SECRET_BYTES), "secret"),
             accepted_by=None if accepted_by is None else Genesis(accepted_by),
             acceptance=None if acceptance is None else Digest(acceptance),
+            offered_on=None if offered_on is None else DeviceId(offered_on),
+            also_proved_by=None if also_proved_by is None else Genesis(also_proved_by),
+            also_proved_ms=fields.optional(fields.integer, "also_proved"),
         )
 
 

@@ -81,6 +81,9 @@ ENTRIES: tuple[Entry, ...] = (
         secret=fixed("secret", 16),
         accepted_by=BOB.chain.genesis,
         acceptance=digest("acceptance"),
+        offered_on=ALICE.device,
+        also_proved_by=ALICE.chain.genesis,
+        also_proved_ms=NOW_MS,
     ),
     RuleEntry(
         rule_id="rule1",

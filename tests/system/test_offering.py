@@ -1,7 +1,9 @@
 """An inviter may offer a way back: in force on both sides with the one handshake, and no wider than was chosen."""
 
+from pathlib import Path
 from typing import Any
 
+from tests.support.machines import bought, pair
 from tests.support.neighbourhood import Neighbourhood, Person
 from tests.support.patience import poll
 
@@ -41,6 +43,26 @@ def test_what_is_offered_is_in_force_as_soon_as_the_other_side_has_accepted(
     alice.do("revoke", bob.address)
     poll(lambda: edges(bob)["outgoing"]["status"] == "revoked", "Bob hears that the way back has ended")
     assert (edges(alice)["outgoing"]["status"], edges(bob)["incoming"]["status"]) == ("active", "active")
+
+
+def test_what_is_offered_is_answered_by_the_machine_that_offers_it(
+    neighbourhood: Neighbourhood, place: Path
+) -> None:
+    """Another one of the same person could confirm the acceptance, but has nothing to give in turn."""
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    with bought("tablet", place, alice.address) as tablet:
+        pair(alice, tablet)
+        invited = alice.do("invite", bob.address, "--link-only", "--offer", "read-only")
+        poll(lambda: tablet.do("invitations")["sent"], "the other machine knows the invitation")
+        alice.daemon.stop()
+        edge = bob.do("accept-invitation", invited["token"], "--profile", "edit")["edge_id"]
+        poll(
+            lambda: "offered a way back answers" in tablet.daemon.log.read_text(),
+            "the other machine was asked, and leaves it",
+        )
+        alice.daemon.start()
+        connected(alice, bob)
+        assert {each["edge_id"] for each in edges(alice).values()} > {edge}
 
 
 def test_who_may_dispatch_here_already_is_offered_nothing_more(neighbourhood: Neighbourhood) -> None:

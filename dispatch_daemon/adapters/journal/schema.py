@@ -208,7 +208,10 @@ CREATE INDEX questions_by_dispatch ON questions (digest, asked_ms);
 ALTER TABLE approvals ADD COLUMN decided_on TEXT;
 """
 
+# Which of one's own devices has offered a way back with an invitation, and answers it alone.
+_OFFERED_ON = "ALTER TABLE invitations ADD COLUMN offered_on TEXT;"
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS, _OFFERED_ON),
 )

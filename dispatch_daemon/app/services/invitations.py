@@ -88,6 +88,7 @@ class Invitations:
             secret=secret.reveal(),
             offer=None if back is None else back[0].write(),
             offer_identities=() if back is None else tuple(back[1]),
+            offered_on=None if back is None else self._people.own.device.hex,
         )
         await self._performer.perform([Put(record)])
         token = InvitationToken(

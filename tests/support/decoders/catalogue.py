@@ -75,7 +75,6 @@ BESIDES: Final = frozenset(
         "dispatch_broker.adapters.settings:_read_listen",
         "dispatch_cli.reading:_parsed",
         "dispatch_daemon.adapters.loopback.routes:_decoded",
-        "dispatch_daemon.app.services.dispatches:_read_cursor",
         "dispatch_protocol.broker_url:check_broker_url",
         "sandbox.changes.git.index:_parse",
     }

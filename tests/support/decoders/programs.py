@@ -13,7 +13,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.render.times import parse_ms
 from dispatch_daemon.adapters.loopback import routes
 from dispatch_daemon.adapters.relay.dial import read_address
-from dispatch_daemon.app.services import dispatches
+from dispatch_daemon.app.services import paging
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.encoding import dumps, loads
 from dispatch_protocol.errors import LocalError
@@ -97,8 +97,8 @@ def _cursor_seeds() -> list[bytes]:
 
 def _of_the_daemon() -> Iterator[Decoder]:
     yield Decoder(
-        name_of(dispatches._read_cursor),
-        lambda data: dispatches._read_cursor(text(data)),
+        name_of(paging.read_cursor),
+        lambda data: paging.read_cursor(text(data)),
         _cursor_seeds,
         errors=(ServiceError,),
     )

@@ -84,7 +84,7 @@ def taken(record: Any, known: Any = None) -> list[Effect]:
         case EdgeRecord():
             return household.edge(entry, known)
         case InvitationRecord():
-            return household.invitation(entry, known)
+            return household.invitation(entry, known, NOW_MS)
         case _:
             return household.rule(entry, known, was_removed=False)
 
@@ -301,6 +301,29 @@ def test_the_invitation_that_got_further_holds_and_an_alarm_stays() -> None:
     assert taken(INVITED, confirmed) == []
 
 
+def test_two_who_proved_one_secret_each_to_another_device_are_the_alarm_of_a_leaked_token() -> None:
+    other = replace(ACCEPTED, accepted_by="ef" * 32, acceptance="ee" * 32)
+    assert taken(other, ACCEPTED) == [Put(replace(ACCEPTED, also_proved_by="ef" * 32, also_proved_ms=NOW_MS))]
+    assert taken(ACCEPTED, ACCEPTED) == []
+    confirmed = replace(other, status=InvitationStatus.CONFIRMED)
+    assert taken(confirmed, ACCEPTED) == [
+        Put(replace(confirmed, also_proved_by="ef" * 32, also_proved_ms=NOW_MS))
+    ]
+    alarmed = replace(ACCEPTED, also_proved_by="cd" * 32, also_proved_ms=5)
+    assert taken(alarmed, ACCEPTED) == [Put(alarmed)], "what one device was alarmed of, the others show too"
+    assert taken(other, alarmed) == []
+
+
+def test_what_was_offered_here_outlives_a_yes_that_another_device_tells() -> None:
+    offering = replace(INVITED, offer={"x": 1}, offer_identities=(("/p", 1, 2),), offered_on="aa" * 32)
+    confirmed = replace(ACCEPTED, status=InvitationStatus.CONFIRMED, offered_on="aa" * 32)
+    (put,) = taken(confirmed, offering)
+    assert isinstance(put, Put)
+    assert isinstance(put.record, InvitationRecord)
+    assert (put.record.offer, put.record.offer_identities) == (offering.offer, offering.offer_identities)
+    assert (put.record.offered_on, put.record.accepted_by) == ("aa" * 32, ACCEPTED.accepted_by)
+
+
 def test_a_rule_that_was_taken_back_never_returns() -> None:
     removed: Any = household.told_by([Forget(ALLOWED)])[0]
     assert household.rule(removed, ALLOWED, was_removed=False) == [Forget(ALLOWED)]
@@ -315,6 +338,6 @@ def test_words_that_no_version_says_are_refused() -> None:
     with pytest.raises(ValueError, match="sideways"):
         household.edge(replace(EDGE_ENTRY, direction="sideways"), None)
     with pytest.raises(ValueError, match="lost"):
-        household.invitation(replace(INVITATION, status="lost"), None)
+        household.invitation(replace(INVITATION, status="lost"), None, NOW_MS)
     with pytest.raises(DispatchError):
         household.edge(replace(EDGE_ENTRY, grant=BOB.chain.links[0]), None)
