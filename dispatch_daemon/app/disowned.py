@@ -10,14 +10,14 @@ from collections.abc import Container, Iterable
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.sharing import is_elsewhere
-from dispatch_daemon.core import decisions, intake, views
+from dispatch_daemon.core import decisions, intake, pins, views
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, ContactRecord, Direction, DispatchRecord
-from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import RefusalCode
-from dispatch_protocol.keys import DeviceId, Genesis
+from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.lifecycle import DispatchState
 
 
@@ -41,7 +41,7 @@ def disowned(
     return [
         effect
         for contact in pinned.values()
-        for effect in _of_one(journal, own, _chain(contact), moment, over)
+        for effect in _of_one(journal, own, pins.chain_of(contact), moment, over)
     ]
 
 
@@ -58,10 +58,6 @@ def require_theirs(people: People, record: DispatchRecord) -> None:
             f"the device that this came from is none of {record.address}'s any more",
             hint="ask them to send it again",
         )
-
-
-def _chain(contact: ContactRecord) -> Chain:
-    return Chain.verify(read_links(contact.chain), expect=Genesis.from_hex(contact.genesis))
 
 
 def _of_one(journal: Journal, own: Own, chain: Chain, moment: Moment, over: Container[str]) -> list[Effect]:

@@ -17,11 +17,11 @@ from dispatch_daemon.app.pausing import panic_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import NAMES, Sharing, names
-from dispatch_daemon.core import behind, household
+from dispatch_daemon.core import behind, household, own_log, pins, proofs
 from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
 from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, Record
-from dispatch_protocol.errors import DispatchError
-from dispatch_protocol.keys import DeviceId, Digest
+from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.messages.household import (
     EdgeEntry,
     Entry,
@@ -77,12 +77,12 @@ class Household:
         entries += tuple(self._consulting.told(effects))
         if not entries:
             return ()
-        return household.told(entries, self._people.own, self.heads(), self._clock.moment())
+        return own_log.told(entries, self._people.own, self.heads(), self._clock.moment())
 
     async def tell(self, *entries: Entry) -> None:
         """Tell the other devices something that is no record of the journal."""
         if len(self._people.own.chain.devices) > 1:
-            effects = household.told(entries, self._people.own, self.heads(), self._clock.moment())
+            effects = own_log.told(entries, self._people.own, self.heads(), self._clock.moment())
             await self._performer.perform(effects)
 
     def feed(self) -> list[Effect]:
@@ -98,7 +98,7 @@ class Household:
             NameEntry(device=DeviceId.from_hex(device), name=name, named_ms=at)
             for device, (name, at) in self.names().items()
         ]
-        return household.fed(entries, self._people.own, self.heads(), self._clock.moment())
+        return own_log.fed(entries, self._people.own, self.heads(), self._clock.moment())
 
     def heads(self) -> list[LogHead]:
         """Return how far every log is followed here."""
@@ -114,24 +114,22 @@ class Household:
     # -- taking in -------------------------------------------------------------------------------------
 
     async def take(self, opened: Opened, message: Log) -> None:
-        """Take in what another own device tells; an entry that cannot be taken in harms no other."""
+        """Take in what another own device tells; an entry that cannot be taken in harms no other.
+
+        A document that says more than is understood yet, of links that have not come, is not followed: it is told again.
+        """
         await self._apply(opened, message)
-        now_ms = self._clock.now_ms()
-        effects = household.followed(
-            message,
-            opened.signed.digest.hex,
-            opened.signed.encode(),
-            self.heads(),
-            self.heard_ms(),
-            now_ms,
-        )
-        for entry in message.entries:
+        teller = opened.header.from_device
+        effects: list[Effect] = []
+        early = False
+        for entry in sorted(message.entries, key=lambda entry: not isinstance(entry, PinEntry)):
             try:
-                effects += self._taken(entry, effects, opened.header.from_device)
+                effects += self._taken(entry, effects, teller)
             except (DispatchError, ValueError) as error:
-                log.warning(
-                    "an entry of %s that cannot be taken in: %s", opened.header.from_device.hex[:8], error
-                )
+                early |= isinstance(error, RefusedError) and error.reason is RefusalCode.CHAIN_UNKNOWN
+                log.warning("an entry of %s that cannot be taken in: %s", teller.hex[:8], error)
+        if not early:
+            effects += self._followed(opened, message)
         self._forget_rules(message.entries)
         ended = self._ended(effects)
         await self._performer.perform([*effects, *ended, *self.told(ended)], heard=True)
@@ -148,13 +146,23 @@ class Household:
             if isinstance(entry, VerdictEntry):
                 await self._performer.perform(self._consulting.applied(entry, opened.header.from_device))
 
+    def _followed(self, opened: Opened, message: Log) -> list[Effect]:
+        return own_log.followed(
+            message,
+            opened.signed.digest.hex,
+            opened.signed.encode(),
+            self.heads(),
+            self.heard_ms(),
+            self._clock.now_ms(),
+        )
+
     async def _make_up_for(self, message: Log) -> None:
         """Feed anew whoever has not followed, a day later, what was said here: it was lost on the way."""
         fed_ms, now_ms = self._journal.meta(_FED), self._clock.now_ms()
         if message.seq == 0 or (isinstance(fed_ms, int) and now_ms - fed_ms < behind.BEAT_MS):
             return
         own = self._people.own.device
-        said_ms = self._journal.household_said_ms(own.hex, household.next_unheard(message, own))
+        said_ms = self._journal.household_said_ms(own.hex, own_log.next_unheard(message, own))
         if said_ms is None or message.head.created_ms - said_ms < behind.BEAT_MS:
             return
         log.warning("%s lacks what was said here; it is fed anew", message.head.sender.device.hex[:8])
@@ -201,6 +209,8 @@ class Household:
         return over + disowned(self._journal, self._people.own, taken, moment, besides=over)
 
     def _taken(self, entry: Entry, before: Sequence[Effect], teller: DeviceId) -> list[Effect]:
+        own = self._people.own.chain
+        decides = proofs.decides(own, teller)
         match entry:
             case DeedEntry() | HandoverEntry():
                 return self._sharing.taken(entry, teller)
@@ -209,23 +219,38 @@ class Household:
             case VerdictEntry():
                 return []  # applied before, where it is for this device
             case PinEntry():
-                return household.pin(entry, self._journal.contact(entry.genesis.hex))
+                return household.pin(entry, self._contact(entry.genesis, before), decides=decides)
             case EdgeEntry():
-                return household.edge(entry, _edge(before, entry) or self._journal.edge(entry.edge.hex))
+                known, contact = self._edge(entry.edge, before), self._contact(entry.peer, before)
+                peer = None if contact is None else pins.chain_of(contact)
+                return household.edge(entry, known, own, peer, decides=decides)
             case InvitationEntry():
-                return household.invitation(
-                    entry, self._journal.invitation(entry.invitation_id.hex), self._clock.now_ms()
-                )
+                invited = self._journal.invitation(entry.invitation_id.hex)
+                return household.invitation(entry, invited, self._clock.now_ms(), decides=decides)
             case RuleEntry():
-                known = next((rule for rule in self._journal.rules() if rule.rule_id == entry.rule_id), None)
-                return household.rule(entry, known, was_removed=entry.rule_id in self._removed())
+                rule = next((rule for rule in self._journal.rules() if rule.rule_id == entry.rule_id), None)
+                gone = entry.rule_id in self._removed()
+                return household.rule(entry, rule, was_removed=gone, decides=decides)
             case NameEntry():
-                self._name(entry)
+                if decides or entry.device == teller:
+                    self._name(entry)
                 return []
             case PanicEntry():
                 if self.on_panic is not None and entry.device == teller:
                     self.on_panic(entry)
                 return []
+
+    def _contact(self, genesis: Genesis, before: Sequence[Effect]) -> ContactRecord | None:
+        """Return a contact as an earlier entry of the same document has left it."""
+        told = (effect.record for effect in reversed(before) if isinstance(effect, Put))
+        same = (each for each in told if isinstance(each, ContactRecord) and each.genesis == genesis.hex)
+        return next(same, None) or self._journal.contact(genesis.hex)
+
+    def _edge(self, edge: EdgeId, before: Sequence[Effect]) -> EdgeRecord | None:
+        """Return an edge as an earlier entry of the same document has left it."""
+        told = (effect.record for effect in reversed(before) if isinstance(effect, Put))
+        same = (each for each in told if isinstance(each, EdgeRecord) and each.edge == edge.hex)
+        return next(same, None) or self._journal.edge(edge.hex)
 
     # -- names, and rules that were taken back ---------------------------------------------------------
 
@@ -261,11 +286,3 @@ class Household:
         ]
         if gone:
             self._journal.remember(_REMOVED, [*held, *gone])
-
-
-def _edge(before: Sequence[Effect], entry: EdgeEntry) -> EdgeRecord | None:
-    """Return an edge as an earlier entry of the same document has left it."""
-    edges = (effect.record for effect in reversed(before) if isinstance(effect, Put))
-    return next(
-        (each for each in edges if isinstance(each, EdgeRecord) and each.edge == entry.edge.hex), None
-    )

@@ -5,18 +5,16 @@ known only grows, a chain follows its own rules, what was revoked or taken back 
 holds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from dispatch_daemon.core import grants, handover, pins
-from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
-from dispatch_daemon.core.effects import Effect, Forget, Put, Send
+from dispatch_daemon.core import grants, handover, pins, proofs
+from dispatch_daemon.core.effects import Effect, Forget, Put
 from dispatch_daemon.core.records import (
     ContactRecord,
     Direction,
     EdgeRecord,
-    HouseholdRecord,
     InvitationRecord,
     InvitationStatus,
     Record,
@@ -24,28 +22,22 @@ from dispatch_daemon.core.records import (
     Trust,
 )
 from dispatch_daemon.core.shared_records import HandoverRecord
-from dispatch_protocol.chain import read_links
-from dispatch_protocol.encoding import dumps
-from dispatch_protocol.errors import RefusedError
-from dispatch_protocol.grant import GrantDocument
+from dispatch_protocol.chain import Chain, read_links
+from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.messages.household import (
     EdgeEntry,
     Entry,
     InvitationEntry,
-    Log,
-    LogHead,
     PinEntry,
     RuleEntry,
 )
 from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import EdgeStatus
 
-ENTRY_BYTES: Final = 512 * 1024  # of the entries of one document; a contact's chain alone may be as long
-PER_DOCUMENT: Final = 200
-
 # Where a thing that is told twice stands: the later place holds.
 _EDGE_ORDER: Final = [EdgeStatus.PENDING, EdgeStatus.ACTIVE, EdgeStatus.EXPIRED, EdgeStatus.REVOKED]
+_EDGE_ENDS: Final = (EdgeStatus.EXPIRED, EdgeStatus.REVOKED)
 _INVITATION_ORDER: Final = [
     InvitationStatus.PENDING,
     InvitationStatus.EXPIRED,
@@ -54,6 +46,7 @@ _INVITATION_ORDER: Final = [
     InvitationStatus.DECLINED,
     InvitationStatus.REVOKED,
 ]
+_INVITATION_ENDS: Final = (InvitationStatus.EXPIRED, InvitationStatus.DECLINED, InvitationStatus.REVOKED)
 
 
 def told_by(effects: Iterable[Effect]) -> tuple[Entry, ...]:
@@ -149,121 +142,17 @@ def _rule(record: RuleRecord, *, removed: bool) -> RuleEntry:
     )
 
 
-def told(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
-    """Go on with this device's log: keep and owe the documents that hold these entries.
-
-    `heads` are the logs as they are followed here; this device's own is the one that goes on. Without entries it is one
-    document that says no more than how far its author has come.
-    """
-    mine = next((head for head in heads if head.device == own.device), None)
-    seq, prev = (0, Digest.ZERO) if mine is None else (mine.seq, mine.digest)
-    effects: list[Effect] = []
-    for number, part in enumerate(_parts(entries)):
-        send = _send(own, moment, number, seq=seq + 1, prev=prev, heads=heads, entries=part)
-        record = HouseholdRecord(
-            digest=send.digest,
-            device=own.device.hex,
-            seq=seq + 1,
-            prev=prev.hex,
-            at_ms=moment.now_ms,
-            signed=b"",
-        )
-        effects += [Put(record), send]
-        seq, prev = seq + 1, Digest.from_hex(send.digest)
-    return effects
-
-
-def fed(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
-    """Owe a new device everything that is known here, beside the log: it follows every log from `heads` on."""
-    return [
-        _send(own, moment, number, seq=0, prev=Digest.ZERO, heads=heads, entries=part)
-        for number, part in enumerate(_parts(entries))
-    ]
-
-
-def _send(
-    own: Own,
-    moment: Moment,
-    number: int,
-    *,
-    seq: int,
-    prev: Digest,
-    heads: Sequence[LogHead],
-    entries: tuple[Entry, ...],
-) -> Send:
-    head = head_of(
-        own,
-        Peer(own.chain.genesis, own.chain.head),
-        edge=EdgeId.SELF.hex,
-        about=None,
-        now_ms=moment.now_ms,
-        nonce=moment.nonce(100 + number),
-    )
-    log = Log(head=head, seq=seq, prev=prev, heads=tuple(heads), entries=entries)
-    return send_of(log, deliver=True, keep=False)
-
-
-def followed(
-    log: Log,
-    digest: str,
-    signed: bytes,
-    heads: Iterable[LogHead],
-    heard_ms: Mapping[str, int],
-    now_ms: int,
-) -> list[Effect]:
-    """Keep a document of another own device's log; a feed says how far every log may be taken as followed from now on.
-
-    When it was said counts, not when it came: what a relay has held back for days makes nobody less silent.
-    """
-    teller, at_ms = log.head.sender.device, min(now_ms, log.head.created_ms)
-    if log.seq > 0:
-        return [Put(_place(teller, log.seq, log.prev.hex, digest, at_ms, signed))]
-    known = {head.device: head.seq for head in heads}
-    return [
-        Put(
-            _place(
-                head.device,
-                head.seq,
-                "",
-                head.digest.hex,
-                at_ms if head.device == teller else heard_ms.get(head.device.hex, now_ms),
-                b"",
-            )
-        )
-        for head in log.heads
-        if known.get(head.device, 0) < head.seq
-    ]
-
-
-def _place(device: DeviceId, seq: int, prev: str, digest: str, at_ms: int, signed: bytes) -> HouseholdRecord:
-    return HouseholdRecord(digest=digest, device=device.hex, seq=seq, prev=prev, at_ms=at_ms, signed=signed)
-
-
-def next_unheard(log: Log, own: DeviceId) -> int:
-    """Return the number of the first document of this device's log that the author of another log had not followed."""
-    return 1 + next((head.seq for head in log.heads if head.device == own), 0)
-
-
-def _parts(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
-    """Divide entries so that each part fits into one document; there is always one, even an empty one."""
-    part: list[Entry] = []
-    size = 0
-    for entry in entries:
-        own_size = len(dumps(entry.write()))
-        if part and (size + own_size > ENTRY_BYTES or len(part) >= PER_DOCUMENT):
-            yield tuple(part)
-            part, size = [], 0
-        part.append(entry)
-        size += own_size
-    yield tuple(part)
-
-
-def pin(entry: PinEntry, known: ContactRecord | None) -> list[Effect]:
+def pin(entry: PinEntry, known: ContactRecord | None, *, decides: bool) -> list[Effect]:
     """Take in a contact as another own device has pinned it; a second history is kept as evidence, never believed.
+
+    Of a device that does not decide for its identity no more counts than how the chain of somebody known has grown.
 
     Raises:
         ValueError: a word that no version of ours says.
+        DispatchError: a chain that is none, or not of this contact.
     """
+    for history in (entry.links, *([] if entry.conflict is None else [entry.conflict])):
+        Chain.verify(history, expect=entry.genesis)
     links = tuple(link.to_json() for link in entry.links)
     conflict = None if entry.conflict is None else tuple(link.to_json() for link in entry.conflict)
     told = ContactRecord(
@@ -278,7 +167,7 @@ def pin(entry: PinEntry, known: ContactRecord | None) -> list[Effect]:
         known_before=None if entry.known_before is None else Trust(entry.known_before),
     )
     if known is None:
-        return [Put(told)]
+        return [Put(told)] if decides else []
     try:
         joined = pins.retold(known, entry.links)
         told = pins.retold(told, read_links(joined.chain))  # it may be from before a recovery
@@ -286,23 +175,33 @@ def pin(entry: PinEntry, known: ContactRecord | None) -> list[Effect]:
         joined = known if known.conflict is not None else pins.conflicting(known, entry.links)
     if conflict is not None and joined.conflict is None and joined.chain == links:
         joined = replace(joined, conflict=conflict)
-    joined = replace(
+    if decides:
+        joined = _known(joined, told, entry.alias)
+    return [] if joined == known else [Put(joined)]
+
+
+def _known(joined: ContactRecord, told: ContactRecord, alias: str | None) -> ContactRecord:
+    """Return a contact known as well, and called, as another device says."""
+    return replace(
         joined,
         trust=pins.better(joined.trust, told.trust),
         compared_ms=max(joined.compared_ms or 0, told.compared_ms or 0) or None,
         known_before=pins.better(joined.known_before, told.known_before),
-        alias=entry.alias or known.alias,
-        address=entry.address,
+        alias=alias or joined.alias,
+        address=told.address,
     )
-    return [] if joined == known else [Put(joined)]
 
 
-def edge(entry: EdgeEntry, known: EdgeRecord | None) -> list[Effect]:
+def edge(
+    entry: EdgeEntry, known: EdgeRecord | None, own: Chain, peer: Chain | None, *, decides: bool
+) -> list[Effect]:
     """Take in an edge as another own device holds it: what was revoked stays so, and versions of its grant are joined.
+
+    `peer` is the pinned chain of its other side. Of a device that does not decide for its identity only an end counts.
 
     Raises:
         ValueError: a word that no version of ours says.
-        DispatchError: a grant that cannot be read.
+        DispatchError: a grant that proves nothing, as `proofs.require_grant`.
     """
     told = EdgeRecord(
         edge=entry.edge.hex,
@@ -314,19 +213,34 @@ def edge(entry: EdgeEntry, known: EdgeRecord | None) -> list[Effect]:
         created_ms=entry.created_ms,
         expires_ms=entry.expires_ms,
     )
+    if known is not None and (known.peer, known.direction) != (told.peer, told.direction):
+        raise RefusedError(RefusalCode.NO_EDGE, "an edge to somebody else, or in the other direction")
+    if not decides:
+        return [] if known is None else _ended(known, told.status)
+    if peer is None:
+        raise RefusedError(RefusalCode.CHAIN_UNKNOWN, "an edge with somebody who is not known here yet")
+    trustor, dispatcher = (peer, own) if told.direction is Direction.OUTGOING else (own, peer)
+    proofs.require_grant(entry.grant, entry.edge, trustor, dispatcher.genesis, own=own)
     if known is None:
-        GrantDocument.decode(entry.grant.body)
         return [Put(told)]
     joined = grants.joined(known, entry.grant)
     joined = replace(joined, status=max(joined.status, told.status, key=_EDGE_ORDER.index))
     return [] if joined == known else [Put(joined)]
 
 
-def invitation(entry: InvitationEntry, known: InvitationRecord | None, now_ms: int) -> list[Effect]:
+def _ended(known: EdgeRecord, status: EdgeStatus) -> list[Effect]:
+    if status not in _EDGE_ENDS or _EDGE_ORDER.index(status) <= _EDGE_ORDER.index(known.status):
+        return []
+    return [Put(replace(known, status=status))]
+
+
+def invitation(
+    entry: InvitationEntry, known: InvitationRecord | None, now_ms: int, *, decides: bool
+) -> list[Effect]:
     """Take in an invitation as another own device holds it; the one that got further holds.
 
     Two identities that proved its secret, each to another device, are the alarm of a leaked token as much as two that proved it
-    to one. What was offered here with it stays here.
+    to one. What was offered here with it stays here. Of a device that does not decide for its identity an end and an alarm count.
 
     Raises:
         ValueError: a word that no version of ours says.
@@ -349,8 +263,12 @@ def invitation(entry: InvitationEntry, known: InvitationRecord | None, now_ms: i
         also_proved_ms=entry.also_proved_ms,
     )
     if known is None:
-        return [Put(told)]
+        return [Put(told)] if decides else []
     alarmed = _alarmed(told, known, now_ms)
+    if not decides and told.status in _INVITATION_ENDS:
+        told = replace(alarmed, status=told.status)
+    elif not decides:
+        told = alarmed
     if _INVITATION_ORDER.index(told.status) <= _INVITATION_ORDER.index(known.status):
         return [] if alarmed == known else [Put(alarmed)]
     return [
@@ -377,8 +295,8 @@ def _alarmed(told: InvitationRecord, known: InvitationRecord, now_ms: int) -> In
     return replace(known, also_proved_by=told.also_proved_by, also_proved_ms=told.also_proved_ms)
 
 
-def rule(entry: RuleEntry, known: RuleRecord | None, *, was_removed: bool) -> list[Effect]:
-    """Take in a standing yes, or that it was taken back, which holds whatever is told after it."""
+def rule(entry: RuleEntry, known: RuleRecord | None, *, was_removed: bool, decides: bool) -> list[Effect]:
+    """Take in a standing yes, or that it was taken back, which holds whatever is told after it and by whomever."""
     told = RuleRecord(
         rule_id=entry.rule_id,
         edge=entry.edge.hex,
@@ -390,4 +308,4 @@ def rule(entry: RuleEntry, known: RuleRecord | None, *, was_removed: bool) -> li
     )
     if entry.removed:
         return [] if known is None else [Forget(known)]
-    return [Put(told)] if known is None and not was_removed else []
+    return [Put(told)] if decides and known is None and not was_removed else []

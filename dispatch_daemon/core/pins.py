@@ -35,6 +35,11 @@ def pinned(
     return replace(told, address=address, trust=better(told.trust, trust))
 
 
+def chain_of(contact: ContactRecord) -> Chain:
+    """Return the pinned chain of a contact."""
+    return Chain.verify(read_links(contact.chain), expect=Genesis.from_hex(contact.genesis))
+
+
 def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
     """Return a contact after another telling of its chain; only a recovery ends a conflict.
 
@@ -42,7 +47,7 @@ def retold(known: ContactRecord, links: Sequence[Document]) -> ContactRecord:
         MalformedError: a link that cannot be read.
         RefusedError: `chain_forked` for a second history, and whatever else makes the telling none.
     """
-    held = Chain.verify(read_links(known.chain), expect=Genesis.from_hex(known.genesis))
+    held = chain_of(known)
     now = held.update(links)
     if now.epoch == held.epoch:
         return replace(known, chain=_links(now))

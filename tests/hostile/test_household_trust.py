@@ -15,19 +15,36 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.app.services.dispatches import Dispatches
+from dispatch_daemon.app.sharing import names as names_of
+from dispatch_daemon.core import grants
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord
+from dispatch_protocol.grant import GrantDocument, Version
+from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.limits import ATTACHMENT_BYTES
+from dispatch_protocol.links import Role, SetRolesLink, sign_link
 from dispatch_protocol.messages.answers import ReceiptType
-from dispatch_protocol.messages.household import PinEntry
-from tests.support.besieged_desk import Desk, receipts
+from dispatch_protocol.messages.household import EdgeEntry, NameEntry, PinEntry, RuleEntry
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import Document, sign_document
+from tests.support.besieged_desk import NEIGHBOURS_EDGE, Desk, desk_of, receipts
 from tests.support.household_words import letter
 from tests.support.vectors import world
 from tests.support.vectors.cases import bob_knows
 from tests.support.vectors.forge import forge, signed_by
-from tests.support.vectors.world import ALICE, ALICE_TABLET, BOB, BOB_DESKTOP, BOB_LAPTOP
+from tests.support.vectors.world import (
+    ALICE,
+    ALICE_TABLET,
+    BOB,
+    BOB_DESKTOP,
+    BOB_LAPTOP,
+    BOB_PHONE,
+    MALLORY_LAPTOP,
+    Machine,
+)
 
 THEFT = world.task(
     "stolen",
@@ -102,3 +119,115 @@ async def test_nobody_can_accept_what_a_revoked_device_asked_for(robbed: Desk, t
     with pytest.raises(ServiceError) as refused:
         dispatches.require_edge(record)
     assert refused.value.code == "device_revoked"
+
+
+# -- what another own device tells of edges --------------------------------------------------------------
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Bob's desktop, which has an edge from Alice with the grant that his laptop signed."""
+    with desk_of(tmp_path, machine=BOB_DESKTOP) as found:
+        yield found
+
+
+def granted(by: Machine, n: int = 2, *, edge: EdgeId = world.EDGE, signer: Machine | None = None) -> Document:
+    """Return a wider grant of Bob's for Alice, after the first one of his laptop's."""
+    grant = GrantDocument(
+        head=world.head(f"grant {n}", BOB, by, ALICE, edge=edge),
+        version=Version(n, by.device),
+        parents=(Version(1, BOB_LAPTOP.device),),
+        scopes=Scopes(tools=("Bash", "Read")),
+    )
+    return sign_document([(signer or by).sign], payload_type(Kind.GRANT), grant.encode())
+
+
+def edge_told(grant: Document, **changes: Any) -> EdgeEntry:
+    fields: dict[str, Any] = {
+        "edge": world.EDGE,
+        "direction": "incoming",
+        "peer": ALICE.genesis,
+        "address": "alice@example.org",
+        "status": "active",
+        "grant": grant,
+        "created_ms": world.NOW_MS,
+        "expires_ms": 0,
+    }
+    return EdgeEntry(**(fields | changes))
+
+
+def allows(desk: Desk) -> tuple[str, ...]:
+    record = desk.journal.edge(world.EDGE.hex)
+    assert record is not None
+    return grants.binding(record).scopes.tools
+
+
+async def test_an_edit_that_another_device_has_signed_counts(desk: Desk) -> None:
+    await desk.incoming.deliver(letter(BOB_LAPTOP, desk, edge_told(granted(BOB_LAPTOP))))
+    assert allows(desk) == ("Bash", "Read")
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        granted(BOB_LAPTOP, edge=NEIGHBOURS_EDGE),
+        granted(BOB_LAPTOP, signer=MALLORY_LAPTOP),
+        granted(MALLORY_LAPTOP),
+    ],
+    ids=["of another edge", "of another key", "of somebody else"],
+)
+async def test_a_grant_that_another_device_tells_counts_by_its_own_proof(desk: Desk, grant: Document) -> None:
+    await desk.incoming.deliver(letter(BOB_LAPTOP, desk, edge_told(grant)))
+    assert allows(desk) == ("Read",)
+
+
+async def test_what_comes_before_the_links_that_it_states_is_not_followed_until_it_is_told_again(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, replace(bob_knows(), edge=None), machine=BOB_DESKTOP)
+    told = letter(BOB_LAPTOP, desk, edge_told(granted(BOB_LAPTOP, signer=None)))
+    await desk.incoming.deliver(told)
+    assert (desk.journal.edge(world.EDGE.hex), desk.journal.household_heads()) == (None, [])
+    await desk.incoming.deliver(letter(BOB_PHONE, desk, pinned()))
+    await desk.incoming.deliver(told)
+    assert allows(desk) == ("Bash", "Read")
+    assert len(desk.journal.household_heads()) == 2
+    desk.close()
+
+
+async def test_of_a_device_that_only_runs_things_no_more_counts_than_what_ends(tmp_path: Path) -> None:
+    """Bob's phone was made a runner; what it tells of others' trust and names is nothing, what it ends is over."""
+    link = SetRolesLink(
+        device=BOB_PHONE.device,
+        roles=frozenset({Role.RUNNER}),
+        prev=BOB.chain.head,
+        created_ms=world.NOW_MS,
+        nonce=bytes(16),
+    )
+    own = BOB.chain.extend([sign_link(link, (BOB_LAPTOP.sign,))])
+    desk = Desk(tmp_path, replace(bob_knows(), own=own), machine=BOB_DESKTOP)
+    stranger = pinned(genesis=world.MALLORY.genesis, links=world.MALLORY.chain.links)
+    rule = RuleEntry(
+        rule_id="all",
+        edge=world.EDGE,
+        tool="Bash",
+        command="true",
+        path=None,
+        subject=None,
+        created_ms=world.NOW_MS,
+        removed=False,
+    )
+    names = [
+        NameEntry(device=each.device, name="desk", named_ms=world.NOW_MS) for each in (BOB_PHONE, BOB_LAPTOP)
+    ]
+    wider = edge_told(granted(BOB_LAPTOP))
+    await desk.incoming.deliver(letter(BOB_PHONE, desk, stranger, rule, wider, *names))
+    assert desk.journal.contact(world.MALLORY.genesis.hex) is None
+    assert (desk.journal.rules(), allows(desk)) == ([], ("Read",))
+    assert list(names_of(desk.journal)) == [BOB_PHONE.device.hex]
+    ended = replace(wider, status="revoked")
+    await desk.incoming.deliver(letter(BOB_PHONE, desk, ended))
+    record = desk.journal.edge(world.EDGE.hex)
+    assert record is not None
+    assert record.status == "revoked"
+    desk.close()

@@ -14,7 +14,15 @@ from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, RecoveryKey, SealingKey, SigningKey
 from dispatch_protocol.limits import COMPARISON_S, MESSAGE_BYTES
-from dispatch_protocol.links import IdentityKind, RotateSealingLink, genesis_link, sign_link
+from dispatch_protocol.links import (
+    ALL_ROLES,
+    AddDeviceLink,
+    IdentityKind,
+    Role,
+    RotateSealingLink,
+    genesis_link,
+    sign_link,
+)
 from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
@@ -82,6 +90,21 @@ def person(name: str, kind: IdentityKind = IdentityKind.PERSON) -> Person:
 
 ALICE = person("alice")
 BOB = person("bob")
+
+
+def with_device(owner: Person, name: str, roles: frozenset[Role] = ALL_ROLES) -> Person:
+    """Return a person on a second device of theirs, which has joined their chain."""
+    new = person(f"{owner.name}'s {name}")
+    link = AddDeviceLink(
+        prev=owner.chain.head,
+        device=new.device,
+        sealing=new.seal.public,
+        roles=roles,
+        created_ms=NOW_MS,
+        nonce=fixed(f"{name} nonce", 16),
+    )
+    chain = owner.chain.extend([sign_link(link, (owner.sign, new.sign))])
+    return Person(new.name, new.sign, new.seal, owner.recovery, chain)
 
 
 def head(

@@ -6,33 +6,33 @@ from typing import Any
 import pytest
 
 from dispatch_daemon.core import grants, household, pins
-from dispatch_daemon.core.effects import Effect, Forget, Put, Send, TaskKind, Unplan
+from dispatch_daemon.core.effects import Effect, Forget, Put, TaskKind, Unplan
 from dispatch_daemon.core.records import (
     ContactRecord,
     Direction,
     EdgeRecord,
-    HouseholdRecord,
     InvitationRecord,
     InvitationStatus,
     RuleRecord,
     Trust,
 )
 from dispatch_daemon.core.shared_records import HandoverRecord
-from dispatch_protocol.errors import DispatchError
+from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.grant import Version
-from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.head import Party
+from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.links import RecoverLink, sign_link
-from dispatch_protocol.messages.household import EdgeEntry, Log, LogHead, NameEntry
-from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.messages.household import EdgeEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import sign_document
 from dispatch_protocol.standing import EdgeStatus
-from tests.support.desk import ALICE_OWN, MOMENT, puts, received
-from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated
-from tests.support.household import ENTRIES, GRANT, HEADS, household_log
+from tests.support.desk import received
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, digest, fixed, grant, head, rotated, with_device
+from tests.support.household import ENTRIES, GRANT
 
-PIN, EDGE_ENTRY, INVITATION, RULE, *_ = ENTRIES
+PIN, EDGE_ENTRY, INVITATION, *_ = ENTRIES
+PHONE = with_device(BOB, "phone")
 CONTACT = ContactRecord(
     genesis=BOB.chain.genesis.hex,
     address=BOB.email,
@@ -75,18 +75,18 @@ PINNED_TWICE = replace(CONTACT, conflict=tuple(link.to_json() for link in rotate
 ACCEPTED = replace(INVITED, accepted_by=BOB.chain.genesis.hex, acceptance=digest("yes").hex)
 
 
-def taken(record: Any, known: Any = None) -> list[Effect]:
+def taken(record: Any, known: Any = None, *, decides: bool = True) -> list[Effect]:
     """Take in what is told of a record."""
     entry: Any = household.entry_of(record)
     match record:
         case ContactRecord():
-            return household.pin(entry, known)
+            return household.pin(entry, known, decides=decides)
         case EdgeRecord():
-            return household.edge(entry, known)
+            return household.edge(entry, known, ALICE.chain, PHONE.chain, decides=decides)
         case InvitationRecord():
-            return household.invitation(entry, known, NOW_MS)
+            return household.invitation(entry, known, NOW_MS, decides=decides)
         case _:
-            return household.rule(entry, known, was_removed=False)
+            return household.rule(entry, known, was_removed=False, decides=decides)
 
 
 @pytest.mark.parametrize(
@@ -114,98 +114,6 @@ def test_only_what_all_devices_have_to_know_is_told() -> None:
     effects = [Put(CONTACT), Put(received()), Forget(ALLOWED), Unplan(TaskKind.RUN, "x"), Put(given)]
     pin, rule, handed = household.told_by(effects)
     assert (pin, rule.removed, handed.to) == (household.entry_of(CONTACT), True, BOB.device)
-
-
-# -- the log ---------------------------------------------------------------------------------------------
-
-
-def logs(effects: list[Effect]) -> list[Log]:
-    bodies = [decode_body(Kind.LOG, each.body) for each in effects if isinstance(each, Send)]
-    assert all(isinstance(body, Log) for body in bodies)
-    return bodies  # type: ignore[return-value]  # checked in the line before
-
-
-def test_a_log_begins_and_goes_on_by_digest() -> None:
-    first = household.told([PIN], ALICE_OWN, [], MOMENT)
-    (record,) = puts(first, HouseholdRecord)
-    assert (record.seq, record.prev, record.device) == (1, Digest.ZERO.hex, ALICE.device.hex)
-    (send,) = (each for each in first if isinstance(each, Send))
-    assert (send.digest, send.to, send.edge) == (record.digest, ALICE_OWN.genesis, EdgeId.SELF.hex)
-    mine = LogHead(device=ALICE.device, seq=1, digest=Digest.from_hex(record.digest))
-    theirs = LogHead(device=BOB.device, seq=7, digest=digest("theirs"))
-    (second,) = logs(household.told([RULE], ALICE_OWN, [theirs, mine], MOMENT))
-    assert (second.seq, second.prev, second.heads) == (2, mine.digest, (theirs, mine))
-
-
-def test_a_log_without_entries_says_how_far_its_author_has_come() -> None:
-    (log,) = logs(household.told([], ALICE_OWN, HEADS, MOMENT))
-    assert (log.seq, log.entries, log.heads) == (2, (), HEADS)
-
-
-def test_many_entries_are_divided_and_linked() -> None:
-    names = [NameEntry(device=ALICE.device, name=f"n{n}", named_ms=n) for n in range(450)]
-    documents = logs(household.told(names, ALICE_OWN, [], MOMENT))
-    assert [log.seq for log in documents] == [1, 2, 3]
-    assert [entry for log in documents for entry in log.entries] == names
-    assert len({log.head.nonce for log in documents}) == 3
-    fed = logs(household.fed(names, ALICE_OWN, HEADS, MOMENT))
-    assert [(log.seq, log.prev, log.heads) for log in fed] == [(0, Digest.ZERO, HEADS)] * 3
-
-
-def test_large_entries_are_divided_by_their_size() -> None:
-    rules = [replace(RULE, rule_id=str(n), command="x" * 90_000) for n in range(8)]
-    assert len(logs(household.told(rules, ALICE_OWN, [], MOMENT))) == 2
-
-
-def test_a_document_of_another_log_is_kept_as_it_was_signed() -> None:
-    (put,) = household.followed(household_log(), "ab" * 32, b"signed", [], {}, NOW_MS)
-    assert put == Put(
-        HouseholdRecord(
-            digest="ab" * 32,
-            device=ALICE.device.hex,
-            seq=2,
-            prev=digest("first").hex,
-            at_ms=NOW_MS,
-            signed=b"signed",
-        )
-    )
-
-
-def test_a_feed_says_from_where_logs_are_followed() -> None:
-    other = LogHead(device=BOB.device, seq=5, digest=digest("fifth"))
-    feed = household_log(seq=0, prev=Digest.ZERO, heads=(*HEADS, other))
-    (base,) = puts(household.followed(feed, "ab" * 32, b"signed", HEADS, {}, NOW_MS), HouseholdRecord)
-    assert (base.device, base.seq, base.digest, base.signed) == (BOB.device.hex, 5, digest("fifth").hex, b"")
-
-
-def test_what_was_said_counts_when_it_was_said_and_not_when_it_came() -> None:
-    log = household_log()
-    (late,) = puts(household.followed(log, "ab" * 32, b"signed", [], {}, NOW_MS + 5), HouseholdRecord)
-    (early,) = puts(household.followed(log, "ab" * 32, b"signed", [], {}, NOW_MS - 5), HouseholdRecord)
-    assert (late.at_ms, early.at_ms) == (log.head.created_ms, NOW_MS - 5)
-
-
-def test_a_feed_ends_every_gap_and_only_its_author_was_heard() -> None:
-    """A log that is known up to its second document stands at its ninth after the feed of somebody who has followed it."""
-    mine, other = (
-        LogHead(device=device, seq=9, digest=digest(f"ninth {name}"))
-        for name, device in (("alice", ALICE.device), ("bob", BOB.device))
-    )
-    known = [replace(head, seq=2) for head in (mine, other)]
-    feed = household_log(seq=0, prev=Digest.ZERO, heads=(mine, other))
-    heard = {BOB.device.hex: 7, ALICE.device.hex: 7}
-    bases = puts(household.followed(feed, "ab" * 32, b"", known, heard, NOW_MS + 5), HouseholdRecord)
-    assert [(base.seq, base.at_ms, base.signed) for base in bases] == [
-        (9, feed.head.created_ms, b""),  # Alice's device is the one that speaks
-        (9, 7, b""),
-    ]
-    assert household.followed(feed, "ab" * 32, b"", [mine, other], heard, NOW_MS) == []
-
-
-def test_next_unheard_document_is_the_one_after_what_another_log_follows() -> None:
-    log = household_log(heads=(LogHead(device=ALICE.device, seq=4, digest=digest("fourth")),))
-    assert household.next_unheard(log, ALICE.device) == 5
-    assert household.next_unheard(log, BOB.device) == 1
 
 
 # -- taking in -------------------------------------------------------------------------------------------
@@ -277,18 +185,22 @@ def test_what_was_revoked_stays_so_and_a_grant_that_goes_on_counts() -> None:
 
 
 def test_an_edge_that_two_devices_have_edited_is_told_once_for_each_version() -> None:
+    sender = Party(BOB.chain.genesis, PHONE.device, PHONE.chain.head)
     other = grant(
-        version=Version(1, ALICE.device), head=head(ALICE, BOB), scopes=Scopes(tools=("Glob", "Read"))
+        version=Version(1, PHONE.device),
+        head=replace(head(BOB, ALICE), sender=sender),
+        scopes=Scopes(tools=("Glob", "Read")),
     )
-    document = sign_document([ALICE.sign], payload_type(Kind.GRANT), other.encode())
+    document = sign_document([PHONE.sign], payload_type(Kind.GRANT), other.encode())
     both = grants.joined(HELD, document)
     first, second = household.told_by([Put(both)])
     assert isinstance(first, EdgeEntry)
     assert isinstance(second, EdgeEntry)
-    (begun,) = household.edge(first, None)
+    (begun,) = household.edge(first, None, ALICE.chain, PHONE.chain, decides=True)
     assert isinstance(begun, Put)
     assert isinstance(begun.record, EdgeRecord)
-    assert household.edge(second, begun.record) == [Put(both)]
+    again = household.edge(second, begun.record, ALICE.chain, PHONE.chain, decides=True)
+    assert again == [Put(both)]
     assert household.told_by([Put(received())]) == ()
 
 
@@ -326,18 +238,61 @@ def test_what_was_offered_here_outlives_a_yes_that_another_device_tells() -> Non
 
 def test_a_rule_that_was_taken_back_never_returns() -> None:
     removed: Any = household.told_by([Forget(ALLOWED)])[0]
-    assert household.rule(removed, ALLOWED, was_removed=False) == [Forget(ALLOWED)]
-    assert household.rule(removed, None, was_removed=False) == []
+    assert household.rule(removed, ALLOWED, was_removed=False, decides=True) == [Forget(ALLOWED)]
+    assert household.rule(removed, None, was_removed=False, decides=True) == []
     allowed: Any = household.entry_of(ALLOWED)
-    assert household.rule(allowed, None, was_removed=True) == []
+    assert household.rule(allowed, None, was_removed=True, decides=True) == []
 
 
 def test_words_that_no_version_says_are_refused() -> None:
     with pytest.raises(ValueError, match="sworn"):
-        household.pin(replace(PIN, trust="sworn"), None)
+        household.pin(replace(PIN, trust="sworn"), None, decides=True)
     with pytest.raises(ValueError, match="sideways"):
-        household.edge(replace(EDGE_ENTRY, direction="sideways"), None)
+        told(replace(EDGE_ENTRY, direction="sideways"))
     with pytest.raises(ValueError, match="lost"):
-        household.invitation(replace(INVITATION, status="lost"), None, NOW_MS)
-    with pytest.raises(DispatchError):
-        household.edge(replace(EDGE_ENTRY, grant=BOB.chain.links[0]), None)
+        household.invitation(replace(INVITATION, status="lost"), None, NOW_MS, decides=True)
+
+
+# -- what has to be proved -------------------------------------------------------------------------------
+
+
+def told(entry: Any, known: EdgeRecord | None = None, peer: Any = PHONE.chain) -> list[Effect]:
+    return household.edge(entry, known, ALICE.chain, peer, decides=True)
+
+
+def test_an_edge_counts_by_the_grant_that_its_trustor_has_signed_for_its_other_side() -> None:
+    assert told(EDGE_ENTRY)
+    for wrong, known, peer, code in (
+        (replace(EDGE_ENTRY, grant=BOB.chain.links[0]), None, PHONE.chain, "unsupported"),
+        (replace(EDGE_ENTRY, edge=EdgeId(b"z" * 16)), None, PHONE.chain, "no_edge"),
+        (replace(EDGE_ENTRY, direction="incoming"), None, PHONE.chain, "no_edge"),
+        (replace(EDGE_ENTRY, direction="incoming"), HELD, PHONE.chain, "no_edge"),
+        (EDGE_ENTRY, replace(HELD, peer="ab" * 32), PHONE.chain, "no_edge"),
+        (EDGE_ENTRY, None, None, "chain_unknown"),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            told(wrong, known, peer)
+        assert refused.value.code == code
+
+
+def test_a_contact_counts_by_its_own_chain_also_as_evidence() -> None:
+    for wrong in (replace(PIN, links=ALICE.chain.links), replace(PIN, conflict=ALICE.chain.links)):
+        with pytest.raises(RefusedError, match="not"):
+            household.pin(wrong, None, decides=True)
+
+
+def test_of_a_device_that_does_not_decide_only_ends_and_grown_chains_count() -> None:
+    for record in (CONTACT, HELD, INVITED, ALLOWED):
+        assert taken(record, decides=False) == []
+    grown = replace(CONTACT, chain=tuple(link.to_json() for link in rotated(BOB.chain, "new", BOB).links))
+    praised = replace(grown, trust=Trust.COMPARED, alias="boss", address="boss@example.org")
+    assert taken(praised, CONTACT, decides=False) == [Put(grown)]
+    revoked = replace(HELD, status=EdgeStatus.REVOKED)
+    assert taken(revoked, HELD, decides=False) == [Put(revoked)]
+    assert taken(HELD, replace(HELD, status=EdgeStatus.PENDING), decides=False) == []
+    assert taken(replace(HELD, status=EdgeStatus.EXPIRED), revoked, decides=False) == []
+    declined = replace(INVITED, status=InvitationStatus.DECLINED)
+    assert taken(replace(declined, secret=None), INVITED, decides=False) == [Put(declined)]
+    assert taken(replace(ACCEPTED, status=InvitationStatus.CONFIRMED), INVITED, decides=False) == []
+    gone: Any = household.told_by([Forget(ALLOWED)])[0]
+    assert household.rule(gone, ALLOWED, was_removed=False, decides=False) == [Forget(ALLOWED)]

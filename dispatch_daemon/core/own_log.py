@@ -1,0 +1,126 @@
+"""The log that each of one's own devices keeps for the others: how this device's goes on, and how theirs are followed.
+
+A log is followed as far as none of its documents is missing, so whoever says how far it follows says what it lacks.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
+from dispatch_daemon.core.effects import Effect, Put, Send
+from dispatch_daemon.core.records import HouseholdRecord
+from dispatch_protocol.encoding import dumps
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId
+from dispatch_protocol.messages.household import Entry, Log, LogHead
+
+ENTRY_BYTES: Final = 512 * 1024  # of the entries of one document; a contact's chain alone may be as long
+PER_DOCUMENT: Final = 200
+
+
+def told(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
+    """Go on with this device's log: keep and owe the documents that hold these entries.
+
+    `heads` are the logs as they are followed here; this device's own is the one that goes on. Without entries it is one
+    document that says no more than how far its author has come.
+    """
+    mine = next((head for head in heads if head.device == own.device), None)
+    seq, prev = (0, Digest.ZERO) if mine is None else (mine.seq, mine.digest)
+    effects: list[Effect] = []
+    for number, part in enumerate(_parts(entries)):
+        send = _send(own, moment, number, seq=seq + 1, prev=prev, heads=heads, entries=part)
+        record = HouseholdRecord(
+            digest=send.digest,
+            device=own.device.hex,
+            seq=seq + 1,
+            prev=prev.hex,
+            at_ms=moment.now_ms,
+            signed=b"",
+        )
+        effects += [Put(record), send]
+        seq, prev = seq + 1, Digest.from_hex(send.digest)
+    return effects
+
+
+def fed(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
+    """Owe a new device everything that is known here, beside the log: it follows every log from `heads` on."""
+    return [
+        _send(own, moment, number, seq=0, prev=Digest.ZERO, heads=heads, entries=part)
+        for number, part in enumerate(_parts(entries))
+    ]
+
+
+def _send(
+    own: Own,
+    moment: Moment,
+    number: int,
+    *,
+    seq: int,
+    prev: Digest,
+    heads: Sequence[LogHead],
+    entries: tuple[Entry, ...],
+) -> Send:
+    head = head_of(
+        own,
+        Peer(own.chain.genesis, own.chain.head),
+        edge=EdgeId.SELF.hex,
+        about=None,
+        now_ms=moment.now_ms,
+        nonce=moment.nonce(100 + number),
+    )
+    log = Log(head=head, seq=seq, prev=prev, heads=tuple(heads), entries=entries)
+    return send_of(log, deliver=True, keep=False)
+
+
+def followed(
+    log: Log,
+    digest: str,
+    signed: bytes,
+    heads: Iterable[LogHead],
+    heard_ms: Mapping[str, int],
+    now_ms: int,
+) -> list[Effect]:
+    """Keep a document of another own device's log; a feed says how far every log may be taken as followed from now on.
+
+    When it was said counts, not when it came: what a relay has held back for days makes nobody less silent.
+    """
+    teller, at_ms = log.head.sender.device, min(now_ms, log.head.created_ms)
+    if log.seq > 0:
+        return [Put(_place(teller, log.seq, log.prev.hex, digest, at_ms, signed))]
+    known = {head.device: head.seq for head in heads}
+    return [
+        Put(
+            _place(
+                head.device,
+                head.seq,
+                "",
+                head.digest.hex,
+                at_ms if head.device == teller else heard_ms.get(head.device.hex, now_ms),
+                b"",
+            )
+        )
+        for head in log.heads
+        if known.get(head.device, 0) < head.seq
+    ]
+
+
+def _place(device: DeviceId, seq: int, prev: str, digest: str, at_ms: int, signed: bytes) -> HouseholdRecord:
+    return HouseholdRecord(digest=digest, device=device.hex, seq=seq, prev=prev, at_ms=at_ms, signed=signed)
+
+
+def next_unheard(log: Log, own: DeviceId) -> int:
+    """Return the number of the first document of this device's log that the author of another log had not followed."""
+    return 1 + next((head.seq for head in log.heads if head.device == own), 0)
+
+
+def _parts(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
+    """Divide entries so that each part fits into one document; there is always one, even an empty one."""
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        own_size = len(dumps(entry.write()))
+        if part and (size + own_size > ENTRY_BYTES or len(part) >= PER_DOCUMENT):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(entry)
+        size += own_size
+    yield tuple(part)
