@@ -51,6 +51,7 @@ _READ_FROM_FIELDS = (
         household.PanicEntry,
         shared_work.DeedEntry,
         shared_work.HandoverEntry,
+        shared_questions.Asked,
         shared_questions.QuestionEntry,
         shared_questions.VerdictEntry,
         household.LogHead,

@@ -20,7 +20,7 @@ from dispatch_protocol.messages.trace import Change, ChangeOp, Confinement, Even
 from dispatch_protocol.scopes import PROFILES, Returns
 from dispatch_protocol.session import SessionProof
 from tests.support.documents import ALICE, BOB, NOW_MS, RUN, digest, fixed, head, task
-from tests.support.household import ENTRIES, household_log
+from tests.support.household import ENTRIES, VERDICT, household_log
 from tests.support.pairings import SAID
 from tests.support.vectors import chains
 from tests.support.vectors.files import FILES, load
@@ -83,7 +83,7 @@ def objects() -> tuple[dict[str, Any], ...]:
     found: dict[bytes, dict[str, Any]] = {}
     introduced = [acceptance("a seed"), confirmation("a seed"), GrantDocument.decode(grant("a seed").body)]
     documents = [TASK, RESULT, STARTED, PROOF, TASK.head, *introduced, *PROFILES.values()]
-    documents += [household_log(entries=ENTRIES), *SAID]
+    documents += [household_log(entries=ENTRIES), VERDICT.asked, *SAID]
     for value in [*(load(name) for name in FILES), *(document.write() for document in documents), *_links()]:
         for each in _walk(value):
             if isinstance(each, dict):
