@@ -1,7 +1,7 @@
 """`accept` on a terminal: the run as it happens, and each question answered here.
 
 The daemon decides nothing by itself while a person looks: a question stands until a key answers it, until
-somebody answers it elsewhere, or until its time is over and silence has denied it.
+somebody answers it elsewhere, or until its time is over; then it is asked once more, and after that the run is parked.
 """
 
 import time
@@ -26,6 +26,7 @@ from dispatch_cli.render.question import (
     is_changeset,
     prompt_line,
     question_lines,
+    silence,
     standing,
     whole_diff_lines,
 )
@@ -128,7 +129,7 @@ class Stay:
         late = left is not None and left <= 0
         if not late and has_ended(dispatch):
             return  # the run is over, and how it ended is told next
-        said = "  ✗ denied: nobody answered in time" if late else "  · answered elsewhere"
+        said = f"  ✗ nobody answered in time: {silence(asked.approval)}" if late else "  · answered elsewhere"
         moving.show(self._invocation.err, [line(Span(said, Tone.FAILED if late else Tone.QUIET))])
 
     def _set(self, moving: Moving, dispatch: Document, passed_s: float) -> None:

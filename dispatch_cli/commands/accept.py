@@ -145,7 +145,9 @@ def stay(invocation: Invocation, dispatch_id: str) -> int:
         invocation.err.show(
             [
                 line(),
-                line("You left; the run goes on, and what nobody answers is denied."),
+                line(
+                    "You left; the run goes on. A call that nobody answers is asked once more, and then the run is parked."
+                ),
                 *followings(
                     ("come back with", f"dispatch watch {short}"),
                     ("stop it with", f"dispatch cancel {short}"),

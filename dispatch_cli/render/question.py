@@ -83,6 +83,13 @@ def _bound(approval: Document) -> str:
     return "this command" if tool == "Bash" else tool
 
 
+def silence(approval: Document) -> str:
+    """Return what becomes of a question that nobody answers: no call is made, and none is thrown away at once."""
+    if text(approval, "kind") == "tool":
+        return "it is asked once more, and then the run is parked"
+    return "it counts as a no"
+
+
 def standing(questions: Document, left: str) -> str:
     """Return `4 answered, 1 open, 70 s left`; of a first question only its time."""
     answered, waiting = number(questions, "answered") or 0, number(questions, "open") or 0
@@ -211,7 +218,11 @@ def waiting_lines(approvals: Sequence[Document], people: People, view: View) -> 
     for approval in approvals:
         deadline = moment_ms(approval, "expires_at")
         request_id = visible(text(approval, "request_id"))
-        left = "" if deadline is None else f"{times.seconds_left(deadline, view.now_ms)} left, then denied"
+        left = (
+            ""
+            if deadline is None
+            else f"{times.seconds_left(deadline, view.now_ms)} left; unanswered, {silence(approval)}"
+        )
         head = joined(
             [
                 line(Span(typed_id(text(approval, "dispatch_id")), Tone.STRONG)),

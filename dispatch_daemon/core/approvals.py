@@ -132,7 +132,11 @@ def require_open(approval: ApprovalRecord, now_ms: int) -> None:
     over = approval.state
     if over is ApprovalState.OPEN:  # the deadline's own task is on its way
         over = ApprovalState.EXPIRED
-    words = "its time was over, so it was denied" if over is ApprovalState.EXPIRED else f"it was {over}"
+    words = (
+        "nobody answered it in time, so nothing was allowed"
+        if over is ApprovalState.EXPIRED
+        else f"it was {over}"
+    )
     if approval.decided_by is not None and approval.decided_ms is not None:
         reach = f" ({approval.grant})" if approval.grant is not None else ""
         words += f"{reach} through the {_FACES[approval.decided_by]} at {format_time(approval.decided_ms)}"

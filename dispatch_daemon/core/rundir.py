@@ -45,27 +45,32 @@ def resolve(
 
 def needs_projects(scopes: Scopes, *, cwd: str | None, caller_cwd: str | None) -> bool:
     """Say whether nothing but a look at the projects can tell where it runs, or what to ask."""
-    if cwd is not None or len(scopes.paths) == 1:
+    if cwd is not None:
         return False
+    if len(scopes.paths) == 1:
+        return True  # it may be a project, or only hold some
     return caller_cwd is None or not scopes.paths or mode_at(scopes.paths, caller_cwd) is None
 
 
 def _chosen(scopes: Scopes, caller_cwd: str | None, projects: Sequence[str]) -> str:
-    """Return the only granted path, where the human stands if that is granted, or the only project; never a guess.
+    """Return where the human stands if that is granted, or the only project; never a guess.
 
-    Where nothing is granted, where the human stands is asked first.
+    Where nothing is granted, where the human stands is asked first. The only granted path is chosen if it is a project
+    itself, or holds none.
     """
     if not scopes.paths:
         words = "this edge grants no path, so the run needs a directory from you"
         stands = () if caller_cwd is None else (caller_cwd,)
         raise ServiceError("cwd_needed", words, candidates=tuple(dict.fromkeys([*stands, *projects])))
-    if len(scopes.paths) == 1:
-        return scopes.paths[0].path
-    if caller_cwd is not None and mode_at(scopes.paths, caller_cwd) is not None:
-        return caller_cwd
     inside = [path for path in projects if mode_at(scopes.paths, path) is not None]
+    only = scopes.paths[0].path if len(scopes.paths) == 1 else None
+    if only is not None and (not inside or only in inside):
+        return only
+    if caller_cwd not in (None, only) and mode_at(scopes.paths, str(caller_cwd)) is not None:
+        return str(caller_cwd)
     if len(inside) == 1:
         return inside[0]
     choices = tuple(dict.fromkeys([*inside, *(grant.path for grant in scopes.paths)]))
-    words = f"this edge grants {len(scopes.paths)} paths, with {len(inside)} projects; say which"
+    granted = only or f"{len(scopes.paths)} paths"
+    words = f"this edge grants {granted}, with {len(inside)} projects; say which"
     raise ServiceError("cwd_needed", words, candidates=choices)

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from tests.support.neighbourhood import Neighbourhood, bash, make_repository
-from tests.support.patience import poll
 
 
 def test_the_only_project_is_taken_and_among_several_a_human_chooses(
@@ -19,23 +18,11 @@ def test_the_only_project_is_taken_and_among_several_a_human_chooses(
     neighbourhood.befriend(
         *("--tools", "Bash", "--approval", "auto", "--paths", f"{granted}:rw", "--paths", f"{other}:ro")
     )
-    bob.do("config", "set", "project_roots", str(place))
-    bob.daemon.stop()
-    bob.daemon.start()
-
-    def known(count: int) -> bool:
-        checks = {each["name"]: each["detail"] for each in bob.try_("doctor", "--json").json["checks"]}
-        return str(checks["projects"]).startswith(f"{count} project")
-
-    poll(lambda: known(2), "Bob's daemon has looked around")
     first = neighbourhood.send("Look", [bash("pwd")], "--project", str(outside))
     assert bob.do("accept", first, cwd=place / "outside")["cwd"] == str(api)
     assert bob.until(first, "completed", "failed")["status"] == "completed"
 
     web = make_repository(granted / "web", {"README": "yours too\n"})
-    bob.daemon.stop()
-    bob.daemon.start()
-    poll(lambda: known(3), "Bob's daemon has looked again")
     second = neighbourhood.send("Look", [bash("pwd")], "--project", "the Web")
     refused = bob.do("accept", second, code=2, cwd=place / "outside")["error"]
     assert refused["code"] == "cwd_needed"
@@ -48,3 +35,20 @@ def test_the_only_project_is_taken_and_among_several_a_human_chooses(
         bob.do("accept", second, "--cwd", str(granted / "alias"), code=3)["error"]["code"] == "outside_paths"
     )
     assert bob.do("accept", second, "--cwd", str(web))["cwd"] == os.path.realpath(web)
+
+
+def test_a_granted_place_that_only_holds_projects_is_asked_about_from_the_first_task_on(
+    neighbourhood: Neighbourhood, place: Path
+) -> None:
+    """The grant is a moment old, nothing was restarted, and nobody has looked there before."""
+    bob, granted = neighbourhood.bob, place / "src"
+    granted.mkdir()
+    api = make_repository(granted / "api", {"README": "one\n"})
+    neighbourhood.befriend("--tools", "Bash", "--approval", "auto", "--paths", f"{granted}:rw")
+    first = neighbourhood.send("Look", [bash("pwd")])
+    assert bob.do("accept", first)["cwd"] == str(api)
+    web = make_repository(granted / "web", {"README": "two\n"})
+    second = neighbourhood.send("Look", [bash("pwd")], "--project", "Web")
+    refused = bob.do("accept", second, code=2)["error"]
+    assert (refused["code"], refused["candidates"]) == ("cwd_needed", [str(web), str(api), str(granted)])
+    assert bob.do("accept", second, cwd=api)["cwd"] == str(api)

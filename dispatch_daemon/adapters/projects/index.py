@@ -23,6 +23,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (path, tokenize = 'trigram')
 """
 _REFRESH_S: Final = 900.0
 _FIRST_S: Final = 1.0
+_SOON: Final = Bounds(directories=5_000, seconds=2.0)  # somebody waits for it
 _NEAR: Final = 200  # of those that share three letters with what was said
 _SHOWN: Final = 20
 _TRIGRAMS: Final = 64
@@ -38,7 +39,6 @@ class ProjectIndex:
         self._path = home / _NAME
         self._roots = roots
         self._bounds = bounds
-        self._wanted = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     # -- keeping it fresh ------------------------------------------------------------------------------
@@ -54,25 +54,25 @@ class ProjectIndex:
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
-    def hurry(self) -> None:
-        """Look around soon: somebody needed it, and may not have found what they meant."""
-        self._wanted.set()
+    async def look(self, inside: Sequence[str]) -> None:
+        """Look below some directories now, for as long as a person would wait; what is known of others stays."""
+        await self._written(self._add, inside, _SOON)
+        if not self._path.exists():  # it was damaged, and is made anew
+            await self._written(self._add, inside, _SOON)
 
     async def _keep_fresh(self) -> None:
-        wait_s = _FIRST_S
+        await asyncio.sleep(_FIRST_S)
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await self._wanted.wait()
-            self._wanted.clear()
             await self.refresh()
-            wait_s = _REFRESH_S
+            await asyncio.sleep(_REFRESH_S)
 
     async def refresh(self) -> None:
         """Look around once, in a thread; a cache that cannot be written is made anew or done without."""
-        roots = list(self._roots())
+        await self._written(self._refresh, list(self._roots()))
+
+    async def _written(self, write: Callable[..., None], *arguments: object) -> None:
         try:
-            await asyncio.to_thread(self._refresh, roots)
+            await asyncio.to_thread(write, *arguments)
         except sqlite3.DatabaseError as error:
             log.warning("the index of projects is made anew: %s", error)
             with contextlib.suppress(OSError):
@@ -81,14 +81,21 @@ class ProjectIndex:
             log.warning("nobody can look for projects now: %s", error)
 
     def _refresh(self, roots: Sequence[str]) -> None:
+        self._add(roots, self._bounds, forgetting=True)
+
+    def _add(self, roots: Sequence[str], bounds: Bounds | None, *, forgetting: bool = False) -> None:
+        """Add what is below these roots; `forgetting` everything else. Nobody is kept waiting while it is looked for."""
+        found = list(scan(roots, bounds))
         with contextlib.closing(self._open()) as database, database:
+            database.execute("BEGIN IMMEDIATE")
             ((last,),) = database.execute("SELECT coalesce(max(round), 0) FROM projects").fetchall()
             database.executemany(
                 "INSERT INTO projects (path, name, marker, round) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (path) DO UPDATE SET marker = excluded.marker, round = excluded.round",
-                ((each.path, each.name, each.marker, last + 1) for each in scan(roots, self._bounds)),
+                ((each.path, each.name, each.marker, last + forgetting) for each in found),
             )
-            database.execute("DELETE FROM projects WHERE round <= ?", (last,))
+            if forgetting:
+                database.execute("DELETE FROM projects WHERE round <= ?", (last,))
             database.execute("DELETE FROM words")
             database.execute("INSERT INTO words (rowid, path) SELECT rowid, path FROM projects")
 

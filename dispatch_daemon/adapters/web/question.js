@@ -135,6 +135,11 @@ export function outcome(applied) {
   return `${answered(applied.status, applied.grant)}${by}${applied.decided_at ? ` at ${clock(applied.decided_at)}` : ""}.`;
 }
 
+/** Return what becomes of a question that nobody answers: no call is made, and none is thrown away at once. */
+function silence(approval) {
+  return approval.kind === "tool" ? "unanswered, it is asked once more, and then the run is parked" : "unanswered, it counts as a no";
+}
+
 /** Return how the questions of a run stand, and how long there is time. */
 export function standing(approval, thread) {
   const asked = thread?.questions ?? { answered: 0, unanswered: 0, open: 1 };
@@ -142,7 +147,7 @@ export function standing(approval, thread) {
   if (asked.answered) parts.push(`${asked.answered} answered`);
   if (asked.unanswered) parts.push(`${asked.unanswered} unanswered`);
   if (parts.length || asked.open > 1) parts.push(`${asked.open} open`);
-  if (approval.expires_at) parts.push(`${left(approval.expires_at)} left, then denied`);
+  if (approval.expires_at) parts.push(`${left(approval.expires_at)} left; ${silence(approval)}`);
   return parts.join(", ");
 }
 

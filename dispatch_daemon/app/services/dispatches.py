@@ -18,7 +18,7 @@ from dispatch_daemon.app.services.asked_elsewhere import with_questions
 from dispatch_daemon.app.services.downloads import Downloads
 from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.app.services.paging import cursor_of, read_cursor
-from dispatch_daemon.app.services.placing import place_of
+from dispatch_daemon.app.services.placing import look_around, place_of
 from dispatch_daemon.app.services.pricing import require_price
 from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.app.unheard import bounded
@@ -199,7 +199,9 @@ class Dispatches:
         require_unpaused(self._journal)
         if found.state is DispatchState.DELIVERED and found.box is not Box.SENT:
             await self.require_wall()
-        record = self._known(found.digest)  # it may have been decided while the wall was tried
+            scopes, _ = bounded(self._journal, self._people, found, self._clock.now_ms())
+            await look_around(scopes, self._projects, cwd=cwd, caller_cwd=caller_cwd)
+        record = self._known(found.digest)  # it may have been decided meanwhile
         scopes, why = bounded(self._journal, self._people, record, self._clock.now_ms())
         self._require_acceptable(record, here=here)
         await self._require_files(record)

@@ -3,12 +3,21 @@
 import os
 import shlex
 
-from dispatch_daemon.adapters.projects import ProjectIndex
+from dispatch_daemon.adapters.projects import ProjectIndex, marker_in
 from dispatch_daemon.core import rundir
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_daemon.core.views import task_of
 from dispatch_protocol.scopes import Scopes
+
+
+async def look_around(
+    scopes: Scopes, projects: ProjectIndex, *, cwd: str | None, caller_cwd: str | None
+) -> None:
+    """Look now for the projects in what is granted, where they will tell: the grant may be a minute old."""
+    stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
+    if scopes.paths and rundir.needs_projects(scopes, cwd=cwd, caller_cwd=stands):
+        await projects.look([grant.path for grant in scopes.paths])
 
 
 def place_of(
@@ -24,8 +33,9 @@ def place_of(
     known: list[str] = []
     if rundir.needs_projects(scopes, cwd=chosen, caller_cwd=stands):
         granted = [grant.path for grant in scopes.paths]
-        known = projects.find(task_of(record).project, inside=granted)
-        projects.hurry()
+        (only, *others) = granted or [""]
+        itself = not others and marker_in(only) is not None
+        known = [only] if itself else projects.find(task_of(record).project, inside=granted)
     try:
         return rundir.resolve(scopes, cwd=chosen, caller_cwd=stands, projects=known)
     except ServiceError as error:

@@ -118,13 +118,13 @@ def test_a_question_answered_elsewhere_goes_away(door: Script, home: Path) -> No
     assert run.answers == []
 
 
-def test_a_question_whose_time_is_over_was_denied(door: Script, home: Path) -> None:
+def test_a_question_whose_time_is_over_is_said_to_come_again(door: Script, home: Path) -> None:
     run = story(door, documents.approval(expires_at=documents.AT))
     with Terminal(home, "accept", ID) as terminal:
         terminal.expect("Deny [D]   0 s")
         run.state["approvals"] = []
         run.end(status="failed", outcome="blocked")
-        terminal.expect("denied: nobody answered in time")
+        terminal.expect("nobody answered in time: it is asked once more, and then the run is parked")
         assert terminal.end() == 1
 
 

@@ -184,13 +184,23 @@ class TestIndex:
         with sqlite3.connect(cache) as database:
             assert database.execute("SELECT count(*) FROM words").fetchone() == (1,)
 
-    async def test_it_looks_around_by_itself_and_sooner_when_it_is_needed(
-        self, index: ProjectIndex, root: Path
-    ) -> None:
+    async def test_it_looks_around_by_itself(self, index: ProjectIndex, root: Path) -> None:
+        project(root / "api")
         index.start()
         try:
-            project(root / "api")
-            index.hurry()
             await eventually(lambda: index.count() == 1)
         finally:
             await index.stop()
+
+    async def test_a_look_at_one_place_adds_to_what_is_known_even_of_a_damaged_cache(
+        self, index: ProjectIndex, root: Path, tmp_path: Path
+    ) -> None:
+        project(root / "api")
+        await index.refresh()
+        elsewhere = project(tmp_path / "elsewhere" / "web")
+        await index.look([str(elsewhere.parent)])
+        assert names(index.find(None)) == ["web", "api"]
+        assert names(index.find("Web", inside=[str(elsewhere.parent)])) == ["web"]
+        (tmp_path / "home" / "projects.db").write_bytes(b"no database at all" * 1_000)
+        await index.look([str(elsewhere.parent)])
+        assert names(index.find(None)) == ["web"]

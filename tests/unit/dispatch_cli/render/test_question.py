@@ -99,6 +99,7 @@ def test_only_the_grants_of_the_daemon_are_offered() -> None:
 def test_waiting_questions_name_their_commands() -> None:
     text = shown(waiting_lines([documents.approval(expires_at="2026-01-02T03:05:54.678Z")], NOBODY, WIDE))
     assert text.startswith(
-        "4f2a91c0 · from alice@example.org · Write /srv/api/flaky.md · 109 s left, then denied\n"
+        "4f2a91c0 · from alice@example.org · Write /srv/api/flaky.md · 109 s left; "
+        "unanswered, it is asked once more, and then the run is parked\n"
     )
     assert text.endswith(f"  deny it with    dispatch deny {documents.REQUEST_ID}")

@@ -74,6 +74,29 @@ class TestProjects:
         assert self.asked(self.TWO, "/src", "/src/a") == ("/src", "/src/a", "/doc")
         assert self.asked(self.TWO) == ("/doc", "/src")
 
+    @pytest.mark.parametrize(
+        ("caller", "projects", "expected"),
+        [
+            (None, ("/src",), "/src"),
+            ("/src/a", ("/src", "/src/a"), "/src"),
+            (None, ("/else/a",), "/src"),
+            (None, ("/src/a",), "/src/a"),
+            ("/src", ("/src/a",), "/src/a"),
+            ("/src/b/c", ("/src/a", "/src/b"), "/src/b/c"),
+        ],
+    )
+    def test_the_only_granted_path_is_where_it_runs_unless_it_only_holds_projects(
+        self, caller: str | None, projects: tuple[str, ...], expected: str
+    ) -> None:
+        assert resolve(granting(SRC), cwd=None, caller_cwd=caller, projects=projects).cwd == expected
+
+    @pytest.mark.parametrize("caller", [None, "/src", "/x"])
+    def test_of_several_in_the_only_granted_path_a_human_chooses(self, caller: str | None) -> None:
+        with pytest.raises(ServiceError) as raised:
+            resolve(granting(SRC), cwd=None, caller_cwd=caller, projects=("/src/b", "/src/a"))
+        assert raised.value.candidates == ("/src/b", "/src/a", "/src")
+        assert "this edge grants /src, with 2 projects" in raised.value.detail
+
     def test_without_granted_paths_a_human_names_the_directory_even_if_there_is_only_one(self) -> None:
         assert self.asked(granting(), "/src/a") == ("/src/a",)
         with pytest.raises(ServiceError) as raised:
@@ -86,7 +109,8 @@ class TestProjects:
             (granting(), None, None, True),
             (granting(), None, "/x", True),
             (granting(), "/x", None, False),
-            (granting(SRC), None, None, False),
+            (granting(SRC), None, None, True),
+            (granting(SRC), "/src", None, False),
             (granting(SRC, DOC), None, "/src/a", False),
             (granting(SRC, DOC), None, "/x", True),
             (granting(SRC, DOC), None, None, True),
