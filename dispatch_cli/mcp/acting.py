@@ -1,38 +1,14 @@
 """Deciding about dispatches from a session: accept, decline, cancel, and the answers of the human it relays."""
 
-import time
-from dataclasses import dataclass, field
-
 from dispatch_cli.client import segment
+from dispatch_cli.clock import fresh_key
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.mcp.session import Answer, approval_ui
-from dispatch_cli.mcp.watching import WATCHED_S, asked, ended, next_question, next_turn
+from dispatch_cli.mcp.watching import WATCHED_S, next_turn
 from dispatch_cli.outcome import has_ended
 from dispatch_cli.render.fields import Document, text
-
-GRANTS = ("once", "always", "session")
-_READ_AT_LEAST_S = 1.0
-_READ_AT_MOST_S = 5.0
-_CHARS_A_SECOND = 200.0  # faster than anybody reads, so that nobody who did read is refused
-
-
-@dataclass(slots=True)
-class Forms:
-    """Which questions were put into a form, and when: an answer that nobody can have read is no consent."""
-
-    put_s: dict[str, float] = field(default_factory=dict)
-
-    def put(self, question: Document) -> None:
-        """Remember when a question was first shown."""
-        self.put_s.setdefault(text(question, "request_id"), time.monotonic())
-
-    def was_read(self, question: Document) -> bool:
-        """Say whether a person can have read it since."""
-        since_s = time.monotonic() - self.put_s.get(text(question, "request_id"), time.monotonic())
-        needed_s = len(str(question.get("input"))) / _CHARS_A_SECOND
-        return since_s >= min(max(needed_s, _READ_AT_LEAST_S), _READ_AT_MOST_S)
 
 
 def accept(invocation: Invocation, dispatch_id: str, cwd: str | None) -> None:
@@ -62,10 +38,16 @@ def watch(invocation: Invocation, dispatch_id: str, watched_s: float = WATCHED_S
 
 
 def decide(
-    invocation: Invocation, dispatch_id: str, request_id: str, decision: str, grant: str | None
+    invocation: Invocation,
+    dispatch_id: str,
+    request_id: str,
+    decision: str,
+    grant: str | None,
+    *,
+    stop: bool = False,
 ) -> Answer:
     """Send a human's answer, then go on watching; one that came too late is told, with what holds instead."""
-    body: Document = {"decision": decision, "dispatch_id": dispatch_id, "by": "mcp"}
+    body: Document = {"decision": decision, "dispatch_id": dispatch_id, "by": "mcp", "stop": stop}
     if decision == "approve" and grant is not None:
         body["grant"] = grant
     late = None
@@ -79,29 +61,51 @@ def decide(
     return answer if late is None else {**answer, "late": f"This answer changed nothing: {late}."}
 
 
-def open_question(invocation: Invocation, dispatch_id: str) -> Document | None:
-    """Return the question to put into a form, if one comes while we wait."""
-    return next_question(invocation, dispatch_id)[1]
+def review(invocation: Invocation, dispatch_id: str) -> Answer:
+    """Let a run ask no more, and go on watching: its changes are asked about at the end."""
+    invocation.door.post(dispatch_path(dispatch_id, "review"), {"by": "mcp"})
+    return watch(invocation, dispatch_id)
 
 
-def by_form(invocation: Invocation, question: Document, choice: str | None, forms: Forms) -> Answer:
-    """Carry out what a form answered; anything but a readable yes decides nothing or denies."""
-    dispatch_id, request_id = text(question, "dispatch_id"), text(question, "request_id")
-    if choice is None:
-        return {
-            **asked(question),
-            "ask": "The form was closed without an answer. dispatch approve or dispatch deny decides.",
-        }
-    if choice == "decline":
-        invocation.door.post(
-            f"/v1/approvals/{segment(request_id)}",
-            {"decision": "deny", "dispatch_id": dispatch_id, "by": "mcp"},
+def relay(
+    invocation: Invocation,
+    action: str,
+    dispatch_id: str,
+    request_id: str | None,
+    grant: str | None,
+    *,
+    stop: bool,
+) -> Answer:
+    """Relay what the human answered; where a yes comes from the human alone, so does what asks no more."""
+    if action != "review" and not request_id:
+        raise CliError(
+            "usage",
+            f"{action} needs the request_id of the pending call.",
+            hint="dispatch_read(what='approvals')",
         )
-        return ended(invocation.door.dispatch(dispatch_id))
-    if choice in GRANTS and not forms.was_read(question):
-        return {
-            **asked(question),
-            "ask": "The form was answered faster than anybody can read, so it does not count. Ask again, or use dispatch approve.",
-        }
-    decision, grant = ("approve", choice) if choice in GRANTS else ("deny", None)
-    return decide(invocation, dispatch_id, request_id, decision, grant)
+    how = approval_ui(invocation)
+    if action != "deny" and how != "picker":
+        raise CliError(
+            "refused",
+            f"On this machine a yes comes from the human alone (approval_ui is {how}).",
+            hint=f"dispatch {action} {dispatch_id if action == 'review' else request_id}",
+        )
+    if action == "review":
+        return review(invocation, dispatch_id)
+    stops = stop and action == "deny"
+    return decide(invocation, dispatch_id, request_id or "", action, grant or "once", stop=stops)
+
+
+def reply(invocation: Invocation, dispatch_id: str, said: str) -> Answer:
+    """Send the human's words to the other side; they start nothing there."""
+    if not said.strip():
+        raise CliError("usage", "reply needs the text, in the human's words.")
+    path = dispatch_path(dispatch_id, "messages")
+    written = invocation.door.post(path, {"text": said, "by": "mcp"}, idempotency_key=fresh_key())
+    return {name: written[name] for name in ("message_id", "dispatch_id", "thread_id", "state")}
+
+
+def act(invocation: Invocation, action: str, dispatch_id: str) -> Answer:
+    """Decline, cancel, or take up again and go on watching."""
+    acted = invocation.door.post(dispatch_path(dispatch_id, action), {})
+    return watch(invocation, dispatch_id) if action == "resume" else acted

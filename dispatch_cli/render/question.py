@@ -65,12 +65,13 @@ def choices(approval: Document, answered: int = 0) -> list[Choice]:
         Choice("a", f"always, for {always} on this edge", "a always", "approve", "always"),
         Choice("s", "this run", "s run", "approve", "session"),
     ]
-    rest = [Choice("r", "review the rest", "r review", REVIEW)] if _may_review(approval, answered) else []
+    rest = [Choice("r", "review the rest", "r review", REVIEW)] if may_review(approval, answered) else []
     deny = Choice("d", "Deny", "D deny", "deny")
     return [*(choice for choice in every if choice.grant in offered), *rest, deny]
 
 
-def _may_review(approval: Document, answered: int) -> bool:
+def may_review(approval: Document, answered: int) -> bool:
+    """Say whether a person is offered to be asked no more: after a few answers, where the run allows it."""
     return answered >= OFFER_AFTER and approval.get("can_review") is True
 
 

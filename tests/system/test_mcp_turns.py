@@ -1,0 +1,103 @@
+"""The questions of a run in an agent session: what may be answered is said, what nobody answers is parked, and only what succeeded is done."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.agent_session import RefusedError, agent_session
+from tests.support.neighbourhood import Neighbourhood, bash, changed, edit
+from tests.support.silence import Shifted
+
+SCOPES = ("--tools", "Read,Edit,Bash", "--approval", "manual")
+CHANGE = edit("notes.md", "first", "second")
+
+
+@pytest.fixture
+def shifted(place: Path) -> Iterator[Shifted]:
+    made = Shifted(place)
+    try:
+        made.everybody.open()
+        yield made
+    finally:
+        made.everybody.close()
+
+
+async def test_a_run_that_nobody_answered_is_parked_and_taken_up_and_only_then_done(
+    shifted: Shifted, repository: Path
+) -> None:
+    bob = shifted.everybody.bob
+    shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    task = shifted.everybody.send("Set it right", [CHANGE, bash("cat notes.md")])
+    async with agent_session(bob) as session:
+        turn = await session.call("act", action="accept", dispatch_id=task)
+        assert "Allow once (grant=once) / Always allow (grant=always)" in turn["ask"]
+        assert "asked once more; then the run is parked" in turn["ask"]
+        await asyncio.to_thread(shifted.park, bob, task)
+        turn = await session.call("act", action="accept", dispatch_id=task)
+        assert (turn["status"], turn["error"]["code"], "done" in turn) == ("parked", "parked", False)
+        assert turn["next"] == f"dispatch_act(action='resume', dispatch_id='{task}')"
+        assert f"dispatch discard {task[:8]}" in turn["ask"]
+        turn = await session.call("act", action="resume", dispatch_id=task)
+        assert "2 unanswered, 1 open" in turn["standing"]
+        while turn["kind"] == "tool":
+            turn = await session.call(
+                "act", action="approve", dispatch_id=task, request_id=turn["request_id"]
+            )
+        assert turn["kind"] == "changeset"
+        assert "Apply (approve) / Discard (deny)" in turn["ask"]
+        assert "Always" not in turn["ask"]
+        assert turn["can_review"] is False
+        turn = await session.call("act", action="approve", dispatch_id=task, request_id=turn["request_id"])
+        assert (turn["status"], turn["done"][:10]) == ("completed", "It is done")
+    assert changed(repository) == {"notes.md"}
+
+
+async def test_after_a_few_answers_the_rest_may_be_reviewed_and_a_discarded_end_is_not_done(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    bob = neighbourhood.bob
+    neighbourhood.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    task = neighbourhood.send("Many calls", [CHANGE, *(bash(f"echo {number}") for number in range(5))])
+    async with agent_session(bob) as session:
+        turn = await session.call("act", action="accept", dispatch_id=task)
+        for _ in range(3):
+            assert (turn["can_review"], "review" in turn["ask"]) == (False, False)
+            turn = await session.call(
+                "act", action="approve", dispatch_id=task, request_id=turn["request_id"]
+            )
+        assert turn["standing"].startswith("3 answered, 1 open, ")
+        assert (turn["can_review"], "action='review'" in turn["ask"]) == (True, True)
+        turn = await session.call("act", action="review", dispatch_id=task)
+        assert (turn["kind"], [each["path"] for each in turn["input"]]) == (
+            "changeset",
+            [str(repository / "notes.md")],
+        )
+        turn = await session.call("act", action="deny", dispatch_id=task, request_id=turn["request_id"])
+        assert (turn["status"], "done" in turn) == ("failed", False)
+        assert "did not succeed" in turn["report"]
+    assert changed(repository) == set()
+    decided = [each["data"] for each in bob.status(task)["events"] if each["type"] == "approval_decided"]
+    assert {each["decided_by"] for each in decided} == {"mcp"}
+
+
+async def test_deny_and_stop_ends_the_run_and_review_is_a_yes_that_counts_from_the_human_alone(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    bob = neighbourhood.bob
+    neighbourhood.befriend(*SCOPES, "--paths", f"{repository}:rw")
+    task = neighbourhood.send("Change it", [CHANGE, bash("true")])
+    async with agent_session(bob, DISPATCH_APPROVAL_UI="local") as session:
+        turn = await session.call("act", action="accept", dispatch_id=task)
+        with pytest.raises(RefusedError) as caught:
+            await session.call("act", action="review", dispatch_id=task)
+        assert (caught.value.error["code"], caught.value.error["hint"]) == (
+            "refused",
+            f"dispatch review {task}",
+        )
+        turn = await session.call(
+            "act", action="deny", dispatch_id=task, request_id=turn["request_id"], stop=True
+        )
+        assert (turn["status"], turn["error"]["code"]) == ("failed", "stopped")
+    assert changed(repository) == set()
