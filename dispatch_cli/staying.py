@@ -13,6 +13,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.following import REFRESH_S, Wakes, milliseconds_left
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.keys import ENTER, LEAVE, Keys
+from dispatch_cli.looking import looked_lines
 from dispatch_cli.moving import Moving
 from dispatch_cli.outcome import has_ended
 from dispatch_cli.progress import Progress
@@ -28,7 +29,6 @@ from dispatch_cli.render.question import (
     question_lines,
     silence,
     standing,
-    whole_diff_lines,
 )
 from dispatch_cli.render.trace import Trace
 from dispatch_cli.render.words import status_span
@@ -159,9 +159,7 @@ class Stay:
         if self._asked is None or option is None:
             return False
         if not option.decision:
-            moving.show(
-                self._invocation.err, whole_diff_lines(self._asked.approval, self._invocation.err_view)
-            )
+            moving.show(self._invocation.err, looked_lines(self._asked.approval, self._invocation.err_view))
             self._prompted = False
             return False
         self._decide(moving, self._asked, option)

@@ -14,7 +14,7 @@ from dispatch_cli.render.dispatch import artifact_line
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, joined, line, quote, width_of
 from dispatch_cli.render.people import People
-from dispatch_cli.render.text import count, one_line, visible, wrapped
+from dispatch_cli.render.text import count, home_relative, one_line, visible, wrapped
 from dispatch_cli.render.trace import call_line, in_order
 from dispatch_cli.render.words import typed_id
 
@@ -22,6 +22,7 @@ CHANGESET = "changeset"
 REVIEW = "review"
 OFFER_AFTER = 3  # answers, before a person is offered to be asked no more
 _DIFF_SHOWN_LINES = 60
+_LEAVES = frozenset({"result", "trace"})  # what of a run its author sees, if it is more than how it ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def choices(approval: Document, answered: int = 0) -> list[Choice]:
     if is_changeset(approval) and not _changes(approval):
         return [
             Choice("y", "Return it", "y return", "approve"),
+            *([Choice("l", "look", "l look")] if files_of(approval) else []),
             Choice("n", "discard", "N discard", "deny"),
         ]
     if is_changeset(approval):
@@ -193,15 +195,30 @@ def _changeset_lines(approval: Document, view: View) -> list[Line]:
             for item in left_behind
         ]
     summary = text(payload, "summary") or text(payload, "result")
+    leaves = "returns" not in payload or text(payload, "returns") in _LEAVES
+    where = "that would leave this machine" if leaves else "that would stay on this machine"
     if summary:
-        lines += [line("The answer that would leave this machine:"), *quote(summary, view)]
+        lines += [line(f"The answer {where}:"), *quote(summary, view)]
     files = items(payload, "artifacts")
     if files:
-        lines += [line("Files that would leave this machine:"), *map(artifact_line, files)]
+        lines += [line(f"Files {where}:"), *(_file_line(file, view) for file in files)]
+    if text(payload, "returns") == "trace":
+        lines.append(line("Every call, and what came of it, would leave too."))
     diff = diff_lines(diffs_of(approval), view)
     if len(diff) <= _DIFF_SHOWN_LINES:
         return lines + diff
     return [*lines, line(Span(f"  The diff has {len(diff)} lines; l shows all of it.", Tone.WAITING))]
+
+
+def _file_line(file: Document, view: View) -> Line:
+    """Return a file's name, its size, and where it can be looked at."""
+    place = visible(home_relative(text(file, "path"), view.user_home))
+    return line(*artifact_line(file), Span(f"   {place}" if place else "", Tone.QUIET))
+
+
+def files_of(approval: Document) -> list[Document]:
+    """Return the files of a run that a closing question is about."""
+    return items(inner(approval, "payload"), "artifacts")
 
 
 def whole_diff_lines(approval: Document, view: View) -> list[Line]:

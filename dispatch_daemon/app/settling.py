@@ -119,6 +119,7 @@ class Settling:
             self._book.run,
             summary=self._book.summary(""),
             flags=settlement.flags,
+            place=str(self._executor.artifacts(self._book.run_id)),
             request_id=str(moment.uuid(1)),
             now_ms=moment.now_ms,
         )

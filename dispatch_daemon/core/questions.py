@@ -9,6 +9,7 @@ from dispatch_daemon.core.reach import call_subject, reach_of
 from dispatch_daemon.core.records import (
     ApprovalKind,
     ApprovalRecord,
+    Box,
     DispatchRecord,
     GrantChoice,
     RunRecord,
@@ -20,6 +21,12 @@ from dispatch_protocol.scopes import Approval, Returns, Scopes
 
 CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
 _RUN_PATHS = "run_paths"
+_LEAVES: Mapping[Returns | None, str] = {
+    None: "sends nothing anywhere",
+    Returns.STATUS: "tells them only how it ended",
+    Returns.RESULT: "returns the result",
+    Returns.TRACE: "returns the result and every call with what came of it",
+}
 _FILE_FIELDS = ("name", "kind", "mime_type", "size_bytes", "sha256")
 
 
@@ -159,13 +166,19 @@ def about_changes(
     *,
     summary: str,
     flags: Sequence[str],
+    place: str,
     request_id: str,
     now_ms: int,
 ) -> ApprovalRecord:
-    """Return the closing question of a run: every change, its diff, and the text that would be returned."""
+    """Return the closing question of a run: every change, its diff, and what would leave.
+
+    `place` is the directory that holds the run's files, to be looked at. `returns` in the payload is what of it all leaves, null
+    for a person's own job.
+    """
     count = len(run.changeset)
     title = f"Apply {count} change{'' if count == 1 else 's'}" if count else "Return the result"
-    writes = f"writes these changes to {run.cwd} and returns the result"
+    returns = None if record.box is Box.OWN else scopes_of(run).returns
+    does = [*([f"writes these changes to {run.cwd}"] if count else []), _LEAVES[returns]]
     return ApprovalRecord(
         request_id=request_id,
         digest=record.digest,
@@ -178,8 +191,9 @@ def about_changes(
             "diffs": list(run.diffs),
             "left_behind": list(run.left_behind),
             "result": summary,
-            "artifacts": list(run.artifacts),
-            "description": writes if count else "returns the result; no file changes",
+            "artifacts": [{**file, "path": f"{place}/{file['name']}"} for file in run.artifacts],
+            "returns": returns,
+            "description": " and ".join(does) + ("" if count else "; no file changes"),
         },
         asked_ms=now_ms,
         deadline_ms=now_ms + CHANGESET_WAIT_MS,

@@ -300,10 +300,9 @@ class EdgeRecord:
 class InvitationRecord:
     """How an edge is born; `secret` never leaves this machine except inside the token a person passes on.
 
-    `accepted_by` is who has proved the secret of an invitation of ours; `acceptance` the digest of the yes.
-    `also_proved_by` is another identity that proved it afterwards: then the token has leaked, and who came first is
-    not known to be who was meant. `offer` is what the human lets the invited one do here in turn (scopes), and
-    `offer_identities` what stood at each of its paths; `offered_on` is the device that holds both, and answers alone.
+    `accepted_by` is who has proved the secret of ours; `acceptance` the digest of the yes. `also_proved_by` is another identity that
+    proved it afterwards: then the token has leaked, and who came first is not known to be who was meant. `offer` is what the human
+    lets the invited one do here in turn (scopes), `offer_identities` what stood at its paths; `offered_on` holds both, and answers alone.
     """
 
     invitation_id: str

@@ -20,7 +20,20 @@ from dispatch_protocol.timestamps import format_time
 _PLACE: Final = "dispatch_daemon.adapters.web"
 _SCRIPT: Final = "text/javascript"
 _MODULES: Final = (
-    *("api", "app", "compose", "contacts", "deciding", "diff", "dom", "handing", "help", "lists", "machine"),
+    *(
+        "api",
+        "app",
+        "artifact",
+        "compose",
+        "contacts",
+        "deciding",
+        "diff",
+        "dom",
+        "handing",
+        "help",
+        "lists",
+        "machine",
+    ),
     *("question", "said", "scopes", "settings", "store", "thread", "trace", "undoing", "words"),
 )
 # address -> (file, media type)

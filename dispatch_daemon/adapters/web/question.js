@@ -4,12 +4,14 @@
 // appeared, nor before the end of a long call was reached.
 
 import { ask, Refusal } from "./api.js";
+import { artifact } from "./artifact.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, left, oneLine, size, visible } from "./dom.js";
 import { person, state } from "./store.js";
 import { answered, change, face, flag, refused, title } from "./words.js";
 
 const ARMED_MS = 700;
+const ASKED = "pre:not(.preview pre)"; // what is asked about, not what somebody has chosen to look at besides
 const OFFER_AFTER = 3;
 const ORDER = ["file_path", "command", "old_string", "new_string"]; // read in this order, whatever else there is
 
@@ -58,13 +60,13 @@ function arm(frame, buttons) {
   frame.querySelector(".answers").before(note);
   let early = true;
   const update = () => {
-    const unread = [...frame.querySelectorAll("pre")].some(
+    const unread = [...frame.querySelectorAll(ASKED)].some(
       (pre) => pre.dataset.seen !== "1" && pre.scrollHeight > pre.clientHeight + 4,
     );
     note.hidden = !unread;
     for (const node of yes) node.disabled = early || unread;
   };
-  for (const pre of frame.querySelectorAll("pre")) {
+  for (const pre of frame.querySelectorAll(ASKED)) {
     pre.addEventListener("scroll", () => {
       if (pre.scrollTop + pre.clientHeight >= pre.scrollHeight - 4) pre.dataset.seen = "1";
       update();
@@ -177,6 +179,8 @@ function meanings(approval) {
 function changes(approval) {
   const payload = approval.payload ?? {};
   const all = approval.input ?? [];
+  const leaves = payload.returns === undefined || payload.returns === "result" || payload.returns === "trace";
+  const where = leaves ? "that would leave this machine" : "that would stay on this machine";
   return el(
     "div",
     { class: "closing" },
@@ -185,12 +189,17 @@ function changes(approval) {
     payload.left_behind?.length
       ? el("details", {}, el("summary", {}, `${count(payload.left_behind.length, "path")} would stay behind`), el("ul", {}, payload.left_behind.map((each) => el("li", {}, `${oneLine(each.path)}: ${visible(each.detail ?? each.reason)}`))))
       : null,
-    payload.result ? [el("p", { class: "strong" }, "The answer that would leave this machine:"), el("blockquote", {}, visible(payload.result))] : null,
-    payload.artifacts?.length
-      ? [el("p", { class: "strong" }, "Files that would leave this machine:"), el("ul", {}, payload.artifacts.map((each) => el("li", {}, `${oneLine(each.name)}, ${size(each.size_bytes)}`)))]
-      : null,
+    payload.result ? [el("p", { class: "strong" }, `The answer ${where}:`), el("blockquote", {}, visible(payload.result))] : null,
+    payload.artifacts?.length ? [el("p", { class: "strong" }, `Files ${where}:`), el("ul", {}, payload.artifacts.map((each) => file(each, approval)))] : null,
+    payload.returns === "trace" ? el("p", {}, "Every call, and what came of it, would leave too.") : null,
     diffs(payload.diffs ?? []),
   );
+}
+
+/** Return a file of a closing question, to be looked at where it lies. */
+function file(each, approval) {
+  if (approval.on !== null) return el("li", {}, `${oneLine(each.name)}, ${size(each.size_bytes)}`);
+  return artifact({ ...each, download_url: null }, { dispatch_id: approval.dispatch_id, files_arriving: false });
 }
 
 /** Put the focus on Deny, unless this person is in the middle of something. */

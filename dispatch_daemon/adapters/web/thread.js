@@ -1,7 +1,8 @@
 // One thread, read downwards: the task as written, who signed it, what it may do, what happened, what is to be decided.
 
-import { ask, download, Refusal } from "./api.js";
+import { ask, Refusal } from "./api.js";
 import { decisionForm, goingOn } from "./deciding.js";
+import { artifact } from "./artifact.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, oneLine, reconcile, size, visible, when } from "./dom.js";
 import { focusOnDeny, question, standing as asked, verbatim } from "./question.js";
@@ -10,9 +11,6 @@ import { edgeFrom, load, person, questions, state } from "./store.js";
 import { trace } from "./trace.js";
 import { undoing } from "./undoing.js";
 import { budget, change, flag, refused, sentence, standing, used } from "./words.js";
-
-const TEXT_BYTES = 256 * 1024;
-const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
 
 /** Show a thread in `place`, and keep it as it is now; returns what to do on a change. */
 export function threadView(place, id) {
@@ -181,54 +179,6 @@ function changed(thread) {
 
 function artifacts(thread) {
   return el("section", { class: "files" }, el("h2", {}, "Files that came of it"), el("ul", {}, thread.artifacts.map((each) => artifact(each, thread))));
-}
-
-function artifact(each, thread) {
-  const shown = el("div", { class: "preview" });
-  const said = el("p", { class: "complaint", role: "alert" });
-  const bytes = async () => {
-    // Its address works once: the one that is known now may have been used by another tab.
-    const fresh = (await ask("GET", `/v1/dispatches/${thread.dispatch_id}`)).artifacts.find((one) => one.name === each.name && one.sha256 === each.sha256);
-    if (!fresh?.download_url) throw new Refusal(404, { detail: "This file is not here." });
-    return download(fresh.download_url);
-  };
-  const guarded = (action) => async () => {
-    try {
-      said.textContent = "";
-      await action(await bytes());
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      said.textContent = error.message;
-    }
-  };
-  const previewable = PICTURES.has(each.mime_type) || (each.size_bytes <= TEXT_BYTES && !each.mime_type.startsWith("image/"));
-  return el(
-    "li",
-    {},
-    `${oneLine(each.name)}, ${size(each.size_bytes)} `,
-    each.download_url !== null || thread.files_arriving === false ? [
-      previewable ? button("Look", guarded(async (blob) => shown.replaceChildren(await preview(each, blob))), { class: "small" }) : null,
-      button("Save", guarded(async (blob) => save(each, blob)), { class: "small" }),
-    ] : el("span", { class: "note" }, "still arriving"),
-    said,
-    shown,
-  );
-}
-
-/** Show a file as what it can only be: a picture of four kinds, or text. */
-async function preview(each, blob) {
-  if (PICTURES.has(each.mime_type)) {
-    const url = URL.createObjectURL(new Blob([blob], { type: each.mime_type }));
-    return el("img", { src: url, alt: oneLine(each.name), onload: () => URL.revokeObjectURL(url) });
-  }
-  const text = await blob.text();
-  return el("pre", { tabIndex: 0, "aria-label": oneLine(each.name) }, text.includes("\0") ? "This is no text." : visible(text));
-}
-
-function save(each, blob) {
-  const url = URL.createObjectURL(new Blob([blob], { type: "application/octet-stream" }));
-  el("a", { href: url, download: each.name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 function receipts(thread) {

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dispatch_daemon.core import questions
-from dispatch_daemon.core.records import ApprovalKind
+from dispatch_daemon.core.records import ApprovalKind, Box
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.scopes import Approval, Returns
 from tests.support.desk import SCOPES, approval, received, run
@@ -66,9 +66,44 @@ def test_files_that_would_leave_are_seen_first_without_any_words(
     assert questions.must_show(replace(SCOPES, approval=mode, returns=returns), "", files=True) is shows
     made = {"name": "a", "size_bytes": 1, "sha256": "00"}
     asked = questions.about_changes(
-        received(), run(artifacts=(made,)), summary="", flags=(), request_id="r", now_ms=NOW_MS
+        received(),
+        run(artifacts=(made,)),
+        summary="",
+        flags=(),
+        place="/runs/1",
+        request_id="r",
+        now_ms=NOW_MS,
     )
-    assert asked.payload["artifacts"] == [made]
+    assert asked.payload["artifacts"] == [made | {"path": "/runs/1/a"}]
+
+
+@pytest.mark.parametrize(
+    ("box", "returns", "told", "says"),
+    [
+        (Box.INBOX, Returns.STATUS, "status", "tells them only how it ended"),
+        (Box.INBOX, Returns.RESULT, "result", "returns the result"),
+        (Box.INBOX, Returns.TRACE, "trace", "returns the result and every call with what came of it"),
+        (Box.OWN, Returns.TRACE, None, "sends nothing anywhere"),
+    ],
+)
+def test_closing_question_says_what_of_it_all_leaves(
+    box: Box, returns: Returns, told: str | None, says: str
+) -> None:
+    scopes = replace(SCOPES, returns=returns).write()
+    for changes, what in (
+        ((), f"{says}; no file changes"),
+        (({"op": "create", "path": "/src/a"},), f"writes these changes to {run().cwd} and {says}"),
+    ):
+        asked = questions.about_changes(
+            replace(received(), box=box),
+            run(changeset=changes, scopes=scopes),
+            summary="done",
+            flags=(),
+            place="/runs/1",
+            request_id="r",
+            now_ms=NOW_MS,
+        )
+        assert (asked.payload["returns"], asked.payload["description"]) == (told, what)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +208,7 @@ def test_closing_question_shows_every_change(count: int, title: str) -> None:
         run(changeset=changes, changeset_digest="aa"),
         summary="done",
         flags=("build_file",),
+        place="/runs/1",
         request_id="r",
         now_ms=NOW_MS,
     )
@@ -190,7 +226,7 @@ def test_a_yes_is_bound_to_every_change_word_and_file() -> None:
     file = {"name": "a", "kind": "file", "mime_type": "text/plain", "size_bytes": 1, "sha256": "00"}
     made = run(artifacts=(file,), changeset_digest=None)
     asked = questions.about_changes(
-        received(), made, summary="It says x", flags=(), request_id="r", now_ms=NOW_MS
+        received(), made, summary="It says x", flags=(), place="/runs/1", request_id="r", now_ms=NOW_MS
     )
     assert asked.subject == questions.closing_subject(None, "It says x", [file | {"blob": None}])
     others = [
