@@ -11,7 +11,7 @@ import platformdirs
 import uvloop
 
 from dispatch_broker.adapters import log
-from dispatch_broker.adapters.settings import DEFAULT_LISTEN, INSTALL, Settings, SettingsError
+from dispatch_broker.adapters.settings import DEFAULT_LISTEN, Settings, SettingsError
 from dispatch_broker.adapters.store_sqlite import StoreError
 from dispatch_broker.adapters.tokens import TokenKeyError
 from dispatch_broker.adapters.users import User, UserDesk, UserError
@@ -110,7 +110,7 @@ def main() -> None:
     "--install",
     default=None,
     metavar="COMMAND",
-    help=f"What invited people type to install Dispatch.  [default: {INSTALL}]",
+    help="What invited people type to install Dispatch. Without it, the page sends them to whoever runs this broker.",
 )
 @click.option("--dev", is_flag=True, help="Sign in without proof of the address; on loopback only.")
 @click.option(

@@ -12,7 +12,7 @@ import click
 
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
-from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.fields import Document, items, text, truth
 from dispatch_cli.render.text import cut_end, one_line
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ Found = Iterator[tuple[str, str]]
 
 _PATIENCE_S = 1.0
 _HELP_CELLS = 60
+_INVITATION, _DEVICE = 8, 16  # as much of an id as the lists show
 _UNDECIDED = frozenset({"delivered"})
 _FINISHED = frozenset({"completed", "failed", "refused", "declined", "expired", "cancelled"})
 _TYPABLE = frozenset("@._+-")  # beside letters and digits
@@ -71,6 +72,45 @@ def rules() -> Offer:
     def found(invocation: Invocation) -> Found:
         for row in items(_ask(invocation, "/v1/rules"), "rules"):
             yield text(row, "rule_id"), text(row, "tool")
+
+    return _offer(found)
+
+
+def parked() -> Offer:
+    """Offer what was set aside because nobody answered."""
+    return _offer(lambda invocation: _dispatches(invocation, ("inbox",), {"waiting_input"}.__contains__))
+
+
+def discardable() -> Offer:
+    """Offer what is parked or waits with its changes."""
+    kept = {"waiting_input", "waiting_approval"}
+    return _offer(lambda invocation: _dispatches(invocation, ("inbox",), kept.__contains__))
+
+
+def running() -> Offer:
+    """Offer what was accepted here and is not over: run, or done by hand."""
+    going = {"accepted", "running", "waiting_approval"}
+    return _offer(lambda invocation: _dispatches(invocation, ("inbox",), going.__contains__))
+
+
+def devices(*, others: bool = False) -> Offer:
+    """Offer my own devices by their ids, or all but this one."""
+
+    def found(invocation: Invocation) -> Found:
+        for row in items(_ask(invocation, "/v1/devices"), "devices"):
+            if not (others and truth(row, "this")):
+                yield text(row, "id")[:_DEVICE], text(row, "name")
+
+    return _offer(found)
+
+
+def invitations() -> Offer:
+    """Offer the invitations that I was sent and may still answer."""
+
+    def found(invocation: Invocation) -> Found:
+        for row in items(_ask(invocation, "/v1/invitations"), "received"):
+            if text(row, "status") == "pending":
+                yield text(row, "invitation_id")[:_INVITATION], text(row, "peer")
 
     return _offer(found)
 

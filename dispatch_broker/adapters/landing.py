@@ -21,8 +21,11 @@ _ENDED = {
 }
 
 
-def page(invitation: Invitation, *, broker_url: str, install: str, dev: bool, now_ms: int) -> str:
-    """Return the page of one invitation; `install` is typed to get the program, a development broker has a login of its own."""
+def page(invitation: Invitation, *, broker_url: str, install: str | None, dev: bool, now_ms: int) -> str:
+    """Return the page of one invitation; `install` is typed to get the program.
+
+    Without it no command is told: a name that nobody here has checked might be anybody's. A development broker has a login of its own.
+    """
     inviter, invitee = escape(invitation.inviter.address), escape(invitation.to_address)
     status = invitation.at(now_ms)
     title = f"{inviter} invites {invitee} to Dispatch"
@@ -42,17 +45,23 @@ def missing_page() -> str:
     )
 
 
-def _open(invitation: Invitation, broker_url: str, install: str, *, dev: bool) -> str:
+def _open(invitation: Invitation, broker_url: str, install: str | None, *, dev: bool) -> str:
     """Return what somebody who may still answer should know."""
     inviter, invitee, broker = (
         escape(text) for text in (invitation.inviter.address, invitation.to_address, broker_url)
     )
     login = f"dispatch login --broker {broker} --email {invitee}" + (" --dev" if dev else "")
+    get = (
+        f"Install Dispatch:<pre>{escape(install)}</pre>"
+        if install is not None
+        else f"Install Dispatch, from where {inviter} or whoever runs {broker} tells you to. Take no program for it that only"
+        " has the same name."
+    )
     until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
     return f"""<p>Accepting lets {inviter} send tasks to your machine. Each one waits for your yes, runs in a sandbox,
 and sees only what you choose when you accept. You can end it at any time.</p>
 <ol>
-<li>Install Dispatch:<pre>{escape(install)}</pre></li>
+<li>{get}</li>
 <li>Sign in:<pre>{login}</pre></li>
 <li>Accept, with the token that {inviter} gave you. It begins with <code>dispatch1:</code> and is not on this page:
 <pre>dispatch accept-invitation TOKEN --profile read-only</pre>

@@ -19,7 +19,6 @@ from dispatch_protocol.broker_url import check_broker_url
 from dispatch_protocol.errors import MalformedError
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
-INSTALL = "pipx install dispatch-courier"
 _LOCALHOST = "localhost"
 _COMMAND_CHARS = 300
 _SECRET_CHARS = 1_024
@@ -56,7 +55,8 @@ class Settings(BaseModel):
 
     `metrics` is a listener of its own, None is none: numbers about everybody must not appear behind a public URL
     because a proxy passes every path on. `tls` is a certificate with its chain, and its key; `proxies` are the networks whose
-    `X-Forwarded-For` is believed. `install` is what the page of an invitation tells people to type.
+    `X-Forwarded-For` is believed. `install` is what the page of an invitation tells people to type: the operator knows where the program is, and without their
+    word no name is told, because anybody could have taken it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", arbitrary_types_allowed=True)
@@ -74,7 +74,7 @@ class Settings(BaseModel):
     mail_server: Server | None = None
     mail_from: str = ""
     provider: Registration | None = None
-    install: str = INSTALL
+    install: str | None = None
     log_level: str = "INFO"
     quotas: Quotas = Quotas()
 
@@ -151,7 +151,7 @@ class Settings(BaseModel):
                 mail_server=server,
                 mail_from=sender,
                 provider=_read_provider(oidc_issuer, oidc_client_id, oidc_client_secret_file),
-                install=INSTALL if install is None else _read_install(install),
+                install=None if install is None else _read_install(install),
                 log_level=log_level,
             )
         except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.commands.pairing import add, roles_of
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
@@ -27,7 +28,7 @@ devices.add_command(add)
 
 
 @devices.command("rename")
-@click.argument("device", metavar="ID")
+@click.argument("device", metavar="ID", shell_complete=candidates.devices())
 @click.argument("name", metavar="NAME")
 @click.pass_obj
 def rename(invocation: Invocation, device: str, name: str) -> None:
@@ -37,7 +38,7 @@ def rename(invocation: Invocation, device: str, name: str) -> None:
 
 
 @devices.command("set")
-@click.argument("device", metavar="ID")
+@click.argument("device", metavar="ID", shell_complete=candidates.devices())
 @click.option("--roles", metavar="R,R", help="What it may do: approver, runner, both or none (-).")
 @click.option("--owner", is_flag=True, help="Let it run what is sent to me and names no other device.")
 @click.pass_obj
@@ -54,7 +55,7 @@ def set_(invocation: Invocation, device: str, roles: str | None, owner: bool) ->
 
 
 @devices.command("revoke")
-@click.argument("device", metavar="ID")
+@click.argument("device", metavar="ID", shell_complete=candidates.devices())
 @click.pass_obj
 def revoke(invocation: Invocation, device: str) -> None:
     """End one of my devices.

@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.commands.accept import stay
 from dispatch_cli.door import dispatch_path
 from dispatch_cli.invocation import Invocation
@@ -13,7 +14,7 @@ from dispatch_cli.render.words import typed_id
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.parked())
 @click.pass_obj
 def resume(invocation: Invocation, dispatch_id: str) -> int:
     """Take up a run that was parked because nobody answered.
@@ -35,7 +36,7 @@ def resume(invocation: Invocation, dispatch_id: str) -> int:
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.discardable())
 @click.pass_obj
 def discard(invocation: Invocation, dispatch_id: str) -> None:
     """Throw away a parked run, or changes that wait for an answer: nothing is applied, and the author is told."""
@@ -44,7 +45,7 @@ def discard(invocation: Invocation, dispatch_id: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.running())
 @click.pass_obj
 def review(invocation: Invocation, dispatch_id: str) -> None:
     """Stop being asked for each call of this run, and review its changes at the end instead.
@@ -58,7 +59,7 @@ def review(invocation: Invocation, dispatch_id: str) -> None:
 
 
 @click.command(cls=Command)
-@click.argument("dispatch_id", metavar="ID")
+@click.argument("dispatch_id", metavar="ID", shell_complete=candidates.running())
 @click.option("--text", "said", metavar="T", required=True, help="What came of it: the author reads this.")
 @click.option(
     "--file", "files", metavar="F", multiple=True, help="A file that belongs to it; may be repeated."

@@ -14,7 +14,7 @@ from dispatch_cli.render.words import typed_id
 
 @click.command(cls=Command)
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.undecided())
-@click.argument("device", metavar="DEVICE")
+@click.argument("device", metavar="DEVICE", shell_complete=candidates.devices(others=True))
 @click.pass_obj
 def handover(invocation: Invocation, dispatch_id: str, device: str) -> None:
     """Let another device of mine run a dispatch that this one was to run.

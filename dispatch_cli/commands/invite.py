@@ -2,6 +2,7 @@
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.commands.trust import invitation_token, path_choices
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -51,7 +52,7 @@ def invitations(invocation: Invocation) -> None:
 
 
 @click.command("decline-invitation", cls=Command)
-@click.argument("invitation", metavar="TOKEN|ID|-")
+@click.argument("invitation", metavar="TOKEN|ID|-", shell_complete=candidates.invitations())
 @click.pass_obj
 def decline_invitation(invocation: Invocation, invitation: str) -> None:
     """Decline an invitation: no edge is made."""

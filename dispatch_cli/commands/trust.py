@@ -75,7 +75,7 @@ def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("accept-invitation", cls=Command)
-@click.argument("invitation", metavar="TOKEN|ID|-")
+@click.argument("invitation", metavar="TOKEN|ID|-", shell_complete=candidates.invitations())
 @_scope_options
 @click.pass_obj
 def accept_invitation(invocation: Invocation, /, invitation: str, **given: Any) -> None:

@@ -218,12 +218,13 @@ class TestLandingPage:
             page = html.unescape(await response.text())
         for expected in (
             f"{alice.address} invites {bob.address}",
-            "pipx install",
+            f"Install Dispatch, from where {alice.address} or whoever runs {url} tells you to.",
             f"dispatch login --broker {url} --email {bob.address} --dev",
             "dispatch accept-invitation TOKEN",
             f"dispatch decline-invitation {invitation_id}",
         ):
             assert expected in page
+        assert "pip" not in page, "no name is told that anybody may have taken"
 
     async def test_it_has_no_script_and_a_policy_that_allows_none(self, url, client, invited):
         async with client.get(f"{url}/i/{invited[0]}") as response:

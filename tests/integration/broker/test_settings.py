@@ -76,7 +76,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("install", ["", "  ", "a\nb", "a\x1bb", "x" * 301])
     def test_how_people_install_is_one_line(self, tmp_path, install):
-        assert build(tmp_path).install == "pipx install dispatch-courier"
+        assert build(tmp_path).install is None
         assert build(tmp_path, install=" pipx install ./d.whl ").install == "pipx install ./d.whl"
         with pytest.raises(SettingsError, match="--install"):
             build(tmp_path, install=install)

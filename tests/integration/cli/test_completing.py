@@ -71,6 +71,35 @@ def test_ids_come_with_what_they_are_about(door: Script, home: Path) -> None:
     assert fish.startswith(f"plain,{ID[:8]}\t")
 
 
+def test_what_goes_on_is_offered_to_what_can_be_done_about_it(door: Script, home: Path) -> None:
+    rows = [
+        documents.listed(status=status, short_id=f"{number:08}")
+        for number, status in enumerate(
+            ("delivered", "accepted", "running", "waiting_approval", "waiting_input", "completed")
+        )
+    ]
+    door.answer("GET", "/v1/dispatches", {"dispatches": rows, "next": None})
+    assert tab(home, "resume", "") == ["00000004"]
+    assert tab(home, "discard", "") == ["00000003", "00000004"]
+    assert tab(home, "review", "") == ["00000001", "00000002", "00000003"]
+    assert tab(home, "complete", "") == ["00000001", "00000002", "00000003"]
+
+
+def test_devices_and_invitations_are_offered_as_their_lists_show_them(door: Script, home: Path) -> None:
+    listed = [{"id": letter * 64, "name": f"machine {letter}", "this": letter == "a"} for letter in "ab"]
+    door.answer("GET", "/v1/devices", {"identity": "f" * 64, "devices": listed})
+    for command in ("rename", "set", "revoke"):
+        assert tab(home, "devices", command, "") == ["a" * 16, "b" * 16]
+    assert tab(home, "handover", ID[:8], "") == ["b" * 16], "this device has it already"
+    received = [
+        {"invitation_id": letter * 8 + ID[8:], "peer": "x@example.org", "status": status}
+        for letter, status in (("c", "pending"), ("d", "declined"))
+    ]
+    door.answer("GET", "/v1/invitations", {"sent": [], "received": received})
+    for command in ("accept-invitation", "decline-invitation"):
+        assert tab(home, command, "") == ["c" * 8]
+
+
 def test_people_are_offered_to_those_who_may_use_them(door: Script, home: Path) -> None:
     strange = documents.edge(peer="$(touch x)@example.org", alias=None)
     contacts = [documents.edge(alias="bob"), documents.edge(direction="incoming", alias="Alice"), strange]
