@@ -12,7 +12,7 @@ from dispatch_cli.render.audit import findings_lines, logs_lines
 from dispatch_cli.render.fields import Document, items, text
 
 INVALID_EXIT: Final = 7
-_BAD: Final = frozenset({"rewritten", "left_out"})
+_BAD: Final = frozenset({"rewritten", "left_out", "flooded", "unlogged"})
 _device = click.option("--device", metavar="D", help="Only this device, by the beginning of its id.")
 _peer = click.argument("peer", required=False, shell_complete=candidates.peers())
 
@@ -46,7 +46,8 @@ def _show(invocation: Invocation, peer: str | None, device: str | None) -> None:
 def verify_audit(invocation: Invocation, peer: str | None, device: str | None) -> int:
     """Find what was rewritten or left out.
 
-    Each log is held against what has come from that device. Exit 7 if anything in it was rewritten or left out.
+    Each log is held against what has come from that device. Exit 7 if anything in it was rewritten or left out, or if there is
+    none for what was said more than a day ago.
     """
     found = _logs(invocation, peer, device)
     invocation.show(found, lambda _: findings_lines(found))

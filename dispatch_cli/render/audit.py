@@ -53,6 +53,11 @@ def _finding(log: Document) -> str:
         case "unseen":
             gap = "; a checkpoint has not come" if truth(log, "gap") else ""
             return f"{count}, {number(log, 'unseen')} of them have not come here{gap}"
+        case "unlogged":
+            lost = "they keep no log, or the relay has lost what tells of it"
+            return f"{number(log, 'unlogged')} last words of more than a day ago are in no log that came here: {lost}"
+        case "flooded":
+            return "more checkpoints came than tasks were sent, so what it says is not followed any more"
         case "left_out":
             return f"{len(words(log, 'left_out'))} last words were left out of it"
         case _:

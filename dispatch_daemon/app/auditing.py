@@ -23,6 +23,7 @@ from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Signed
 from dispatch_protocol.unseal import Opened
 
+_FLOODED = "audit_flooded"  # edges over which more checkpoints came than are kept
 _SPARE = 16  # checkpoints beyond two for each task that was sent: more than that nobody has to keep
 log = logging.getLogger("dispatch.audit")
 
@@ -45,7 +46,10 @@ class Auditing:
             record = self._journal.edge(edge)
             if record is not None:
                 peer, moment = self._people.peer(record.peer), self._clock.moment()
-                send = auditing.told(self._people.own, peer, edge, self._tree(edge), said, moment, number)
+                tree = self._tree(edge)
+                send = auditing.told(self._people.own, peer, edge, tree, said, moment, number)
+                # If it cannot be kept, the journal holds fewer entries than this, and it is read anew.
+                self._trees[edge] = tree.grown([Digest.from_hex(each.digest) for each in said])
                 sends.append(send)
         return sends
 
@@ -55,25 +59,23 @@ class Auditing:
         held = self._trees.get(edge, EMPTY)
         size = self._journal.log_size(edge, device)
         if held.size != size:
+            held = EMPTY
             of_device = [each for each in self._journal.answers(edge) if each.device == device]
-            held = EMPTY if not of_device else self._grown(held, of_device)
+            for row in sorted(of_device, key=lambda row: row.seq):
+                message = _checkpoint(row)
+                if message.since == held.size:
+                    held = held.grown(message.entries)
             self._trees[edge] = held
         return held
-
-    def _grown(self, held: Tree, kept: Sequence[AnswerRecord]) -> Tree:
-        """Return a log with what its checkpoints have added since it was read."""
-        tree = held
-        for row in sorted(kept, key=lambda row: row.seq):
-            message = _checkpoint(row)
-            if message.since == tree.size:
-                tree = tree.grown(message.entries)
-        return tree
 
     async def take(self, opened: Opened, message: Checkpoint) -> None:
         """Keep another side's checkpoint; what it amounts to is found when somebody looks."""
         edge = message.head.edge.hex
         if self._journal.answers_count(edge) >= 2 * self._journal.sent_over(edge) + _SPARE:
             log.warning("more checkpoints of %s than tasks were sent", opened.header.from_device.hex[:16])
+            if edge not in self._flooded():
+                self._journal.remember(_FLOODED, [*self._flooded(), edge])
+                await self._journal.database.committed()
             return
         signed = opened.signed
         row = auditing.kept(message, signed.digest.hex, signed.encode(), self._clock.now_ms())
@@ -81,11 +83,18 @@ class Auditing:
 
     def logs(self) -> list[tuple[EdgeRecord, str, Examined]]:
         """Return every log that is known here, edge by edge and device by device, with what it amounts to."""
-        return [
-            (edge, device, self._examined(edge.edge, device, rows))
-            for edge in self._journal.edges()
-            for device, rows in sorted(_by_device(self._journal.answers(edge.edge)).items())
-        ]
+        found: list[tuple[EdgeRecord, str, Examined]] = []
+        for edge in self._journal.edges():
+            by_device = _by_device(self._journal.answers(edge.edge))
+            for device in self._journal.answering(edge.edge):  # also one that keeps no log
+                by_device.setdefault(device, [])
+            for device, rows in sorted(by_device.items()):
+                found.append((edge, device, self._examined(edge.edge, device, rows)))
+        return found
+
+    def _flooded(self) -> list[str]:
+        held = self._journal.meta(_FLOODED)
+        return [str(edge) for edge in held] if isinstance(held, list) else []
 
     def _examined(self, edge: str, device: str, rows: Sequence[AnswerRecord]) -> Examined:
         held: dict[Digest, tuple[str, int]] = {}
@@ -95,7 +104,12 @@ class Auditing:
             message = None if kind is None else decode_body(kind, signed.body)
             if message is not None:
                 held[signed.digest] = (answer.type, message.head.created_ms)
-        return auditing.examine({Digest.from_hex(row.digest): _checkpoint(row) for row in rows}, held)
+        return auditing.examine(
+            {Digest.from_hex(row.digest): _checkpoint(row) for row in rows},
+            held,
+            self._clock.now_ms(),
+            flooded=edge in self._flooded() and device != self._people.own.device.hex,
+        )
 
 
 def _checkpoint(row: AnswerRecord) -> Checkpoint:

@@ -16,6 +16,7 @@ from dispatch_protocol.merkle import EMPTY, Tree
 from dispatch_protocol.messages.checkpoint import Checkpoint
 
 KIND = "checkpoint"
+_LATE_MS = 86_400_000  # a checkpoint goes the same way as its word, so it is there by then or was lost
 # The last words about a dispatch; each names the answer before it, and so all of them.
 _LAST = frozenset({"result", "declined", "refused", "expired", "cancelled"})
 # Of these a device keeps what it says in every case, so that none of them may be left out.
@@ -27,6 +28,8 @@ class Finding(StrEnum):
 
     CONSISTENT = "consistent"
     UNSEEN = "unseen"
+    UNLOGGED = "unlogged"
+    FLOODED = "flooded"
     LEFT_OUT = "left_out"
     REWRITTEN = "rewritten"
 
@@ -35,14 +38,17 @@ class Finding(StrEnum):
 class Examined:
     """A log as far as it can be followed: `unseen` are entries that were said to somebody, and have not come here.
 
-    `gap` says that a checkpoint is missing; `contradictions` are the digests of those that tell another history.
+    `gap` says that a checkpoint is missing; `contradictions` are the digests of those that tell another history; `unlogged` are last
+    words of more than a day ago that no checkpoint has followed; `flooded` says that more came than anybody has to keep.
     """
 
     tree: Tree
     unseen: tuple[Digest, ...] = ()
     left_out: tuple[Digest, ...] = ()
     contradictions: tuple[Digest, ...] = ()
+    unlogged: tuple[Digest, ...] = ()
     gap: bool = False
+    flooded: bool = False
 
     @property
     def finding(self) -> Finding:
@@ -50,6 +56,10 @@ class Examined:
             return Finding.REWRITTEN
         if self.left_out:
             return Finding.LEFT_OUT
+        if self.flooded:
+            return Finding.FLOODED
+        if self.unlogged:
+            return Finding.UNLOGGED
         return Finding.UNSEEN if self.unseen or self.gap else Finding.CONSISTENT
 
 
@@ -92,12 +102,18 @@ def kept(message: Checkpoint, digest: str, signed: bytes, now_ms: int) -> Answer
     )
 
 
-def examine(checkpoints: Mapping[Digest, Checkpoint], held: Mapping[Digest, tuple[str, int]]) -> Examined:
+def examine(
+    checkpoints: Mapping[Digest, Checkpoint],
+    held: Mapping[Digest, tuple[str, int]],
+    now_ms: int,
+    *,
+    flooded: bool = False,
+) -> Examined:
     """Follow one device's log of one edge by its checkpoints, and hold it against what came from that device.
 
     `checkpoints` come in the order in which they were heard, so that of two histories the first one is followed. `held` are the
     last words that have come over this edge: their type, and when they were signed. One that is older than the newest
-    checkpoint stands in the log, or was left out of it.
+    checkpoint stands in the log, or was left out of it; one that nothing has followed for a day is in no log.
     """
     entries: list[Digest] = []
     tree, gap = EMPTY, False
@@ -114,17 +130,19 @@ def examine(checkpoints: Mapping[Digest, Checkpoint], held: Mapping[Digest, tupl
         tree = after
     newest_ms = max((each.head.created_ms for each in checkpoints.values()), default=0)
     logged = frozenset(entries)
-    left_out = (
-        digest
+    missing = {
+        digest: at_ms
         for digest, (kind, at_ms) in held.items()
-        if kind in _ALWAYS and at_ms < newest_ms and digest not in logged
-    )
+        if kind in _ALWAYS and digest not in logged and not gap
+    }
     return Examined(
         tree=tree,
         unseen=tuple(entry for entry in entries if entry not in held),
-        left_out=() if gap else tuple(left_out),
+        left_out=tuple(digest for digest, at_ms in missing.items() if at_ms < newest_ms),
         contradictions=tuple(contradictions),
+        unlogged=tuple(digest for digest, at_ms in missing.items() if newest_ms <= at_ms < now_ms - _LATE_MS),
         gap=gap,
+        flooded=flooded,
     )
 
 

@@ -61,3 +61,6 @@ async def test_nobody_has_to_keep_checkpoints_without_end(victim: Victim, mallor
         return 0 < int(count) <= 16
 
     await eventually_so(bounded)
+    assert [finding for finding, _ in await found(victim)] == ["flooded"], (
+        "and it is said that they were not kept"
+    )

@@ -78,7 +78,14 @@ class ScriptedPeople:
 
     async def audit(self) -> JsonObject:
         await self._asked("audit")
-        counted = {"entries": 1, "unseen": 0, "gap": False, "left_out": [], "contradictions": []}
+        counted = {
+            "entries": 1,
+            "unseen": 0,
+            "unlogged": 0,
+            "gap": False,
+            "left_out": [],
+            "contradictions": [],
+        }
         log = {
             "edge_id": EDGE,
             "peer": "alice@example.org",

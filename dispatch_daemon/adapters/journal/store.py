@@ -306,6 +306,15 @@ class Journal:
         ((count,),) = self.database.read(sql, (edge,))
         return int(count)
 
+    def answering(self, edge: str) -> list[str]:
+        """Return the devices that have said the last word about a dispatch which was sent over an edge."""
+        rows = self.database.read(
+            "SELECT DISTINCT device FROM answers WHERE type IN ('result', 'declined')"
+            " AND about IN (SELECT digest FROM dispatches WHERE edge = ? AND box = 'sent') ORDER BY device",
+            (edge,),
+        )
+        return [str(device) for (device,) in rows]
+
     def last_words(self, edge: str, device: str) -> list[AnswerRecord]:
         """Return what one device has said last about each dispatch over an edge."""
         clause = (

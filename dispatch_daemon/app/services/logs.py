@@ -32,6 +32,7 @@ class Logs:
                 "finding": found.finding,
                 "unseen": len(found.unseen),
                 "gap": found.gap,
+                "unlogged": len(found.unlogged),
                 "left_out": [each.hex for each in found.left_out],
                 "contradictions": [each.hex for each in found.contradictions],
             }

@@ -205,8 +205,9 @@ class EdgeLog(Answer):
     ours: bool
     entries: int
     root: Fingerprint
-    finding: Literal["consistent", "unseen", "left_out", "rewritten"]
+    finding: Literal["consistent", "unseen", "unlogged", "flooded", "left_out", "rewritten"]
     unseen: int
+    unlogged: int
     gap: bool
     left_out: list[Fingerprint]
     contradictions: list[Fingerprint]

@@ -33,10 +33,15 @@ def checkpoint(
     )
 
 
-def found(*checkpoints: Checkpoint, held: dict[Digest, tuple[str, int]] | None = None) -> Examined:
+def found(
+    *checkpoints: Checkpoint,
+    held: dict[Digest, tuple[str, int]] | None = None,
+    now_ms: int = NOW_MS + 2,
+    flooded: bool = False,
+) -> Examined:
     named = {digest(f"checkpoint {number}"): each for number, each in enumerate(checkpoints)}
     known = dict.fromkeys((ONE, TWO, THREE), ("result", NOW_MS))
-    return examine(named, known if held is None else held)
+    return examine(named, known if held is None else held, now_ms, flooded=flooded)
 
 
 FIRST, SECOND = checkpoint(0, ONE), checkpoint(1, TWO, THREE, before=(ONE,))
@@ -85,6 +90,25 @@ def test_a_last_word_older_than_the_newest_checkpoint_stands_in_the_log_or_was_l
     assert found(FIRST, held=held).finding is Finding.CONSISTENT, "its checkpoint may be on its way"
     refused = held | {OTHER: ("refused", NOW_MS)}
     assert found(later, held=refused).finding is Finding.CONSISTENT, "a flood is refused without being kept"
+
+
+def test_what_no_checkpoint_has_followed_for_a_day_is_in_no_log() -> None:
+    held = {ONE: ("result", NOW_MS), OTHER: ("refused", NOW_MS)}
+    late_ms = NOW_MS + 86_400_001
+    assert found(held=held).finding is Finding.CONSISTENT, "it may be on its way"
+    assert (found(held=held, now_ms=late_ms).finding, found(held=held, now_ms=late_ms).unlogged) == (
+        Finding.UNLOGGED,
+        (ONE,),
+    )
+    assert found(FIRST, held=held, now_ms=late_ms).finding is Finding.CONSISTENT
+    assert found(SECOND, held=held, now_ms=late_ms).finding is Finding.UNSEEN, (
+        "what fills the gap may hold it"
+    )
+
+
+def test_more_checkpoints_than_anybody_keeps_are_said_to_be_that() -> None:
+    assert found(FIRST, flooded=True).finding is Finding.FLOODED
+    assert found(FIRST, checkpoint(0, OTHER), flooded=True).finding is Finding.REWRITTEN
 
 
 def said(verdict: Verdict | None, *, deliver: bool = True) -> Send:
