@@ -6,6 +6,7 @@ other devices in the same commit, by whichever room decided it, so nobody can fo
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.app.clock import Clock
@@ -22,6 +23,7 @@ from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
 from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, Record
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
+from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.household import (
     EdgeEntry,
     Entry,
@@ -35,10 +37,12 @@ from dispatch_protocol.messages.household import (
 )
 from dispatch_protocol.messages.shared_questions import QuestionEntry, VerdictEntry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
+from dispatch_protocol.signing import Signed
 from dispatch_protocol.unseal import Opened
 
 _REMOVED = "removed_rules"
-_FED = "fed_ms"
+_TOLD_AGAIN = "told_again_ms"
+_AT_A_TIME = 100  # documents that are told again, at most once a day
 log = logging.getLogger("dispatch.household")
 
 
@@ -93,10 +97,14 @@ class Household:
             *self._journal.invitations(),
             *self._journal.rules(),
         )
-        entries = [entry for record in records for entry in household.entries_of(record)]
-        entries += [
-            NameEntry(device=DeviceId.from_hex(device), name=name, named_ms=at)
-            for device, (name, at) in self.names().items()
+        entries = [
+            *(entry for record in records for entry in household.entries_of(record)),
+            *(household.removed(rule) for rule in self._removed()),
+            *self._sharing.fed(self._clock.now_ms()),
+            *(
+                NameEntry(device=DeviceId.from_hex(device), name=name, named_ms=at)
+                for device, (name, at) in self.names().items()
+            ),
         ]
         return own_log.fed(entries, self._people.own, self.heads(), self._clock.moment())
 
@@ -104,7 +112,7 @@ class Household:
         """Return how far every log is followed here."""
         return [
             LogHead(device=DeviceId.from_hex(device), seq=seq, digest=Digest.from_hex(digest))
-            for device, seq, digest, _ in self._journal.household_heads()
+            for device, seq, digest, _ in self._journal.household_heads(self._people.own.device.hex)
         ]
 
     def heard_ms(self) -> dict[str, int]:
@@ -122,9 +130,10 @@ class Household:
         teller = opened.header.from_device
         effects: list[Effect] = []
         early = False
+        said_ms = min(message.head.created_ms, self._clock.now_ms() + EXPIRY_GRACE_MS)
         for entry in sorted(message.entries, key=lambda entry: not isinstance(entry, PinEntry)):
             try:
-                effects += self._taken(entry, effects, teller)
+                effects += self._taken(_by(entry, said_ms), effects, teller)
             except (DispatchError, ValueError) as error:
                 early |= isinstance(error, RefusedError) and error.reason is RefusalCode.CHAIN_UNKNOWN
                 log.warning("an entry of %s that cannot be taken in: %s", teller.hex[:8], error)
@@ -154,21 +163,29 @@ class Household:
             self.heads(),
             self.heard_ms(),
             self._clock.now_ms(),
+            self._people.own.device,
         )
 
     async def _make_up_for(self, message: Log) -> None:
-        """Feed anew whoever has not followed, a day later, what was said here: it was lost on the way."""
-        fed_ms, now_ms = self._journal.meta(_FED), self._clock.now_ms()
-        if message.seq == 0 or (isinstance(fed_ms, int) and now_ms - fed_ms < behind.BEAT_MS):
+        """Tell whoever has not followed, a day later, what was said here once more: it was lost on the way.
+
+        Who has joined since it was said is given a feed instead: the old documents cannot be sealed to that device.
+        """
+        told_ms, now_ms = self._journal.meta(_TOLD_AGAIN), self._clock.now_ms()
+        if message.seq == 0 or (isinstance(told_ms, int) and now_ms - told_ms < behind.BEAT_MS):
             return
-        own = self._people.own.device
-        said_ms = self._journal.household_said_ms(own.hex, own_log.next_unheard(message, own))
-        if said_ms is None or message.head.created_ms - said_ms < behind.BEAT_MS:
+        own, teller = self._people.own, message.head.sender.device
+        lacks, until_ms = own_log.next_unheard(message, own.device), message.head.created_ms - behind.BEAT_MS
+        documents = self._journal.household_said(own.device.hex, lacks, until_ms, _AT_A_TIME)
+        if not documents:
             return
-        log.warning("%s lacks what was said here; it is fed anew", message.head.sender.device.hex[:8])
-        self._journal.remember(_FED, now_ms)
-        self._journal.remember(UNFED, value=True)
-        await self.feed_recovered()
+        log.warning("%s lacks what was said here; it is told again", teller.hex[:8])
+        self._journal.remember(_TOLD_AGAIN, now_ms)
+        lacking = [Signed.decode(document) for document in documents]
+        if all(own_log.was_for(signed, teller, own.chain) for signed in lacking):
+            await self._performer.perform([own_log.again(signed) for signed in lacking])
+        else:
+            await self._performer.perform(self.feed())
 
     # -- saying that one is there ----------------------------------------------------------------------
 
@@ -180,7 +197,8 @@ class Household:
         """Say it if it is time, and what was said last has left this machine."""
         del task  # there is one
         own, now_ms = self._people.own, self._clock.now_ms()
-        mine = next((row for row in self._journal.household_heads() if row[0] == own.device.hex), None)
+        rows = self._journal.household_heads(own.device.hex)
+        mine = next((row for row in rows if row[0] == own.device.hex), None)
         due_ms = now_ms if mine is None else mine[3] + behind.BEAT_MS
         waits = mine is not None and self._journal.outbox.row(mine[2]) is not None
         silent = waits or panic_ms(self._journal) is not None  # in a panic nothing leaves
@@ -286,3 +304,14 @@ class Household:
         ]
         if gone:
             self._journal.remember(_REMOVED, [*held, *gone])
+
+
+def _by(entry: Entry, said_ms: int) -> Entry:
+    """Return an entry as of when it was said: what happened later than that has not happened, and would never be outdone."""
+    match entry:
+        case NameEntry():
+            return replace(entry, named_ms=min(entry.named_ms, said_ms))
+        case PanicEntry():
+            return replace(entry, called_ms=min(entry.called_ms, said_ms))
+        case _:
+            return entry

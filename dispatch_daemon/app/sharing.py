@@ -12,13 +12,15 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.core import handover, siblings
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Plan, Put, Send, TaskKind
-from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.views import task_of
 from dispatch_protocol.keys import DeviceId
+from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.messages.household import Entry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 
 NAMES = "device_names"
+_NEWEST = 200  # dispatches of which a feed tells
 log = logging.getLogger("dispatch.household")
 
 
@@ -93,6 +95,20 @@ class Sharing:
             self._people.own,
             now_ms,
         )
+
+    def fed(self, now_ms: int) -> list[Entry]:
+        """Return what another device has to know that was told none of it: what this one did with the newest, and gave away."""
+        own, entries = self._people.own, list[Entry]()
+        for record in self._journal.page(Box.INBOX, before=None, limit=_NEWEST):
+            runs = self._journal.runs(record.digest)
+            deed = siblings.done(record, runs[-1] if runs else None, own, now_ms)
+            if (
+                deed is not None and record.state is not DispatchState.REFUSED
+            ):  # that each device judges alone
+                entries.append(deed)
+            handed = self._journal.handovers(record.digest)
+            entries += [handover.told(each) for each in handed if each.giver == own.device.hex]
+        return entries
 
     def taken(self, entry: DeedEntry | HandoverEntry, teller: DeviceId) -> list[Effect]:
         """Take in what another device did; what one says of another one is nothing."""

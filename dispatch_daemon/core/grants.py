@@ -12,11 +12,14 @@ from typing import Final
 
 from dispatch_daemon.core.records import EdgeRecord
 from dispatch_protocol.encoding import JSON, unb64u
+from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Standing, Version, standing
+from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import EdgeStatus
 
 _KEPT: Final = 64
+LEAP: Final = 65_536  # by so much the next version may be above those that are held; more leaves no room to go on from it
 
 
 def newest(edge: EdgeRecord) -> GrantDocument:
@@ -29,14 +32,31 @@ def binding(edge: EdgeRecord) -> Standing:
     return standing(_held(edge).values())
 
 
+def require_near(told: GrantDocument, held: int = 0) -> None:
+    """Refuse a version that is far above the highest that is `held`; a revocation is the last one, so it may be any.
+
+    Raises:
+        MalformedError: such a one.
+    """
+    if told.status is GrantStatus.ACTIVE and told.version.n > held + LEAP:
+        raise MalformedError(f"a grant's version {told.version.n} is far above {held}, which is held")
+
+
+def before_last(edge: EdgeRecord) -> tuple[Version, ...]:
+    """Return what a revocation goes on from: the tips, but for those after which no number is left."""
+    tips = tuple(tip for tip in binding(edge).tips if tip.n < SAFE_INTEGER)
+    return tips or newest(edge).parents
+
+
 def joined(edge: EdgeRecord, document: Document) -> EdgeRecord:
     """Return an edge with one more version of its grant, which may be late, repeated or made beside the others.
 
     Raises:
-        MalformedError: it is no grant.
+        MalformedError: it is no grant, or as `require_near`.
         RefusedError: it states scopes that are not understood here.
     """
     told = GrantDocument.decode(document.body)
+    require_near(told, newest(edge).version.n)
     held = {told.version: told} | _held(edge)
     written = {told.version: document.to_json()} | _written(edge)
     passed = _passed([*held.values()], dict(edge.passed))

@@ -142,6 +142,20 @@ def _rule(record: RuleRecord, *, removed: bool) -> RuleEntry:
     )
 
 
+def removed(rule_id: str) -> RuleEntry:
+    """Return that a rule was taken back, of which no more is known than its id."""
+    return RuleEntry(
+        rule_id=rule_id,
+        edge=EdgeId.SELF,
+        tool="-",
+        command=None,
+        path=None,
+        subject=None,
+        created_ms=0,
+        removed=True,
+    )
+
+
 def pin(entry: PinEntry, known: ContactRecord | None, *, decides: bool) -> list[Effect]:
     """Take in a contact as another own device has pinned it; a second history is kept as evidence, never believed.
 
@@ -220,8 +234,9 @@ def edge(
     if peer is None:
         raise RefusedError(RefusalCode.CHAIN_UNKNOWN, "an edge with somebody who is not known here yet")
     trustor, dispatcher = (peer, own) if told.direction is Direction.OUTGOING else (own, peer)
-    proofs.require_grant(entry.grant, entry.edge, trustor, dispatcher.genesis, own=own)
+    grant = proofs.require_grant(entry.grant, entry.edge, trustor, dispatcher.genesis, own=own)
     if known is None:
+        grants.require_near(grant)
         return [Put(told)]
     joined = grants.joined(known, entry.grant)
     joined = replace(joined, status=max(joined.status, told.status, key=_EDGE_ORDER.index))

@@ -4,16 +4,23 @@ A log is followed as far as none of its documents is missing, so whoever says ho
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Put, Send
 from dispatch_daemon.core.records import HouseholdRecord
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
+from dispatch_protocol.limits import MESSAGE_BYTES
 from dispatch_protocol.messages.household import Entry, Log, LogHead
+from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.payloads import Kind
+from dispatch_protocol.signing import Signed
 
 ENTRY_BYTES: Final = 512 * 1024  # of the entries of one document; a contact's chain alone may be as long
+LARGEST: Final = MESSAGE_BYTES // 2  # what is larger is left out, because no document has room for it
 PER_DOCUMENT: Final = 200
 
 
@@ -26,7 +33,8 @@ def told(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: M
     mine = next((head for head in heads if head.device == own.device), None)
     seq, prev = (0, Digest.ZERO) if mine is None else (mine.seq, mine.digest)
     effects: list[Effect] = []
-    for number, part in enumerate(_parts(entries)):
+    fit = [entry for entry in entries if len(dumps(entry.write())) <= LARGEST]
+    for number, part in enumerate(_parts(fit)):
         send = _send(own, moment, number, seq=seq + 1, prev=prev, heads=heads, entries=part)
         record = HouseholdRecord(
             digest=send.digest,
@@ -42,11 +50,24 @@ def told(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: M
 
 
 def fed(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
-    """Owe a new device everything that is known here, beside the log: it follows every log from `heads` on."""
-    return [
-        _send(own, moment, number, seq=0, prev=Digest.ZERO, heads=heads, entries=part)
-        for number, part in enumerate(_parts(entries))
-    ]
+    """Owe a new device everything that is known here: from where it follows each log, and in one's own what there is to know.
+
+    What is lost of it is lacking in a log that is followed, so it is told again like anything else.
+    """
+    base = _send(own, moment, -1, seq=0, prev=Digest.ZERO, heads=heads, entries=())
+    return [base, *told(entries, own, heads, moment)]
+
+
+def again(signed: Signed) -> Send:
+    """Owe a document of one's own log once more, the very same bytes."""
+    send = send_of(decode_body(Kind.LOG, signed.body), deliver=True, keep=False)
+    return replace(send, body=signed.body, digest=signed.digest.hex)
+
+
+def was_for(signed: Signed, device: DeviceId, own: Chain) -> bool:
+    """Say whether a document was sealed to a device: to one that joined later it never can be."""
+    stated = own.at(decode_body(Kind.LOG, signed.body).head.recipient.head)
+    return stated is not None and device in stated.devices
 
 
 def _send(
@@ -78,29 +99,30 @@ def followed(
     heads: Iterable[LogHead],
     heard_ms: Mapping[str, int],
     now_ms: int,
+    own: DeviceId,
 ) -> list[Effect]:
-    """Keep a document of another own device's log; a feed says how far every log may be taken as followed from now on.
+    """Keep a document of another own device's log; a feed says from where logs are followed, so far as its author may.
 
-    When it was said counts, not when it came: what a relay has held back for days makes nobody less silent.
+    That is their own log, and every other one of which nothing is known here; never that of this device, `own`. When it was said
+    counts, not when it came: what a relay has held back for days makes nobody less silent.
     """
     teller, at_ms = log.head.sender.device, min(now_ms, log.head.created_ms)
-    if log.seq > 0:
-        return [Put(_place(teller, log.seq, log.prev.hex, digest, at_ms, signed))]
+    own_row = _place(teller, log.seq, log.prev.hex, digest, at_ms, signed)
     known = {head.device: head.seq for head in heads}
     return [
-        Put(
-            _place(
-                head.device,
-                head.seq,
-                "",
-                head.digest.hex,
-                at_ms if head.device == teller else heard_ms.get(head.device.hex, now_ms),
-                b"",
-            )
-        )
-        for head in log.heads
-        if known.get(head.device, 0) < head.seq
+        Put(own_row),
+        *(
+            Put(_base(head, at_ms if head.device == teller else heard_ms.get(head.device.hex, now_ms)))
+            for head in (log.heads if log.seq == 0 else ())
+            if head.device != own
+            and (known.get(head.device) != head.seq if head.device == teller else head.device not in known)
+        ),
     ]
+
+
+def _base(head: LogHead, at_ms: int) -> HouseholdRecord:
+    """Return from where a log is followed: one place for each log, which is no document, so the true one still may come."""
+    return _place(head.device, head.seq, head.digest.hex, f"base {head.device.hex}", at_ms, b"")
 
 
 def _place(device: DeviceId, seq: int, prev: str, digest: str, at_ms: int, signed: bytes) -> HouseholdRecord:

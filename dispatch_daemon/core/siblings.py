@@ -60,8 +60,15 @@ def told(
 
     `before` is what the journal holds of it so far. What is refused as it arrives is not told: each device judges that alone.
     """
+    if before is None or _DEEDS.get(before.state) is _DEEDS.get(record.state):
+        return None
+    return done(record, run, own, now_ms)
+
+
+def done(record: DispatchRecord, run: RunRecord | None, own: Own, now_ms: int) -> DeedEntry | None:
+    """Return what this device has done with a received dispatch, if that is anything."""
     deed = _DEEDS.get(record.state)
-    if record.box is not Box.INBOX or before is None or deed is None or _DEEDS.get(before.state) is deed:
+    if record.box is not Box.INBOX or deed is None:
         return None
     ran = run if deed in (Deed.ACCEPTED, Deed.FINISHED) else None
     return DeedEntry(

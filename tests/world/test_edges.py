@@ -1,11 +1,20 @@
 """Stories of trust: what an edge lets in before, during and after its life, and what strangers get."""
 
+from dataclasses import replace
+
 import pytest
 
+from dispatch_daemon.core import grants
+from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, Direction
+from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.grant import Version
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
+from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.signing import sign_document
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.world import Member, Mood, World
 
@@ -130,3 +139,25 @@ async def test_envelope_for_another_opens_nowhere_else(
         await (alice if parcel.to == bob.genesis else bob).incoming.deliver(parcel.raw)
     assert carol.all(Box.INBOX) == carol.journal.edges() == carol.journal.contacts() == []
     assert alice.status(sent.digest) == bob.status(sent.digest) == "delivered"
+
+
+# -- what a stolen device has left -----------------------------------------------------------------------
+
+
+async def test_edge_whose_versions_a_thief_has_counted_to_the_end_can_still_be_revoked(
+    world: World, alice: Member, bob: Member
+) -> None:
+    (edge,) = bob.journal.edges(Direction.INCOMING)
+    first, sign = grants.newest(edge), bob.people.keys.signing
+    last = replace(first, version=Version(SAFE_INTEGER, sign.device), parents=(first.version,))
+    document = sign_document([sign], payload_type(Kind.GRANT), last.encode())
+    await bob.performer.perform([Put(replace(edge, grant=document.to_json()))])
+    with pytest.raises(ServiceError) as raised:
+        await bob.contacts.edit_edge(peer=alice.person.email, choice=ScopeChoice(tools=("Read",)))
+    assert (raised.value.code, raised.value.hint) == (
+        "invalid",
+        "dispatch revoke alice@example.org, and invite them anew",
+    )
+    await bob.revoke(alice)
+    await world.settle()
+    assert [each.status for each in alice.journal.edges(Direction.OUTGOING)] == [EdgeStatus.REVOKED]

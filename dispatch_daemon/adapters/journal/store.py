@@ -328,23 +328,30 @@ class Journal:
     def household(self, digest: str) -> HouseholdRecord | None:
         return self._one(rows.HOUSEHOLD, "WHERE digest = ?", (digest,))
 
-    def household_heads(self) -> list[tuple[str, int, str, int]]:
+    def household_heads(self, own: str = "") -> list[tuple[str, int, str, int]]:
         """Return (device, seq, digest, at_ms) of the last document of each log, as far as none before it is missing.
 
-        A row without a document is where a feed has said that a log stands: nothing before it is missing.
+        A row without a document is where a feed has said that a log stands (its `prev` is that document): nothing before it is
+        missing. In the log of this device, `own`, nothing can be, whatever anybody says.
         """
         heads: dict[str, tuple[str, int, str, int]] = {}
-        for device, seq, digest, at_ms, is_base in self.database.read(
-            "SELECT device, seq, digest, at_ms, length(signed) = 0 FROM household WHERE seq > 0 ORDER BY device, seq"
+        for device, seq, digest, prev, at_ms, is_base in self.database.read(
+            "SELECT device, seq, digest, prev, at_ms, length(signed) = 0 FROM household WHERE seq > 0 ORDER BY device, seq"
         ):
-            if device not in heads or is_base or heads[device][1] + 1 == seq:
+            follows = seq == (heads[device][1] + 1 if device in heads else 1)
+            if is_base and device != own:
+                heads[device] = (device, seq, prev or digest, at_ms)
+            elif not is_base and (follows or device == own):
                 heads[device] = (device, seq, digest, at_ms)
         return list(heads.values())
 
-    def household_said_ms(self, device: str, seq: int) -> int | None:
-        """Return when one document of a device's log was made, or None if it is not here."""
-        sql = "SELECT at_ms FROM household WHERE device = ? AND seq = ?"
-        return next((int(at_ms) for (at_ms,) in self.database.read(sql, (device, seq))), None)
+    def household_said(self, device: str, from_seq: int, until_ms: int, limit: int) -> list[bytes]:
+        """Return the documents of a device's log from a place on, as they were signed, that were made by then."""
+        sql = (
+            "SELECT signed FROM household WHERE device = ? AND seq >= ? AND at_ms <= ? AND length(signed) > 0"
+            " ORDER BY seq LIMIT ?"
+        )
+        return [signed for (signed,) in self.database.read(sql, (device, from_seq, until_ms, limit))]
 
     def deeds(self, digest: str) -> list[DeedRecord]:
         """Return what one's other devices say that they did with a dispatch."""

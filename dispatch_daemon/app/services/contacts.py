@@ -17,12 +17,13 @@ from dispatch_daemon.core import aliases, comparing, editing, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.grants import binding
+from dispatch_daemon.core.grants import before_last, binding
 from dispatch_daemon.core.records import Direction, EdgeRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.keys import DeviceId, EdgeId
+from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import sign_document
@@ -136,6 +137,9 @@ class Contacts:
             present=present.scopes,
             kept=edge.path_identities if choice.paths is None else (),
         )
+        if any(tip.n == SAFE_INTEGER for tip in present.tips):
+            why = f"a device of yours has counted the changes of the edge from {edge.address} to their end"
+            raise ServiceError("invalid", why, hint=f"dispatch revoke {edge.address}, and invite them anew")
         ended = 0
         changed = (scopes, tuple(identities)) != (present.scopes, edge.path_identities)
         if changed or len(present.tips) > 1:  # an edit that names both ends what two devices have stated
@@ -189,6 +193,6 @@ class Contacts:
             binding(edge).scopes,
             self._clock.moment(),
             status=GrantStatus.REVOKED,
-            after=binding(edge).tips,
+            after=before_last(edge),
         )
         return send_of(grant, deliver=True, keep=False)

@@ -7,9 +7,10 @@ import pytest
 
 from dispatch_daemon.core import grants
 from dispatch_daemon.core.records import EdgeRecord
-from dispatch_protocol.errors import DispatchError
+from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.keys import SigningKey
+from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, sign_document
@@ -101,3 +102,20 @@ def test_the_earlier_end_of_two_holds():
 def test_what_is_no_grant_is_refused():
     with pytest.raises(DispatchError):
         grants.joined(START, BOB.chain.links[0])
+
+
+def test_a_version_far_above_what_is_held_is_none_for_no_other_could_follow_it():
+    near, far = grants.LEAP + 1, grants.LEAP + 2
+    assert grants.newest(after(version(near, PHONE, [FIRST], "Read"))).version.n == near
+    with pytest.raises(MalformedError, match="far above"):
+        after(version(far, PHONE, [FIRST], "Read"))
+    revoked = version(far, PHONE, [FIRST], "Read", status=GrantStatus.REVOKED)
+    assert after(revoked).status is EdgeStatus.REVOKED, "nothing has to follow a revocation"
+
+
+def test_a_revocation_goes_on_from_whatever_leaves_it_a_number():
+    assert grants.before_last(START) == (FIRST,)
+    last = replace(START, grant=version(SAFE_INTEGER, PHONE, [FIRST], "Read").to_json())
+    assert grants.before_last(last) == (FIRST,)
+    beside = replace(last, beside=(version(2, BOB.sign, [FIRST], "Read").to_json(),))
+    assert grants.before_last(beside) == (Version(2, BOB.device),)

@@ -240,6 +240,8 @@ def test_a_rule_that_was_taken_back_never_returns() -> None:
     removed: Any = household.told_by([Forget(ALLOWED)])[0]
     assert household.rule(removed, ALLOWED, was_removed=False, decides=True) == [Forget(ALLOWED)]
     assert household.rule(removed, None, was_removed=False, decides=True) == []
+    by_its_id = household.removed("rule1")
+    assert household.rule(by_its_id, ALLOWED, was_removed=False, decides=True) == [Forget(ALLOWED)]
     allowed: Any = household.entry_of(ALLOWED)
     assert household.rule(allowed, None, was_removed=True, decides=True) == []
 

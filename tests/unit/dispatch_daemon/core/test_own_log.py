@@ -1,19 +1,22 @@
 """A log goes on by digest, is divided where it is large, and is followed without a gap."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dispatch_daemon.core import own_log
-from dispatch_daemon.core.effects import Effect, Put, Send
+from dispatch_daemon.core.effects import Effect, Send
 from dispatch_daemon.core.records import HouseholdRecord
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.messages.household import Log, LogHead, NameEntry
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind
+from dispatch_protocol.signing import sign
 from tests.support.desk import ALICE_OWN, MOMENT, puts
-from tests.support.documents import ALICE, BOB, NOW_MS, digest
+from tests.support.documents import ALICE, BOB, NOW_MS, digest, person, with_device
 from tests.support.household import ENTRIES, HEADS, household_log
 
 PIN, _, _, RULE, *_ = ENTRIES
+CAROL = person("carol")
 
 
 def logs(effects: list[Effect]) -> list[Log]:
@@ -45,8 +48,31 @@ def test_many_entries_are_divided_and_linked() -> None:
     assert [log.seq for log in documents] == [1, 2, 3]
     assert [entry for log in documents for entry in log.entries] == names
     assert len({log.head.nonce for log in documents}) == 3
-    fed = logs(own_log.fed(names, ALICE_OWN, HEADS, MOMENT))
-    assert [(log.seq, log.prev, log.heads) for log in fed] == [(0, Digest.ZERO, HEADS)] * 3
+
+
+def test_a_feed_says_from_where_logs_are_followed_and_goes_on_with_its_authors_own() -> None:
+    names = [NameEntry(device=ALICE.device, name=f"n{n}", named_ms=n) for n in range(450)]
+    base, *rest = logs(own_log.fed(names, ALICE_OWN, HEADS, MOMENT))
+    assert (base.seq, base.prev, base.heads, base.entries) == (0, Digest.ZERO, HEADS, ())
+    assert [log.seq for log in rest] == [2, 3, 4]
+    assert [entry for log in rest for entry in log.entries] == names
+    assert len({log.head.nonce for log in (base, *rest)}) == 4
+
+
+def test_what_no_document_has_room_for_is_left_out() -> None:
+    huge = replace(RULE, command="x" * own_log.LARGEST)
+    (log,) = logs(own_log.told([huge, PIN], ALICE_OWN, [], MOMENT))
+    assert log.entries == (PIN,)
+
+
+def test_a_document_is_owed_again_as_the_very_same_bytes_and_to_whom_it_was_sealed() -> None:
+    (first,) = (each for each in own_log.told([PIN], ALICE_OWN, [], MOMENT) if isinstance(each, Send))
+    signed = sign(ALICE.sign, first.payload_type, first.body)
+    assert own_log.again(signed) == first
+    phone = with_device(ALICE, "phone")
+    assert own_log.was_for(signed, ALICE.device, phone.chain)
+    assert not own_log.was_for(signed, phone.device, phone.chain)
+    assert not own_log.was_for(signed, ALICE.device, BOB.chain)
 
 
 def test_large_entries_are_divided_by_their_size() -> None:
@@ -54,9 +80,16 @@ def test_large_entries_are_divided_by_their_size() -> None:
     assert len(logs(own_log.told(rules, ALICE_OWN, [], MOMENT))) == 2
 
 
+def followed(log: Log, heads: Sequence[LogHead] = (), now_ms: int = NOW_MS) -> list[HouseholdRecord]:
+    """Return what Carol's device keeps of a document of Alice's."""
+    heard = {BOB.device.hex: 7, ALICE.device.hex: 7}
+    return puts(
+        own_log.followed(log, "ab" * 32, b"signed", heads, heard, now_ms, CAROL.device), HouseholdRecord
+    )
+
+
 def test_a_document_of_another_log_is_kept_as_it_was_signed() -> None:
-    (put,) = own_log.followed(household_log(), "ab" * 32, b"signed", [], {}, NOW_MS)
-    assert put == Put(
+    assert followed(household_log()) == [
         HouseholdRecord(
             digest="ab" * 32,
             device=ALICE.device.hex,
@@ -65,38 +98,46 @@ def test_a_document_of_another_log_is_kept_as_it_was_signed() -> None:
             at_ms=NOW_MS,
             signed=b"signed",
         )
-    )
-
-
-def test_a_feed_says_from_where_logs_are_followed() -> None:
-    other = LogHead(device=BOB.device, seq=5, digest=digest("fifth"))
-    feed = household_log(seq=0, prev=Digest.ZERO, heads=(*HEADS, other))
-    (base,) = puts(own_log.followed(feed, "ab" * 32, b"signed", HEADS, {}, NOW_MS), HouseholdRecord)
-    assert (base.device, base.seq, base.digest, base.signed) == (BOB.device.hex, 5, digest("fifth").hex, b"")
+    ]
 
 
 def test_what_was_said_counts_when_it_was_said_and_not_when_it_came() -> None:
-    log = household_log()
-    (late,) = puts(own_log.followed(log, "ab" * 32, b"signed", [], {}, NOW_MS + 5), HouseholdRecord)
-    (early,) = puts(own_log.followed(log, "ab" * 32, b"signed", [], {}, NOW_MS - 5), HouseholdRecord)
-    assert (late.at_ms, early.at_ms) == (log.head.created_ms, NOW_MS - 5)
+    (late,) = followed(household_log(), now_ms=NOW_MS + 5)
+    (early,) = followed(household_log(), now_ms=NOW_MS - 5)
+    assert (late.at_ms, early.at_ms) == (NOW_MS, NOW_MS - 5)
 
 
-def test_a_feed_ends_every_gap_and_only_its_author_was_heard() -> None:
-    """A log that is known up to its second document stands at its ninth after the feed of somebody who has followed it."""
-    mine, other = (
-        LogHead(device=device, seq=9, digest=digest(f"ninth {name}"))
-        for name, device in (("alice", ALICE.device), ("bob", BOB.device))
-    )
-    known = [replace(head, seq=2) for head in (mine, other)]
-    feed = household_log(seq=0, prev=Digest.ZERO, heads=(mine, other))
-    heard = {BOB.device.hex: 7, ALICE.device.hex: 7}
-    bases = puts(own_log.followed(feed, "ab" * 32, b"", known, heard, NOW_MS + 5), HouseholdRecord)
-    assert [(base.seq, base.at_ms, base.signed) for base in bases] == [
-        (9, feed.head.created_ms, b""),  # Alice's device is the one that speaks
-        (9, 7, b""),
+MINE, OTHER, CAROLS = (
+    LogHead(device=who.device, seq=9, digest=digest(f"ninth {who.name}")) for who in (ALICE, BOB, CAROL)
+)
+FEED = household_log(seq=0, prev=Digest.ZERO, heads=(MINE, OTHER, CAROLS))
+
+
+def bases(heads: Sequence[LogHead]) -> list[tuple[str, int, str, int]]:
+    own, *found = followed(FEED, heads, NOW_MS + 5)
+    assert (own.seq, own.signed) == (0, b"signed"), "a feed is taken once, too"
+    assert not any(base.signed for base in found)
+    return [(base.device, base.seq, base.prev, base.at_ms) for base in found]
+
+
+def test_who_follows_nothing_begins_where_a_feed_says_and_never_with_its_own_log() -> None:
+    assert bases([]) == [
+        (ALICE.device.hex, 9, MINE.digest.hex, NOW_MS),
+        (BOB.device.hex, 9, OTHER.digest.hex, 7),
     ]
-    assert own_log.followed(feed, "ab" * 32, b"", [mine, other], heard, NOW_MS) == []
+    assert bases([replace(OTHER, device=CAROL.device, seq=3)]) == bases([])
+
+
+def test_what_is_followed_already_moves_by_its_authors_own_word_alone() -> None:
+    moved = [(ALICE.device.hex, 9, MINE.digest.hex, NOW_MS)]
+    assert bases([replace(MINE, seq=2), replace(OTHER, seq=2)]) == moved
+    assert bases([replace(MINE, seq=2**53 - 1), OTHER]) == moved, "whatever anybody else has said of it"
+    assert bases([MINE, OTHER]) == []
+
+
+def test_one_place_is_kept_for_each_log_and_it_is_no_document() -> None:
+    _, one, two = followed(FEED)
+    assert {one.digest, two.digest} == {f"base {MINE.device.hex}", f"base {OTHER.device.hex}"}
 
 
 def test_next_unheard_document_is_the_one_after_what_another_log_follows() -> None:

@@ -1,0 +1,145 @@
+"""What a relay loses of a household's logs, and what a thief says of them: whoever lacks something gets it, and no log is stopped."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.core.effects import Effect, Forget, Put
+from dispatch_daemon.core.records import RuleRecord
+from dispatch_daemon.core.shared_records import HandoverRecord
+from dispatch_protocol.keys import DeviceId, Digest, SealingKey, SigningKey
+from dispatch_protocol.limits import SAFE_INTEGER
+from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link
+from dispatch_protocol.messages.household import LogHead, NameEntry, RuleEntry
+from dispatch_protocol.messages.shared_work import HandoverEntry
+from tests.support.ageing_device import AgeingDevice
+from tests.support.documents import digest, fixed
+from tests.support.sibling_words import hears, leaves, said
+
+RULE = RuleRecord(rule_id="r1", edge="11" * 16, tool="Bash", command="make deploy", created_ms=1)
+THIRD = SigningKey(fixed("a third device"))
+
+
+@pytest.fixture
+async def device(tmp_path: Path) -> AsyncIterator[AgeingDevice]:
+    """A device beside another one, which a test speaks for."""
+    made = AgeingDevice(tmp_path)
+    await made.pair()
+    yield made
+    made.close()
+
+
+async def joins(device: AgeingDevice) -> None:
+    """Let a third device stand in the chain."""
+    seal = SealingKey(fixed("a third seal")).public
+    link = AddDeviceLink(device=THIRD.device, sealing=seal, roles=ALL_ROLES, **device.place(device.chain))
+    document = sign_link(link, (device.people.keys.signing, THIRD))
+    await device.own_chain.take([*device.chain.links, document])
+
+
+async def loses(device: AgeingDevice, *effects: Effect) -> None:
+    """Let something be decided of which the relay loses the telling."""
+    await device.performer.perform(effects)
+    leaves(device)
+
+
+def stands(device: AgeingDevice, of: DeviceId) -> tuple[int, Digest] | None:
+    """Return how far a log is followed."""
+    return next(((head.seq, head.digest) for head in device.household.heads() if head.device == of), None)
+
+
+def own_head(device: AgeingDevice) -> LogHead:
+    own = device.people.own.device
+    return next(head for head in device.household.heads() if head.device == own)
+
+
+# -- what a relay loses ----------------------------------------------------------------------------------
+
+
+async def test_rule_that_was_taken_back_is_taken_back_on_whoever_lacks_that(device: AgeingDevice) -> None:
+    await loses(device, Put(RULE))
+    followed = own_head(device)
+    await loses(device, Forget(RULE))
+    await hears(device, [followed], days=2)
+    (log,) = said(device)
+    assert (log.seq, log.prev) == (2, followed.digest)
+    (entry,) = log.entries
+    assert isinstance(entry, RuleEntry)
+    assert (entry.rule_id, entry.removed) == ("r1", True)
+
+
+async def test_handover_reaches_whoever_lacks_it(device: AgeingDevice) -> None:
+    own, other = device.people.own.device, device.other.device
+    await loses(
+        device,
+        Put(HandoverRecord(digest=digest("x").hex, turn=1, giver=own.hex, taker=other.hex, handed_ms=1)),
+    )
+    await hears(device, days=2)
+    assert [log.entries for log in said(device)] == [
+        (HandoverEntry(dispatch=digest("x"), turn=1, to=other, handed_ms=1),)
+    ]
+
+
+async def test_who_has_joined_since_is_fed_what_there_is_to_know_and_what_was_taken_back(
+    device: AgeingDevice,
+) -> None:
+    await loses(device, Put(RULE))
+    await loses(device, Forget(RULE))
+    await joins(device)
+    leaves(device)
+    await hears(device, [own_head(device)], days=2)
+    assert said(device) == [], "the other one has followed"
+    await hears(device, by=THIRD, days=2)
+    base, log = said(device)
+    assert (base.seq, base.entries) == (0, ())
+    assert [(head.device, head.seq) for head in base.heads if head.device == own_head(device).device] == [
+        (own_head(device).device, log.seq - 1)
+    ]
+    removed = [entry for entry in log.entries if isinstance(entry, RuleEntry)]
+    assert [(entry.rule_id, entry.removed) for entry in removed] == [("r1", True)]
+    leaves(device)
+    await hears(device, base.heads, by=THIRD, seq=2, days=4)
+    assert said(device) == [log], "a part of a feed that is lost is told again as well"
+
+
+async def test_feed_is_taken_once_and_what_it_names_still_may_come(device: AgeingDevice) -> None:
+    seventh = LogHead(device=device.other.device, seq=7, digest=digest("seventh"))
+    await hears(device, [seventh], seq=0)
+    assert stands(device, device.other.device) == (7, seventh.digest)
+    assert device.journal.household(seventh.digest.hex) is None
+
+
+async def test_log_that_begins_in_its_middle_is_not_followed(device: AgeingDevice) -> None:
+    await hears(device, seq=7)
+    assert stands(device, device.other.device) is None
+
+
+# -- what a thief says -----------------------------------------------------------------------------------
+
+
+async def test_nobody_else_says_where_ones_own_log_stands(device: AgeingDevice) -> None:
+    me = device.people.own.device
+    await device.household.tell()
+    await hears(device, [LogHead(device=me, seq=SAFE_INTEGER, digest=digest("x"))], seq=0)
+    leaves(device)
+    await device.household.rename(me, "laptop")
+    assert [log.seq for log in said(device)] == [2]
+
+
+async def test_whatever_is_said_of_a_log_its_author_says_where_it_stands(device: AgeingDevice) -> None:
+    await joins(device)
+    await hears(device, [LogHead(device=THIRD.device, seq=SAFE_INTEGER, digest=digest("x"))], seq=0)
+    await hears(device, [LogHead(device=THIRD.device, seq=3, digest=digest("third"))], seq=0, by=THIRD)
+    assert stands(device, THIRD.device) == (3, digest("third"))
+    await hears(device, [LogHead(device=THIRD.device, seq=9, digest=digest("y"))], seq=0, days=1)
+    assert stands(device, THIRD.device) == (3, digest("third")), "nobody else moves what is followed"
+
+
+async def test_name_from_the_future_is_outdone_by_the_next_one(device: AgeingDevice) -> None:
+    me = device.people.own.device
+    await hears(device, (), NameEntry(device=me, name="mine now", named_ms=SAFE_INTEGER))
+    assert device.household.names()[me.hex][0] == "mine now"
+    device.after_days(1)
+    await device.household.rename(me, "laptop")
+    assert device.household.names()[me.hex][0] == "laptop"
