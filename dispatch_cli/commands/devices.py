@@ -9,7 +9,7 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
 from dispatch_cli.render.devices import devices_lines
 from dispatch_cli.render.fields import Document, text, truth, words
-from dispatch_cli.render.lines import Span, Tone, line
+from dispatch_cli.render.lines import Line, Span, Tone, following, line
 from dispatch_cli.render.text import visible
 from dispatch_cli.screen import is_terminal
 
@@ -63,9 +63,21 @@ def revoke(invocation: Invocation, device: str) -> None:
     It kills what runs there and erases its keys when it hears. Contacts seal nothing to it any more as soon as they learn of it. It never returns; a machine joins anew with `add`.
     """
     answer = invocation.door.post("/v1/devices/revoke", {"device": device})
-    invocation.show(
-        answer, lambda _: [line(f"{visible(text(answer, 'name'))} is a device of yours no more.")]
-    )
+    invocation.show(answer, lambda _: _ended_lines(answer))
+
+
+def _ended_lines(answer: Document) -> list[Line]:
+    """Say that a device is over, and what it has said that is in force still."""
+    lines = [line(f"{visible(text(answer, 'name'))} is a device of yours no more.")]
+    granted = ", ".join(visible(peer) for peer in words(answer, "granted"))
+    if granted:
+        lines += [
+            line(
+                f"What these may do here was granted on it, and stays so: {granted}. If it was stolen, look at it:"
+            ),
+            following("see it with", "dispatch contacts"),
+        ]
+    return lines
 
 
 @devices.command("recovery-key")

@@ -5,7 +5,7 @@ every device one number says up to which of its versions others have gone on; a 
 What binds is the meet of the tips, so whoever of two devices narrowed the edge is obeyed until an edit names both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -14,6 +14,7 @@ from dispatch_daemon.core.records import EdgeRecord
 from dispatch_protocol.encoding import JSON, unb64u
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Standing, Version, standing
+from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import EdgeStatus
@@ -46,6 +47,11 @@ def before_last(edge: EdgeRecord) -> tuple[Version, ...]:
     """Return what a revocation goes on from: the tips, but for those after which no number is left."""
     tips = tuple(tip for tip in binding(edge).tips if tip.n < SAFE_INTEGER)
     return tips or newest(edge).parents
+
+
+def is_by(edge: EdgeRecord, devices: Container[DeviceId]) -> bool:
+    """Say whether one of these devices has made a version that binds: with its word it gave what it gave."""
+    return any(tip.device in devices for tip in binding(edge).tips)
 
 
 def joined(edge: EdgeRecord, document: Document) -> EdgeRecord:

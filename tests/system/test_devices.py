@@ -151,8 +151,12 @@ def test_a_revocation_reaches_a_contact_in_a_file_while_there_is_no_broker(
     bob.do("trust", "export", str(old))
     (learnt,) = alice.do("trust", "import", str(old))["chains"]
     assert (learnt["status"], learnt["peer"]) in [("grown", bob.address), ("unchanged", bob.address)]
+    poll(lambda: laptop.do("contacts")["edges"], "the new machine knows the edge")
+    laptop.do("edit-edge", alice.address, "--tools", "Read,Glob")
+    poll(lambda: "Glob" in bob.do("contacts")["edges"][0]["scopes"]["tools"], "the other machine has heard")
     neighbourhood.broker.stop()
-    bob.do("devices", "revoke", laptop.do("whoami")["device"]["id"][:8])
+    ended = bob.do("devices", "revoke", laptop.do("whoami")["device"]["id"][:8])
+    assert ended["granted"] == [alice.address], "what it has granted stays, and is named"
     assert bob.do("trust", "export", str(file)) == {"file": str(file), "chains": 1}
     assert "1 device now, 1 ended" in alice.try_("trust", "import", str(file)).out
     (again,) = alice.do("trust", "import", str(old))["chains"]

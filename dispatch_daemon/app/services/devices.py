@@ -5,11 +5,14 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
-from dispatch_daemon.core import devices
+from dispatch_daemon.core import devices, grants
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.records import Direction, EdgeRecord
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.links import RevokeDeviceLink, Role, SetRolesLink, sign_link
+from dispatch_protocol.standing import EdgeStatus
 
 
 class Devices:
@@ -62,7 +65,10 @@ class Devices:
                 own.chain, own.device, found, now_ms=moment.now_ms, nonce=moment.nonce()
             )
             await self._sign(link)
-        return {"device": found.hex, "name": name, "status": "revoked"}
+        granted = [
+            edge.address for edge in self._journal.edges(Direction.INCOMING) if _is_live_by(edge, found)
+        ]
+        return {"device": found.hex, "name": name, "status": "revoked", "granted": sorted(set(granted))}
 
     async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
         """State what a device may do: change the chain (approver), run what is sent (runner), or run it first (owner)."""
@@ -90,3 +96,8 @@ class Devices:
     async def _sign(self, link: RevokeDeviceLink | SetRolesLink) -> None:
         document = sign_link(link, (self._people.keys.signing,))
         await self._own_chain.grow(self._people.own.chain.extend((document,)))
+
+
+def _is_live_by(edge: EdgeRecord, device: DeviceId) -> bool:
+    """Say whether an edge is in force by the word of this device."""
+    return edge.status is EdgeStatus.ACTIVE and grants.is_by(edge, {device})

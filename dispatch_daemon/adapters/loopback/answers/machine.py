@@ -172,9 +172,10 @@ class DeviceNamed(Answer):
 
 
 class DeviceRevoked(DeviceNamed):
-    """A device that is over."""
+    """A device that is over; `granted` may dispatch here by its word, which stays in force."""
 
     status: str
+    granted: list[str]
 
 
 class DeviceSet(DeviceNamed):

@@ -71,6 +71,12 @@ def test_of_two_devices_that_edit_at_once_neither_widens_what_the_other_has_narr
         assert (tools(held), held.beside) == (("Glob", "Read"), ())
 
 
+def test_it_is_known_by_whose_word_an_edge_is_what_it_is():
+    held = after(version(2, PHONE, [FIRST], "Read"))
+    assert grants.is_by(held, {PHONE.device})
+    assert not grants.is_by(held, {BOB.device})
+
+
 def test_a_late_version_that_others_have_gone_on_from_narrows_nothing():
     """The versions of two more devices lie between; each order comes out at the same."""
     second = version(2, PHONE, [FIRST], "Read")
