@@ -199,13 +199,12 @@ def ever(chain: Chain, wanted: str) -> DeviceId:
     return found[0]
 
 
-def require_approver(chain: Chain, own: DeviceId) -> None:
-    """Refuse to change the chain on a device that may not.
+def require_approver(chain: Chain, own: DeviceId, what: str = "change your devices") -> None:
+    """Refuse to decide for the identity on a device that may not: its others would not believe it.
 
     Raises:
         ServiceError: `not_approver`.
     """
-    if Role.APPROVER not in chain.devices[own].roles:
-        raise ServiceError(
-            "not_approver", "this device may not change your devices; do it on one that is an approver"
-        )
+    held = chain.devices.get(own)
+    if held is None or Role.APPROVER not in held.roles:
+        raise ServiceError("not_approver", f"this device may not {what}; do it on one that is an approver")

@@ -13,14 +13,14 @@ from dispatch_daemon.core.records import HouseholdRecord
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId
-from dispatch_protocol.limits import MESSAGE_BYTES
+from dispatch_protocol.limits import BODY_BYTES
 from dispatch_protocol.messages.household import Entry, Log, LogHead
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.signing import Signed
 
 ENTRY_BYTES: Final = 512 * 1024  # of the entries of one document; a contact's chain alone may be as long
-LARGEST: Final = MESSAGE_BYTES // 2  # what is larger is left out, because no document has room for it
+LARGEST: Final = BODY_BYTES - 64 * 1024  # what is larger is left out, because no document has room for it
 PER_DOCUMENT: Final = 200
 
 

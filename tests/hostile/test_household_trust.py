@@ -14,12 +14,18 @@ from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.projects import ProjectIndex
+from dispatch_daemon.app.online import Online
+from dispatch_daemon.app.services.accepting import Accepting
+from dispatch_daemon.app.services.contacts import Contacts
 from dispatch_daemon.app.services.dispatches import Dispatches
+from dispatch_daemon.app.services.invitations import Invitations
 from dispatch_daemon.app.sharing import names as names_of
 from dispatch_daemon.core import grants
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import DispatchRecord
+from dispatch_daemon.core.records import DispatchRecord, EdgeRecord
+from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DispatchState
@@ -156,10 +162,18 @@ def edge_told(grant: Document, **changes: Any) -> EdgeEntry:
     return EdgeEntry(**(fields | changes))
 
 
-def allows(desk: Desk) -> tuple[str, ...]:
+def allowed(desk: Desk) -> EdgeRecord:
     record = desk.journal.edge(world.EDGE.hex)
     assert record is not None
-    return grants.binding(record).scopes.tools
+    return record
+
+
+def allows(desk: Desk) -> tuple[str, ...]:
+    return grants.binding(allowed(desk)).scopes.tools
+
+
+def nobody() -> Online:
+    raise AssertionError("no broker is asked")
 
 
 async def test_an_edit_that_another_device_has_signed_counts(desk: Desk) -> None:
@@ -195,8 +209,8 @@ async def test_what_comes_before_the_links_that_it_states_is_not_followed_until_
     desk.close()
 
 
-async def test_of_a_device_that_only_runs_things_no_more_counts_than_what_ends(tmp_path: Path) -> None:
-    """Bob's phone was made a runner; what it tells of others' trust and names is nothing, what it ends is over."""
+def with_a_runner() -> Chain:
+    """Return Bob's chain once his phone may only run things."""
     link = SetRolesLink(
         device=BOB_PHONE.device,
         roles=frozenset({Role.RUNNER}),
@@ -204,8 +218,29 @@ async def test_of_a_device_that_only_runs_things_no_more_counts_than_what_ends(t
         created_ms=world.NOW_MS,
         nonce=bytes(16),
     )
-    own = BOB.chain.extend([sign_link(link, (BOB_LAPTOP.sign,))])
-    desk = Desk(tmp_path, replace(bob_knows(), own=own), machine=BOB_DESKTOP)
+    return BOB.chain.extend([sign_link(link, (BOB_LAPTOP.sign,))])
+
+
+async def test_a_device_that_only_runs_things_says_that_it_cannot_widen_trust(tmp_path: Path) -> None:
+    """Whatever it let in, the others would answer with a refusal."""
+    desk = Desk(tmp_path, replace(bob_knows(), own=with_a_runner()), machine=BOB_PHONE)
+    services = (desk.journal, desk.people, desk.clock, desk.performer, Executor(tmp_path), nobody)
+    for decided in (
+        Invitations(*services).invite(email="carol@example.org", link_only=True, offer=None),
+        Accepting(*services).accept_invitation(token="dispatch1:", choice=ScopeChoice()),
+        Contacts(*services).edit_edge(peer="alice@example.org", choice=ScopeChoice(tools=("Bash",))),
+    ):
+        with pytest.raises(ServiceError) as refused:
+            await decided
+        assert refused.value.code == "not_approver"
+    await Contacts(*services).revoke(peer="alice@example.org", outgoing=False)
+    assert allowed(desk).status == "revoked"
+    desk.close()
+
+
+async def test_of_a_device_that_only_runs_things_no_more_counts_than_what_ends(tmp_path: Path) -> None:
+    """Bob's phone was made a runner; what it tells of others' trust and names is nothing, what it ends is over."""
+    desk = Desk(tmp_path, replace(bob_knows(), own=with_a_runner()), machine=BOB_DESKTOP)
     stranger = pinned(genesis=world.MALLORY.genesis, links=world.MALLORY.chain.links)
     rule = RuleEntry(
         rule_id="all",
@@ -227,7 +262,5 @@ async def test_of_a_device_that_only_runs_things_no_more_counts_than_what_ends(t
     assert list(names_of(desk.journal)) == [BOB_PHONE.device.hex]
     ended = replace(wider, status="revoked")
     await desk.incoming.deliver(letter(BOB_PHONE, desk, ended))
-    record = desk.journal.edge(world.EDGE.hex)
-    assert record is not None
-    assert record.status == "revoked"
+    assert allowed(desk).status == "revoked"
     desk.close()

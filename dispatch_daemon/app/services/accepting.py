@@ -14,6 +14,7 @@ from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.services.received import pending
 from dispatch_daemon.core import choosing, trust, trust_views
 from dispatch_daemon.core.composing import Peer
+from dispatch_daemon.core.devices import require_approver
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import InvitationRecord, InvitationStatus, Trust
@@ -52,6 +53,8 @@ class Accepting:
 
     async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
         """Let the inviter send tasks here, within the scopes that the human chose."""
+        own = self._people.own
+        require_approver(own.chain, own.device, "let anybody in")
         choosing.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
         typed, parsed = _read_token(token)
         online = self._online()

@@ -15,6 +15,7 @@ from dispatch_daemon.app.services.comparing import Comparing
 from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.core import aliases, comparing, editing, trust, trust_views
 from dispatch_daemon.core.composing import send_of
+from dispatch_daemon.core.devices import require_approver
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.grants import before_last, binding
@@ -122,6 +123,8 @@ class Contacts:
 
     async def edit_edge(self, *, peer: str, choice: ScopeChoice) -> JsonObject:
         """Change what a peer's tasks may do here; what is not mentioned stays. Runs that no longer fit into it end."""
+        own = self._people.own
+        require_approver(own.chain, own.device, "change what others may do")
         edge = self._edge(peer, Direction.INCOMING)
         if edge.status is not EdgeStatus.ACTIVE:
             code = "edge_pending" if edge.status is EdgeStatus.PENDING else "not_pending"

@@ -14,6 +14,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.services.received import refresh
 from dispatch_daemon.core import trust, trust_views
+from dispatch_daemon.core.devices import require_approver
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import (
@@ -62,6 +63,8 @@ class Invitations:
         Unless `link_only`, a broker that sends mail tells them; the mail holds no token, because the broker must not.
         `offer` is what they may do here in turn, from the moment that they accept.
         """
+        own = self._people.own
+        require_approver(own.chain, own.device, "invite anybody")
         online = self._online()
         address = _address(email)
         if address == (self._people.own.address or "").lower():

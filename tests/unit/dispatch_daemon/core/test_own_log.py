@@ -6,7 +6,9 @@ from dataclasses import replace
 from dispatch_daemon.core import own_log
 from dispatch_daemon.core.effects import Effect, Send
 from dispatch_daemon.core.records import HouseholdRecord
+from dispatch_protocol.encoding import dumps
 from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.limits import DEVICES, TASK_CHARS
 from dispatch_protocol.messages.household import Log, LogHead, NameEntry
 from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind
@@ -60,9 +62,18 @@ def test_a_feed_says_from_where_logs_are_followed_and_goes_on_with_its_authors_o
 
 
 def test_what_no_document_has_room_for_is_left_out() -> None:
-    huge = replace(RULE, command="x" * own_log.LARGEST)
-    (log,) = logs(own_log.told([huge, PIN], ALICE_OWN, [], MOMENT))
-    assert log.entries == (PIN,)
+    fat = replace(PIN, links=PIN.links * (own_log.LARGEST // len(dumps(PIN.links[0].to_json())) + 2))
+    (log,) = logs(own_log.told([fat, RULE], ALICE_OWN, [], MOMENT))
+    assert log.entries == (RULE,)
+
+
+def test_what_just_fits_goes_with_the_heads_of_a_whole_household() -> None:
+    heads = [LogHead(device=person(f"d{n}").device, seq=9, digest=digest(f"{n}")) for n in range(DEVICES)]
+    longest = "\\" * TASK_CHARS  # two bytes each, as JSON
+    rules = [replace(RULE, rule_id=str(n), command=longest) for n in range(4)]
+    assert own_log.ENTRY_BYTES < own_log.LARGEST
+    for log in logs(own_log.told(rules, ALICE_OWN, heads, MOMENT)):
+        assert len(log.heads) == DEVICES
 
 
 def test_a_document_is_owed_again_as_the_very_same_bytes_and_to_whom_it_was_sealed() -> None:
