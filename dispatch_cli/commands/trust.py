@@ -8,11 +8,13 @@ import click
 from dispatch_cli import candidates
 from dispatch_cli.budgets import budget_choice
 from dispatch_cli.errors import CliError
+from dispatch_cli.inviter import inviter
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.reading import STDIN, absolute, read_text
-from dispatch_cli.render.fields import Document
+from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import line
+from dispatch_cli.render.text import visible, wrapped
 from dispatch_cli.render.trust import accepted_lines, edited_lines
 from dispatch_protocol import limits
 
@@ -85,11 +87,14 @@ def accept_invitation(invocation: Invocation, /, invitation: str, **given: Any) 
     process list.
     """
     if given["tools"] is None and given["profile"] is None:
+        asks = inviter(invocation.door, invitation_token(invitation))
         if not invocation.options.json:
-            invocation.err.show([line(row) for row in _MENU])
+            says = wrapped(f"Who asks: {text(asks, 'says')}", invocation.err_view.width)
+            invocation.err.show([line(row) for row in (*says, *_MENU)])
+        whose = f"{visible(text(asks, 'peer'))}'s" if asks["peer"] else "their"
         raise CliError(
             "scope_choice_required",
-            "You have to choose what their tasks may do here: --profile or --tools.",
+            f"You have to choose what {whose} tasks may do here: --profile or --tools.",
             hint=f"dispatch accept-invitation '{invitation}' --profile read-only",
         )
     body = {"token": invitation_token(invitation), **chosen_scopes(given)}

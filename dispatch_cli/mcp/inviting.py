@@ -2,6 +2,7 @@
 
 from dispatch_cli.commands.trust import chosen_scopes
 from dispatch_cli.errors import CliError
+from dispatch_cli.inviter import inviter
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.mcp.session import Answer
 from dispatch_cli.render.fields import Document
@@ -32,7 +33,8 @@ def invite(
     if not scopes["tools"]:
         return {
             "status": "scope_choice_required",
+            "inviter": inviter(invocation.door, token),
             "menu": _MENU,
-            "ask": "Show this menu as it is, with approval (manual, review or auto) and paths, and wait for the human's number.",
+            "ask": "Say who asks as `inviter.says` has it, then show this menu as it is, with approval (manual, review or auto) and paths, and wait for the human's number.",
         }
     return invocation.door.post("/v1/invitations/accept", {"token": token, **chosen_scopes(scopes)})

@@ -46,13 +46,24 @@ _SCOPES = "tools comma-separated: 1 is Read,Glob,Grep; 2 adds Write,Edit; 3 adds
 
 What = Literal["inbox", "status", "sent", "contacts", "invitations", "approvals", "whoami"]
 Act = Literal["accept", "decline", "cancel", "approve", "deny", "review", "resume", "reply"]
-Grant = Literal["once", "always", "session"]
 Inviting = Literal["send", "list", "accept", "decline"]
-Approval = Literal["manual", "review", "auto"]
 
 
 # What may be left out is described by what it is: that nothing stands for it, its default says.
 Words = Annotated[str | None, WithJsonSchema({"type": "string"})]
+Number = Annotated[int | None, WithJsonSchema({"type": "integer"})]
+Grant = Annotated[
+    Literal["once", "always", "session"] | None,
+    WithJsonSchema({"enum": ["once", "always", "session"], "type": "string"}),
+]
+Approval = Annotated[
+    Literal["manual", "review", "auto"] | None,
+    WithJsonSchema({"enum": ["manual", "review", "auto"], "type": "string"}),
+]
+Returns = Annotated[
+    Literal["status", "result", "trace"] | None,
+    WithJsonSchema({"enum": ["status", "result", "trace"], "type": "string"}),
+]
 
 
 class Tools:
@@ -106,7 +117,7 @@ class Tools:
             dispatch_id: str,
             form: Annotated[ElicitationResult[FormAnswer], Resolve(question)],
             request_id: Words = None,
-            grant: Grant | None = None,
+            grant: Grant = None,
             cwd: Words = None,
             text: str = "",
             stop: bool = False,
@@ -147,7 +158,7 @@ class Tools:
             links: list[str] | None = None,
             deliverable: Words = None,
             background: Words = None,
-            expires: int | None = None,
+            expires: Number = None,
             meta: dict[str, str] | None = None,
             budget: Words = None,
         ) -> Answer:
@@ -179,11 +190,12 @@ class Tools:
             token: Words = None,
             tools: Annotated[Words, Field(description=_SCOPES)] = None,
             mcp_servers: Words = None,
-            approval: Approval | None = None,
+            approval: Approval = None,
             paths: Words = None,
             network: Words = None,
-            max_per_day: int | None = None,
+            max_per_day: Number = None,
             expires_at: Words = None,
+            returns: Returns = None,
         ) -> Answer:
             """Invite (send, to_email), list invitations, or accept/decline one (token). accept needs tools, chosen by the human; without, it returns the menu to ask with."""
             scopes: Document = {
@@ -194,6 +206,7 @@ class Tools:
                 "network": network,
                 "max_per_day": max_per_day,
                 "expires_at": expires_at,
+                "returns": returns,
             }
             return told(lambda: invite(invocation, action, to_email, token, scopes))
 
@@ -208,10 +221,13 @@ class Tools:
             peer: str,
             outgoing: bool = False,
             tools: Words = None,
-            approval: Approval | None = None,
+            mcp_servers: Words = None,
+            approval: Approval = None,
             paths: Words = None,
-            max_per_day: int | None = None,
+            network: Words = None,
+            max_per_day: Number = None,
             expires_at: Words = None,
+            returns: Returns = None,
         ) -> Answer:
             """Revoke a contact (outgoing: my own edge to them), or edit what they may do here as the human chose (tools as in invite): what is left out stays, nothing shows it."""
             if action == "revoke":
@@ -220,10 +236,13 @@ class Tools:
                 )
             scopes: Document = {
                 "tools": tools,
+                "mcp_servers": mcp_servers,
                 "approval": approval,
                 "paths": () if paths is None else (paths,),
+                "network": network,
                 "max_per_day": max_per_day,
                 "expires_at": expires_at,
+                "returns": returns,
             }
             return told(
                 lambda: invocation.door.post("/v1/contacts/edit", {"peer": peer, **chosen_scopes(scopes)})

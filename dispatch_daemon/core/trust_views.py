@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dispatch_daemon.core.gate import rule_reach
 from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, InvitationRecord, RuleRecord
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.invitation import InvitationDocument
 from dispatch_protocol.keys import DeviceId, EdgeId
 from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import format_time, time_or_none
 
@@ -78,7 +80,8 @@ def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str
     }
     if invitation.direction is Direction.OUTGOING:
         return {**shown, "link": invitation.link, "also_proved": _also_proved(invitation)}
-    return {**shown, "token": token}
+    document = InvitationDocument.decode(Document.from_json(invitation.document).body)
+    return {**shown, "token": token, "identity": document.sender.identity.hex}
 
 
 def _also_proved(invitation: InvitationRecord) -> JSON:

@@ -57,6 +57,26 @@ def test_a_setting_is_changed_as_at_a_terminal_and_refused_as_there(opens: Opens
     )
 
 
+def test_the_agents_are_listed_with_the_command_that_goes_on_and_nobody_is_called_chosen_who_was_not(
+    opens: Opens, bob: Person
+) -> None:
+    his = opens(bob, "machine")
+    view = his.page.locator("#view")
+    expect(view.locator("li", has_text="follows the steps")).to_contain_text("steps · always there")
+    expect(view).to_contain_text("No agent is chosen: a task without steps waits until one is")
+    expect(view).not_to_contain_text("· chosen")
+    bob.do("agent", "use", "anthropic:a-model")
+    remedy = bob.do("agent", "list")["agents"][1]["remedy"]
+    try:
+        his.page.reload()
+        row = view.locator("li", has_text="anthropic:a-model")
+        expect(row).to_contain_text("chosen, not ready")
+        expect(row.locator("code")).to_have_text(remedy)
+        expect(view).not_to_contain_text("No agent is chosen")
+    finally:
+        bob.do("agent", "use", "none")
+
+
 def test_a_pause_and_a_panic_are_said_above_everything(
     opens: Opens, everybody: Neighbourhood, bob: Person
 ) -> None:

@@ -39,6 +39,9 @@ def test_a_task_is_written_with_a_file_seen_at_once_and_done_by_hand(
     hers.page.get_by_label("To", exact=True).fill(bob.address)
     hers.page.get_by_label("Task", exact=True).fill("Read the spec\nand say what is missing.")
     hers.page.get_by_label("Choose files").set_input_files(spec)
+    hers.page.get_by_text("More to go along").click()
+    hers.page.get_by_label("Turns of a model, at most").fill("20")
+    hers.page.get_by_label("US dollars, at most").fill("0.5")
     hers.page.get_by_role("button", name="Send").click()
 
     row = his.page.get_by_role("link", name="Read the spec")
@@ -54,10 +57,9 @@ def test_a_task_is_written_with_a_file_seen_at_once_and_done_by_hand(
     expect(thread(hers)).to_contain_text("Nothing is missing.")
     hers.page.get_by_role("button", name="Look").click()
     expect(thread(hers).locator(".preview pre")).to_have_text("all of it is there\n")
-    assert (
-        alice.until(hers.page.url.rsplit("/", 1)[1], "completed")["result"]["summary"]
-        == "Nothing is missing."
-    )
+    ended = alice.until(hers.page.url.rsplit("/", 1)[1], "completed")
+    assert ended["result"]["summary"] == "Nothing is missing."
+    assert ended["budget"] == {"turns": 20, "tokens": None, "cost_microusd": 500_000}
 
 
 def test_a_run_is_asked_about_seen_as_a_diff_applied_and_its_file_looked_at(
@@ -127,9 +129,9 @@ def test_trust_is_offered_chosen_changed_and_ended(opens: Opens, alice: Person, 
     token = his.page.locator("form", has_text="Invite somebody").get_by_label("The token").input_value()
     expect(thread(hers)).to_contain_text(f"{bob.address} wants to be able to send tasks")
 
-    hers.page.get_by_label("The token").fill(token)
-    hers.page.get_by_role("button", name="Choose what they may").click()
+    _who_asks(hers, bob, token)
     menu = hers.page.locator("form.scopes").last
+    expect(menu).to_contain_text(f"What may {bob.address}'s tasks do on this machine?")
     menu.get_by_role("button", name="Grant this").click()
     expect(menu).to_contain_text("there is no default for trust")
     menu.get_by_label("Read-only").check()
@@ -330,6 +332,21 @@ def test_on_a_phone_each_view_begins_at_its_top(opens: Opens, bob: Person) -> No
     expect(his.page.get_by_role("heading", name="This machine")).not_to_be_in_viewport()
     his.show("contacts")
     expect(his.page.get_by_role("heading", name="Contacts")).to_be_in_viewport()
+
+
+def _who_asks(hers: Tab, bob: Person, token: str) -> None:
+    """Paste a token whose identity was changed, then the true one, and see who is said to ask."""
+    identity = bob.do("whoami")["identity"]
+    asking = hers.page.locator("form", has_text="I was given a token")
+    for typed, who in (
+        (token.replace(identity, "ab" * 32), "The token names another identity"),
+        (token, f"{bob.address} asks"),
+    ):
+        hers.page.get_by_label("The token").fill(typed)
+        hers.page.get_by_role("button", name="Choose what they may").click()
+        expect(asking).to_contain_text(who)
+    expect(asking).to_contain_text(f"identity {identity[:16]}: the token names both")
+    expect(asking).to_contain_text(f"You know this identity as {bob.address} (token)")
 
 
 def _edge(person: Person, direction: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class ScriptedPeople:
         }
         return {
             "sent": [{**common, "link": "http://127.0.0.1:8000/i/6e2a", "also_proved": None}],
-            "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a"}],
+            "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a", "identity": KEY}],
         }
 
     async def invite(self, *, email: str, link_only: bool, offer: ScopeChoice | None) -> JsonObject:

@@ -170,11 +170,34 @@ async def test_trust_begins_with_a_menu_and_ends_with_one_call(neighbourhood: Ne
         invited = await hers.call("invite", action="send", to_email=bob.address)
         menu = await his.call("invite", action="accept", token=invited["token"])
         assert menu["status"] == "scope_choice_required"
+        asks = menu["inviter"]
+        assert (asks["peer"], asks["trust"]) == (alice.address, "token")
+        assert asks["identity"] == alice.do("whoami")["identity"]
+        forged = invited["token"].replace(asks["identity"], bob.do("whoami")["identity"])
+        nobody = (await his.call("invite", action="accept", token=forged))["inviter"]
+        assert (nobody["peer"], "another identity" in nobody["says"]) == (None, True)
         assert [line[:2] for line in menu["menu"]] == ["1.", "2.", "3.", "4.", "5."]
         edge = await his.call(
-            "invite", action="accept", token=invited["token"], tools="Read,Glob,Grep", approval="manual"
+            "invite",
+            action="accept",
+            token=invited["token"],
+            tools="Read,Glob,Grep",
+            approval="manual",
+            returns="trace",
         )
+        assert edge["scopes"]["returns"] == "trace"
         assert edge["scopes"]["tools"] == ["Glob", "Grep", "Read"]
+        poll(lambda: [each["status"] for each in bob.do("contacts")["edges"]] == ["active"], "it is in force")
+        edited = await his.call(
+            "trust",
+            action="edit",
+            peer=alice.address,
+            mcp_servers="none",
+            network="none",
+            returns="status",
+        )
+        assert (edited["scopes"]["network"], edited["scopes"]["returns"]) == ([], "status")
+        assert edited["scopes"]["tools"] == ["Glob", "Grep", "Read"], "what is left out stays"
         (known,) = (await his.call("read", what="contacts"))["edges"]
         assert (known["peer"], known["edge_id"]) == (alice.address, edge["edge_id"])
         await his.call("trust", action="revoke", peer=alice.address)

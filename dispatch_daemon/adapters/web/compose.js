@@ -6,6 +6,7 @@ import { handOver } from "./handing.js";
 import { person, state } from "./store.js";
 import { refused } from "./words.js";
 
+const MILLION = 1_000_000;
 const LIVES = [["3600", "an hour"], ["14400", "4 hours"], ["86400", "a day"], ["600", "10 minutes"]];
 
 /** Return the form; `sent` is called with the id of what was sent. With `parent` it goes on in the thread of that one. */
@@ -17,6 +18,11 @@ export function composeView(place, sent, parent = null) {
   const deliverable = el("input", { type: "text", maxLength: 2000 });
   const project = el("input", { type: "text", maxLength: 200 });
   const links = el("textarea", { rows: 2, spellcheck: false });
+  const bounds = {
+    turns: el("input", { type: "number", min: 1, placeholder: "no bound" }),
+    tokens: el("input", { type: "number", min: 1, placeholder: "no bound" }),
+    cost_microusd: el("input", { type: "number", min: 0, step: "any", placeholder: "no bound" }),
+  };
   const lives = el("select", {}, LIVES.map(([value, words]) => el("option", { value }, words)));
   const files = el("input", { type: "file", multiple: true });
   const folder = el("input", { type: "file", webkitdirectory: true, multiple: true });
@@ -48,6 +54,8 @@ export function composeView(place, sent, parent = null) {
       }
       const given = links.value.split("\n").map((each) => each.trim()).filter(Boolean);
       if (given.length) body.link = given;
+      const bound = Object.entries(bounds).filter(([, box]) => box.value).map(([name, box]) => [name, Math.round(Number(box.value) * (name === "cost_microusd" ? MILLION : 1))]);
+      if (bound.length) body.budget = Object.fromEntries(bound);
       if (!toMyself()) body.expires = Number(lives.value);
       const answer = await ask("POST", "/v1/dispatches", body, { "Idempotency-Key": key });
       key = crypto.randomUUID();
@@ -78,6 +86,7 @@ export function composeView(place, sent, parent = null) {
         field("Project: how you call it; where it runs is for them to say", project),
         field("Links, one a line", links),
         field("Open for", lives),
+        el("div", { class: "columns" }, field("Turns of a model, at most", bounds.turns), field("Tokens, at most", bounds.tokens), field("US dollars, at most", bounds.cost_microusd)),
       ),
       el("fieldset", { class: "attached" }, el("legend", {}, "Files"), el("div", { class: "columns" }, field("Choose files", files), field("or a folder", folder)), chosen),
       el("div", { class: "answers" }, button("Send", send, { class: "yes" })),

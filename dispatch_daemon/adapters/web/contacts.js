@@ -169,8 +169,28 @@ function outgoing(each) {
   return el("div", { class: "card" }, el("p", {}, "You invited ", el("span", { class: "strong" }, oneLine(each.peer)), `, open until ${new Date(each.expires_at).toLocaleDateString()}.`), leak);
 }
 
-function menuFor(token, name, done = () => {}) {
-  const room = el("div");
+/** Return who asks with a token, as far as this machine knows: a name only where the token names the same invitation and identity. */
+async function inviter(token) {
+  const [, id, genesis] = /\/([0-9a-f-]{36})#([0-9a-f]{64})\.[^.#]+$/.exec(token) ?? [null, token.toLowerCase(), null];
+  const listed = await ask("GET", "/v1/invitations").catch(() => ({ received: [] })); // who accepts is told what is wrong
+  const found = listed.received.filter((each) => (genesis === null ? id.length >= 4 && each.invitation_id.startsWith(id) : each.invitation_id === id));
+  if (found.length !== 1) return { name: "whoever gave it to you", says: "This machine has not heard of this invitation: only whoever gave it to you can say whose it is." };
+  const [{ peer, identity }] = found;
+  if (genesis !== null && genesis !== identity) return { name: "nobody known", says: "The token names another identity than the invitation does: do not accept it." };
+  const same = state.edges.find((each) => each.identity === identity);
+  const other = same === undefined && state.edges.some((each) => each.peer.toLowerCase() === peer.toLowerCase());
+  return {
+    name: peer,
+    says: [
+      genesis === null ? `${peer} asks, as the broker tells it: without the token nothing else proves who asks.` : `${peer} asks, identity ${identity.slice(0, 16)}: the token names both. Nobody has compared yet.`,
+      same === undefined ? "" : `You know this identity as ${same.alias ?? same.peer} (${same.trust}).`,
+      other ? "You know another identity under this address: ask them by another way which one is theirs." : "",
+    ].filter(Boolean).join(" "),
+  };
+}
+
+function menuFor(token, { name, says }, done = () => {}) {
+  const room = el("div", {}, el("p", { class: "note" }, oneLine(says)));
   const accept = async (scopes) => {
     const [value, problem] = await tried(() => ask("POST", "/v1/invitations/accept", { token, ...scopes }));
     if (value !== null) {
@@ -212,13 +232,14 @@ function accepting() {
   const token = el("input", { type: "text", required: true, autocomplete: "off", spellcheck: false, placeholder: "dispatch1:…" });
   const room = el("div");
   const said = complaint();
-  const go = () => {
+  const go = async () => {
     said.textContent = "";
     if (!token.value.trim()) {
       said.textContent = "Paste the token that somebody gave you.";
       return;
     }
-    room.replaceChildren(menuFor(token.value.trim(), "the inviter", () => { token.value = ""; }));
+    const typed = token.value.trim();
+    room.replaceChildren(menuFor(typed, await inviter(typed), () => { token.value = ""; }));
     room.querySelector("input")?.focus();
   };
   return el("form", { class: "card", onsubmit: (event) => event.preventDefault() }, el("h3", {}, "I was given a token"), field("The token", token), el("div", { class: "answers" }, button("Choose what they may", go, { class: "yes" })), said, room);

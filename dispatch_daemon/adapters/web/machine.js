@@ -49,7 +49,7 @@ export function machineView(place) {
     }), { class: "plain" })),
   );
   void listRules();
-  void guarded(async () => agents.replaceChildren(agentList(await ask("GET", "/v1/agents"))))();
+  void guarded(async () => agents.replaceChildren(...agentList(await ask("GET", "/v1/agents"))))();
   void guarded(async () => settingsView(settings, await ask("GET", "/v1/settings")))();
   const draw = () => who.replaceChildren(identity());
   draw();
@@ -81,5 +81,10 @@ function ruleList({ rules }, remove) {
 }
 
 function agentList({ agents }) {
-  return el("ul", {}, agents.map((each) => el("li", {}, el("span", { class: "strong" }, oneLine(each.name)), each.chosen ? " · chosen" : "", ` · ${visible(each.detail)}`)));
+  const own = agents.filter((each) => each.name !== "steps"); // that one follows signed steps, and nobody has to choose it
+  const stands = (each) => (each.name === "steps" ? " · always there" : each.chosen ? ` · chosen${each.ready ? "" : ", not ready"}` : "");
+  return [
+    own.some((each) => each.chosen) ? null : el("p", { class: "note" }, "No agent is chosen: a task without steps waits until one is, or you do it by hand."),
+    el("ul", {}, agents.map((each) => el("li", {}, el("span", { class: "strong" }, oneLine(each.name)), stands(each), ` · ${visible(each.detail)}`, each.remedy ? [" ", el("code", {}, visible(each.remedy))] : null))),
+  ].filter(Boolean);
 }

@@ -54,13 +54,49 @@ def test_a_token_that_leaked_is_shown_with_what_to_ask_and_type(door: Script, ho
 
 
 def test_the_scopes_are_always_chosen(accepting: Script, home: Path) -> None:
+    accepting.answer("GET", "/v1/invitations", {"sent": [], "received": []})
     ended = dispatch(home, "accept-invitation", TOKEN)
     assert ended.code == 2
+    assert ended.err.startswith("Who asks: Somebody whose invitation this machine has not heard of")
     assert "--profile read-only    Read, Glob, Grep" in ended.err
     assert ended.err.endswith(f"next   dispatch accept-invitation '{TOKEN}' --profile read-only\n")
     error = dispatch(home, "accept-invitation", TOKEN, "--paths", "/x", "--json").json["error"]
     assert error["code"] == "scope_choice_required"
-    assert accepting.requests == []
+    assert not [each for each in accepting.requests if each.method == "POST"]
+    assert (
+        dispatch(home, "accept-invitation", TOKEN, "--no-start", DISPATCH_HOME=str(home / "none")).code == 2
+    )
+
+
+INVITED = "4f2a91c0-0000-8000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("typed", "identity", "edges", "says", "whose"),
+    [
+        ("token", "ab" * 32, [], f"{ALICE}, identity {'ab' * 8}: the token names both", f"{ALICE}'s"),
+        ("4f2a91c0", "ab" * 32, [], "without the token nothing else proves who asks", f"{ALICE}'s"),
+        ("token", "cd" * 32, [], "names another identity than the invitation does", "their"),
+        ("4f2", "ab" * 32, [], "has not heard of", "their"),
+        ("dispatch1:nonsense", "ab" * 32, [], "has not heard of", "their"),
+        ("token", "ab" * 32, [{"peer": ALICE, "identity": "ab" * 32, "trust": "compared", "alias": "Al"}],
+         "You know this identity as Al (compared)", f"{ALICE}'s"),
+        ("token", "ab" * 32, [{"peer": ALICE, "identity": "ef" * 32, "trust": "compared"}],
+         "You know another identity under this address", f"{ALICE}'s"),
+    ],
+)  # fmt: skip
+def test_who_asks_is_said_before_the_choice_and_no_name_that_nothing_proves(
+    door: Script, home: Path, typed: str, identity: str, edges: list[object], says: str, whose: str
+) -> None:
+    proof = "ab" * 32 + "." + "A" * 22
+    token = f"dispatch1:127.0.0.1:8000/{INVITED}#{proof}" if typed == "token" else typed
+    received = {"invitation_id": INVITED, "peer": ALICE, "identity": identity, "status": "pending"}
+    door.answer("GET", "/v1/invitations", {"sent": [], "received": [received]})
+    door.answer("GET", "/v1/contacts", {"edges": edges})
+    ended = dispatch(home, "accept-invitation", token)
+    assert ended.code == 2
+    assert says in " ".join(ended.err.split())
+    assert f"what {whose} tasks may do here" in " ".join(ended.err.split())
 
 
 def test_the_choice_arrives_spelled_out(accepting: Script, home: Path, tmp_path: Path) -> None:

@@ -137,10 +137,11 @@ class InvitationSent(Answer):
 
 
 class InvitationReceived(Answer):
-    """An invitation to us; this token holds no secret."""
+    """An invitation to us; this token holds no secret, and `identity` is what the invitation says of its sender."""
 
     invitation_id: Uuid
     token: str
+    identity: Fingerprint
     peer: str
     status: InvitationStatus
     expires_at: Moment | None

@@ -20,6 +20,7 @@ from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.desk import edge
 from tests.support.documents import ALICE, EDGE, NOW_MS
+from tests.support.invited import DOCUMENT
 
 AT = "2026-01-02T03:04:05.678Z"
 CONTACT = ContactRecord(
@@ -131,9 +132,12 @@ def test_leaked_token_is_shown_with_both_who_hold_it() -> None:
 
 
 def test_received_invitation_shows_what_it_is_accepted_with() -> None:
-    shown = trust_views.invitation_view(invitation(Direction.INCOMING), "the id")
-    assert set(shown) == {"invitation_id", "peer", "status", "expires_at", "created_at", "token"}
-    assert shown["token"] == "the id"
+    received = replace(invitation(Direction.INCOMING), document=DOCUMENT.to_json())
+    shown = trust_views.invitation_view(received, "the id")
+    assert set(shown) == {
+        "invitation_id", "peer", "status", "expires_at", "created_at", "token", "identity",
+    }  # fmt: skip
+    assert (shown["token"], shown["identity"]) == ("the id", ALICE.chain.genesis.hex)
 
 
 def test_rule_says_exactly_what_it_covers() -> None:
