@@ -17,7 +17,7 @@ from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.pausing import panic_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.app.sharing import NAMES, Sharing, names
+from dispatch_daemon.app.sharing import NAMES, TORN, Sharing, names, torn_logs
 from dispatch_daemon.core import behind, household, own_log, pins, proofs
 from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
 from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, Record
@@ -156,9 +156,19 @@ class Household:
                 await self._performer.perform(self._consulting.applied(entry, opened.header.from_device))
 
     def _followed(self, opened: Opened, message: Log) -> list[Effect]:
+        """Follow a document, unless it tells a second history of its log: of two the first is kept."""
+        digest, teller = opened.signed.digest.hex, opened.header.from_device.hex
+        same, before = (
+            self._journal.household_document(teller, seq) for seq in (message.seq, message.seq - 1)
+        )
+        if own_log.contradicts(message, digest, same, before):
+            log.error("%s tells a second history of its log; the first one is kept", teller[:8])
+            torn = torn_logs(self._journal)
+            self._journal.remember(TORN, [*(each for each in torn if each != teller), teller])
+            return []
         return own_log.followed(
             message,
-            opened.signed.digest.hex,
+            digest,
             opened.signed.encode(),
             self.heads(),
             self.heard_ms(),

@@ -20,6 +20,7 @@ from dispatch_protocol.messages.household import Entry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 
 NAMES = "device_names"
+TORN = "household_torn"
 _NEWEST = 200  # dispatches of which a feed tells
 log = logging.getLogger("dispatch.household")
 
@@ -34,6 +35,12 @@ def names(journal: Journal) -> dict[str, tuple[str, int]]:
         for device, named in held.items()
         if isinstance(named, list) and len(named) == 2
     }
+
+
+def torn_logs(journal: Journal) -> list[str]:
+    """Return the devices, by their ids in hex, that have told two histories of their own log."""
+    held = journal.meta(TORN)
+    return [str(device) for device in held] if isinstance(held, list) else []
 
 
 def shared(journal: Journal, own: Own, digest: str) -> siblings.Shared:

@@ -2,8 +2,9 @@
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.people import People
-from dispatch_daemon.app.sharing import names
+from dispatch_daemon.app.sharing import names, torn_logs
 from dispatch_daemon.core import behind
+from dispatch_daemon.core.devices import name_of
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.scopes import Scopes
 
@@ -12,6 +13,19 @@ def silence(journal: Journal, people: People, now_ms: int) -> str | None:
     """Say which other devices of this person have been silent for a week, and what that means; None if there is none."""
     found = _silent(journal, people, now_ms)
     return behind.why(found, names(journal)) if found else None
+
+
+def trouble(journal: Journal, people: People, now_ms: int) -> str | None:
+    """Say what is wrong with what other devices of this person tell: silence, or two histories of one log; else None."""
+    own, called = people.own.chain, names(journal)
+    torn = [device for device in own.devices if device.hex in torn_logs(journal)]
+    if not torn:
+        return silence(journal, people, now_ms)
+    who = ", ".join(name_of(device, called) for device in torn)
+    return (
+        f"two histories were told of what {who} has said: its home was copied or set back, or somebody else has its key. "
+        "What came second is not followed; revoke it, and add it anew"
+    )
 
 
 def bounded(

@@ -129,6 +129,11 @@ def _place(device: DeviceId, seq: int, prev: str, digest: str, at_ms: int, signe
     return HouseholdRecord(digest=digest, device=device.hex, seq=seq, prev=prev, at_ms=at_ms, signed=signed)
 
 
+def contradicts(log: Log, digest: str, same: str | None, before: str | None) -> bool:
+    """Say whether a document tells another history of its author's log than the ones that are held in its place and before it."""
+    return log.seq > 0 and (same not in (None, digest) or before not in (None, log.prev.hex))
+
+
 def next_unheard(log: Log, own: DeviceId) -> int:
     """Return the number of the first document of this device's log that the author of another log had not followed."""
     return 1 + next((head.seq for head in log.heads if head.device == own), 0)

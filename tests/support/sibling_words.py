@@ -12,7 +12,7 @@ from dispatch_protocol.seal import seal
 from dispatch_protocol.signing import Signed, sign
 from dispatch_protocol.unseal import Opened
 from tests.support.ageing_device import AgeingDevice
-from tests.support.documents import fixed
+from tests.support.documents import digest, fixed
 
 
 def said(device: AgeingDevice) -> list[Log]:
@@ -51,7 +51,9 @@ async def hears(
         created_ms=at_ms,
         expires_ms=0,
     )
-    prev = Digest.ZERO if seq <= 1 else Digest(fixed(f"log {seq - 1}"))
+    held = device.journal.household_document(speaks.device.hex, seq - 1)
+    last = digest(f"log {seq - 1}") if held is None else Digest.from_hex(held)
+    prev = Digest.ZERO if seq <= 1 else last
     log = Log(head=head, seq=seq, prev=prev, heads=tuple(heads), entries=entries)
     signed = sign(speaks, payload_type(Kind.LOG), encode_body(log))
     raw = seal(

@@ -345,6 +345,11 @@ class Journal:
                 heads[device] = (device, seq, digest, at_ms)
         return list(heads.values())
 
+    def household_document(self, device: str, seq: int) -> str | None:
+        """Return the digest of the document that is held in one place of a device's log, or None if none is."""
+        sql = "SELECT digest FROM household WHERE device = ? AND seq = ? AND length(signed) > 0"
+        return next((str(digest) for (digest,) in self.database.read(sql, (device, seq))), None)
+
     def household_said(self, device: str, from_seq: int, until_ms: int, limit: int) -> list[bytes]:
         """Return the documents of a device's log from a place on, as they were signed, that were made by then."""
         sql = (

@@ -44,7 +44,7 @@ class Machine:
         link: Callable[[], RelayLink | None],
         stop: Callable[[], None],
         now_ms: Callable[[], int],
-        silence: Callable[[], str | None],
+        trouble: Callable[[], str | None],
     ) -> None:
         self._home = home
         self._settings = settings
@@ -57,7 +57,7 @@ class Machine:
         self._link = link
         self._stop = stop
         self._now_ms = now_ms
-        self._silence = silence
+        self._trouble = trouble
 
     async def daemon(self) -> dict[str, JSON]:
         """Return where the daemon listens, and whether it can run dispatches."""
@@ -135,7 +135,7 @@ class Machine:
             _check("keys", True, self._keystore.describe(), None),
             self._check_invitations(),
             self._check_histories(),
-            self._check_silence(),
+            self._check_devices(),
             await self._check_wall(),
             self._check_pause(),
             _check("undo", True, self._originals_words(), None),
@@ -193,9 +193,9 @@ class Machine:
                 return _check("invitations", False, detail, f"dispatch revoke {record.address} --outgoing")
         return _check("invitations", True, "no token of yours was used twice", None)
 
-    def _check_silence(self) -> dict[str, JSON]:
-        """Say which other devices of this person have been silent for so long that nothing runs by itself here."""
-        why = self._silence()
+    def _check_devices(self) -> dict[str, JSON]:
+        """Say which other devices of this person are silent, so that nothing runs by itself here, or tell two histories."""
+        why = self._trouble()
         if why is None:
             return _check("devices", True, "each of your devices was heard of within a week", None)
         return _check("devices", False, why, "dispatch devices")

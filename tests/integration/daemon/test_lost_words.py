@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_daemon.app.unheard import trouble
 from dispatch_daemon.core.effects import Effect, Forget, Put
 from dispatch_daemon.core.records import RuleRecord
 from dispatch_daemon.core.shared_records import HandoverRecord
@@ -143,3 +144,20 @@ async def test_name_from_the_future_is_outdone_by_the_next_one(device: AgeingDev
     device.after_days(1)
     await device.household.rename(me, "laptop")
     assert device.household.names()[me.hex][0] == "laptop"
+
+
+async def test_of_two_histories_of_one_log_the_first_is_kept_and_the_person_is_told(
+    device: AgeingDevice,
+) -> None:
+    other = device.other.device
+
+    def wrong() -> str | None:
+        return trouble(device.journal, device.people, device.clock.now_ms())
+
+    await hears(device)
+    await hears(device, seq=2)
+    stood = stands(device, other)
+    assert wrong() is None
+    await hears(device, (), NameEntry(device=other, name="set back", named_ms=1), seq=2, days=0.1)
+    assert stands(device, other) == stood
+    assert "two histories were told of what set back has said" in str(wrong())

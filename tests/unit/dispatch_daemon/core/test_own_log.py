@@ -151,6 +151,15 @@ def test_one_place_is_kept_for_each_log_and_it_is_no_document() -> None:
     assert {one.digest, two.digest} == {f"base {MINE.device.hex}", f"base {OTHER.device.hex}"}
 
 
+def test_one_place_holds_one_document_and_each_goes_on_from_the_one_before() -> None:
+    log, one, other = household_log(), "ab" * 32, "cd" * 32
+    for same, before in ((None, None), (one, None), (None, log.prev.hex)):
+        assert not own_log.contradicts(log, one, same, before)
+    assert own_log.contradicts(log, one, other, None)
+    assert own_log.contradicts(log, one, None, other)
+    assert not own_log.contradicts(FEED, one, other, other), "a base has no place"
+
+
 def test_next_unheard_document_is_the_one_after_what_another_log_follows() -> None:
     log = household_log(heads=(LogHead(device=ALICE.device, seq=4, digest=digest("fourth")),))
     assert own_log.next_unheard(log, ALICE.device) == 5
