@@ -101,3 +101,26 @@ async def test_deny_and_stop_ends_the_run_and_review_is_a_yes_that_counts_from_t
         )
         assert (turn["status"], turn["error"]["code"]) == ("failed", "stopped")
     assert changed(repository) == set()
+
+
+async def test_a_form_about_the_changes_at_the_end_offers_apply_or_discard_and_no_other_yes(
+    neighbourhood: Neighbourhood, repository: Path
+) -> None:
+    bob = neighbourhood.bob
+    neighbourhood.befriend(*SCOPES[:2], "--approval", "review", "--paths", f"{repository}:rw")
+    answer = "always"
+
+    async def human(message: str) -> tuple[str, str | None]:
+        assert "notes.md" in message
+        await asyncio.sleep(2)  # the time that a person takes is what is tried here
+        return "accept", answer
+
+    async with agent_session(bob, human=human, DISPATCH_APPROVAL_UI="form") as session:
+        task = neighbourhood.send("Change it", [CHANGE])
+        with pytest.raises(RefusedError):
+            await session.call("act", action="accept", dispatch_id=task)
+        assert bob.status(task)["status"] == "waiting_approval"
+        answer = "apply"
+        turn = await session.call("act", action="accept", dispatch_id=task)
+        assert (turn["status"], turn["outcome"]) == ("completed", "success")
+    assert changed(repository) == {"notes.md"}

@@ -105,6 +105,11 @@ def test_a_model_goes_on_in_the_conversation_that_was_parked(shifted: Shifted, r
     with model_server_beside() as model:
         name = _parked_model(shifted, repository, model)
         asked = len(model.requests)
+        bob.do("agent", "use", "none")
+        refused = bob.do("resume", name, code=3)["error"]
+        assert (refused["code"], refused["candidates"][-1]) == ("no_agent", f"dispatch discard {name[:8]}")
+        assert bob.status(name)["status"] == "waiting_input", "what was done so far is kept until there is one"
+        bob.do("agent", "use", "anthropic:a-model", "--url", model.url)
         bob.daemon.stop()
         bob.daemon.start()
         bob.do("resume", name)
