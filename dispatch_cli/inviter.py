@@ -63,16 +63,20 @@ def _nobody(says: str) -> Document:
 
 def _known(peer: str, identity: str, trust: str) -> str:
     if trust == "token":
-        return f"{peer}, identity {identity[:16]}: the token names both. Nobody has compared yet."
+        return f"{peer}, identity {identity[:16]}: the token names both."
     return f"{peer}, as the broker tells it: without the token nothing else proves who asks."
 
 
 def _before(edges: list[Document], peer: str, identity: str) -> list[str]:
     """Say who of one's contacts this is; an address that has come with another identity before is a warning."""
     same = [edge for edge in edges if text(edge, "identity") == identity]
+    compared = any(text(edge, "trust") == "compared" for edge in same)
+    said = [] if compared else ["Nobody has compared yet."]
     if same:
         name = visible(text(same[0], "alias") or text(same[0], "peer"))
-        return [f"You know this identity as {name} ({visible(text(same[0], 'trust'))})."]
+        return [*said, f"You know this identity as {name} ({visible(text(same[0], 'trust'))})."]
     if any(text(edge, "peer").lower() == peer.lower() for edge in edges):
-        return ["You know another identity under this address: ask them by another way which one is theirs."]
-    return []
+        said.append(
+            "You know another identity under this address: ask them by another way which one is theirs."
+        )
+    return said

@@ -65,6 +65,7 @@ def test_the_agents_are_listed_with_the_command_that_goes_on_and_nobody_is_calle
     expect(view.locator("li", has_text="follows the steps")).to_contain_text("steps · always there")
     expect(view).to_contain_text("No agent is chosen: a task without steps waits until one is")
     expect(view).not_to_contain_text("· chosen")
+    expect(view.locator("code", has_text="dispatch agent use").first).to_be_visible()
     bob.do("agent", "use", "anthropic:a-model")
     remedy = bob.do("agent", "list")["agents"][1]["remedy"]
     try:

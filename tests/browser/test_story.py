@@ -269,7 +269,7 @@ def test_what_nobody_here_can_do_stays_undecided_and_the_ways_on_are_shown(
     his.page.get_by_role("button", name="Accept and run").click()
     decision = his.page.get_by_label("Your decision")
     expect(decision.get_by_role("alert")).to_contain_text("no agent is chosen on this machine")
-    expect(decision).to_contain_text("it still waits for you")
+    expect(decision).to_contain_text("It still waits for you")
     expect(decision.locator("code").last).to_have_text(f"dispatch accept {task[:8]} --by-hand")
     assert (bob.status(task)["status"], bob.status(task)["runs"]) == ("delivered", [])
     his.page.get_by_role("button", name="I do it by hand").click()

@@ -108,7 +108,9 @@ def test_a_model_goes_on_in_the_conversation_that_was_parked(shifted: Shifted, r
         bob.do("agent", "use", "none")
         refused = bob.do("resume", name, code=3)["error"]
         assert (refused["code"], refused["candidates"][-1]) == ("no_agent", f"dispatch discard {name[:8]}")
-        assert bob.status(name)["status"] == "waiting_input", "what was done so far is kept until there is one"
+        assert bob.status(name)["status"] == "waiting_input", (
+            "what was done so far is kept until there is one"
+        )
         bob.do("agent", "use", "anthropic:a-model", "--url", model.url)
         bob.daemon.stop()
         bob.daemon.start()

@@ -182,7 +182,8 @@ async function inviter(token) {
   return {
     name: peer,
     says: [
-      genesis === null ? `${peer} asks, as the broker tells it: without the token nothing else proves who asks.` : `${peer} asks, identity ${identity.slice(0, 16)}: the token names both. Nobody has compared yet.`,
+      genesis === null ? `${peer} asks, as the broker tells it: without the token nothing else proves who asks.` : `${peer} asks, identity ${identity.slice(0, 16)}: the token names both.`,
+      same?.trust === "compared" ? "" : "Nobody has compared yet.",
       same === undefined ? "" : `You know this identity as ${same.alias ?? same.peer} (${same.trust}).`,
       other ? "You know another identity under this address: ask them by another way which one is theirs." : "",
     ].filter(Boolean).join(" "),

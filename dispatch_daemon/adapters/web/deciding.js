@@ -45,7 +45,7 @@ export function decisionForm(thread) {
     if (error === null || error.candidates.length === 0) return;
     if (error.code !== "cwd_needed") {
       choices.replaceChildren(
-        el("p", {}, "Nothing has begun, and it still waits for you. At a terminal one of these goes on, or press “I do it by hand” here."),
+        el("p", {}, "It still waits for you. At a terminal one of these goes on; or press “I do it by hand” here."),
         el("ul", { class: "commands" }, error.candidates.map((command) => el("li", {}, el("code", {}, oneLine(command))))),
       );
       return;
@@ -66,6 +66,7 @@ export function decisionForm(thread) {
     elsewhere ? el("p", { class: "warn" }, `${oneLine(thread.owner.name)} is to run this one: accept it there. Only if that one is silent, accept it here; if both accept, it runs twice.`) : null,
     field("Run in", cwd, "The directory that it works in. Only what the edge grants is taken."),
     places,
+    said,
     choices,
     el(
       "div",
@@ -75,7 +76,6 @@ export function decisionForm(thread) {
       button("Decline", () => act(thread, "decline", { reason: reason.value.trim() || null }, said), { class: "deny", data: { focus: "decline" } }),
     ),
     el("details", {}, el("summary", {}, "Decline with a reason"), field("Reason, which its sender reads", reason)),
-    said,
   );
 }
 

@@ -10,6 +10,10 @@ from dispatch_daemon.core.views import task_of
 
 _NOBODY = "it carries no steps, and no agent is chosen on this machine, so nothing was begun"
 _SHOWN = 3
+_ANY = (
+    "dispatch agent use openai:MODEL --url URL",
+    "dispatch agent use anthropic:MODEL --key-env ANTHROPIC_API_KEY",
+)
 
 
 async def require_able(agents: Agents, record: DispatchRecord, *, instead: str) -> None:
@@ -31,7 +35,7 @@ async def require_able(agents: Agents, record: DispatchRecord, *, instead: str) 
     offers = (await agents.found())[:_SHOWN]
     places = ", ".join(dict.fromkeys(f"{name} ({where})" for name, where, _ in offers))
     found = f"; found here: {places}" if places else "; none was found here to choose"
-    commands = [how for _, _, how in offers]
+    commands = [how for _, _, how in offers] or list(_ANY)
     raise ServiceError(
         "no_agent", _NOBODY + found, hint="dispatch agent list", candidates=[*commands, instead]
     )

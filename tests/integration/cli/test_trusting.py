@@ -96,6 +96,9 @@ def test_who_asks_is_said_before_the_choice_and_no_name_that_nothing_proves(
     ended = dispatch(home, "accept-invitation", token)
     assert ended.code == 2
     assert says in " ".join(ended.err.split())
+    assert ("Nobody has compared yet" in " ".join(ended.err.split())) == (
+        whose != "their" and "(compared)" not in says
+    )
     assert f"what {whose} tasks may do here" in " ".join(ended.err.split())
 
 
