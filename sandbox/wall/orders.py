@@ -70,6 +70,7 @@ def environment(view: View) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TERM": "dumb",
         "TMPDIR": view.scratch,
+        "CLAUDE_CODE_TMPDIR": view.scratch,  # without that name of its own it takes /tmp, which may be a grant's
         "PAGER": "cat",
         "DISPATCH_ARTIFACTS": ARTIFACTS,
         "DISPATCH_ATTACHMENTS": ATTACHMENTS,

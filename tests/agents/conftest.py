@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.neighbourhood import Neighbourhood, make_repository
+from tests.support.neighbourhood import Neighbourhood, Person, make_repository
 
 PROGRAMS = os.environ.get("DISPATCH_TEST_AGENTS")
 
@@ -43,3 +43,13 @@ def neighbourhood(place: Path) -> Iterator[Neighbourhood]:
 @pytest.fixture
 def repository(place: Path) -> Path:
     return make_repository(place / "project", {"notes.md": "# Notes\n\nfirst line\n"})
+
+
+@pytest.fixture
+def bob(programs: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    """Somebody with the programs on PATH, and a daemon."""
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    person = Person("bob", place)
+    person.daemon.start()
+    yield person
+    person.daemon.stop()

@@ -52,6 +52,8 @@ async def test_claude_code_edits_and_asks_for_each_call(bench: Bench, model: Mod
     assert {headers["x-api-key"] for headers in model.headers} == {KEY}
     assert PLACEHOLDER not in str(model.headers)
     assert KEY not in str(bench.witness.told) + str(model.requests)
+    gone = {what for allowed, what, _ in bench.witness.of("crossed") if allowed}
+    assert gone == {f"POST {model.url}/v1/messages"}, "and what else it tried was stopped"
 
 
 async def test_claude_code_is_denied(bench: Bench, model: ModelServer) -> None:

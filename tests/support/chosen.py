@@ -31,3 +31,12 @@ def choose(person: Person, agent: str, url: str) -> Path:
         *("--directory", str(folder), "--directory", sys.base_prefix, *asked),
     )
     return folder
+
+
+def choose_offered(person: Person, name: str, url: str) -> dict[str, str]:
+    """Choose a program that was found on PATH by the very command that is offered for it; return what was offered."""
+    (offered,) = [row for row in person.do("agent", "list")["agents"] if row["name"] == name]
+    (dispatch, *words) = shlex.split(offered["remedy"].replace(":MODEL", ":a-model"))
+    assert dispatch == "dispatch"
+    person.do(*words, "--url", url)
+    return dict(offered)

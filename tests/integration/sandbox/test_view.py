@@ -104,6 +104,7 @@ def test_the_environment_inside_is_ours_alone(ground: Ground) -> None:
             "LANG",
             "TERM",
             "TMPDIR",
+            "CLAUDE_CODE_TMPDIR",
             "PAGER",
             "DISPATCH_ARTIFACTS",
             "DISPATCH_ATTACHMENTS",

@@ -53,7 +53,7 @@ def test_limits_are_held_per_process() -> None:
 
 def test_the_environment_is_ours_alone() -> None:
     environment = orders.environment(VIEW)
-    assert environment["TMPDIR"] == "/tmp"
+    assert environment["TMPDIR"] == environment["CLAUDE_CODE_TMPDIR"] == "/tmp"
     assert environment["DISPATCH_ARTIFACTS"] == "/run/dispatch/artifacts"
     assert environment["GIT_CONFIG_VALUE_0"] == "*"
 
