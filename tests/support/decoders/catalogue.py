@@ -27,7 +27,6 @@ _INPUT: Final = re.compile(r"\b(bytes|bytearray|str|Fields|JSON|Document|Signed|
 NONE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "dispatch_broker.adapters.mail:Server.read": "reads what the operator wrote on the command line",
-        "dispatch_cli.mcp.acting:open_question": "waits for a question of the daemon",
         "dispatch_daemon.adapters.blobs:BlobStore.open_part": "opens a file by its name",
         "dispatch_protocol.blob:Sealing.feed": "seals and reads nothing",
         "dispatch_cli.http1:Body.feed": "a protocol; its three shapes are read by split_head's target",
