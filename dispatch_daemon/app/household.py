@@ -319,7 +319,7 @@ class Household:
 def _by(entry: Entry, said_ms: int) -> Entry:
     """Return an entry as of when it was said: what happened later than that has not happened, and would never be outdone."""
     match entry:
-        case NameEntry():
+        case NameEntry() | PinEntry():
             return replace(entry, named_ms=min(entry.named_ms, said_ms))
         case PanicEntry():
             return replace(entry, called_ms=min(entry.called_ms, said_ms))

@@ -87,6 +87,7 @@ def entry_of(record: Record) -> Entry | None:
                 pinned_ms=record.pinned_ms,
                 compared_ms=record.compared_ms,
                 known_before=record.known_before,
+                named_ms=record.named_ms,
             )
         case EdgeRecord():
             return EdgeEntry(
@@ -179,6 +180,7 @@ def pin(entry: PinEntry, known: ContactRecord | None, *, decides: bool) -> list[
         conflict=conflict,
         compared_ms=entry.compared_ms,
         known_before=None if entry.known_before is None else Trust(entry.known_before),
+        named_ms=entry.named_ms,
     )
     if known is None:
         return [Put(told)] if decides else []
@@ -190,19 +192,21 @@ def pin(entry: PinEntry, known: ContactRecord | None, *, decides: bool) -> list[
     if conflict is not None and joined.conflict is None and joined.chain == links:
         joined = replace(joined, conflict=conflict)
     if decides:
-        joined = _known(joined, told, entry.alias)
+        joined = _known(joined, told)
     return [] if joined == known else [Put(joined)]
 
 
-def _known(joined: ContactRecord, told: ContactRecord, alias: str | None) -> ContactRecord:
-    """Return a contact known as well, and called, as another device says."""
+def _known(joined: ContactRecord, told: ContactRecord) -> ContactRecord:
+    """Return a contact known as well, and called, as another device says; of two names the one that was chosen later holds."""
+    later = max(joined, told, key=lambda each: (each.named_ms, each.alias or ""))
     return replace(
         joined,
         trust=pins.better(joined.trust, told.trust),
         compared_ms=max(joined.compared_ms or 0, told.compared_ms or 0) or None,
         known_before=pins.better(joined.known_before, told.known_before),
-        alias=alias or joined.alias,
-        address=told.address,
+        alias=later.alias,
+        named_ms=later.named_ms,
+        address=told.address if told.named_ms >= joined.named_ms else joined.address,
     )
 
 

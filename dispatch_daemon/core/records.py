@@ -229,9 +229,8 @@ class RuleRecord:
 class ContactRecord:
     """A pinned person: the genesis never changes, the chain only grows, unless a recovery begins it anew.
 
-    `conflict` is another history of the same identity, which nothing has voided: evidence, and a reason to stop.
-    `compared_ms` is when a human found the same words; `known_before` how the contact was known until then, and is
-    again once a recovery has begun the chain anew.
+    `conflict` is another history of the identity, as evidence and a reason to stop; `named_ms` when the alias was chosen.
+    `compared_ms` is when a human found the same words; `known_before` how they were known until then, and are after a recovery.
     """
 
     genesis: str
@@ -243,6 +242,7 @@ class ContactRecord:
     conflict: tuple[dict[str, JSON], ...] | None = None
     compared_ms: int | None = None
     known_before: Trust | None = None
+    named_ms: int = 0
 
 
 class Judgement(StrEnum):

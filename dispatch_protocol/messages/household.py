@@ -32,9 +32,10 @@ ENTRIES: Final = 1_000  # of one document
 _SECRET_BYTES: Final = 16
 
 
-class _Compared(TypedDict, total=False):
+class _Later(TypedDict, total=False):
     compared_ms: int
     known_before: str | None
+    named_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +51,15 @@ class PinEntry:
     pinned_ms: int
     compared_ms: int | None = None
     known_before: str | None = None
+    named_ms: int = 0
 
     def write(self) -> dict[str, JSON]:
         """Return the entry as JSON."""
-        compared: dict[str, JSON] = {}
+        later: dict[str, JSON] = {} if self.named_ms == 0 else {"named": self.named_ms}
         if self.compared_ms is not None:
-            compared = {"compared": self.compared_ms, "known_before": self.known_before}
+            later |= {"compared": self.compared_ms, "known_before": self.known_before}
         return {
-            **compared,
+            **later,
             "kind": "pin",
             "genesis": self.genesis.hex,
             "address": self.address,
@@ -79,18 +81,17 @@ class PinEntry:
             links=_read_documents(fields, "links"),
             conflict=fields.optional(lambda name: _read_documents(fields, name), "conflict"),
             pinned_ms=fields.integer("pinned"),
-            **cls._read_compared(fields),
+            **cls._read_later(fields),
         )
 
     @staticmethod
-    def _read_compared(fields: Fields) -> "_Compared":
-        """Read what stands there exactly if words were compared; who wrote earlier, or never compared, leaves it out."""
-        if not fields.has("compared"):
-            return {}
-        return {
-            "compared_ms": fields.integer("compared"),
-            "known_before": fields.optional(lambda name: read_word(fields, name), "known_before"),
-        }
+    def _read_later(fields: Fields) -> "_Later":
+        """Read what stands there exactly if words were compared, or a name was chosen; who wrote earlier leaves it out."""
+        later: _Later = {"named_ms": fields.integer("named", minimum=1)} if fields.has("named") else {}
+        if fields.has("compared"):
+            later["compared_ms"] = fields.integer("compared")
+            later["known_before"] = fields.optional(lambda name: read_word(fields, name), "known_before")
+        return later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,10 +285,7 @@ class PanicEntry:
     @classmethod
     def read(cls, fields: Fields) -> "PanicEntry":
         """Read what follows the kind strictly; raises MalformedError."""
-        return cls(
-            device=DeviceId(fields.hex("device", DeviceId.LENGTH)),
-            called_ms=fields.integer("called"),
-        )
+        return cls(device=DeviceId(fields.hex("device", DeviceId.LENGTH)), called_ms=fields.integer("called"))
 
 
 Entry = (

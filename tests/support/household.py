@@ -57,6 +57,7 @@ ENTRIES: tuple[Entry, ...] = (
         pinned_ms=NOW_MS,
         compared_ms=NOW_MS + 1,
         known_before="unverified",
+        named_ms=NOW_MS + 2,
     ),
     EdgeEntry(
         edge=EDGE,

@@ -211,7 +211,10 @@ ALTER TABLE approvals ADD COLUMN decided_on TEXT;
 # Which of one's own devices has offered a way back with an invitation, and answers it alone.
 _OFFERED_ON = "ALTER TABLE invitations ADD COLUMN offered_on TEXT;"
 
+# When one's own name for a contact was chosen or taken off: of two machines' words the later one holds.
+_NAMED = "ALTER TABLE contacts ADD COLUMN named_ms INTEGER NOT NULL DEFAULT 0;"
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
-    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS, _OFFERED_ON),
+    *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS, _OFFERED_ON, _NAMED),
 )

@@ -87,7 +87,9 @@ class Contacts:
         """Call a contact by a name of one's own, or by none."""
         _, contact = self._people.known(peer)
         others = [each for each in self._journal.contacts() if each.genesis != contact.genesis]
-        named = replace(contact, alias=None if name is None else aliases.alias(name, others))
+        now_ms = max(self._clock.now_ms(), contact.named_ms + 1)
+        chosen = None if name is None else aliases.alias(name, others)
+        named = replace(contact, alias=chosen, named_ms=now_ms)
         await self._performer.perform([Put(named)])
         return {"peer": contact.address, "identity": contact.genesis, "alias": named.alias}
 

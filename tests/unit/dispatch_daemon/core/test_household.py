@@ -162,6 +162,17 @@ def test_recovery_takes_a_comparison_back_on_every_device_in_whatever_order_it_i
     assert taken(anew, COMPARED) == [Put(anew)]
 
 
+def test_of_two_names_for_a_contact_the_one_chosen_later_holds_and_so_does_none() -> None:
+    named = replace(CONTACT, alias="boss", named_ms=5)
+    bare = replace(named, alias=None, named_ms=6, address="new@example.org")
+    assert taken(named, CONTACT) == [Put(named)]
+    assert taken(bare, named) == [Put(bare)], "it was taken off"
+    assert taken(named, bare) == [], "a word from before"
+    assert taken(replace(CONTACT, alias="b"), replace(CONTACT, alias="a")) == [
+        Put(replace(CONTACT, alias="b"))
+    ]
+
+
 def test_two_histories_stop_the_contact_whichever_device_heard_of_them() -> None:
     one = replace(CONTACT, chain=tuple(link.to_json() for link in rotated(BOB.chain, "one", BOB).links))
     two = replace(CONTACT, chain=tuple(link.to_json() for link in rotated(BOB.chain, "two", BOB).links))

@@ -42,6 +42,16 @@ def test_a_pin_of_somebody_never_compared_is_what_an_earlier_version_writes():
     assert (pin.compared_ms, pin.known_before) == (None, None)
 
 
+def test_a_pin_of_somebody_never_named_is_what_an_earlier_version_writes():
+    body = body_of_a_pin(named_ms=0)
+    assert "named" not in body["entries"][0]
+    (pin,) = decode_body(Kind.LOG, dumps(body)).entries
+    assert pin.named_ms == 0
+    body["entries"][0]["named"] = 0
+    with pytest.raises(MalformedError):
+        decode_body(Kind.LOG, dumps(body))
+
+
 def test_how_a_contact_was_known_before_stands_beside_when_they_were_compared():
     (pin,) = decode_body(Kind.LOG, dumps(body_of_a_pin(known_before=None))).entries
     assert (pin.compared_ms, pin.known_before) == (ENTRIES[0].compared_ms, None)
