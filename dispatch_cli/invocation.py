@@ -64,6 +64,11 @@ class Invocation:
         return is_terminal(sys.stdin) and self.err.is_terminal and not self.options.json
 
     @property
+    def is_watched(self) -> bool:
+        """Say whether a person may be there at all: one of the three streams is a terminal's."""
+        return is_terminal(sys.stdin) or self.err.is_terminal or self.out.is_terminal
+
+    @property
     def view(self) -> View:
         """Return what renderers may know, for standard output."""
         return View(self.out.width, now_ms(), os.path.expanduser("~"))

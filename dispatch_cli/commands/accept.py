@@ -51,7 +51,8 @@ def accept(
     With --by-hand nothing runs: you do it with your own tools, which nothing confines, and end it with complete.
 
     What no agent of this machine could do is not accepted: it is said what was found here, and it goes on waiting for you
-    (8). With --headless, for scripts, it is accepted all the same and ends as input needed, which its sender is told.
+    (8). Without any terminal, or with --headless, nobody is there to choose: it is accepted all the same and ends as input
+    needed, which its sender is told.
     """
     if by_hand and (cwd is not None or headless):
         raise click.UsageError("By hand nothing runs, so there is no --cwd and no --headless.")
@@ -60,7 +61,8 @@ def accept(
         _show_request(invocation, dispatch_id)
     if by_hand:
         return _by_hand(invocation, dispatch_id, here=here)
-    return run_here(invocation, dispatch_id, cwd, stays=stays, here=here, headless=headless)
+    alone = headless or not invocation.is_watched
+    return run_here(invocation, dispatch_id, cwd, stays=stays, here=here, headless=alone)
 
 
 def run_here(

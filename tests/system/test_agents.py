@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.dispatch_command import Terminal
 from tests.support.model_server import ModelServer, model_server_beside, scripted
-from tests.support.neighbourhood import Neighbourhood, changed
+from tests.support.neighbourhood import Neighbourhood, Person, changed
 from tests.support.patience import poll
 
 TOOLS = ("--tools", "Read,Edit,Bash")
@@ -151,17 +152,27 @@ def test_what_two_people_said_reaches_the_agent_as_far_as_it_was_read(
     assert "It ended: success. Which file do you mean?" in str(model.requests[-1])
 
 
+def typed(person: Person, *arguments: str) -> dict[str, Any]:
+    """Type a command that must wait for a human, on a terminal, and return the document that it prints."""
+    with Terminal(person.home, *arguments, DISPATCH_KEY_BACKEND="file") as terminal:
+        assert terminal.end() == 8
+        document: dict[str, Any] = json.loads(terminal.plain)
+    return document
+
+
 def test_without_an_agent_or_its_key_nothing_is_accepted_and_the_way_is_said(
     neighbourhood: Neighbourhood, repository: Path
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:ro")
     first = send(neighbourhood, "Look around")
-    refused = bob.do("accept", first, code=8)["error"]
+    refused = typed(bob, "accept", first, "--json")["error"]
     assert (refused["code"], refused["hint"]) == ("no_agent", "dispatch agent list")
     by_hand = f"dispatch accept {first[:8]} --by-hand"
     assert refused["candidates"][-1] == by_hand
-    assert "--by-hand" in bob.try_("accept", first, "--detach").err
+    with Terminal(bob.home, "accept", first, "--detach", DISPATCH_KEY_BACKEND="file") as terminal:
+        terminal.expect("--by-hand")
+        assert terminal.end() == 8
     assert (bob.status(first)["status"], bob.status(first)["runs"]) == ("delivered", [])
     bob.do("agent", "use", "anthropic:a-model")
     (_, chosen, *_) = bob.do("agent", "list")["agents"]
@@ -170,14 +181,14 @@ def test_without_an_agent_or_its_key_nothing_is_accepted_and_the_way_is_said(
         "dispatch agent use anthropic:a-model --key-env ANTHROPIC_API_KEY",
     )
     assert bob.do("agent", "test", code=3)["error"]["code"] == "agent_key_missing"
-    refused = bob.do("accept", first, code=8)["error"]
+    refused = typed(bob, "accept", first, "--json")["error"]
     assert (refused["code"], refused["candidates"]) == ("agent_key_missing", [chosen["remedy"], by_hand])
     assert bob.status(first)["status"] == "delivered"
     bob.do(*by_hand.split()[1:])  # what was offered can still be done
     assert bob.do("complete", first, "--text", "I looked.")["status"] == "completed"
 
     second = send(neighbourhood, "Look around again")
-    bob.do("accept", second, "--headless")
+    bob.do("accept", second)  # where no terminal is, nobody can choose
     state = bob.until(second, "failed")
     assert (state["outcome"], state["runs"][0]["code"]) == ("need_input", "agent_key_missing")
     assert "Before the next one: dispatch agent use" in state["error"]["detail"]

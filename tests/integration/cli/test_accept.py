@@ -310,8 +310,11 @@ def test_what_nobody_here_could_do_is_not_accepted_and_may_be_done_by_hand(door:
 def test_where_nobody_is_there_it_may_be_said_so(door: Script, home: Path) -> None:
     story(door)
     assert dispatch(home, "accept", ID, "--headless").code == 0
+    assert dispatch(home, "accept", ID).code == 0  # no terminal is anywhere near
+    with Terminal(home, "accept", ID, "--detach") as terminal:
+        assert terminal.end() == 0
     posted = [request.body for request in door.requests if request.method == "POST"]
-    assert [body["headless"] for body in posted] == [True]
+    assert [body.get("headless") for body in posted] == [True, True, None]
     assert dispatch(home, "accept", ID, "--headless", "--by-hand").code == 2
 
 
