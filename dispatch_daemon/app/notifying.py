@@ -63,6 +63,7 @@ class Notifying:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)  # a failure was said when it happened
+        await self._notifier.stop()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         """Say that a part broke off; the daemon goes on, and `doctor` names it."""

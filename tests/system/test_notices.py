@@ -1,6 +1,7 @@
 """Somebody who is not looking is called by a command of theirs: once for each thing, without a word of it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,31 @@ def _notices(person: Person) -> tuple[bool, str]:
     ended = person.try_("doctor", "--json")
     (check,) = [each for each in json.loads(ended.out)["checks"] if each["name"] == "notices"]
     return check["ok"], check["detail"]
+
+
+def test_a_press_on_a_notice_opens_the_page_and_answers_nothing(
+    neighbourhood: Neighbourhood, place: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read")
+    programs, opened = place / "bin", place / "opened"
+    programs.mkdir()
+    pressed = "import sys\nprint('-A, --action' if '--help' in sys.argv else 'default')"
+    for name, text in (
+        ("notify-send", pressed),
+        ("browser", f"import sys\nopen({str(opened)!r}, 'w').write(sys.argv[1])"),
+    ):
+        (programs / name).write_text(f"#!{sys.executable} -IB\n{text}\n")
+        (programs / name).chmod(0o700)
+    bob.do("config", "set", "notify", "desktop")
+    bob.daemon.stop()
+    bob.daemon.environ |= {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "BROWSER": str(programs / "browser"),
+    }
+    bob.daemon.start()
+    task = alice.do("send", bob.address, "Look")["dispatch_id"]
+    bob.receives(task)
+    url = poll(lambda: opened.exists() and opened.read_text(), "the page is opened")
+    assert str(url).startswith(f"{bob.daemon.url}/")
+    assert bob.status(task)["status"] == "delivered"

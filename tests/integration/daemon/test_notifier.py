@@ -39,6 +39,75 @@ async def test_a_command_is_told_in_its_environment(tmp_path: Path, monkeypatch:
     assert not list(tmp_path.rglob("pwned"))
 
 
+# Like notify-send from 0.8 on: it knows actions, waits for its notice, and prints which one was pressed.
+_DESKTOP = """
+if '--help' in sys.argv:
+    print('  -A, --action=[NAME=]Text...')
+    sys.exit()
+place = os.path.dirname(os.path.abspath(sys.argv[0]))
+open(place + '/shown', 'a').write(json.dumps(sys.argv[1:]) + '\\n')
+open(place + '/pid', 'w').write(str(os.getpid()))
+while not os.path.exists(place + '/pressed'):
+    time.sleep(0.02)
+print(open(place + '/pressed').read())
+"""
+
+
+async def test_a_notice_that_is_pressed_opens_the_page_and_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, _DESKTOP, "notify-send")
+    opened = tmp_path / "opened"
+    opener = program(tmp_path, f"open({str(opened)!r}, 'a').write(json.dumps(dict(os.environ)))", "opener")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    made = notifier(DESKTOP, HOME, opener=[str(opener)])
+    assert made is not None
+    await made.tell("a task", {})
+    assert json.loads((tmp_path / "shown").read_text()) == [
+        *("--action=default=Open", "--app-name=Dispatch", "--", "Dispatch", "a task")
+    ]
+    assert (made.failure, opened.exists()) == (None, False)
+    (tmp_path / "pressed").write_text("default")
+    await eventually(lambda: opened.exists() and opened.read_text())
+    assert json.loads(opened.read_text())["DISPATCH_HOME"] == str(HOME)
+    await made.stop()
+
+
+@pytest.mark.parametrize("how", ["dismissed", "another came", "the daemon stops"])
+async def test_a_notice_that_is_not_pressed_opens_nothing_and_is_waited_for_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    program(tmp_path, _DESKTOP, "notify-send")
+    opened = tmp_path / "opened"
+    opener = program(tmp_path, f"open({str(opened)!r}, 'w')", "opener")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    made = notifier(DESKTOP, HOME, opener=[str(opener)])
+    assert made is not None
+    await made.tell("a task", {})
+    first = int((tmp_path / "pid").read_text())
+    if how == "dismissed":
+        (tmp_path / "pressed").write_text("")
+    elif how == "another came":
+        await made.tell("two tasks", {})
+    else:
+        await made.stop()
+    await eventually(lambda: _gone(first))
+    await made.stop()
+    assert not opened.exists()
+
+
+async def test_a_desktop_that_shows_nothing_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "print('--action') if '--help' in sys.argv else sys.exit(1)"
+    program(tmp_path, text, "notify-send")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    made = notifier(DESKTOP, HOME, opener=[])
+    assert made is not None
+    await made.tell("a task", {})
+    assert made.failure == "ended with 1"
+
+
 async def test_the_desktops_program_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     program(tmp_path, f"open({str(out)!r}, 'w').write(json.dumps(sys.argv[1:]))", "notify-send")
