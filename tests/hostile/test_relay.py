@@ -75,7 +75,9 @@ async def test_relay_that_takes_no_deposit_holds_up_nothing_local(
     await asyncio.gather(*tasks)
     own = await victim.do("POST", "/v1/dispatches", {"recipient": "me", "task": "Mine"})
     async with asyncio.timeout(5):
-        await victim.do("POST", f"/v1/dispatches/{own['dispatch_id']}/accept", {"cwd": str(repository)})
+        await victim.do(
+            "POST", f"/v1/dispatches/{own['dispatch_id']}/accept", {"cwd": str(repository), "headless": True}
+        )
         await victim.shows(own["dispatch_id"], "failed", "completed", "waiting_input")
 
 

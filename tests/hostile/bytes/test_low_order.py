@@ -11,6 +11,7 @@ from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import SealingPublic
 from dispatch_protocol.links import IdentityKind, genesis_link
 from dispatch_protocol.signing import dispatch_id, edge_id
+from tests.support.device import now_ms
 from tests.support.patience import eventually
 from tests.support.stranger import Stranger, Victim
 from tests.support.vectors.primitives import LOW_ORDER
@@ -24,7 +25,7 @@ def weaken(stranger: Stranger, point: str) -> None:
         device=device.signing,
         sealing=SealingPublic(bytes.fromhex(point)),
         recovery=device.recovery,
-        created_ms=1_700_000_000_000,
+        created_ms=now_ms(),  # an old one would be refused for its age
         nonce=bytes(16),
     )
     device.chain = Chain.verify([link], expect=None)

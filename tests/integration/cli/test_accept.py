@@ -199,7 +199,8 @@ def test_without_a_terminal_it_returns_at_once(door: Script, home: Path, argumen
     assert ended.code == 0
     assert run.answers == []
     [asked] = door.asked("POST", f"/v1/dispatches/{ID}/accept")
-    assert asked.body == {"cwd": str(home.parent / "api"), "caller_cwd": str(home.parent)}
+    places = {"cwd": str(home.parent / "api"), "caller_cwd": str(home.parent)}
+    assert asked.body == {**places, "headless": True}
     if "--json" in arguments:
         assert ended.json == {"dispatch_id": ID, "status": "accepted"}
     else:
