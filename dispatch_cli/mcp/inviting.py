@@ -24,10 +24,10 @@ def invite(
         return invocation.door.get("/v1/invitations")
     if action == "send":
         if not to_email:
-            raise CliError("usage", "send needs to_email.", hint="dispatchinvite(action='send', to_email=…)")
+            raise CliError("usage", "send needs to_email.", hint="dispatch_invite(action='send', to_email=…)")
         return invocation.door.post("/v1/invitations", {"email": to_email, "link_only": False})
     if not token:
-        raise CliError("usage", f"{action} needs the token.", hint="dispatchinvite(action='list')")
+        raise CliError("usage", f"{action} needs the token.", hint="dispatch_invite(action='list')")
     if action == "decline":
         return invocation.door.post("/v1/invitations/decline", {"token": token})
     if not scopes["tools"]:

@@ -167,6 +167,12 @@ async def test_trust_begins_with_a_menu_and_ends_with_one_call(neighbourhood: Ne
     async with agent_session(alice) as hers, agent_session(bob) as his:
         error = await refused(hers, "send", recipient=bob.address, task="hello")
         assert (error["code"], error["hint"]) == ("no_edge", f"dispatch invite {bob.address}")
+        for action, needed in (("send", "to_email"), ("accept", "token")):
+            error = await refused(hers, "invite", action=action)
+            assert (error["code"], needed in error["message"]) == ("usage", True)
+            assert error["hint"].partition("(")[0] in await hers.tools(), (
+                "the hint names a tool that there is"
+            )
         invited = await hers.call("invite", action="send", to_email=bob.address)
         menu = await his.call("invite", action="accept", token=invited["token"])
         assert menu["status"] == "scope_choice_required"
