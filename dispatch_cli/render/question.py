@@ -217,8 +217,8 @@ def _file_line(file: Document, view: View) -> Line:
 
 
 def files_of(approval: Document) -> list[Document]:
-    """Return the files of a run that a closing question is about."""
-    return items(inner(approval, "payload"), "artifacts")
+    """Return the files that a closing question is about and that lie on this machine, to be looked at."""
+    return [file for file in items(inner(approval, "payload"), "artifacts") if text(file, "path")]
 
 
 def whole_diff_lines(approval: Document, view: View) -> list[Line]:

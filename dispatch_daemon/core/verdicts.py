@@ -241,7 +241,7 @@ def _words(question: QuestionRecord, own: Own, where: str) -> str:
 
 def view(question: QuestionRecord, where: str, *, sender: str, own: Own) -> dict[str, JSON]:
     """Return a question of another device exactly as the human has to see it before answering; `where` is its name."""
-    payload: Mapping[str, JSON] = question.payload or {}
+    payload = _of_there(question.payload or {})
     is_call = question.about == ApprovalKind.TOOL
     return {
         "dispatch_id": str(dispatch_id(Digest.from_hex(question.digest))),
@@ -253,7 +253,7 @@ def view(question: QuestionRecord, where: str, *, sender: str, own: Own) -> dict
         "input": payload.get("input") if is_call else payload.get("changes"),
         "title": question.title,
         "description": f"{payload.get('description', 'shows more than is told here')}, on {where}",
-        "payload": None if question.payload is None else dict(payload),
+        "payload": None if question.payload is None else payload,
         "subject_digest": question.subject,
         "device": question.device,
         "on": where,
@@ -267,6 +267,19 @@ def view(question: QuestionRecord, where: str, *, sender: str, own: Own) -> dict
         ],
         "can_review": False,
     }
+
+
+def _of_there(payload: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what a question shows without the places of its files: on this machine something else may lie there."""
+    files = payload.get("artifacts")
+    if not isinstance(files, list):
+        return dict(payload)
+    bare: list[JSON] = [
+        {name: value for name, value in file.items() if name != "path"}
+        for file in files
+        if isinstance(file, Mapping)
+    ]
+    return {**payload, "artifacts": bare}
 
 
 def answered_view(

@@ -40,6 +40,8 @@ def test_what_is_no_text_or_long_or_gone_is_said_to_be(tmp_path: Path) -> None:
 
 def test_what_has_files_and_no_changes_offers_a_look() -> None:
     bare = documents.closing(input=[], payload={})
-    filed = documents.closing(input=[], payload={"artifacts": [{"name": "a"}]})
+    filed = documents.closing(input=[], payload={"artifacts": [{"name": "a", "path": "/runs/a"}]})
+    elsewhere = documents.closing(input=[], payload={"artifacts": [{"name": "a"}]}, on="desk")
+    assert [choice.key for choice in choices(elsewhere)] == ["y", "n"], "they lie on another machine"
     assert [choice.key for choice in choices(bare)] == ["y", "n"]
     assert [choice.key for choice in choices(filed)] == ["y", "l", "n"]

@@ -242,6 +242,12 @@ def test_it_is_shown_whole_with_where_it_runs() -> None:
     assert str(shown["description"]).endswith(", on desk")
     changes = replace(question(), about=ApprovalKind.CHANGESET, payload={"changes": [1]})
     assert verdicts.view(changes, "desk", sender="a", own=ON_LAPTOP)["input"] == [1]
+    files: Any = [{"name": "a", "path": "/etc/passwd"}, "nonsense"]
+    there = replace(changes, payload={"changes": [1], "artifacts": files})
+    assert verdicts.view(there, "desk", sender="a", own=ON_LAPTOP)["payload"] == {
+        "changes": [1],
+        "artifacts": [{"name": "a"}],
+    }, "what lies there on this machine is something else"
     hidden = verdicts.view(replace(question(), payload=None), "desk", sender="a", own=ON_LAPTOP)
     assert (hidden["payload"], "more than is told here" in str(hidden["description"])) == (None, True)
 
