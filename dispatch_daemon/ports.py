@@ -5,7 +5,7 @@ The door knows HTTP and nothing else; the daemon knows dispatches and nothing of
 programs behind these ports instead of replacing parts of the daemon.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,6 +23,12 @@ class Update:
 
     kind: Literal["snapshot", "change"]
     data: JsonObject
+
+
+class Relay(Protocol):
+    """The link to the relay, as far as something is asked of it."""
+
+    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
 
 
 class DoorService(Protocol):

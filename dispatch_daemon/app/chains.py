@@ -6,8 +6,7 @@ relay can only hide some, and then what states them is refused as before. Two hi
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
@@ -18,6 +17,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import pins
 from dispatch_daemon.core.effects import Put, TaskKind
+from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
@@ -28,12 +28,6 @@ from dispatch_protocol.signing import Document, Signed
 
 QUIET_MS = 1_000
 log = logging.getLogger("dispatch.trust")
-
-
-class Relay(Protocol):
-    """What is asked of the link to the relay."""
-
-    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
 
 
 class Chains:

@@ -6,7 +6,7 @@ relay is final for that document and is told to whoever waits for it; silence is
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,8 +20,8 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions, retry, rotating
 from dispatch_daemon.core.effects import Durable, Effect, Note, Put, Settle, TaskKind, Unplan
 from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import Chain
-from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, SealingPublic
 from dispatch_protocol.lifecycle import DISPATCH, DispatchState, advance
@@ -65,12 +65,10 @@ class KeyTooOldError(LocalError):
         )
 
 
-class Relay(Protocol):
-    """What depositing needs of the link to the relay."""
+class Taker(Relay, Protocol):
+    """The link to the relay, as far as it takes what is sent."""
 
     async def deposit(self, envelope: bytes) -> None: ...
-
-    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
 
 
 class Depositor:
@@ -82,7 +80,7 @@ class Depositor:
         people: People,
         clock: Clock,
         performer: Performer,
-        relay: Callable[[], Relay | None],
+        relay: Callable[[], Taker | None],
         chains: Chains,
     ) -> None:
         self.journal = journal

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
-from dispatch_daemon.app.chains import Relay
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.disowned import disowned
 from dispatch_daemon.app.people import People
@@ -24,6 +23,7 @@ from dispatch_daemon.core.records import (
     Trust,
 )
 from dispatch_daemon.core.trust_views import edge_status
+from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Header
 from dispatch_protocol.errors import RefusalCode, RefusedError

@@ -10,7 +10,6 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from dispatch_daemon.adapters.home import HomeError
 from dispatch_daemon.adapters.journal import Journal, Task
@@ -23,6 +22,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import retry, rotating
 from dispatch_daemon.core.effects import Plan, TaskKind, Unplan
 from dispatch_daemon.core.rotating import Step
+from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import read_links, write_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError
@@ -32,12 +32,6 @@ from dispatch_protocol.signing import Document
 
 _LOOK_MS = 3_600_000
 log = logging.getLogger("dispatch.household")
-
-
-class Relay(Protocol):
-    """What is asked of the link to the relay."""
-
-    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
 
 
 class Rotating:

@@ -6,7 +6,6 @@ survives, and every link of a thief is void. Then one signs in as usual, and con
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keystore
@@ -20,9 +19,8 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.core import devices, trust
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.ports import JsonObject
+from dispatch_daemon.ports import JsonObject, Relay
 from dispatch_protocol.chain import Chain
-from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.links import sign_link
@@ -30,12 +28,6 @@ from dispatch_protocol.recovery_text import RecoveryText
 
 _ALONE = "recovered_alone"
 log = logging.getLogger("dispatch.household")
-
-
-class Relay(Protocol):
-    """What is asked of the link to the relay."""
-
-    async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]: ...
 
 
 class Recovering:
