@@ -34,7 +34,7 @@ _SAID_S = 3.0  # how long a person waits to hear that their other devices are to
 _HEARD = "panics_heard"  # by device, when it last called one
 _WORDS = "panic was called: nothing is sent, taken in or begun here until `dispatch panic --off`"
 # What only ends or narrows something may be done in a panic too.
-_ALLOWED = frozenset({"panic_machine", "stop", "revoke", "revoke_device", "remove_rule", "end_pages"})
+ALLOWED: Final = frozenset({"panic_machine", "stop", "revoke", "revoke_device", "remove_rule", "close_pages"})
 log = logging.getLogger("dispatch.panic")
 
 
@@ -73,7 +73,7 @@ class Panic:
 
     def require_calm(self, operation: str) -> None:
         """Refuse what the door was asked unless it only ends or narrows something; raises ServiceError `panicked`."""
-        if self.since_ms is not None and operation not in _ALLOWED:
+        if self.since_ms is not None and operation not in ALLOWED:
             raise ServiceError(CODE, "panic was called, so nothing is done here but what ends something")
 
     async def panic_machine(self, *, off: bool) -> JsonObject:

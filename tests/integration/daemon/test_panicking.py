@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_daemon.adapters.loopback.routes import ROUTES
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.depositing import Depositor
+from dispatch_daemon.app.panicking import ALLOWED
 from dispatch_daemon.app.pausing import keep_panic, may_take
 from dispatch_daemon.core.composing import Peer, head_of, send_of
 from dispatch_daemon.core.effects import TaskKind
@@ -84,6 +86,10 @@ async def device(tmp_path: Path) -> AsyncIterator[AgeingDevice]:
     await made.pair()
     yield made
     made.close()
+
+
+def test_what_may_be_done_in_a_panic_is_something_that_the_door_can_be_asked() -> None:
+    assert {route.operation for route in ROUTES} >= ALLOWED
 
 
 async def test_a_task_waits_and_what_ones_own_devices_are_told_leaves(device: AgeingDevice) -> None:
