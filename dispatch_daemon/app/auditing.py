@@ -14,7 +14,8 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import auditing
 from dispatch_daemon.core.auditing import Examined
 from dispatch_daemon.core.effects import Effect, Put
-from dispatch_daemon.core.records import AnswerRecord, EdgeRecord
+from dispatch_daemon.core.records import AnswerRecord
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.merkle import EMPTY, Tree
 from dispatch_protocol.messages.checkpoint import Checkpoint

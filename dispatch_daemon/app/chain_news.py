@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.people import People
-from dispatch_daemon.core.records import Direction
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_protocol.standing import EdgeStatus
 
 

@@ -8,7 +8,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import comparing
 from dispatch_daemon.core.composing import Peer
-from dispatch_daemon.core.records import ContactRecord
+from dispatch_daemon.core.trust_records import ContactRecord
 from dispatch_protocol.messages.comparing import Comparison, Reveal
 from dispatch_protocol.unseal import Opened
 

@@ -69,7 +69,7 @@ from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry, threads
 from dispatch_daemon.core.effects import TaskKind, Unplan
 from dispatch_daemon.core.grants import binding
-from dispatch_daemon.core.records import Direction
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_daemon.core.trust_views import edge_status
 from dispatch_protocol.standing import EdgeStatus
 

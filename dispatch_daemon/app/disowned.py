@@ -14,7 +14,8 @@ from dispatch_daemon.core import decisions, intake, pins, views
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Box, ContactRecord, Direction, DispatchRecord
+from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_daemon.core.trust_records import ContactRecord, Direction
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import RefusalCode
 from dispatch_protocol.keys import DeviceId

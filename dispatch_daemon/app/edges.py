@@ -8,7 +8,8 @@ from dispatch_daemon.app.sharing import is_elsewhere
 from dispatch_daemon.core import decisions, editing, grants, intake
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.grants import binding
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord, RunRecord
+from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.trust_records import Direction, EdgeRecord
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, Signature

@@ -16,12 +16,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import Moment, Peer, send_of
 from dispatch_daemon.core.grants import newest
-from dispatch_daemon.core.records import (
-    Direction,
-    InvitationRecord,
-    InvitationStatus,
-    Trust,
-)
+from dispatch_daemon.core.trust_records import Direction, InvitationRecord, InvitationStatus, Trust
 from dispatch_daemon.core.trust_views import edge_status
 from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import Chain

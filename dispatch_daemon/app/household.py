@@ -20,7 +20,8 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import NAMES, TORN, Sharing, names, torn_logs
 from dispatch_daemon.core import behind, household, own_log, pins, proofs
 from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
-from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, Record
+from dispatch_daemon.core.records import Record
+from dispatch_daemon.core.trust_records import ContactRecord, Direction, EdgeRecord
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.limits import EXPIRY_GRACE_MS

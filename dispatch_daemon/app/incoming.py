@@ -24,7 +24,8 @@ from dispatch_daemon.core import decisions, intake, reports, threads, views
 from dispatch_daemon.core.attachments import size_of
 from dispatch_daemon.core.effects import SettleAbout
 from dispatch_daemon.core.grants import binding
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord, EdgeRecord
+from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_daemon.core.trust_records import Direction, EdgeRecord
 from dispatch_protocol.answer_chain import HELD
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Envelope, EnvelopeClass, Header

@@ -8,7 +8,8 @@ from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.core import choosing, grants
 from dispatch_daemon.core.composing import Own, Peer
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ContactRecord, Direction, DispatchRecord, EdgeRecord, Trust
+from dispatch_daemon.core.records import DispatchRecord
+from dispatch_daemon.core.trust_records import ContactRecord, Direction, EdgeRecord, Trust
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.scopes import OWN_SCOPES, Scopes

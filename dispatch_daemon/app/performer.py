@@ -12,16 +12,9 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Durable, Effect, Plan, Put, Resolve, Send, StopRun, Unplan
-from dispatch_daemon.core.records import (
-    ApprovalRecord,
-    ComparisonRecord,
-    ContactRecord,
-    DispatchRecord,
-    EdgeRecord,
-    HouseholdRecord,
-    InvitationRecord,
-    MessageRecord,
-)
+from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, MessageRecord
+from dispatch_daemon.core.shared_records import HouseholdRecord
+from dispatch_daemon.core.trust_records import ComparisonRecord, ContactRecord, EdgeRecord, InvitationRecord
 from dispatch_protocol.keys import SigningKey
 from dispatch_protocol.signing import sign
 

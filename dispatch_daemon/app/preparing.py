@@ -10,7 +10,8 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Order, RunSpec
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.core import briefing, questions, views
-from dispatch_daemon.core.records import DispatchRecord, EdgeRecord, RunRecord
+from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.limits import ATTACHMENTS
 from dispatch_protocol.messages.task import Task

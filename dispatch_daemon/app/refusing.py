@@ -13,7 +13,8 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import intake, reports, threads
 from dispatch_daemon.core.effects import Effect
 from dispatch_daemon.core.receipts import receipt
-from dispatch_daemon.core.records import Box, DispatchRecord, EdgeRecord, MessageRecord
+from dispatch_daemon.core.records import Box, DispatchRecord, MessageRecord
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.envelope import EnvelopeClass, Header
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
 from dispatch_protocol.messages.registry import decode_body

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ContactRecord
+from dispatch_daemon.core.trust_records import ContactRecord
 
 ALIAS_CHARS = 64
 

@@ -16,10 +16,10 @@ from dispatch_daemon.core.records import (
     DispatchRecord,
     Door,
     GrantChoice,
-    RuleRecord,
     RunRecord,
 )
 from dispatch_daemon.core.runs import move
+from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.answers import ReceiptType

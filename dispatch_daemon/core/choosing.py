@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Trust
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.paths import PathGrant, PathMode

@@ -11,7 +11,7 @@ from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Put, Send
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.pins import compared
-from dispatch_daemon.core.records import ComparisonRecord, ContactRecord, Judgement
+from dispatch_daemon.core.trust_records import ComparisonRecord, ContactRecord, Judgement
 from dispatch_protocol.compare import Side, commitment, keeps, words
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.head import Head

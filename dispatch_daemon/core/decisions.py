@@ -25,14 +25,7 @@ from dispatch_daemon.core.expiry import is_expired
 from dispatch_daemon.core.handover import require_owner
 from dispatch_daemon.core.questions import with_run_paths
 from dispatch_daemon.core.receipts import receipt
-from dispatch_daemon.core.records import (
-    ENDED,
-    ApprovalRecord,
-    ApprovalState,
-    Box,
-    DispatchRecord,
-    RunRecord,
-)
+from dispatch_daemon.core.records import ENDED, ApprovalRecord, ApprovalState, Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.rundir import RunDirectory
 from dispatch_daemon.core.siblings import Shared, require_here
 from dispatch_protocol.encoding import JSON

@@ -11,7 +11,8 @@ from dispatch_daemon.core import grants, trust
 from dispatch_daemon.core.by_hand import is_by_hand
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.questions import run_paths, scopes_of
-from dispatch_daemon.core.records import DispatchRecord, EdgeRecord, RunRecord
+from dispatch_daemon.core.records import DispatchRecord, RunRecord
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.budget import lower
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError

@@ -7,7 +7,8 @@ after the commit. A planned task is a row of the effects table, the one owner of
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch_daemon.core.records import AnswerRecord, Record, RuleRecord
+from dispatch_daemon.core.records import AnswerRecord, Record
+from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.messages.trace import EventType
 

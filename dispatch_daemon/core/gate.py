@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatch_daemon.core.reach import Reach, reach_of
-from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, GrantChoice, RuleRecord
+from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, GrantChoice
+from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.scopes import Approval, Scopes, covers
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from dispatch_daemon.core.records import EdgeRecord
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.encoding import JSON, unb64u
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.grant import GrantDocument, GrantStatus, Standing, Version, standing

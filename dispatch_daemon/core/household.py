@@ -11,17 +11,17 @@ from typing import Final
 
 from dispatch_daemon.core import grants, handover, pins, proofs
 from dispatch_daemon.core.effects import Effect, Forget, Put
-from dispatch_daemon.core.records import (
+from dispatch_daemon.core.records import Record
+from dispatch_daemon.core.shared_records import HandoverRecord
+from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
     EdgeRecord,
     InvitationRecord,
     InvitationStatus,
-    Record,
     RuleRecord,
     Trust,
 )
-from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis

@@ -9,7 +9,7 @@ from typing import Final
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Put, Send
-from dispatch_daemon.core.records import HouseholdRecord
+from dispatch_daemon.core.shared_records import HouseholdRecord
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import overload
 
-from dispatch_daemon.core.records import ContactRecord, Trust
+from dispatch_daemon.core.trust_records import ContactRecord, Trust
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import Genesis

@@ -13,8 +13,8 @@ from dispatch_daemon.core.records import (
     DispatchRecord,
     GrantChoice,
     RunRecord,
-    Trust,
 )
+from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.encoding import JSON, Fields, dumps
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.scopes import Approval, Returns, Scopes

@@ -60,3 +60,18 @@ class QuestionRecord:
     by: str | None = None
     said: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseholdRecord:
+    """One document of a device's household log, ours or another own device's, exactly as signed.
+
+    An empty `signed` is where a feed began: the log is followed from there. `at_ms` is when it came here.
+    """
+
+    digest: str
+    device: str
+    seq: int
+    prev: str
+    at_ms: int
+    signed: bytes

@@ -22,9 +22,9 @@ from dispatch_daemon.core.records import (
     EventRecord,
     GrantChoice,
     RunRecord,
-    Trust,
 )
 from dispatch_daemon.core.runs import Ending, ended
+from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.trace import EventType, Usage

@@ -12,7 +12,7 @@ from dispatch_daemon.core import choosing
 from dispatch_daemon.core.composing import Moment, Own, Peer, head_of, send_of
 from dispatch_daemon.core.effects import Effect, Plan, Put, Settle, TaskKind
 from dispatch_daemon.core.pins import pinned
-from dispatch_daemon.core.records import (
+from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
     EdgeRecord,

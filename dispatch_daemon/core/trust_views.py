@@ -6,7 +6,13 @@ Fields may be added here and never renamed; what does not apply is null, never a
 from collections.abc import Sequence
 
 from dispatch_daemon.core.gate import rule_reach
-from dispatch_daemon.core.records import ContactRecord, Direction, EdgeRecord, InvitationRecord, RuleRecord
+from dispatch_daemon.core.trust_records import (
+    ContactRecord,
+    Direction,
+    EdgeRecord,
+    InvitationRecord,
+    RuleRecord,
+)
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.invitation import InvitationDocument
 from dispatch_protocol.keys import DeviceId, EdgeId

@@ -23,8 +23,9 @@ from dispatch_daemon.app.sharing import names as names_of
 from dispatch_daemon.core import grants
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import DispatchRecord, EdgeRecord
+from dispatch_daemon.core.records import DispatchRecord
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.keys import EdgeId

@@ -25,11 +25,10 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.effects import Put
-from dispatch_daemon.core.records import (
-    Box,
+from dispatch_daemon.core.records import Box, DispatchRecord
+from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
-    DispatchRecord,
     EdgeRecord,
     InvitationRecord,
     InvitationStatus,

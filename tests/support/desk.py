@@ -6,16 +6,9 @@ from typing import Any, TypeVar
 
 from dispatch_daemon.core.composing import Moment, Own, Peer, send_of
 from dispatch_daemon.core.effects import Effect, Put, Send
-from dispatch_daemon.core.records import (
-    ApprovalKind,
-    ApprovalRecord,
-    Box,
-    Direction,
-    DispatchRecord,
-    EdgeRecord,
-    RunRecord,
-)
+from dispatch_daemon.core.records import ApprovalKind, ApprovalRecord, Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.reports import Report
+from dispatch_daemon.core.trust_records import Direction, EdgeRecord
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.messages.registry import Message, decode_body, encode_body, kind_of

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dispatch_daemon.core import trust
-from dispatch_daemon.core.records import Direction, InvitationRecord, InvitationStatus
+from dispatch_daemon.core.trust_records import Direction, InvitationRecord, InvitationStatus
 from dispatch_protocol.first_contact import Secret
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import edge_id, sign_document

@@ -7,8 +7,9 @@ import pytest
 from dispatch_daemon.core import grants
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Box, Direction
+from dispatch_daemon.core.records import Box
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_protocol.grant import Version
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.limits import SAFE_INTEGER

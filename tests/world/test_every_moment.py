@@ -12,8 +12,9 @@ import pytest
 
 from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.core.effects import Effect
-from dispatch_daemon.core.records import Box, Direction
+from dispatch_daemon.core.records import Box
 from dispatch_daemon.core.requests import SendRequest
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.standing import EdgeStatus

@@ -27,7 +27,8 @@ from hypothesis.stateful import (
 )
 
 from dispatch_daemon.app.bundling import write_bundle
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord, RunRecord
+from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.standing import EdgeStatus

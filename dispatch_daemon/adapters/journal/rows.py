@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from dispatch_daemon.core import records, shared_records
+from dispatch_daemon.core import records, shared_records, trust_records
 
 R = TypeVar("R")
 Cell = None | int | str | bytes
@@ -90,14 +90,14 @@ RUNS = Table(records.RunRecord, "runs", ("run_id",))
 EVENTS = Table(records.EventRecord, "events", ("digest", "seq"))
 APPROVALS = Table(records.ApprovalRecord, "approvals", ("request_id",))
 FILES = Table(records.FileRecord, "files", ("file_id",))
-RULES = Table(records.RuleRecord, "rules", ("rule_id",))
-CONTACTS = Table(records.ContactRecord, "contacts", ("genesis",))
-COMPARISONS = Table(records.ComparisonRecord, "comparisons", ("peer",))
-EDGES = Table(records.EdgeRecord, "edges", ("edge",))
-INVITATIONS = Table(records.InvitationRecord, "invitations", ("invitation_id",))
+RULES = Table(trust_records.RuleRecord, "rules", ("rule_id",))
+CONTACTS = Table(trust_records.ContactRecord, "contacts", ("genesis",))
+COMPARISONS = Table(trust_records.ComparisonRecord, "comparisons", ("peer",))
+EDGES = Table(trust_records.EdgeRecord, "edges", ("edge",))
+INVITATIONS = Table(trust_records.InvitationRecord, "invitations", ("invitation_id",))
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
-HOUSEHOLD = Table(records.HouseholdRecord, "household", ("digest",))
+HOUSEHOLD = Table(shared_records.HouseholdRecord, "household", ("digest",))
 QUESTIONS = Table(shared_records.QuestionRecord, "questions", ("request_id",))
 HANDOVERS = Table(shared_records.HandoverRecord, "handovers", ("digest", "turn", "giver"))
 DEEDS = Table(shared_records.DeedRecord, "deeds", ("digest", "device"))

@@ -34,19 +34,20 @@ from dispatch_daemon.core.records import (
     AnswerRecord,
     ApprovalRecord,
     Box,
+    DispatchRecord,
+    EventRecord,
+    FileRecord,
+    RunRecord,
+)
+from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord, HouseholdRecord, QuestionRecord
+from dispatch_daemon.core.trust_records import (
     ComparisonRecord,
     ContactRecord,
     Direction,
-    DispatchRecord,
     EdgeRecord,
-    EventRecord,
-    FileRecord,
-    HouseholdRecord,
     InvitationRecord,
     RuleRecord,
-    RunRecord,
 )
-from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord, QuestionRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RUN, RunState, is_final
 

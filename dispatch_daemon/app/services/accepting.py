@@ -17,8 +17,8 @@ from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.devices import require_approver
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import InvitationRecord, InvitationStatus, Trust
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import InvitationRecord, InvitationStatus, Trust
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.first_contact import verify_invitation, with_mac

@@ -10,7 +10,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import comparing
 from dispatch_daemon.core.comparing import ComparisonState
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ContactRecord
+from dispatch_daemon.core.trust_records import ContactRecord
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.timestamps import time_or_none
 

@@ -19,8 +19,8 @@ from dispatch_daemon.core.devices import require_approver
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.grants import before_last, binding
-from dispatch_daemon.core.records import Direction, EdgeRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import Direction, EdgeRecord, Trust
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.keys import DeviceId, EdgeId

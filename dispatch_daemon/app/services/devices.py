@@ -7,7 +7,7 @@ from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
 from dispatch_daemon.core import devices, grants
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Direction, EdgeRecord
+from dispatch_daemon.core.trust_records import Direction, EdgeRecord
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import DeviceId

@@ -6,8 +6,8 @@ from dataclasses import replace
 from dispatch_daemon.adapters.executor import Executor, WallError
 from dispatch_daemon.core import choosing
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Trust
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.paths import contains
 from dispatch_protocol.scopes import Scopes
 

@@ -17,13 +17,8 @@ from dispatch_daemon.core import trust, trust_views
 from dispatch_daemon.core.devices import require_approver
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import (
-    Direction,
-    InvitationRecord,
-    InvitationStatus,
-    Trust,
-)
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import Direction, InvitationRecord, InvitationStatus, Trust
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.first_contact import Secret

@@ -12,7 +12,7 @@ from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Direction, InvitationRecord, InvitationStatus
+from dispatch_daemon.core.trust_records import Direction, InvitationRecord, InvitationStatus
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.invitation import InvitationDocument, MacRule

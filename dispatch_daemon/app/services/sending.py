@@ -15,8 +15,9 @@ from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.grants import newest
-from dispatch_daemon.core.records import Box, Direction, DispatchRecord, FileRecord
+from dispatch_daemon.core.records import Box, DispatchRecord, FileRecord
 from dispatch_daemon.core.requests import SendRequest
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
 from dispatch_protocol.encoding import Fields

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_daemon.core.records import Direction, InvitationStatus, Trust
+from dispatch_daemon.core.trust_records import Direction, InvitationStatus, Trust
 from dispatch_protocol.first_contact import Secret
 from dispatch_protocol.invitation import Confirmation
 from dispatch_protocol.standing import AcceptanceExpected, EdgeStatus

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from dispatch_daemon.adapters.journal import Journal, rows
 from dispatch_daemon.core.effects import Forget, Put
-from dispatch_daemon.core.records import ContactRecord, Record, RuleRecord, Trust
+from dispatch_daemon.core.records import Record
+from dispatch_daemon.core.trust_records import ContactRecord, RuleRecord, Trust
 from dispatch_protocol.limits import SAFE_INTEGER
 from tests.support.desk import received
 from tests.support.documents import EDGE, NOW_MS, task

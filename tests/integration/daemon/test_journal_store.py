@@ -22,7 +22,8 @@ from dispatch_daemon.core.effects import (
     TaskKind,
     Unplan,
 )
-from dispatch_daemon.core.records import AnswerRecord, ApprovalState, Box, Direction, DispatchRecord
+from dispatch_daemon.core.records import AnswerRecord, ApprovalState, Box, DispatchRecord
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_protocol.lifecycle import DispatchState, RunState
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.trace import EventType

@@ -7,8 +7,8 @@ import pytest
 
 from dispatch_daemon.app.unheard import trouble
 from dispatch_daemon.core.effects import Effect, Forget, Put
-from dispatch_daemon.core.records import RuleRecord
 from dispatch_daemon.core.shared_records import HandoverRecord
+from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.keys import DeviceId, Digest, SealingKey, SigningKey
 from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link

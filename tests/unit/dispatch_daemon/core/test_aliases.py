@@ -4,7 +4,7 @@ import pytest
 
 from dispatch_daemon.core.aliases import alias
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ContactRecord, Trust
+from dispatch_daemon.core.trust_records import ContactRecord, Trust
 from tests.support.documents import NOW_MS
 
 

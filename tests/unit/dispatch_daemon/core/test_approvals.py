@@ -13,9 +13,9 @@ from dispatch_daemon.core.records import (
     ApprovalState,
     Door,
     GrantChoice,
-    RuleRecord,
     RunRecord,
 )
+from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.trace import EventType

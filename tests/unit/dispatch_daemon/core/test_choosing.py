@@ -7,8 +7,8 @@ import pytest
 
 from dispatch_daemon.core import choosing
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import Trust
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import PROFILES, Approval, Returns, Scopes
 from tests.support.documents import NOW_MS

@@ -10,7 +10,7 @@ from dispatch_daemon.core.comparing import LIFE_MS, Between, ComparisonState
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Put, Send
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.records import ComparisonRecord, ContactRecord, Judgement, Trust
+from dispatch_daemon.core.trust_records import ComparisonRecord, ContactRecord, Judgement, Trust
 from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.messages.comparing import Comparison, Reveal

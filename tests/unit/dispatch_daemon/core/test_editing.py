@@ -10,8 +10,8 @@ from dispatch_daemon.core.by_hand import BY_HAND
 from dispatch_daemon.core.choosing import chosen_scopes
 from dispatch_daemon.core.effects import Plan, Put, TaskKind
 from dispatch_daemon.core.questions import with_run_paths
-from dispatch_daemon.core.records import EdgeRecord, Trust
 from dispatch_daemon.core.requests import ScopeChoice
+from dispatch_daemon.core.trust_records import EdgeRecord, Trust
 from dispatch_protocol.budget import Budget
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.lifecycle import DispatchState, RunState

@@ -6,7 +6,8 @@ import pytest
 
 from dispatch_daemon.core import gate
 from dispatch_daemon.core.gate import Verdict
-from dispatch_daemon.core.records import ApprovalState, GrantChoice, RuleRecord
+from dispatch_daemon.core.records import ApprovalState, GrantChoice
+from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.scopes import Approval
 from tests.support.desk import SCOPES, approval, run

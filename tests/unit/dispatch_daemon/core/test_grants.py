@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from dispatch_daemon.core import grants
-from dispatch_daemon.core.records import EdgeRecord
+from dispatch_daemon.core.trust_records import EdgeRecord
 from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.grant import GrantStatus, Version
 from dispatch_protocol.keys import SigningKey

@@ -7,7 +7,8 @@ import pytest
 
 from dispatch_daemon.core import grants, household, pins
 from dispatch_daemon.core.effects import Effect, Forget, Put, TaskKind, Unplan
-from dispatch_daemon.core.records import (
+from dispatch_daemon.core.shared_records import HandoverRecord
+from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
     EdgeRecord,
@@ -16,7 +17,6 @@ from dispatch_daemon.core.records import (
     RuleRecord,
     Trust,
 )
-from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.grant import Version
 from dispatch_protocol.head import Party

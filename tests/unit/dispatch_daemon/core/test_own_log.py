@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dispatch_daemon.core import own_log
 from dispatch_daemon.core.effects import Effect, Send
-from dispatch_daemon.core.records import HouseholdRecord
+from dispatch_daemon.core.shared_records import HouseholdRecord
 from dispatch_protocol.encoding import dumps
 from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.limits import DEVICES, TASK_CHARS

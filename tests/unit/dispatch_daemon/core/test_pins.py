@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch_daemon.core import pins
-from dispatch_daemon.core.records import ContactRecord, Trust
+from dispatch_daemon.core.trust_records import ContactRecord, Trust
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import RefusedError
 from dispatch_protocol.links import RecoverLink, sign_link

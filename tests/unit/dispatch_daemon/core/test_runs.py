@@ -7,13 +7,7 @@ import pytest
 
 from dispatch_daemon.core import runs
 from dispatch_daemon.core.effects import Effect, Note, Plan, Resolve, TaskKind, Unplan
-from dispatch_daemon.core.records import (
-    ApprovalRecord,
-    ApprovalState,
-    DispatchRecord,
-    EventRecord,
-    RunRecord,
-)
+from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, DispatchRecord, EventRecord, RunRecord
 from dispatch_daemon.core.runs import Ending
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import LocalError

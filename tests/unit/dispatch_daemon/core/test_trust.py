@@ -8,7 +8,7 @@ import pytest
 from dispatch_daemon.core import pins, trust
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Plan, Put, Send, Settle, TaskKind
-from dispatch_daemon.core.records import (
+from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
     EdgeRecord,

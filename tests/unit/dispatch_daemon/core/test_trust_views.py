@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from dispatch_daemon.core import trust_views
-from dispatch_daemon.core.records import (
+from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
     InvitationRecord,
