@@ -25,18 +25,9 @@ from dispatch_daemon.core.trust_records import ContactRecord, Direction, EdgeRec
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
-from dispatch_protocol.messages.household import (
-    EdgeEntry,
-    Entry,
-    InvitationEntry,
-    Log,
-    LogHead,
-    NameEntry,
-    PanicEntry,
-    PinEntry,
-    RuleEntry,
-)
+from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry, PanicEntry
 from dispatch_protocol.messages.shared_questions import QuestionEntry, VerdictEntry
+from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 from dispatch_protocol.signing import Signed
 from dispatch_protocol.unseal import Opened

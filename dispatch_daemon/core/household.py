@@ -25,13 +25,8 @@ from dispatch_daemon.core.trust_records import (
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.errors import RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
-from dispatch_protocol.messages.household import (
-    EdgeEntry,
-    Entry,
-    InvitationEntry,
-    PinEntry,
-    RuleEntry,
-)
+from dispatch_protocol.messages.household import Entry
+from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import EdgeStatus
 
@@ -126,7 +121,7 @@ def _invitation(record: InvitationRecord) -> InvitationEntry:
         acceptance=None if record.acceptance is None else Digest.from_hex(record.acceptance),
         offered_on=None if record.offered_on is None else DeviceId.from_hex(record.offered_on),
         also_proved_by=None if record.also_proved_by is None else Genesis.from_hex(record.also_proved_by),
-        also_proved_ms=record.also_proved_ms,
+        also_proved_ms=record.also_proved_ms or 0,
     )
 
 
@@ -279,7 +274,7 @@ def invitation(
         acceptance=None if entry.acceptance is None else entry.acceptance.hex,
         offered_on=None if entry.offered_on is None else entry.offered_on.hex,
         also_proved_by=None if entry.also_proved_by is None else entry.also_proved_by.hex,
-        also_proved_ms=entry.also_proved_ms,
+        also_proved_ms=None if entry.also_proved_by is None else entry.also_proved_ms,
     )
     if known is None:
         return [Put(told)] if decides else []

@@ -33,7 +33,8 @@ from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.limits import ATTACHMENT_BYTES
 from dispatch_protocol.links import Role, SetRolesLink, sign_link
 from dispatch_protocol.messages.answers import ReceiptType
-from dispatch_protocol.messages.household import EdgeEntry, NameEntry, PinEntry, RuleEntry
+from dispatch_protocol.messages.household import NameEntry
+from dispatch_protocol.messages.shared_trust import EdgeEntry, PinEntry, RuleEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, sign_document

@@ -6,18 +6,9 @@ from uuid import UUID
 from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import Outcome
-from dispatch_protocol.messages.household import (
-    EdgeEntry,
-    Entry,
-    InvitationEntry,
-    Log,
-    LogHead,
-    NameEntry,
-    PanicEntry,
-    PinEntry,
-    RuleEntry,
-)
+from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry, PanicEntry
 from dispatch_protocol.messages.shared_questions import Asked, QuestionEntry, QuestionState, VerdictEntry
+from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.signing import sign_document

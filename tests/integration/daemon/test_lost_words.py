@@ -12,7 +12,8 @@ from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.keys import DeviceId, Digest, SealingKey, SigningKey
 from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link
-from dispatch_protocol.messages.household import LogHead, NameEntry, RuleEntry
+from dispatch_protocol.messages.household import LogHead, NameEntry
+from dispatch_protocol.messages.shared_trust import RuleEntry
 from dispatch_protocol.messages.shared_work import HandoverEntry
 from tests.support.ageing_device import AgeingDevice
 from tests.support.documents import digest, fixed

@@ -20,6 +20,7 @@ from dispatch_protocol.messages import (
     registry,
     result,
     shared_questions,
+    shared_trust,
     shared_work,
     steps,
     task,
@@ -45,7 +46,7 @@ _READ_FROM_FIELDS = (
     *(files.Blob, files.Attachment, files.Artifact, follow_on.Cancel, follow_on.Ack, follow_on.Message),
     follow_on.Heard,
     *(head.Party, head.Recipient, head.Head, steps.Step, task.Origin, task.Task),
-    *(household.PinEntry, household.EdgeEntry, household.InvitationEntry, household.RuleEntry),
+    *(shared_trust.PinEntry, shared_trust.EdgeEntry, shared_trust.InvitationEntry, shared_trust.RuleEntry),
     *(
         household.NameEntry,
         household.PanicEntry,

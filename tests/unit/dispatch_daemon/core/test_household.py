@@ -22,7 +22,7 @@ from dispatch_protocol.grant import Version
 from dispatch_protocol.head import Party
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.links import RecoverLink, sign_link
-from dispatch_protocol.messages.household import EdgeEntry
+from dispatch_protocol.messages.shared_trust import EdgeEntry
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import sign_document
