@@ -5,6 +5,7 @@ and drops the beginning of what is longer without a word: the task, and the rule
 """
 
 import secrets
+from dataclasses import replace
 from typing import Final
 
 from dispatch_daemon.adapters.agents import Agent
@@ -29,7 +30,7 @@ async def try_model(agent: Agent) -> list[Check]:
 
     The second one names its file only at the beginning of a prompt of some 8,000 tokens.
     """
-    endpoint = endpoint_of(agent)
+    endpoint = replace(endpoint_of(agent), attempts=1)  # a person waits, and can type it again
     try:
         reply = await endpoint.ask(_asked(f"Call the tool {_TOOL} with file_path greeting.txt."))
     except ModelError as error:

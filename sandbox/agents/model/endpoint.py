@@ -46,7 +46,7 @@ class Endpoint:
     """Where a model is asked; a `sandbox.agents.model.loop.Model`.
 
     `url` is the base address without `/v1`, None for the vendor's own. `key` is never logged or shown. `proxied`
-    says whether the environment's proxy is used; for an endpoint on this machine it never is.
+    says whether the environment's proxy is used; for an endpoint on this machine it never is. `attempts` are made at the most.
     """
 
     protocol: Protocol
@@ -55,6 +55,7 @@ class Endpoint:
     key: str | None = field(default=None, repr=False)
     trust: ssl.SSLContext | bool = True
     proxied: bool = True
+    attempts: int = ATTEMPTS
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @property
@@ -70,11 +71,11 @@ class Endpoint:
             ModelError: `model_key_refused`, `model_unknown`, `model_refused`, `model_busy`, `model_unreachable` or
                 `model_garbled`, the last attempt's where several were made.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self.attempts + 1):
             try:
                 return await self._once(conversation)
             except ModelError as error:
-                if not error.again or attempt == ATTEMPTS:
+                if not error.again or attempt == self.attempts:
                     raise
                 grown = FIRST_PAUSE_S * 4 ** (attempt - 1)
                 await self.pause(min(LONGEST_PAUSE_S, grown if error.after_s is None else error.after_s))

@@ -220,6 +220,16 @@ async def test_trying_says_whether_its_server_holds_a_long_prompt(home: Path, pr
         assert len(json.dumps(server.requests[-1]["messages"])) > 30_000
 
 
+async def test_trying_waits_for_no_endpoint_that_is_not_there_now(home: Path) -> None:
+    """A person sits before it, who can type it again; a run would try for half a minute."""
+    async with model_server() as server:
+        server.trouble = [Trouble(503, body=b"loading")] * 2
+        ((name, ok, detail),) = await try_agent(Executor(home), Agent("openai", "m", server.url))
+        assert len(server.requests) == 1
+    assert (name, ok) == ("answers", False)
+    assert "loading" in detail
+
+
 async def test_trying_says_what_an_endpoint_says_that_does_not_take_a_long_prompt(home: Path) -> None:
     call = b'{"tool_calls": [{"function": {"name": "Read", "arguments": "{\\"file_path\\": \\"a\\"}"}}]}'
     event = b'data: {"choices": [{"delta": %s, "finish_reason": "stop"}]}\n\n' % call
