@@ -8,18 +8,15 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Opens
 from tests.support.machines import pair
-from tests.support.moved_clocks import DAY_MS, Shifted
+from tests.support.moved_clocks import DAY_MS, Shifted, shifted_people
 from tests.support.neighbourhood import bash, make_repository
 
 
 @pytest.fixture
 def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
+    """Everybody, with clocks that a test moves."""
+    with shifted_people(place) as made:
         yield made
-    finally:
-        made.everybody.close()
 
 
 def test_page_says_why_a_run_asks_although_its_edge_is_auto(

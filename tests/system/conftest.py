@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.moved_clocks import Shifted, shifted_people
 from tests.support.neighbourhood import Neighbourhood, make_repository
 
 
@@ -27,6 +28,13 @@ def neighbourhood(place: Path) -> Iterator[Neighbourhood]:
         yield everybody
     finally:
         everybody.close()
+
+
+@pytest.fixture
+def shifted(place: Path) -> Iterator[Shifted]:
+    """The same, with clocks that a test moves."""
+    with shifted_people(place) as made:
+        yield made
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.dispatch_command import environment
+from tests.support.moved_clocks import Shifted
 from tests.support.neighbourhood import Person, bash, changed, edit
 from tests.support.patience import poll
-from tests.support.silence import Shifted
 
 FIRST = edit("notes.md", "first line", "second line")
 

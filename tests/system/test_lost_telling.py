@@ -1,12 +1,8 @@
 """A relay loses what one machine of Bob's has told the other: that an edge is revoked. Two days later both know it."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.machines import device_of, pair
 from tests.support.moved_clocks import DAY_MS, Shifted
@@ -14,16 +10,6 @@ from tests.support.neighbourhood import Broker, Person
 from tests.support.patience import poll
 
 _WAITING = "FROM mailboxes WHERE device_no = (SELECT device_no FROM devices WHERE device = ?)"
-
-
-@pytest.fixture
-def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
-        yield made
-    finally:
-        made.everybody.close()
 
 
 def edge_at(person: Person) -> Any:

@@ -1,27 +1,16 @@
 """The questions of a run in an agent session: what may be answered is said, what nobody answers is parked, and only what succeeded is done."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.agent_session import RefusedError, agent_session
+from tests.support.moved_clocks import Shifted
 from tests.support.neighbourhood import Neighbourhood, bash, changed, edit
-from tests.support.silence import Shifted
 
 SCOPES = ("--tools", "Read,Edit,Bash", "--approval", "manual")
 CHANGE = edit("notes.md", "first", "second")
-
-
-@pytest.fixture
-def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
-        yield made
-    finally:
-        made.everybody.close()
 
 
 async def test_a_run_that_nobody_answered_is_parked_and_taken_up_and_only_then_done(

@@ -1,10 +1,7 @@
 """Days on which time is not what it should be: clocks that jump, machines that sleep, people who are away."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from dispatch_protocol.timestamps import format_time
 from tests.support.moved_clocks import DAY_MS, HOUR_MS, Shifted
@@ -12,16 +9,6 @@ from tests.support.neighbourhood import Neighbourhood, bash, changed, edit
 from tests.support.patience import poll
 
 SCOPES = ("--tools", "Read,Edit,Bash")
-
-
-@pytest.fixture
-def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
-        yield made
-    finally:
-        made.everybody.close()
 
 
 def check(person_doctor: dict[str, object], name: str) -> dict[str, object]:

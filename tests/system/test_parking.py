@@ -1,30 +1,17 @@
 """Nobody answers: the run is parked, outlives its daemon, and goes on where it stopped once a human takes it up."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.chosen import choose
 from tests.support.model_server import ModelServer, model_server_beside, scripted
+from tests.support.moved_clocks import Shifted
 from tests.support.neighbourhood import bash, changed, edit
-from tests.support.silence import Shifted
 
 SCOPES = ("--tools", "Read,Edit,Bash")
 FIRST = edit("notes.md", "first line", "second line")
 WITNESS = bash("cat notes.md; ls", save_as="seen.txt")
 OUTBOX = bash('echo made > "$DISPATCH_ARTIFACTS/made.txt"')
-
-
-@pytest.fixture
-def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
-        yield made
-    finally:
-        made.everybody.close()
 
 
 def test_parked_run_outlives_its_daemon_and_is_applied_after_it_was_resumed(

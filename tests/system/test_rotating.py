@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +10,6 @@ from tests.support.machines import pair
 from tests.support.moved_clocks import DAY_MS, Shifted
 from tests.support.neighbourhood import Person
 from tests.support.patience import poll
-
-
-@pytest.fixture
-def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
-        yield made
-    finally:
-        made.everybody.close()
 
 
 @pytest.fixture

@@ -1,26 +1,13 @@
 """A device of one's own that is not heard of for a week: nothing of others runs by itself until it is, and it says why."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.machines import device_of, pair
 from tests.support.moved_clocks import DAY_MS, HOUR_MS, Shifted
 from tests.support.neighbourhood import Person, bash
 from tests.support.patience import poll
-
-
-@pytest.fixture
-def shifted(place: Path) -> Iterator[Shifted]:
-    made = Shifted(place)
-    try:
-        made.everybody.open()
-        yield made
-    finally:
-        made.everybody.close()
 
 
 def silence(person: Person) -> str | None:
