@@ -61,7 +61,7 @@ from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
 from dispatch_daemon.app.services.trust_files import TrustFiles
 from dispatch_daemon.app.services.undoing import Undoing
-from dispatch_daemon.app.sharing import is_elsewhere
+from dispatch_daemon.app.sharing import asked_here, is_elsewhere
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.undoing import Undoer
 from dispatch_daemon.app.unheard import trouble
@@ -238,6 +238,7 @@ class Daemon:
             chosen,
             self._clock.now_ms,
             elsewhere=lambda record: is_elsewhere(self._journal, self._people.own, record),
+            asked=lambda record: asked_here(self._journal, self._people.own, record, self._clock.now_ms()),
         )
 
     def _devices(self, keystore: Keystore, online: Callable[[], Online]) -> tuple[Devices, Pairing]:

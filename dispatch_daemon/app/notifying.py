@@ -6,13 +6,14 @@ the daemon began is not told again.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.notifier import Notifier
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core.notices import Notice, environment, notices_of, sentence
 from dispatch_daemon.core.records import DispatchRecord
+from dispatch_daemon.core.shared_records import QuestionRecord
 
 GATHER_S = 1.0  # what comes together is told together
 QUIET_S = 30.0  # between one call and the next
@@ -32,6 +33,7 @@ class Notifying:
         gather_s: float = GATHER_S,
         quiet_s: float = QUIET_S,
         elsewhere: Callable[[DispatchRecord], bool] = lambda _: False,
+        asked: Callable[[DispatchRecord], Sequence[QuestionRecord]] = lambda _: (),
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -40,6 +42,7 @@ class Notifying:
         self._gather_s = gather_s
         self._quiet_s = quiet_s
         self._elsewhere = elsewhere
+        self._asked = asked
         self._began_ms = 0
         self._known: dict[str, set[str]] = {}
         self._waiting: dict[str, Notice] = {}
@@ -76,7 +79,9 @@ class Notifying:
         """Return the notices of a dispatch, those of messages from a moment on."""
         said = [each for each in self._journal.messages.about(record.digest) if each.at_ms >= since_ms]
         approvals = self._journal.approvals_of(record.digest)
-        return notices_of(record, approvals, said, elsewhere=self._elsewhere(record))
+        return notices_of(
+            record, approvals, said, elsewhere=self._elsewhere(record), asked=self._asked(record)
+        )
 
     def _told_before(self, record: DispatchRecord) -> set[str]:
         """Return what somebody was called for in an earlier life, about a dispatch that this one has not seen yet.

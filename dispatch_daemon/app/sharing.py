@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.people import People
-from dispatch_daemon.core import handover, siblings
+from dispatch_daemon.core import handover, siblings, verdicts
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Plan, Put, Send, TaskKind
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
+from dispatch_daemon.core.shared_records import QuestionRecord
 from dispatch_daemon.core.views import task_of
 from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.lifecycle import DispatchState
@@ -54,6 +55,11 @@ def shared(journal: Journal, own: Own, digest: str) -> siblings.Shared:
         active=frozenset(device.hex for device in own.chain.devices),
         names={device: name for device, (name, _) in names(journal).items()},
     )
+
+
+def asked_here(journal: Journal, own: Own, record: DispatchRecord, now_ms: int) -> list[QuestionRecord]:
+    """Return what a run on another device asks about a dispatch that a human may answer at this one."""
+    return [each for each in journal.questions_of(record.digest) if verdicts.is_open(each, own, now_ms)]
 
 
 def is_elsewhere(journal: Journal, own: Own, record: DispatchRecord) -> bool:

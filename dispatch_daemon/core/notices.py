@@ -17,6 +17,7 @@ from dispatch_daemon.core.records import (
     DispatchRecord,
     MessageRecord,
 )
+from dispatch_daemon.core.shared_records import QuestionRecord
 from dispatch_daemon.core.threads import is_unread
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.loopback import short_id
@@ -50,15 +51,18 @@ def notices_of(
     said: Sequence[MessageRecord] = (),
     *,
     elsewhere: bool = False,
+    asked: Sequence[QuestionRecord] = (),
 ) -> list[Notice]:
     """Return everything about a dispatch that its human is called for, as it stands now; `said` was said about it.
 
-    What another device of theirs has decided (`elsewhere`) waits for nobody here.
+    What another device of theirs has decided (`elsewhere`) waits for nobody here, but for what its run asks (`asked`, what may
+    be answered here): that machine may have nobody before it.
     """
     known = short_id(record.dispatch_id)
     unread = [each for each in said if is_unread(each)]
     wrote = [Notice(NoticeKind.MESSAGE, record.address, known, each.digest) for each in unread]
-    return wrote if elsewhere else _standing(record, approvals, known) + wrote
+    there = [Notice(NoticeKind.QUESTION, record.address, known, each.request_id) for each in asked]
+    return there + wrote if elsewhere else _standing(record, approvals, known) + there + wrote
 
 
 def _standing(record: DispatchRecord, approvals: Sequence[ApprovalRecord], known: str) -> list[Notice]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.machines import at_home, bought
 from tests.support.neighbourhood import Neighbourhood, Person, bash
 from tests.support.patience import poll
 
@@ -52,6 +53,24 @@ def test_what_waits_and_what_came_back_is_told_once_and_no_word_of_it(
     assert (back["DISPATCH_NOTICE_KIND"], back["DISPATCH_NOTICE_FROM"]) == ("result", bob.address)
     assert "not today" not in str(back)
     assert bob.status(old)["status"] == "delivered", "a notice decides nothing"
+
+
+def test_a_run_on_a_machine_with_nobody_before_it_calls_at_the_other_one(
+    neighbourhood: Neighbourhood, repository: Path, place: Path
+) -> None:
+    bob = neighbourhood.bob
+    with bought("laptop", place, bob.address) as laptop:
+        at_home(neighbourhood, laptop, repository)
+        out = called(laptop, place)
+        task = neighbourhood.send("A secret of Alice", [bash("echo secret")])
+        poll(lambda: calls(out), "the laptop calls for the task")
+        bob.do("accept", task, "--cwd", str(repository))
+        last = poll(
+            lambda: [each for each in calls(out) if each["DISPATCH_NOTICE_KIND"] == "question"],
+            "the laptop calls for what the desk asks",
+        )[-1]
+        assert task.startswith(last["DISPATCH_NOTICE_ID"])
+        assert "secret" not in str(last)
 
 
 def test_a_command_that_fails_harms_nothing_and_doctor_names_it(

@@ -6,6 +6,7 @@ import pytest
 
 from dispatch_daemon.core.notices import Notice, NoticeKind, environment, notices_of, sentence
 from dispatch_daemon.core.records import ApprovalState, Box, DispatchRecord, MessageRecord
+from dispatch_daemon.core.shared_records import QuestionRecord
 from dispatch_protocol.lifecycle import DispatchState
 from tests.support.desk import approval, own_job, received, sent
 from tests.support.documents import ALICE
@@ -64,6 +65,25 @@ def test_words_that_nobody_has_read_call_whatever_became_of_their_dispatch(recor
     last = notices_of(record, (), said)[-1]
     assert (last.kind, last.key, last.who) == (NoticeKind.MESSAGE, "d1", record.address)
     assert len(notices_of(record, (), said)) == len(notices_of(record, ())) + 1
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_what_a_run_on_another_machine_asks_calls_here_too_and_nothing_else_of_it(elsewhere: bool) -> None:
+    there = QuestionRecord(
+        request_id="there",
+        digest="d",
+        run_id="r",
+        device="00",
+        subject="s",
+        deadline_ms=1,
+        about="",
+        title="a secret",
+        asked_ms=0,
+    )
+    calls = notices_of(received(), (), elsewhere=elsewhere, asked=[there])
+    kinds = [NoticeKind.QUESTION] if elsewhere else [NoticeKind.TASK, NoticeKind.QUESTION]
+    assert ([each.kind for each in calls], calls[-1].key) == (kinds, "there")
+    assert "secret" not in sentence(calls)
 
 
 def message(*, digest: str, ours: bool) -> MessageRecord:
