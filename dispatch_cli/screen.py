@@ -23,6 +23,7 @@ _CODES = {
     Tone.COMMAND: "1",
     Tone.ADDED: "32",
     Tone.REMOVED: "31",
+    Tone.PAPER: "97;40",  # bright upon black in every theme, because a camera reads it
 }
 _LEAST_WIDTH = 40
 _USUAL_WIDTH = 80

@@ -6,14 +6,16 @@ from dispatch_cli import candidates
 from dispatch_cli.commands.trust import invitation_token, path_choices
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.render.fields import Document
+from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import line
+from dispatch_cli.render.qr import qr_lines
 from dispatch_cli.render.trust import invitations_lines, invited_lines
 
 
 @click.command(cls=Command)
 @click.argument("email")
 @click.option("--link-only", is_flag=True, help="Print the invitation, do not mail it.")
+@click.option("--qr", is_flag=True, help="Draw the token as a QR code too.")
 @click.option(
     "--offer",
     type=click.Choice(["read-only", "edit", "full"]),
@@ -27,7 +29,12 @@ from dispatch_cli.render.trust import invitations_lines, invited_lines
 )
 @click.pass_obj
 def invite(
-    invocation: Invocation, email: str, link_only: bool, offer: str | None, paths: tuple[str, ...]
+    invocation: Invocation,
+    email: str,
+    link_only: bool,
+    qr: bool,
+    offer: str | None,
+    paths: tuple[str, ...],
 ) -> None:
     """Invite EMAIL, so that I may dispatch to them. They choose what I may do there.
 
@@ -40,7 +47,10 @@ def invite(
     if offer is not None:
         asked["offer"] = {"profile": offer, **({"paths": path_choices(paths)} if paths else {})}
     answer = invocation.door.post("/v1/invitations", asked)
-    invocation.show(answer, lambda view: invited_lines(answer, email, view))
+    drawn = text(answer, "token") if qr else None
+    invocation.show(
+        answer, lambda view: [*(qr_lines(drawn, view) if drawn else []), *invited_lines(answer, email, view)]
+    )
 
 
 @click.command(cls=Command)

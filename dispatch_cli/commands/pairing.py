@@ -15,7 +15,8 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.outcome import PENDING
 from dispatch_cli.render.fields import Document, text
-from dispatch_cli.render.lines import Line, Span, Tone, following, line
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
+from dispatch_cli.render.qr import qr_lines
 from dispatch_cli.render.text import visible
 
 _LOOK_S = 0.3
@@ -27,21 +28,24 @@ _ROLES = ("approver", "runner")
 @click.command("add", cls=Command)
 @click.argument("code", metavar="[CODE]", required=False)
 @click.option("--roles", metavar="R,R", help="What the new one may do: approver, runner, or both (default).")
+@click.option("--qr", is_flag=True, help="Draw the code as a QR code too.")
 @click.option("--confirm", "number", metavar="NUMBER", help="The number that the other machine shows.")
 @click.pass_obj
-def add(invocation: Invocation, code: str | None, roles: str | None, number: str | None) -> None:
+def add(invocation: Invocation, code: str | None, roles: str | None, qr: bool, number: str | None) -> None:
     """Add a machine of mine.
 
     Without CODE this one makes a code, with CODE this one joins. Both machines then show six digits. Only if they are the same, nobody stands between them.
     """
-    if sum(given is not None for given in (code, roles, number)) > 1:
-        raise CliError("usage", "Give a code, or --roles, or --confirm.", hint="dispatch devices add --help")
+    if sum(given is not None for given in (code, roles, number)) > 1 or (qr and (code or number)):
+        raise CliError(
+            "usage", "Give a code, or --roles and --qr, or --confirm.", hint="dispatch devices add --help"
+        )
     if number is not None:
         _confirm(invocation, number)
     elif code is not None:
         _join(invocation, code)
     else:
-        _open(invocation, roles)
+        _open(invocation, roles, qr=qr)
 
 
 def roles_of(roles: str | None) -> dict[str, Any]:
@@ -54,22 +58,24 @@ def roles_of(roles: str | None) -> dict[str, Any]:
     return {"roles": sorted(set(words))}
 
 
-def _open(invocation: Invocation, roles: str | None) -> None:
+def _open(invocation: Invocation, roles: str | None, *, qr: bool) -> None:
     """Make a code; on a terminal wait for the new machine and ask."""
     state = invocation.door.post("/v1/devices/pairing", roles_of(roles))
     code = visible(text(state, "code"))
     if not invocation.is_interactive:
-        invocation.show(state, lambda _: _code_lines(code))
+        invocation.show(state, lambda view: _code_lines(code, view, qr=qr))
         return
-    invocation.err.show([*_code_lines(code), line(Span("Waiting for it, ten minutes at most …", Tone.QUIET))])
+    shown = _code_lines(code, invocation.err_view, qr=qr)
+    invocation.err.show([*shown, line(Span("Waiting for it, ten minutes at most …", Tone.QUIET))])
     while text(state, "status") == "open":
         time.sleep(_LOOK_S)
         state = invocation.door.get("/v1/devices/pairing")
     _compare(invocation, state)
 
 
-def _code_lines(code: str) -> list[Line]:
+def _code_lines(code: str, view: View, *, qr: bool) -> list[Line]:
     return [
+        *(qr_lines(code, view) if qr else []),
         line("On the new machine, type:"),
         line("  ", Span(f"dispatch devices add '{code}'", Tone.STRONG)),
     ]

@@ -25,6 +25,7 @@ class Tone(Enum):
     COMMAND = "command"
     ADDED = "added"
     REMOVED = "removed"
+    PAPER = "paper"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,11 @@ def test_an_invitation_is_passed_on_by_hand(door: Script, home: Path) -> None:
     assert door.requests[-1].body == {"email": BOB, "link_only": True}
     assert f"they type   dispatch accept-invitation '{TOKEN}' --profile read-only" in shown
     assert "Nothing was mailed" in shown
-    assert dispatch(home, "invite", BOB, "--json").json == invited
+    assert "█" not in shown
+    assert dispatch(home, "invite", BOB, "--json", "--qr").json == invited
+    drawn = dispatch(home, "invite", BOB, "--qr").out
+    assert drawn.endswith(shown), "the token stands below the picture all the same"
+    assert "█" in drawn.removesuffix(shown)
 
 
 def test_a_token_that_leaked_is_shown_with_what_to_ask_and_type(door: Script, home: Path) -> None:
@@ -360,3 +364,13 @@ def test_the_doctor_tries_the_wall_itself_where_no_daemon_runs(home: Path) -> No
     }
     assert named["sandbox"]["ok"] or named["sandbox"]["remedy"]
     assert not home.exists()
+
+
+def test_a_pairing_code_is_drawn_too_if_it_was_asked_for(door: Script, home: Path) -> None:
+    door.answer("POST", "/v1/devices/pairing", {"status": "open", "code": "dispatch-pair1:ABCD"}, status=201)
+    said = dispatch(home, "devices", "add").out
+    drawn = dispatch(home, "devices", "add", "--qr").out
+    assert "dispatch devices add 'dispatch-pair1:ABCD'" in said
+    assert drawn.endswith(said)
+    assert "█" in drawn.removesuffix(said)
+    assert dispatch(home, "devices", "add", "CODE", "--qr").code == 2
