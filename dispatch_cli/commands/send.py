@@ -66,6 +66,9 @@ _COMPOSING = (
     click.option(
         "--project", metavar="HINT", help="A hint at the project; the recipient decides where it runs."
     ),
+    click.option(
+        "--device", metavar="D", help="Which device of theirs is to run it, by its id; else they have said."
+    ),
     click.option("--meta", metavar="K=V", multiple=True, help="A note for programs; may be repeated."),
     click.option(
         "--expires",
@@ -191,7 +194,7 @@ def _body(task: str, fields: dict[str, Any]) -> Document:
         "link": list(fields["links"]),
         "meta": _meta(fields["meta"]),
     }
-    body |= {name: fields[name] for name in ("deliverable", "project", "expires", "timeout")}
+    body |= {name: fields[name] for name in ("deliverable", "project", "device", "expires", "timeout")}
     body["budget"] = budget_choice(fields["budget"])
     if not body["task"].strip():
         raise CliError("empty_task", "The task is empty.")

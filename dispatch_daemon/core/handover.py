@@ -7,12 +7,14 @@ up in the step in which it tells, so no two devices are owners at a time; a huma
 from collections.abc import Sequence
 
 from dispatch_daemon.core.composing import Own
+from dispatch_daemon.core.devices import SHORTEST_PREFIX
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_daemon.core.siblings import Shared
 from dispatch_daemon.core.views import task_of
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.links import Role
@@ -37,6 +39,33 @@ def _last(task: Task, handovers: Sequence[HandoverRecord]) -> tuple[DeviceId, in
     while (given := by_place.get((turn + 1, has.hex))) is not None:
         has, turn = DeviceId.from_hex(given.taker), turn + 1
     return has, turn
+
+
+def chosen(chain: Chain, wanted: str | None, who: str) -> DeviceId:
+    """Return the device of `who` that an author names for a task: the owner, or the one runner whose id begins so.
+
+    Raises:
+        ServiceError: `not_found`, `ambiguous` with the candidates, or `not_runner`.
+    """
+    if wanted is None:
+        return chain.owner
+    begin = wanted.strip().casefold()
+    found = [each for each in chain.devices if len(begin) >= SHORTEST_PREFIX and each.hex.startswith(begin)]
+    if not found:
+        raise ServiceError(
+            "not_found",
+            f"no device of {who} has an id that begins with {wanted!r}",
+            hint="dispatch contacts --json",
+        )
+    if len(found) > 1:
+        raise ServiceError(
+            "ambiguous",
+            f"{wanted} could be {len(found)} devices of {who}",
+            candidates=[each.hex for each in found],
+        )
+    if Role.RUNNER not in chain.devices[found[0]].roles:
+        raise ServiceError("not_runner", f"that device of {who} runs nothing", hint="leave --device out")
+    return found[0]
 
 
 def require_owner(record: DispatchRecord, shared: Shared, own: Own, *, here: bool) -> None:

@@ -31,6 +31,9 @@ class SendRequest:
     timeout_s: int | None = None
     budget: Budget = field(default_factory=Budget)
     files: Sequence[FileChoice] = ()
+    device: str | None = (
+        None  # the one of the recipient's devices that is to run it, by the beginning of its id; None for their owner
+    )
     parent: str | None = None  # the dispatch that it follows up, in the same thread and with the same person
     surface: str = "api"  # the face through which it was composed, as that face says itself
 

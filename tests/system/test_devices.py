@@ -45,7 +45,7 @@ def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(
         poll(lambda machine=machine: _two(machine)[1]["name"] == "laptop", f"{machine.name} knows its name")
     poll(lambda: len(_active(laptop)) == 2, "the new machine knows the edges")
 
-    _sends_and_receives(neighbourhood, laptop)
+    _sends_and_receives(neighbourhood, laptop, new)
     _runs_as_the_owner(neighbourhood, laptop, new, repository)
     waiting = _waits_there(neighbourhood, laptop)
     # Revoked by the other one while a run waits there: the run dies, its keys are gone, and it starts no more.
@@ -68,7 +68,7 @@ def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(
     assert alice.status(waiting)["status"] != "completed"
 
 
-def _sends_and_receives(neighbourhood: Neighbourhood, laptop: Person) -> None:
+def _sends_and_receives(neighbourhood: Neighbourhood, laptop: Person, new: str) -> None:
     """Send from the new machine, and be sent to."""
     alice, bob = neighbourhood.alice, neighbourhood.bob
     # It sends, although its person has never invited anybody there; the contact learns of it by itself.
@@ -83,6 +83,17 @@ def _sends_and_receives(neighbourhood: Neighbourhood, laptop: Person) -> None:
     bob.receives(first)
     assert refused(laptop, "accept", first)["code"] == "not_owner"
     bob.do("decline", first)
+
+    # An author may name the machine that is to run it, as its owner is one for whoever names none.
+    named = alice.do("send", bob.address, "For the laptop", "--device", new[:8])["dispatch_id"]
+    laptop.receives(named)
+    bob.receives(named)
+    assert refused(bob, "accept", named)["code"] == "not_owner"
+    laptop.do("decline", named)
+    alice.until(named, "declined")
+    assert refused(alice, "send", bob.address, "For nobody", "--device", "0000")["code"] == "not_found"
+    elsewhere = refused(laptop, "send", "me", "There", "--device", bob.do("whoami")["device"]["id"])
+    assert (elsewhere["code"], "on the machine" in elsewhere["message"]) == ("invalid", True)
 
 
 def _runs_as_the_owner(neighbourhood: Neighbourhood, laptop: Person, new: str, repository: Path) -> None:

@@ -104,7 +104,7 @@ class Send(Asked):
     """One dispatch: the task as written, for whom, and what goes with it. `expires` and `timeout` are seconds.
 
     `by` is the face through which it was composed, as that face says itself. With `parent` it follows another dispatch
-    up, in its thread, and goes to the other side of that one.
+    up, in its thread, and goes to the other side of that one. `device` is which device of theirs is to run it.
     """
 
     recipient: Name | None = None
@@ -128,6 +128,7 @@ class Send(Asked):
     expires: Annotated[int, Field(ge=limits.EXPIRY_MIN_S, le=limits.EXPIRY_MAX_S)] | None = None
     timeout: Annotated[int, Field(ge=1, le=limits.EXPIRY_MAX_S)] | None = None
     budget: BudgetChoice | None = None
+    device: Name | None = None
     files: Annotated[list[FileChosen], Field(max_length=limits.ATTACHMENTS)] = Field(default_factory=list)
     by: Face = "api"
 
@@ -147,6 +148,7 @@ class Send(Asked):
             budget=Budget() if self.budget is None else self.budget.budget(),
             files=tuple(FileChoice(file.file_id, file.name) for file in self.files),
             parent=self.parent,
+            device=self.device,
             surface=self.by,
         )
         return {"request": request}

@@ -10,7 +10,8 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.finding import find_dispatch
-from dispatch_daemon.core import attachments, outgoing, trust_views, views
+from dispatch_daemon.app.sharing import names
+from dispatch_daemon.core import attachments, devices, handover, outgoing, trust_views, views
 from dispatch_daemon.core.composing import Peer
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
@@ -110,7 +111,7 @@ class Sending:
         record, effects = outgoing.compose(
             request,
             steps,
-            self._addressee(request.recipient or views.ME, parent),
+            self._addressee(request.recipient or views.ME, request.device, parent),
             self._people.own,
             self._clock.moment(),
             idempotency_key=idempotency_key,
@@ -137,15 +138,18 @@ class Sending:
             request = replace(request, recipient=other)
         return request, parent
 
-    def _addressee(self, recipient: str, parent: DispatchRecord | None) -> outgoing.Addressee:
-        to = self._named(recipient)
+    def _addressee(
+        self, recipient: str, device: str | None, parent: DispatchRecord | None
+    ) -> outgoing.Addressee:
+        to = self._named(recipient, device)
         if parent is not None and to.peer.genesis.hex != parent.peer:
             raise ServiceError("invalid", f"{recipient} is not the other side of what this follows up")
         return to
 
-    def _named(self, recipient: str) -> outgoing.Addressee:
+    def _named(self, recipient: str, device: str | None) -> outgoing.Addressee:
         own = self._people.own
         if self._people.is_me(recipient):
+            self._require_this(device)
             return outgoing.Addressee(
                 peer=self._people.own_contact(),
                 address=own.address or views.ME,
@@ -171,9 +175,19 @@ class Sending:
             address=edge.address,
             edge=edge.edge,
             box=Box.SENT,
-            owner_device=chain.owner,
+            owner_device=handover.chosen(chain, device, edge.address),
             grant_version=newest(edge).version,
         )
+
+    def _require_this(self, device: str | None) -> None:
+        """Refuse another device of one's own: a job to oneself runs where it was composed, and is sent nowhere."""
+        own = self._people.own
+        if device is not None and devices.find(own.chain, names(self._journal), device) != own.device:
+            raise ServiceError(
+                "invalid",
+                "a task to yourself runs on the machine on which you give it",
+                hint="type it on that machine, and leave --device out",
+            )
 
     def _same(
         self,
@@ -245,6 +259,7 @@ def _asks_the_same(
         task.steps,
         dict(task.meta),
         task.timeout_s,
+        request.device is None or task.owner_device.hex.startswith(request.device.strip().casefold()),
     ) == (
         expires_ms,
         None if parent is None else Digest.from_hex(parent.digest),
@@ -256,6 +271,7 @@ def _asks_the_same(
         steps,
         dict(request.meta),
         request.timeout_s,
+        True,
     )
 
 

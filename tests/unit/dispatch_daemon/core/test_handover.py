@@ -196,3 +196,32 @@ def test_who_is_to_run_it_is_shown_by_name() -> None:
         "this": False,
     }
     assert handover.view(sent(), SHARED, on(LAPTOP)) is None
+
+
+def test_an_author_who_names_no_device_names_the_owner() -> None:
+    assert handover.chosen(FOUR, None, BOB.email) == DESK.device
+    assert handover.chosen(FOUR, f" {LAPTOP.device.hex[:4].upper()}", BOB.email) == LAPTOP.device
+
+
+@pytest.mark.parametrize(
+    ("chain", "wanted", "code"),
+    [
+        (FOUR, LAPTOP.device.hex[:3], "not_found"),
+        (FOUR, "", "not_found"),
+        (without(THREE, LAPTOP), LAPTOP.device.hex, "not_found"),
+        (FOUR, WATCH.device.hex, "not_runner"),
+    ],
+)
+def test_a_device_that_could_not_run_it_is_named_in_vain(chain: Chain, wanted: str, code: str) -> None:
+    with pytest.raises(ServiceError) as raised:
+        handover.chosen(chain, wanted, BOB.email)
+    assert raised.value.code == code
+
+
+def test_a_beginning_that_two_devices_share_lists_both() -> None:
+    twin = SigningKey(fixed("twin 98917"))  # the first of its row that begins as the laptop does
+    both = added(THREE, twin)
+    with pytest.raises(ServiceError) as raised:
+        handover.chosen(both, LAPTOP.device.hex[:4], BOB.email)
+    assert raised.value.code == "ambiguous"
+    assert set(raised.value.candidates) == {LAPTOP.device.hex, twin.device.hex}
