@@ -2,11 +2,19 @@
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.implementation import serve
 from tests.conformance.memory import Recipient
-from tests.support import independent_blob, independent_bytes, independent_evidence, independent_opener
+from tests.support import (
+    independent_blob,
+    independent_bytes,
+    independent_evidence,
+    independent_opener,
+    independent_pairing,
+    independent_session,
+)
 from tests.support.independent_bytes import RefusalError, unpadded
 from tests.support.independent_evidence import WrongError
 from tests.support.independent_sealer import seal
@@ -78,6 +86,26 @@ def blob(size: int, key: str) -> Json:
     return {"address": hashlib.sha256(sealed).hexdigest()}
 
 
+def refusing(act: Callable[..., Json]) -> Callable[..., Json]:
+    """Return an act that answers with the code of what it refuses."""
+
+    def acting(**asked: Any) -> Json:
+        try:
+            return act(**asked)
+        except WrongError as wrong:
+            return {"refused": str(wrong)}
+
+    return acting
+
+
+def frames(message: str) -> Json:
+    return {"frames": [name for name, _, _ in independent_session.frames(bytes.fromhex(message))]}
+
+
+def hello(frame: str, url: str, challenge: str, genesis: str) -> Json:
+    return independent_session.hello(bytes.fromhex(frame), url, challenge, genesis)
+
+
 if __name__ == "__main__":
     recipient = Recipient(opens)
     serve(
@@ -91,6 +119,10 @@ if __name__ == "__main__":
             "told": told,
             "bundle": bundle,
             "blob": blob,
+            "frames": refusing(frames),
+            "hello": refusing(hello),
+            "pairing": refusing(independent_pairing.pair),
+            "trust": refusing(lambda file: {"chains": independent_session.trust_file(file)}),
             "world": recipient.world,
             "open": recipient.open,
             "begin": recipient.begin,

@@ -31,6 +31,9 @@ def chapters(asked: Implementation) -> Iterator[tuple[str, Iterator[Finding]]]:
     yield "chains", chains(asked)
     yield "bundles", bundles(asked)
     yield "files", blobs(asked)
+    yield "sessions", sessions(asked)
+    yield "pairings", pairings(asked)
+    yield "trust files", trust_files(asked)
     yield "the hostile broker", played(asked)
 
 
@@ -110,6 +113,40 @@ def blobs(asked: Implementation) -> Iterator[Finding]:
     for case in load("blobs.json")["opened"]:
         said = asked.ask("blob", size=case["size"], key=case["key"])
         yield Finding(f"{case['size']} bytes", {"address": case["address"]}, said)
+
+
+def sessions(asked: Implementation) -> Iterator[Finding]:
+    document = load("frames.json")
+    for case in document["valid"]:
+        said = asked.ask("frames", message=case["message"])
+        yield Finding(case["name"], {"frames": case["frames"]}, said)
+    for case in document["invalid"]:
+        yield Finding(case["name"], {"refused": "malformed"}, asked.ask("frames", message=case["message"]))
+    document = load("sessions.json")
+    where = {name: document[name] for name in ("url", "challenge", "genesis")}
+    for case in document["proved"]:
+        wanted = {"device": case["device"], "counter": case["counter"]}
+        yield Finding(case["name"], wanted, asked.ask("hello", frame=case["frame"], **where))
+    for case in document["refused"]:
+        said = asked.ask("hello", frame=case["frame"], **where)
+        yield Finding(case["name"], {"refused": case["code"]}, said)
+
+
+def pairings(asked: Implementation) -> Iterator[Finding]:
+    document = load("pairings.json")
+    told = {name: document[name] for name in ("code", "links", "genesis")}
+    wanted = {name: document[name] for name in ("head", "digits")}
+    yield Finding("a pairing", wanted, asked.ask("pairing", messages=document["messages"], **told))
+    for case in document["refused"]:
+        said = asked.ask("pairing", messages=case["messages"], **told)
+        yield Finding(case["name"], {"refused": case["code"]}, said)
+
+
+def trust_files(asked: Implementation) -> Iterator[Finding]:
+    document = load("trust.json")
+    yield Finding("a file", {"chains": document["chains"]}, asked.ask("trust", file=document["file"]))
+    for case in document["refused"]:
+        yield Finding(case["name"], {"refused": "malformed"}, asked.ask("trust", file=case["file"]))
 
 
 def played(asked: Implementation) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from dispatch_protocol.blob import Sealing
@@ -10,15 +11,20 @@ from dispatch_protocol.encoding import b64u, unb64u
 from dispatch_protocol.envelope import padme
 from dispatch_protocol.errors import DispatchError, RemoteError
 from dispatch_protocol.evidence import verify_bundle
+from dispatch_protocol.frames import Hello
+from dispatch_protocol.framing import decode_frame, decode_message
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SealingPublic, SigningKey
 from dispatch_protocol.payloads import class_of, kind_of
 from dispatch_protocol.seal import seal
+from dispatch_protocol.session import verify_hello
 from dispatch_protocol.signing import Signed, dispatch_id, sign
 from dispatch_protocol.signing import pae as encoded_of
 from dispatch_protocol.signing import verify as verified
+from dispatch_protocol.trust_file import TrustFile
 from tests.conformance.implementation import serve
 from tests.conformance.memory import Recipient
 from tests.support.independent_blob import content
+from tests.support.paired import pair
 from tests.support.vectors.opening import Book
 
 Json = dict[str, Any]
@@ -100,6 +106,41 @@ def blob(size: int, key: str) -> Json:
     return {"address": hashlib.sha256(sealing.feed(content(size)) + sealing.finish()).hexdigest()}
 
 
+def refusing(act: Callable[..., Json]) -> Callable[..., Json]:
+    """Return an act that answers with the code of what it refuses."""
+
+    def acting(**asked: Any) -> Json:
+        try:
+            return act(**asked)
+        except DispatchError as error:
+            return {"refused": error.code}
+
+    return acting
+
+
+def frames(message: str) -> Json:
+    return {"frames": [type(frame).__name__ for frame in decode_message(bytes.fromhex(message))]}
+
+
+def hello(frame: str, url: str, challenge: str, genesis: str) -> Json:
+    said = decode_frame(bytes.fromhex(frame))
+    assert isinstance(said, Hello)
+    expect = Genesis.from_hex(genesis)
+    proof, _ = verify_hello(said, url=url, challenge=bytes.fromhex(challenge), expect=expect)
+    return {"device": proof.device.hex, "counter": proof.counter}
+
+
+def trust(file: str) -> Json:
+    sides = TrustFile.decode(file.encode()).chains
+    chains = [(side.address, Chain.verify(side.links, expect=None)) for side in sides]
+    return {
+        "chains": [
+            {"address": address, "genesis": chain.genesis.hex, "head": chain.head.hex}
+            for address, chain in chains
+        ]
+    }
+
+
 if __name__ == "__main__":
     recipient = Recipient(opens)
     serve(
@@ -113,6 +154,10 @@ if __name__ == "__main__":
             "told": told,
             "bundle": bundle,
             "blob": blob,
+            "frames": refusing(frames),
+            "hello": refusing(hello),
+            "pairing": refusing(pair),
+            "trust": refusing(trust),
             "world": recipient.world,
             "open": recipient.open,
             "begin": recipient.begin,

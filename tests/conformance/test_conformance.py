@@ -37,6 +37,8 @@ CARELESS = {
     "believes every edge": ("independent_opener.check_grant = lambda *a, **k: None", "kept until the edge ended"),
     "has no clock": ("independent_opener.check_fresh = lambda *a: None", "kept for a week"),
     "verifies no signature": ("independent_opener.signed_by = lambda *a: True", "does not conform"),
+    "reads no entry of a household": ("independent_opener.is_document = lambda *a: True", "told: a deed"),
+    "compares no commitment": ("independent_pairing.commits = lambda *a: True", "a reveal of another nonce"),
     "compares no label": ("independent_opener.check_equal = lambda *a: None", "does not conform"),
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ FIELDS = {
     "comparison": "from_email to_email commitment",
     "reveal": "mine yours random",
     "checkpoint": "since entries root",
+    "log": "seq prev heads entries",
 }
 
 

@@ -21,6 +21,7 @@ from tests.support.independent_bytes import (
     unpadded,
     unwrap,
 )
+from tests.support.independent_household import is_document
 from tests.support.independent_introduction import introduce
 from tests.support.independent_names import FIELDS, GRACE_MS, HEAD, genesis
 
@@ -36,7 +37,7 @@ CLASSES = {
     "receipt": 3,
     "result": 3,
 }
-KINDS = {*CLASSES, "grant", "acceptance", "confirmation", "comparison", "reveal", "checkpoint"}
+KINDS = {*CLASSES, "grant", "acceptance", "confirmation", "comparison", "reveal", "checkpoint", "log"}
 DISPATCHER_SAYS = {"task", "cancel", "ack", "confirmation"}
 TRUSTOR_SAYS = {"decision", "receipt", "result", "grant", "acceptance", "checkpoint"}
 
@@ -93,7 +94,7 @@ def parse(kind: str, body: bytes) -> Json:
         raise RefusalError(9, "body_malformed")
     if kind == "task" and (fields["mandate"] is not None or fields["principal"] != fields["from"]):
         raise RefusalError(9, "mandate_unsupported")
-    if kind == "task" and not fields["task"]:
+    if (kind == "task" and not fields["task"]) or (kind == "log" and not is_document(fields)):
         raise RefusalError(9, "body_malformed")
     return fields
 

@@ -15,8 +15,12 @@ from tests.support.vectors.evidence import bundle_vectors
 from tests.support.vectors.introductions import introduced, not_introduced
 from tests.support.vectors.logs import log_vectors
 from tests.support.vectors.opened import opened
+from tests.support.vectors.own_devices import not_told_by_own, told_by_own
+from tests.support.vectors.pairings import pairing_vectors
 from tests.support.vectors.refused_bytes import refused_bytes
 from tests.support.vectors.refused_words import refused_words
+from tests.support.vectors.sessions import session_vectors
+from tests.support.vectors.trust import trust_vectors
 
 DIRECTORY: Final = Path(__file__).resolve().parents[2] / "vectors"
 
@@ -35,13 +39,13 @@ def opening_vectors(about: str, cases: Iterable[Case]) -> dict[str, JSON]:
 def valid_envelopes() -> dict[str, JSON]:
     """Return every envelope that opens."""
     about = "Envelopes that open. `made_from` is what sealing was given; `standing` is what the opener knows."
-    return opening_vectors(about, [*opened(), *introduced()])
+    return opening_vectors(about, [*opened(), *told_by_own(), *introduced()])
 
 
 def refused_envelopes() -> dict[str, JSON]:
     """Return every envelope that does not."""
     about = "Envelopes that are refused, with the step of the opening list and its code. Wrong in one respect each."
-    return opening_vectors(about, [*refused_bytes(), *refused_words(), *not_introduced()])
+    return opening_vectors(about, [*refused_bytes(), *refused_words(), *not_told_by_own(), *not_introduced()])
 
 
 FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
@@ -57,12 +61,15 @@ FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "hpke.json": primitives.hpke_vectors,
     "ids.json": primitives.id_vectors,
     "logs.json": log_vectors,
+    "pairings.json": pairing_vectors,
     "padme.json": primitives.padme_vectors,
     "pae.json": primitives.pae_vectors,
     "refusals.json": refused_envelopes,
     "scopes.json": words.scope_vectors,
+    "sessions.json": session_vectors,
     "signatures.json": primitives.signature_vectors,
     "tokens.json": words.token_vectors,
+    "trust.json": trust_vectors,
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt
 
 from dispatch_protocol import hpke
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, Header, padme
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import DeviceId, SealingKey, SealingPublic
@@ -51,6 +52,21 @@ def honest_header(
         commit=commitment(content_key),
         devices=tuple(sorted(device for device, _ in recipients)),
     )
+
+
+def made_from(
+    label: str, signed: Signed, sender: Machine, recipients: Sequence[Recipient]
+) -> dict[str, JSON]:
+    """Return what an honest envelope of this label is made from, for whoever seals it again."""
+    return {
+        "payload_type": signed.payload_type,
+        "body": signed.body.decode(),
+        "digest": signed.digest.hex,
+        "signer": sender.name,
+        "recipients": [{"device": device.hex, "sealing": public.hex} for device, public in recipients],
+        "content_key": fixed(f"{label} content key").hex(),
+        "ephemerals": [fixed(f"{label} ephemeral {index}").hex() for index in range(len(recipients))],
+    }
 
 
 def forge(

@@ -19,7 +19,7 @@ from dispatch_protocol.standing import AcceptanceExpected, ConfirmationExpected,
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows
 from tests.support.vectors.fixed import fixed
-from tests.support.vectors.forge import forge, signed_by
+from tests.support.vectors.forge import forge, made_from, signed_by
 from tests.support.vectors.world import (
     ALICE,
     ALICE_LAPTOP,
@@ -107,6 +107,7 @@ def _case(
         standing=standing,
         outcome=outcome,
         step=step,
+        made_from=made_from(name, made, signer, [machine.recipient]) if outcome == "opened" else None,
         expected=expected,
     )
 

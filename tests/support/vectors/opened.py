@@ -5,7 +5,6 @@ from dataclasses import replace
 from uuid import UUID
 
 from dispatch_protocol.compare import commitment
-from dispatch_protocol.encoding import JSON
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Head
 from dispatch_protocol.keys import Digest, EdgeId
@@ -25,7 +24,7 @@ from dispatch_protocol.standing import EdgeStatus, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, alice_knows, bob_knows, edge
 from tests.support.vectors.fixed import fixed
-from tests.support.vectors.forge import Recipient, head_to_bob, signed_by
+from tests.support.vectors.forge import Recipient, head_to_bob, made_from, signed_by
 from tests.support.vectors.world import (
     ALICE,
     ALICE_LAPTOP,
@@ -41,7 +40,7 @@ TO_ALICE = (ALICE_LAPTOP.recipient,)
 TO_BOB = tuple(machine.recipient for machine in (BOB_LAPTOP, BOB_DESKTOP, world.BOB_PHONE))
 
 
-def _seal(
+def sealed_case(
     label: str,
     message: AnyMessage,
     sender: Machine,
@@ -67,16 +66,8 @@ def _seal(
         content_key=content_key,
         ephemerals=ephemerals,
     )
-    made_from: dict[str, JSON] = {
-        "payload_type": signed.payload_type,
-        "body": signed.body.decode(),
-        "digest": signed.digest.hex,
-        "signer": sender.name,
-        "recipients": [{"device": device.hex, "sealing": public.hex} for device, public in recipients],
-        "content_key": content_key.hex(),
-        "ephemerals": [ephemeral.hex() for ephemeral in ephemerals],
-    }
-    return Case(name=label, envelope=envelope, machine=machine, standing=standing, made_from=made_from)
+    source = made_from(label, signed, sender, recipients)
+    return Case(name=label, envelope=envelope, machine=machine, standing=standing, made_from=source)
 
 
 def _tasks() -> list[Case]:
@@ -91,7 +82,9 @@ def _tasks() -> list[Case]:
         **changes: object,
     ) -> Case:
         message = world.task(label, head_to_bob(label, **(head or {})))
-        return _seal(label, message, ALICE_LAPTOP, recipients, machine=machine, standing=bob_knows(**changes))
+        return sealed_case(
+            label, message, ALICE_LAPTOP, recipients, machine=machine, standing=bob_knows(**changes)
+        )
 
     ahead_ms = NOW_MS + 1_000 + 120_000
     old_laptop = (BOB_LAPTOP.device, BOB_LAPTOP.sealing[1].public)
@@ -116,7 +109,7 @@ def _tasks() -> list[Case]:
             peer=ALICE.chain.at(ALICE.chain.heads[0]),
         ),
         from_alice("a task in the last millisecond of its edge", edge=edge(expires_ms=NOW_MS + 1_001)),
-        _seal(
+        sealed_case(
             "a task to oneself",
             world.task("a task to oneself", to_self),
             ALICE_LAPTOP,
@@ -135,13 +128,13 @@ REVOKED = edge(status=EdgeStatus.REVOKED)
 def _to_alice(name: str, message: AnyMessage, standing: Standing | None = None) -> Case:
     """Send what Bob says to Alice's laptop."""
     standing = standing or alice_knows()
-    return _seal(name, message, BOB_LAPTOP, TO_ALICE, machine=ALICE_LAPTOP, standing=standing)
+    return sealed_case(name, message, BOB_LAPTOP, TO_ALICE, machine=ALICE_LAPTOP, standing=standing)
 
 
 def _to_bob(name: str, message: AnyMessage, standing: Standing | None = None) -> Case:
     """Send what Alice says to Bob's laptop."""
     standing = standing or bob_knows()
-    return _seal(name, message, ALICE_LAPTOP, TO_BOB[:1], machine=BOB_LAPTOP, standing=standing)
+    return sealed_case(name, message, ALICE_LAPTOP, TO_BOB[:1], machine=BOB_LAPTOP, standing=standing)
 
 
 def _back(label: str) -> Head:
@@ -173,6 +166,7 @@ def _answers() -> list[Case]:
     patient = replace(_back("patient"), expires_ms=NOW_MS + 7 * 24 * HOUR_MS)
     delivered = Receipt(head=_back("delivered"), **first, type=ReceiptType.DELIVERED)
     return [
+        *_receipts(),
         _to_alice("a decision to accept", accepted),
         _to_alice("a decision to decline, of the same size", declined),
         _to_alice("a receipt on a revoked edge", delivered, alice_knows(edge=REVOKED)),
@@ -187,6 +181,28 @@ def _answers() -> list[Case]:
             Message(head=_back("late answer"), thread=THREAD, seq=2, text="It took longer."),
             alice_knows(edge=edge(status=EdgeStatus.EXPIRED)),
         ),
+    ]
+
+
+# What a receipt of each type says beside its type; that a task was delivered, or is expired, stands among the answers.
+_SAID: dict[ReceiptType, dict[str, object]] = {
+    ReceiptType.REFUSED: {"code": "edge_revoked", "detail": "This is over."},
+    ReceiptType.STARTED: {"run_id": RUN, "data": {"agent": "steps"}},
+    ReceiptType.HEARTBEAT: {"run_id": RUN, "data": {"state": "running"}},
+    ReceiptType.WAITING: {"run_id": RUN, "code": "parked", "data": {"state": "waiting_approval"}},
+    ReceiptType.CANCELLED: {"run_id": RUN, "code": "cancelled_by_author"},
+    ReceiptType.UNSUPPORTED: {"data": {"payload_type": "application/vnd.dispatch.workspace.v1+json"}},
+    ReceiptType.STALE_CHAIN: {"data": {"links": [link.to_json() for link in BOB.chain.links]}},
+}
+
+
+def _receipts() -> list[Case]:
+    return [
+        _to_alice(
+            f"a receipt: {kind}",
+            Receipt(head=_back(f"receipt {kind}"), seq=1, prev=Digest.ZERO, type=kind, **said),
+        )
+        for kind, said in _SAID.items()
     ]
 
 

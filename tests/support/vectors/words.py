@@ -4,7 +4,19 @@ from typing import Final
 
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.first_contact import Secret
-from dispatch_protocol.frames import Ack, Answer, Call, Deliver, Deposit, Frame, Rejected
+from dispatch_protocol.frames import (
+    Ack,
+    Answer,
+    Call,
+    Challenge,
+    Deliver,
+    Deposit,
+    Deposited,
+    Frame,
+    Notice,
+    Rejected,
+    Welcome,
+)
 from dispatch_protocol.framing import encode_messages
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import EdgeId, Genesis
@@ -21,6 +33,8 @@ from dispatch_protocol.scopes import (
     meet,
 )
 from tests.support.vectors.fixed import fixed
+from tests.support.vectors.sessions import hello
+from tests.support.vectors.world import NOW_MS
 
 
 def _paths(*grants: str) -> tuple[PathGrant, ...]:
@@ -123,6 +137,11 @@ _FRAMES: Final[dict[str, tuple[Frame, ...]]] = {
     "a delivery": (Deliver(10, b"sealed bytes"),),
     "one request rejected": (Rejected(1, "no_edge", 403, "no edge reaches that far"),),
     "the session rejected": (Rejected(None, "draining", 503, ""),),
+    "a challenge": (Challenge(fixed("challenge"), "epoch-1", "https://courier.example", NOW_MS),),
+    "a hello": (hello(),),
+    "a welcome": (Welcome("short-token", NOW_MS + 600_000, "epoch-1", NOW_MS),),
+    "a deposit that is kept": (Deposited(1),),
+    "a notice": (Notice("chain", {"genesis": _GENESIS.hex}),),
 }
 
 
