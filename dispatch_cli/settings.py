@@ -161,6 +161,15 @@ def _key_reference(value: str) -> str:
     return value
 
 
+def _hosts(value: str) -> str:
+    from dispatch_protocol.scopes import is_host
+
+    names = value.replace(",", " ").split()
+    if not names or not all(is_host(name) and ":" not in name for name in names):
+        raise ValueError("it should be names of hosts, in lower case and without ports")
+    return " ".join(names)
+
+
 def _text(value: str) -> str:
     if not value or not value.isprintable():
         raise ValueError("it should be one line of text")
@@ -196,6 +205,9 @@ SETTINGS: Mapping[str, Setting] = {
         "what models cost: MODEL=IN/OUT in US dollars for a million tokens, for limits in money",
     ),
     "notify": Setting(_notify, "off", "who calls me when something waits: off, bell, desktop, or a command"),
+    "private_hosts": Setting(
+        _hosts, None, "hosts of a grant that may lie on this machine or its own network"
+    ),
 }
 
 

@@ -198,7 +198,6 @@ CODES = {
         "Grant the outer directory with one mode, and protect parts of it with :ro.",
     ),
     "mcp_unavailable": (409, REFUSED, _ASK),
-    "network_unavailable": (409, REFUSED, _ASK),
     "path_changed": (409, REFUSED, _CONTACTS),
     "path_foreign": (409, REFUSED, _DOCTOR),
     "path_invalid": (422, USAGE, "Write the path in full, without . or .. in it."),

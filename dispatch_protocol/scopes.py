@@ -31,6 +31,7 @@ from dispatch_protocol.limits import (
 from dispatch_protocol.paths import PathGrant, PathMode, canonical, meet_paths, mode_at
 
 ANY: Final = "*"  # every MCP server
+HTTPS_PORT: Final = 443
 READ_TOOLS: Final = ("Glob", "Grep", "Read")
 WRITE_TOOLS: Final = ("Bash", "Edit", "Write")  # with one of these a run directory is writable
 TOOLS: Final = tuple(sorted(READ_TOOLS + WRITE_TOOLS))
@@ -178,6 +179,11 @@ def is_host(text: str) -> bool:
     """Return whether a text names one host for `network`: a lower-case DNS name, with `:port` if not the usual one."""
     match = _HOST.fullmatch(text)
     return match is not None and int(match["port"] or 0) <= 65_535
+
+
+def destinations(scopes: Scopes) -> tuple[str, ...]:
+    """Return where the scopes let a run go, each as `host:port`; a host that is named alone is reached at port 443."""
+    return tuple(host if ":" in host else f"{host}:{HTTPS_PORT}" for host in scopes.network)
 
 
 def _names(fields: Fields, name: str, max_items: int) -> tuple[str, ...]:

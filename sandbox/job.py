@@ -71,8 +71,8 @@ class Program:
 class Policy:
     """Everything one run may do: the paths, the directory it starts in, the tools, the hosts, the limits.
 
-    `network` is part of the policy so that a grant can be stated whole; a wall that cannot serve a host
-    refuses to start rather than leave it out. `program` is an agent that lives inside, if there is one.
+    `network` names the hosts that it may reach, `host` (port 443) or `host:port`, through a gate outside; whoever opens
+    the box serves it. `program` is an agent that lives inside, if there is one.
     """
 
     paths: tuple[PathGrant, ...]

@@ -44,7 +44,11 @@ def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--mcp-servers", metavar="A,B", help="MCP servers by name; there are none to grant yet."
         ),
-        click.option("--network", metavar="HOST,…", help="Hosts a run may reach; none if left out."),
+        click.option(
+            "--network",
+            metavar="HOST,…",
+            help="Hosts a run may reach by TLS (HOST:PORT for another port than 443); none if left out.",
+        ),
         click.option(
             "--approval", type=click.Choice(approvals), help="Ask each call, only the changes, nothing."
         ),

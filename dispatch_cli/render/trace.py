@@ -78,7 +78,9 @@ def _told(kind: str, data: Document) -> list[Line]:
             said = text(data, "warning") or text(data, "text") or text(data, "detail")
             return [line(Span(f"! {visible(said)}", Tone.WAITING))]
         case "gate" if truth(data, "allowed"):
-            return [line(Span(f"· asks its model: {visible(text(data, 'what'))}", Tone.QUIET))]
+            what = visible(text(data, "what"))
+            asks = "asks its model:" if what.startswith("POST ") else "reaches"
+            return [line(Span(f"· {asks} {what}", Tone.QUIET))]
         case "gate":
             return [line(Span(f"! stopped at the gate: {visible(text(data, 'what'))}", Tone.WAITING))]
         case "cancel_requested":

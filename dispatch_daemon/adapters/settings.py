@@ -28,6 +28,7 @@ from dispatch_daemon.adapters.prices import prices_of
 from dispatch_protocol.encoding import JSON, loads
 from dispatch_protocol.errors import LocalError, MalformedError
 from dispatch_protocol.limits import ATTACHMENT_BYTES
+from dispatch_protocol.scopes import is_host
 
 CONFIG_NAME: Final = "config.json"
 CONFIG_MAX_BYTES: Final = 64 * 1024
@@ -92,6 +93,7 @@ class Settings:
     agent_directories: str | None = None
     agent_prices: str | None = None
     notify: str = OFF
+    private_hosts: str | None = None
     socket: str | None = None
     door: str | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -263,6 +265,14 @@ def _prices(value: object) -> str:
     return text
 
 
+def _hosts(value: object) -> str:
+    """Accept names of hosts, without ports: where they may lie is said of the name."""
+    names = _text(value).replace(",", " ").split()
+    if not names or not all(is_host(name) and ":" not in name for name in names):
+        raise ValueError("should be names of hosts, in lower case and without ports")
+    return " ".join(names)
+
+
 def _key_reference(value: object) -> str:
     text = _text(value)
     if KEY_REFERENCE.fullmatch(text) is None:
@@ -324,6 +334,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
         "agent_directories": _directories,
         "agent_prices": _prices,
         "notify": _notify,
+        "private_hosts": _hosts,
         "socket": _text,
         "door": _text,
     }

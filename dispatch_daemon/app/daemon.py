@@ -11,7 +11,7 @@ from pathlib import Path
 from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.ballast import Ballast
 from dispatch_daemon.adapters.blobs import BlobStore
-from dispatch_daemon.adapters.executor import Executor
+from dispatch_daemon.adapters.executor import Executor, surroundings
 from dispatch_daemon.adapters.home import write_private
 from dispatch_daemon.adapters.journal import Journal, Task
 from dispatch_daemon.adapters.keystore import Keystore
@@ -94,7 +94,7 @@ class Daemon:
         self._clock = Clock(self._journal)
         self._watchers = Watchers()
         self._performer = Performer(self._journal, self._clock, self._watchers, keys.signing)
-        self._executor = Executor(home)
+        self._executor = Executor(home, surroundings(settings.private_hosts, lambda: self._door.port))
         self._agents = Agents(home)
         self._projects = ProjectIndex(home, self._project_roots)
         desk = (self._journal, self._people, self._clock, self._performer)

@@ -62,6 +62,11 @@ class RunBook:
         """The scopes at the start; they decide to the end."""
         return questions.scopes_of(self.run)
 
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The granted hosts that the run has reached so far."""
+        return questions.reached(self.scopes, self.run_id, self.journal.events(self.run.digest))
+
     async def ask(self, approval: ApprovalRecord) -> ApprovalRecord:
         """Put a question to the human of this machine, and return it once it is closed."""
         record = self.record

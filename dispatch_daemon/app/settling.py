@@ -122,6 +122,7 @@ class Settling:
             place=str(self._executor.artifacts(self._book.run_id)),
             request_id=str(moment.uuid(1)),
             now_ms=moment.now_ms,
+            reached=self._book.reached,
         )
         answer = await self._book.ask(approval)
         if answer.state is ApprovalState.APPROVED and await self._is_as_shown(answer):

@@ -13,7 +13,16 @@ from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.encoding import Fields
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.paths import PathGrant, PathMode
-from dispatch_protocol.scopes import PROFILES, TOOLS, UNVERIFIED_CEILING, Approval, Returns, Scopes, meet
+from dispatch_protocol.scopes import (
+    HTTPS_PORT,
+    PROFILES,
+    TOOLS,
+    UNVERIFIED_CEILING,
+    Approval,
+    Returns,
+    Scopes,
+    meet,
+)
 
 
 def chosen_scopes(choice: ScopeChoice, trust: Trust, now_ms: int, present: Scopes | None = None) -> Scopes:
@@ -62,7 +71,7 @@ def _mentioned(choice: ScopeChoice) -> dict[str, Any]:
     """Return what a choice mentions beside its tools, by the names of the scopes."""
     said: dict[str, Any] = {
         "mcp_servers": None if choice.mcp_servers is None else tuple(choice.mcp_servers),
-        "network": None if choice.network is None else tuple(choice.network),
+        "network": None if choice.network is None else [_host(each) for each in choice.network],
         "approval": None if choice.approval is None else Approval(choice.approval),
         "returns": None if choice.returns is None else Returns(choice.returns),
         "max_per_day": choice.max_per_day,
@@ -77,6 +86,11 @@ def _mentioned(choice: ScopeChoice) -> dict[str, Any]:
     if choice.expires_at_ms is not None:
         said["expires_at_ms"] = choice.expires_at_ms or None
     return said
+
+
+def _host(text: str) -> str:
+    """Return a host in its one spelling: the port that goes without saying is not said."""
+    return text.removesuffix(f":{HTTPS_PORT}")
 
 
 def bounded(scopes: Scopes, trust: Trust) -> Scopes:

@@ -4,7 +4,7 @@ The kernel is the wall; the gate is the human's part. It can only narrow: a tool
 name is refused in every mode, and an unknown mode asks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -96,6 +96,9 @@ def call_title(tool: str, arguments: Mapping[str, JSON]) -> str:
     return f"{tool} {shown}".strip()
 
 
-def call_flags(tool: str) -> tuple[str, ...]:
-    """Return words of warning about the call."""
-    return (_SHELL_FLAG,) if tool == "Bash" else ()
+def call_flags(tool: str, hosts: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return words of warning about the call; `hosts` are those that its run may reach."""
+    if tool != "Bash":
+        return ()
+    sends = (f"what it reads here it may send to {', '.join(hosts)}",) if hosts else ()
+    return (_SHELL_FLAG, *sends)

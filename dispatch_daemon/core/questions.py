@@ -1,7 +1,7 @@
 """Which questions a run puts to the human, and exactly what each shows."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from dispatch_daemon.core import gate
@@ -11,13 +11,15 @@ from dispatch_daemon.core.records import (
     ApprovalRecord,
     Box,
     DispatchRecord,
+    EventRecord,
     GrantChoice,
     RunRecord,
 )
 from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.encoding import JSON, Fields, dumps
 from dispatch_protocol.lifecycle import RunState
-from dispatch_protocol.scopes import Approval, Returns, Scopes
+from dispatch_protocol.messages.trace import EventType
+from dispatch_protocol.scopes import Approval, Returns, Scopes, destinations
 
 CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
 _RUN_PATHS = "run_paths"
@@ -113,7 +115,7 @@ def about_call(
         asked_ms=now_ms,
         deadline_ms=now_ms + wait_ms,
         tool=tool,
-        flags=gate.call_flags(tool),
+        flags=gate.call_flags(tool, destinations(scopes_of(run))),
     )
 
 
@@ -142,10 +144,21 @@ def _meaning(grant: GrantChoice, tool: str | None, meaning: str) -> dict[str, JS
 def _describe(tool: str, run: RunRecord) -> str:
     where = run.cwd or "the run directory"
     if tool == "Bash":
-        return f"runs a shell command, confined, in {where}"
+        hosts = ", ".join(destinations(scopes_of(run)))
+        return f"runs a shell command, confined, in {where}" + (f", and may reach {hosts}" if hosts else "")
     if tool in ("Write", "Edit"):
         return f"changes a file in this run's own copy of {where}; nothing reaches your files before you approve it"
     return f"reads below {where}"
+
+
+def reached(scopes: Scopes, run_id: str, events: Iterable[EventRecord]) -> tuple[str, ...]:
+    """Return the granted hosts that a run has reached, as its trace has them, in their order."""
+    told = [
+        event.data.get("what")
+        for event in events
+        if event.run_id == run_id and event.type is EventType.GATE and event.data.get("allowed") is True
+    ]
+    return tuple(host for host in destinations(scopes) if host in told)
 
 
 def closing_subject(
@@ -169,8 +182,9 @@ def about_changes(
     place: str,
     request_id: str,
     now_ms: int,
+    reached: Sequence[str] = (),
 ) -> ApprovalRecord:
-    """Return the closing question of a run: every change, its diff, and what would leave.
+    """Return the closing question of a run: every change, its diff, what would leave, and which hosts it has `reached`.
 
     `place` is the directory that holds the run's files, to be looked at. `returns` in the payload is what of it all leaves, null
     for a person's own job.
@@ -179,6 +193,7 @@ def about_changes(
     title = f"Apply {count} change{'' if count == 1 else 's'}" if count else "Return the result"
     returns = None if record.box is Box.OWN else scopes_of(run).returns
     does = [*([f"writes these changes to {run.cwd}"] if count else []), _LEAVES[returns]]
+    been = f"; the run has reached {', '.join(reached)}" if reached else ""
     return ApprovalRecord(
         request_id=request_id,
         digest=record.digest,
@@ -193,7 +208,7 @@ def about_changes(
             "result": summary,
             "artifacts": [{**file, "path": f"{place}/{file['name']}"} for file in run.artifacts],
             "returns": returns,
-            "description": " and ".join(does) + ("" if count else "; no file changes"),
+            "description": " and ".join(does) + ("" if count else "; no file changes") + been,
         },
         asked_ms=now_ms,
         deadline_ms=now_ms + CHANGESET_WAIT_MS,

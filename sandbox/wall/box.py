@@ -7,7 +7,9 @@ error, and the error says which it was. Nothing the helper inside says is used b
 import asyncio
 import contextlib
 import os
-from dataclasses import dataclass
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.errors import HelperError, LimitExceededError, SandboxError
@@ -41,6 +43,7 @@ class Parts:
     confinement: Confinement
     started_s: float
     resident: Resident | None = None
+    listeners: Mapping[int, socket.socket] = field(default_factory=dict)
 
 
 class Box:
@@ -72,6 +75,16 @@ class Box:
         if self._parts.resident is None:
             raise SandboxError("no_program", "No agent lives in this box.")
         return self._parts.resident
+
+    def listener(self, port: int) -> socket.socket:
+        """Return what was made to listen at a port inside; whoever serves it is a gate.
+
+        Raises:
+            SandboxError: `no_gate`: this box was opened without one at this port.
+        """
+        if port not in self._parts.listeners:
+            raise SandboxError("no_gate", f"Nothing listens at port {port} of this box.")
+        return self._parts.listeners[port]
 
     @property
     def frozen(self) -> Frozen:
@@ -124,6 +137,8 @@ class Box:
         self._parts.channel.close()
         if self._parts.resident is not None:
             self._parts.resident.close()
+        for listener in self._parts.listeners.values():
+            listener.close()
         if not self._parts.jail.ended:
             raise SandboxError(
                 "still_running", "The kernel has not ended the run's processes; nothing of it is used."

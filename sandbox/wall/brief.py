@@ -14,7 +14,7 @@ class Brief:
 
     `rules` are Landlock's (path, rights); `rlimits` are (name, soft, hard) with the names of the `resource`
     module; `kept` are the directories whose files outlive the run, `scratch` those whose files do not. `program` is an agent that
-    lives inside, empty for none, with its whole environment; `port` is where its model's gate is to be listened for.
+    lives inside, empty for none, with its whole environment; `ports` are where gates outside are to be listened for.
     """
 
     cwd: str
@@ -27,7 +27,7 @@ class Brief:
     rlimits: tuple[tuple[str, int, int], ...]
     program: tuple[str, ...] = ()
     program_environment: dict[str, str] = field(default_factory=dict)
-    port: int | None = None
+    ports: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -35,7 +35,7 @@ class Brief:
     @classmethod
     def decode(cls, line: bytes) -> "Brief":
         value = json.loads(line)
-        for name in ("tools", "kept", "scratch", "program"):
+        for name in ("tools", "kept", "scratch", "program", "ports"):
             value[name] = tuple(value[name])
         for name in ("rules", "rlimits"):
             value[name] = tuple(tuple(row) for row in value[name])

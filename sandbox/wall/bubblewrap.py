@@ -56,8 +56,9 @@ class Descriptors:
     """The numbers that bubblewrap inherits: one per grant in the view's order, and one per file of ours.
 
     `hears` and `says` are the helper's ends of its channel; `info` and `block` are bubblewrap's own pipes. `resident` are
-    the standard streams of an agent that lives inside, and the socket over which its gate's listener is handed out; `home`
-    is where such an agent keeps what it knows, and None without one: a number that nothing uses would be left open inside.
+    the standard streams of an agent that lives inside; `home` is where such an agent keeps what it knows; `door` is the
+    socket over which the listeners of gates are handed out. What a run does not have has no number: one that nothing uses
+    would be left open inside.
     """
 
     grants: tuple[int, ...]
@@ -73,13 +74,20 @@ class Descriptors:
     says: int
     resident: tuple[int, ...] = ()
     home: int | None = None
+    door: int | None = None
+
+    @property
+    def channel(self) -> tuple[int, ...]:
+        """List what the helper itself is given, in the order in which it takes them."""
+        door = () if self.door is None else (self.door,)
+        return (self.hears, self.says, *self.resident, *door)
 
     def all(self) -> tuple[int, ...]:
         """List every number, for whoever passes them on."""
         etc = tuple(number for _, number in self.etc)
         home = () if self.home is None else (self.home,)
         files = (self.artifacts, self.attachments, *home, self.helper, self.node_preload, self.seccomp)
-        return (*self.grants, *etc, *files, self.info, self.block, self.hears, self.says, *self.resident)
+        return (*self.grants, *etc, *files, self.info, self.block, *self.channel)
 
 
 def arguments(view: View, machine: Machine, descriptors: Descriptors) -> tuple[str, ...]:
@@ -110,7 +118,7 @@ def command(
     The helper's channel is none of the standard streams: bubblewrap's process 1 keeps those open all the time,
     and would be a second door to them.
     """
-    channel = [str(number) for number in (descriptors.hears, descriptors.says, *descriptors.resident)]
+    channel = [str(number) for number in descriptors.channel]
     return (bubblewrap, "--args", str(arguments_fd), "--", machine.python, "-I", "-S", "-B", HELPER, *channel)
 
 

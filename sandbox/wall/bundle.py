@@ -19,7 +19,7 @@ MODULES = (
     *(f"sandbox/tools/{name}" for name in ("bash", "edit", "glob", "grep", "ignore", "inputs", "patterns")),
     *(f"sandbox/tools/{name}" for name in ("read", "tree", "workplace", "write")),
     "sandbox/wall/__init__",
-    *(f"sandbox/wall/{name}" for name in ("brief", "inside", "landlock", "residence", "speech")),
+    *(f"sandbox/wall/{name}" for name in ("brief", "handing", "inside", "landlock", "residence", "speech")),
 )
 _MAIN = "from sandbox.wall.inside import main\nmain()\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from sandbox.tools import bash, edit, glob, grep, inputs, read, write
 from sandbox.tools.workplace import Outcome, ToolError, Workplace
-from sandbox.wall import landlock, residence, speech
+from sandbox.wall import handing, landlock, residence, speech
 from sandbox.wall.brief import Brief
 
 TOOLS: dict[str, Callable[[Mapping[str, Any], Workplace], Outcome]] = {
@@ -46,8 +46,8 @@ def main() -> None:
     os.umask(0o022)  # not the launcher's, which may be one for secrets
     _hide()
     _limit(brief)
-    if brief.port is not None:
-        residence.hand_out(brief.port, streams[-1])
+    if brief.ports:
+        handing.hand_out(brief.ports, streams[-1])
     ruleset = _confine(brief)
     workplace = Workplace(
         cwd=brief.cwd,

@@ -6,12 +6,13 @@ from sandbox.job import Limits
 from sandbox.wall import landlock
 from sandbox.wall.brief import Brief
 from sandbox.wall.bubblewrap import ARTIFACTS, ATTACHMENTS, NODE_PRELOAD, SHARED_MEMORY
-from sandbox.wall.policy import OWN_PROCESSES, View
+from sandbox.wall.policy import OWN_PROCESSES, PROXY_PORT, View
 
 # Everything a program does to its own files; making devices and sockets is nobody's work.
 _CHANGE = landlock.every_right(2**31) & ~(landlock.MAKE_CHAR | landlock.MAKE_BLOCK | landlock.MAKE_SOCK)
 _GRACE_CPU_S = 5
 _SIGNALS = 4096
+_GATE = f"http://127.0.0.1:{PROXY_PORT}"
 
 
 def write(view: View, *, others: int, executables: Sequence[str] = ()) -> Brief:
@@ -45,7 +46,7 @@ def write(view: View, *, others: int, executables: Sequence[str] = ()) -> Brief:
         rlimits=rlimits(view.limits, others=others),
         program=() if program is None else program.argv,
         program_environment={} if program is None else own | dict(program.environment),
-        port=None if program is None else program.port,
+        ports=view.ports,
     )
 
 
@@ -61,7 +62,7 @@ def scratch_places(view: View) -> tuple[str, ...]:
 
 def environment(view: View) -> dict[str, str]:
     """Write the whole environment of the programs a run starts; nothing of the launcher's is in it."""
-    return {
+    written = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": view.home,
         "USER": "agent",
@@ -82,6 +83,23 @@ def environment(view: View) -> dict[str, str]:
         # Compiled files never leave the run; not writing them keeps the changeset to what was meant.
         "PYTHONDONTWRITEBYTECODE": "1",
         "NODE_OPTIONS": f"--require={NODE_PRELOAD}",
+    }
+    return written | _proxies(view)
+
+
+def _proxies(view: View) -> dict[str, str]:
+    """Say where the gate to granted hosts is, in the spellings that programs look for; nothing without hosts.
+
+    What listens inside is reached without it, but for a name that was granted: then the one outside is meant.
+    """
+    if not view.network:
+        return {}
+    granted = {each.host for each in view.network}
+    near = ",".join(each for each in ("localhost", "127.0.0.1", "::1") if each not in granted)
+    return {
+        **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), _GATE),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), near),
+        "NODE_USE_ENV_PROXY": "1",  # Node's own fetch wants to be told that it shall look
     }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandbox.errors import PathRefusedError, SandboxError
+from sandbox.gate.destinations import Destination
 from sandbox.job import Limits, PathGrant, Policy, Program
 
 TOOLS = frozenset({"Read", "Glob", "Grep", "Write", "Edit", "Bash"})
@@ -52,7 +53,9 @@ SCRATCH_PLACES = ("/tmp", "/run/scratch")  # noqa: S108 - the place inside, not 
 HOME_PLACES = ("/home/agent", "/run/dispatch/home")
 
 OWN_PROCESSES = 2  # bubblewrap's process 1 and the helper, which no limit is meant to count
+PROXY_PORT = 3129  # where a program inside finds the gate to the hosts that were granted
 MAX_GRANTS = 64
+MAX_HOSTS = 64
 MAX_ARGUMENTS = 64
 MAX_PATH_CHARS = 4000
 
@@ -69,6 +72,13 @@ class View:
     tools: frozenset[str]
     limits: Limits
     program: Program | None = None
+    network: tuple[Destination, ...] = ()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of the loopback inside that gates outside serve."""
+        model = () if self.program is None or self.program.port is None else (self.program.port,)
+        return (*model, *((PROXY_PORT,) if self.network else ()))
 
     @property
     def writable(self) -> tuple[PathGrant, ...]:
@@ -145,17 +155,12 @@ def resolve(policy: Policy, *, homes: Sequence[str], forbidden: Sequence[str]) -
     Raises:
         PathRefusedError: A path may not be granted, two grants contradict each other (`grants_nested`), or
             the run directory lies outside every grant (`outside_paths`).
-        SandboxError: `tools_unknown`, `network_unavailable` or `limits_invalid`.
+        SandboxError: `tools_unknown`, `network_invalid`, `program_invalid` or `limits_invalid`.
     """
     unknown = sorted(policy.tools - TOOLS)
     if unknown:
         raise SandboxError("tools_unknown", f"There is no tool called {', '.join(unknown)}.")
-    if policy.network:
-        raise SandboxError(
-            "network_unavailable",
-            f"The scope names network hosts ({', '.join(policy.network)}) and this wall has no way out.",
-            "Remove the hosts from the scope; a run without them works.",
-        )
+    network = _hosts(policy.network)
     _check_limits(policy.limits)
     for grant in policy.paths:
         check_path(grant.path, homes=homes, forbidden=forbidden)
@@ -170,13 +175,25 @@ def resolve(policy: Policy, *, homes: Sequence[str], forbidden: Sequence[str]) -
             f"The run directory {policy.cwd} lies outside the granted paths.",
             "Accept with --cwd inside one of the granted paths.",
         )
-    return View(grants, policy.cwd, policy.tools, policy.limits, policy.program)
+    return View(grants, policy.cwd, policy.tools, policy.limits, policy.program, network)
+
+
+def _hosts(named: Sequence[str]) -> tuple[Destination, ...]:
+    """Read the hosts that a run may reach."""
+    try:
+        found = tuple(Destination.read(each) for each in named)
+    except ValueError as error:
+        raise SandboxError("network_invalid", f"The scope names what is no host: {error}.") from None
+    if len(found) > MAX_HOSTS:
+        raise SandboxError("network_invalid", f"A run may reach at most {MAX_HOSTS} hosts.")
+    return found
 
 
 def _parts(program: Program, *, homes: Sequence[str], forbidden: Sequence[str]) -> list[PathGrant]:
     """Check an agent's program and return what must be shown of it besides /usr, which every run sees."""
     texts = [*program.argv, *program.environment, *program.environment.values()]
-    if not 1 <= len(program.argv) <= MAX_ARGUMENTS or any("\0" in text for text in texts):
+    fits = 1 <= len(program.argv) <= MAX_ARGUMENTS and program.port != PROXY_PORT
+    if not fits or any("\0" in text for text in texts):
         raise SandboxError("program_invalid", "The agent's command cannot be started as it is written.")
     _check_form(program.argv[0])
     for directory in program.directories:

@@ -1,24 +1,7 @@
-"""Where an agent moves in: its program started beside the helper, and the listener for its model handed out.
-
-The network namespace has nothing but a loopback, and that is where the agent looks for its model. The helper makes the
-listening socket while nothing else runs inside, passes it out over a socket pair it inherited (SCM_RIGHTS), and closes
-both: from then on no program inside holds anything that leads out, and what answers at that port is a gate outside.
-"""
+"""Where an agent moves in: its program started beside the helper, on streams of its own."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-
-_WAITING = 64
-
-
-def hand_out(port: int, door: int) -> None:
-    """Listen on the loopback inside and pass the listener to the launcher."""
-    import socket  # only a run with a gate pays for it
-
-    with socket.socket(fileno=door) as out, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", port))
-        listener.listen(_WAITING)
-        socket.send_fds(out, [b"."], [listener.fileno()])
 
 
 def move_in(

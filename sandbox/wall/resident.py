@@ -6,7 +6,6 @@ agent that does not read what it is told cannot make this side keep it for ever.
 
 import asyncio
 import os
-import socket
 from typing import Self
 
 from sandbox.errors import HelperError
@@ -20,14 +19,13 @@ _COMPLAINT_BYTES = 4096
 
 
 class Resident:
-    """An agent's program that lives inside; `listener` is where it asks its model, if it has a gate."""
+    """An agent's program that lives inside."""
 
     def __init__(self, channel: Channel, complaint: "_Tail", errors: asyncio.ReadTransport) -> None:
         self._channel = channel
         self._complaint = complaint
         self._errors = errors
         self._said_bytes = 0
-        self.listener: socket.socket | None = None
 
     @classmethod
     async def open(cls, said: int, told: int, errors: int) -> Self:
@@ -75,8 +73,6 @@ class Resident:
         """Let go; safe to call again."""
         self._channel.close()
         self._errors.close()
-        if self.listener is not None:
-            self.listener.close()
 
 
 class _Tail(asyncio.Protocol):
@@ -88,29 +84,3 @@ class _Tail(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.kept += data
         del self.kept[:-_COMPLAINT_BYTES]
-
-
-async def receive_listener(door: socket.socket, timeout_s: float) -> socket.socket:
-    """Take the listening socket that was made inside.
-
-    Raises:
-        HelperError: Nothing came in time, or what came is no listener on the loopback.
-    """
-    loop, came = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(door, came.set)
-    try:
-        async with asyncio.timeout(timeout_s):
-            await came.wait()
-    except TimeoutError:
-        raise HelperError("helper_silent", "The helper inside handed out nothing.") from None
-    finally:
-        loop.remove_reader(door)
-    _, descriptors, _, _ = socket.recv_fds(door, 1, 1)
-    if len(descriptors) != 1:
-        raise HelperError("helper_untrusted", "The helper inside handed out no listener.")
-    listener = socket.socket(fileno=descriptors[0])
-    listener.setblocking(False)
-    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) or listener.family != socket.AF_INET:
-        listener.close()
-        raise HelperError("helper_untrusted", "The helper inside handed out something else than a listener.")
-    return listener

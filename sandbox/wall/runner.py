@@ -16,7 +16,7 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,12 +32,13 @@ from sandbox.wall.census import Census
 from sandbox.wall.channel import Channel, ChannelClosedError, read_until
 from sandbox.wall.executables import executables
 from sandbox.wall.jail import Jail
+from sandbox.wall.listeners import receive_listeners
 from sandbox.wall.machine import Host
 from sandbox.wall.overlay import FAILED
 from sandbox.wall.plan import Plan
 from sandbox.wall.policy import TOOLS, View, is_inside, resolve
 from sandbox.wall.preparation import ARTIFACTS, Prepared, make_state, prepare
-from sandbox.wall.resident import Resident, receive_listener
+from sandbox.wall.resident import Resident
 from sandbox.wall.watchdog import Meters
 
 T = TypeVar("T")
@@ -62,12 +63,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class _Streams:
-    """The launcher's ends of an agent's standard streams, and of the socket over which its listener comes."""
+    """The launcher's ends of an agent's standard streams."""
 
     said: int
     told: int
     errors: int
-    door: socket.socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class _Started:
     info: int
     go: int
     resident: "_Streams | None"
+    door: socket.socket | None
 
 
 @contextlib.asynccontextmanager
@@ -170,19 +171,17 @@ async def _open(
         resident = await _resident(started.resident, undo)
         first, joined = await _release(started, group)
         abi = await _greet(channel, started.jail, view, layout)
-        if resident is not None and started.resident is not None and view.program and view.program.port:
-            resident.listener = await receive_listener(started.resident.door, START_TIMEOUT_S)
+        listeners = await _listeners(started.door, view)
         if group is not None and not joined:
             await group.remove()
         census = None if joined else Census(first, orders.scratch_places(view))
         undo.pop_all()
-    if started.resident is not None:
-        started.resident.door.close()
     meters = Meters(prepared.watched, group if joined else None, census)
     confinement = _confinement(view, prepared.warnings, limited_by_group=joined, abi=abi)
     return Box(
         Parts(
-            view, state_dir, started.jail, channel, meters, prepared.layers, confinement, started_s, resident
+            *(view, state_dir, started.jail, channel, meters, prepared.layers, confinement, started_s),
+            *(resident, listeners),
         )
     )
 
@@ -191,10 +190,17 @@ async def _resident(streams: _Streams | None, undo: contextlib.AsyncExitStack) -
     """Take over the streams of an agent that will live inside."""
     if streams is None:
         return None
-    undo.callback(streams.door.close)
     resident = await Resident.open(streams.said, streams.told, streams.errors)
     undo.callback(resident.close)
     return resident
+
+
+async def _listeners(door: socket.socket | None, view: View) -> Mapping[int, socket.socket]:
+    """Take the listeners of the gates, if there are any, over the door that was made for them."""
+    if door is None:
+        return {}
+    with door:
+        return await receive_listeners(door, view.ports, START_TIMEOUT_S)
 
 
 async def _to_the_end(work: Awaitable[T]) -> T:
@@ -218,6 +224,7 @@ def _start(
     info_out, info = _pipe(handed, ours, write=False)
     block, go = _pipe(handed, ours, write=True)
     streams, theirs = _streams(handed, ours) if view.program is not None else (None, ())
+    door, their_door = _door(handed) if view.ports else (None, None)
     numbers = Descriptors(
         grants=tuple(mount.number for mount in prepared.mounts),
         artifacts=prepared.outbox,
@@ -232,6 +239,7 @@ def _start(
         says=says,
         resident=theirs,
         home=None if view.program is None else prepared.home,
+        door=their_door,
     )
     options = _memory_file(handed, bubblewrap.encode(bubblewrap.arguments(view, layout, numbers)))
     command = bubblewrap.command(host.bubblewrap, options, layout, numbers)
@@ -250,12 +258,12 @@ def _start(
     except OSError as error:
         for descriptor in ours:
             os.close(descriptor)
-        if streams is not None:
-            streams.door.close()
+        if door is not None:
+            door.close()
         raise NoSandboxError(
             f"The stage cannot be started: {error}.", "Check the Python installation."
         ) from None
-    return _Started(Jail(process, errors), said, told, info, go, streams)
+    return _Started(Jail(process, errors), said, told, info, go, streams, door)
 
 
 def _etc(handed: contextlib.ExitStack, view: View) -> tuple[tuple[str, int], ...]:
@@ -265,14 +273,19 @@ def _etc(handed: contextlib.ExitStack, view: View) -> tuple[tuple[str, int], ...
 
 
 def _streams(handed: contextlib.ExitStack, ours: list[int]) -> tuple[_Streams, tuple[int, ...]]:
-    """Make an agent's standard streams and its door; return our ends, then theirs."""
+    """Make an agent's standard streams; return our ends, then theirs."""
     hears, told = _pipe(handed, ours, write=True)
     says, said = _pipe(handed, ours, write=False)
     complains, errors = _pipe(handed, ours, write=False)
-    door, their_door = socket.socketpair()
+    return _Streams(said, told, errors), (hears, says, complains)
+
+
+def _door(handed: contextlib.ExitStack) -> tuple[socket.socket, int]:
+    """Make the socket over which listeners come out; return our end, and the number of theirs."""
+    door, theirs = socket.socketpair()
     door.setblocking(False)
-    handed.callback(their_door.close)
-    return _Streams(said, told, errors, door), (hears, says, complains, their_door.fileno())
+    handed.callback(theirs.close)
+    return door, theirs.fileno()
 
 
 def _pipe(handed: contextlib.ExitStack, ours: list[int], *, write: bool) -> tuple[int, int]:
@@ -374,7 +387,8 @@ def _silent() -> NoSandboxError:
 
 
 def _confinement(view: View, warnings: Sequence[str], *, limited_by_group: bool, abi: int) -> Confinement:
-    layers = ["namespaces", "read-only-root", "no-network", "seccomp", "rlimits"]
+    network = "granted-hosts" if view.network else "no-network"
+    layers = ["namespaces", "read-only-root", network, "seccomp", "rlimits"]
     layers += [f"landlock-{abi}"] if abi else []
     layers += ["copy-on-write"] if view.writable else []
     missing = (

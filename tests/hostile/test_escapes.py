@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.wall import landlock
+from sandbox.wall.policy import PROXY_PORT
 from tests.support import grounds
 from tests.support.escape_cases import Case, fill, load, on_the_host
 from tests.support.grounds import BOTH, ORDINARY, SELF, Ground, Who
@@ -197,6 +198,24 @@ def test_inside_it_does_not(case: Case, who: Who, common: Common) -> None:
         )
         judge(case, told)
         assert not harmed(case, names)
+
+
+@USERS
+def test_hosts_that_are_granted_open_no_other_way(who: Who, common: Common) -> None:
+    """The cases about sockets once more, in a run that may reach a host: its gate is all that is there besides."""
+    ground, names = common.scene(who, "inside")
+    cases = [case for case in SHARING if case.topic == "network"]
+    assert len(cases) > 10
+    told = ground.drive(
+        *(("Bash", {"command": each.command(names)}) for each in cases),
+        ("Bash", {"command": f"exec 3<>/dev/tcp/127.0.0.1/{PROXY_PORT} && echo THERE; env"}),
+        network=["host.example"],
+    )
+    assert told["error"] is None, told["detail"]
+    *tried, last = told["results"]
+    assert [case.name for case, result in zip(cases, tried, strict=True) if "ESCAPED" in result[1]] == []
+    assert "THERE" in last[1].split(), "the control: this run has its gate"
+    assert f"HTTPS_PROXY=http://127.0.0.1:{PROXY_PORT}" in last[1].split()
 
 
 def judge(case: Case, told: dict[str, Any]) -> None:

@@ -5,19 +5,24 @@ with the system's Python.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from sandbox.errors import SandboxError
+from sandbox.gate.dialling import Dialler
+from sandbox.gate.hosts import Decision, HostGate, hosts
 from sandbox.job import Limits, PathGrant, Policy, ToolCall
-from sandbox.wall.runner import open_box
+from sandbox.wall.policy import PROXY_PORT
+from sandbox.wall.runner import Box, open_box
 
 
 async def drive(job: dict[str, Any]) -> dict[str, Any]:
-    """Run a job: {state, paths: [[path, mode, identity?]], cwd, tools, limits, calls: [[tool, input]], beside?}.
+    """Run a job: {state, paths: [[path, mode, identity?]], cwd, tools, limits, calls: [[tool, input]], beside?, network?}.
 
     `beside` is a shell script that runs on this side of the wall, after the calls and before the box is closed.
     """
@@ -29,6 +34,7 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
         cwd=job["cwd"],
         tools=frozenset(job["tools"]),
         limits=Limits(**job["limits"]),
+        network=tuple(job.get("network", ())),
     )
     told: dict[str, Any] = {"results": [], "error": None, "detail": "", "confinement": None}
     box = None
@@ -39,9 +45,10 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
                 box.confinement.limits_by,
                 box.confinement.warnings,
             ]
-            for number, (tool, given) in enumerate(job["calls"]):
-                result = await box.call(ToolCall(str(number), tool, given))
-                told["results"].append([result.ok, result.output, result.error, result.exit_code])
+            async with gate_of(policy, box):
+                for number, (tool, given) in enumerate(job["calls"]):
+                    result = await box.call(ToolCall(str(number), tool, given))
+                    told["results"].append([result.ok, result.output, result.error, result.exit_code])
             if job.get("beside"):
                 told["beside"] = await beside(job["beside"])
     except SandboxError as error:
@@ -52,6 +59,19 @@ async def drive(job: dict[str, Any]) -> dict[str, Any]:
         told["artifacts"] = sorted(path.name for path in box.frozen.artifacts_dir.iterdir())
         told["upper"] = sorted(name for layer in box.frozen.layers for name in names_below(str(layer.upper)))
     return told
+
+
+@contextlib.asynccontextmanager
+async def gate_of(policy: Policy, box: Box) -> AsyncIterator[None]:
+    """Serve the way out to the hosts of a policy, if it has any, with nothing opened by an owner."""
+    if not policy.network:
+        yield
+        return
+
+    async def tell(_decision: Decision) -> None: ...
+
+    async with HostGate(hosts(policy.network), Dialler(), tell).serve(box.listener(PROXY_PORT)):
+        yield
 
 
 async def beside(script: str) -> str:

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 _DAY = dt.timedelta(days=1)
 
 
-def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return a server's context for 127.0.0.1 and the file of certificates that lets a client believe it."""
+def make_certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's context for 127.0.0.1 and these names, and the file that lets a client believe it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
     now = dt.datetime.now(dt.UTC)
@@ -26,7 +26,10 @@ def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
         .not_valid_before(now - _DAY)
         .not_valid_after(now + _DAY)
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *(x509.DNSName(each) for each in names)]
+            ),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

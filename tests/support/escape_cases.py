@@ -54,6 +54,7 @@ class Case:
 
     name: str
     attack: str
+    topic: str = ""  # the file in which it stands
     id: str = ""
     language: str = "sh"
     expect: str = "deny"
@@ -91,7 +92,7 @@ class Case:
 def load() -> list[Case]:
     """Read every case; a field that is not known is an error of whoever wrote it."""
     cases = [
-        Case(**{name: _value(value) for name, value in table.items()})
+        Case(topic=file.stem, **{name: _value(value) for name, value in table.items()})
         for file in sorted(FOLDER.glob("*.toml"))
         for table in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_daemon.adapters.agents import Agent, AgentProgram
-from dispatch_daemon.adapters.executor import Executor, Order, RunSpec, Settlement
+from dispatch_daemon.adapters.executor import Executor, Order, RunSpec, Settlement, Surroundings
 from tests.support import acp_agent, grounds
 from tests.support.grounds import SELF, Ground
 from tests.support.model_server import scripted
@@ -33,6 +33,7 @@ class Bench:
     follows_steps: bool = False
     cost_microusd: int | None = None
     price: tuple[int, int] | None = None
+    network: tuple[str, ...] = ()
 
     @property
     def notes(self) -> Path:
@@ -62,13 +63,18 @@ class Bench:
             paths=[(str(self.ground.work), "rw")],
             identities={},
             tools=frozenset(self.tools),
-            network=(),
+            network=self.network,
             steps=steps,
             wall_s=120.0,
             order=None if steps else self._order(prompt),
             resume=resume,
         )
         return await self.executor.execute(spec, self.witness)
+
+    def reaches(self, *hosts: str, private: Sequence[str] = ()) -> None:
+        """Let the next run reach hosts, of which the owner said that these may lie in a private place."""
+        self.network = hosts
+        self.executor = Executor(self.ground.base / "of-the-daemon", Surroundings(frozenset(private)))
 
     def falls_silent(self, tool: str) -> None:
         """Let nobody answer from the first call of this tool on."""

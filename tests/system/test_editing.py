@@ -85,7 +85,7 @@ def test_an_edit_that_no_run_here_could_be_given_changes_nothing(
     for flag, value, code in (
         ("--paths", "/no/such/place", "path_missing"),
         ("--paths", str(bob.home), "path_private"),
-        ("--network", "example.org", "network_unavailable"),
+        ("--network", "192.0.2.1", "invalid"),
         ("--mcp-servers", "files", "mcp_unavailable"),
         ("--tools", "Raed", "invalid"),
         ("--expires-at", "2001-01-01T00:00:00Z", "invalid"),

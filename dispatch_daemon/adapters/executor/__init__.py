@@ -2,6 +2,7 @@
 
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.executor import Executor
+from dispatch_daemon.adapters.executor.reaching import Surroundings, surroundings
 from dispatch_daemon.adapters.executor.run_spec import Observer, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.executor.trying import try_agent
 from dispatch_daemon.adapters.executor.undoing import Originals, UndoEnd
@@ -13,7 +14,9 @@ __all__ = [
     "Originals",
     "RunSpec",
     "Settlement",
+    "Surroundings",
     "UndoEnd",
     "WallError",
+    "surroundings",
     "try_agent",
 ]

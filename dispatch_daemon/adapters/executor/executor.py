@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from dispatch_daemon.adapters.executor.asking import price_of, work
+from dispatch_daemon.adapters.executor.reaching import Surroundings, reaching
 from dispatch_daemon.adapters.executor.residing import reside, resident_of
 from dispatch_daemon.adapters.executor.run_spec import Observer, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.executor.shown import (
@@ -54,8 +55,9 @@ log = logging.getLogger("dispatch.executor")
 class Executor:
     """Runs below `<home>/runs`, one directory a run. The home itself is never opened to one."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, surroundings: Surroundings | None = None) -> None:
         self._home = home
+        self._surroundings = surroundings or Surroundings()
         self._runs = home / "runs"
         self._probed: Probe | None = None
         self.originals = Originals(home)
@@ -102,12 +104,13 @@ class Executor:
             policy, gate, emit = self._policy(spec, session), _gate(observer), _emit(observer)
             async with open_box(policy, directory, spec.run_id, forbidden=(self._home,), kept=layers) as box:
                 await observer.started(confinement_json(box.confinement))
-                if calls:
-                    ended = await run_steps(calls, box, gate, emit, session)
-                else:
-                    assert spec.order is not None  # noqa: S101 - a run without steps has an order
-                    working = work if spec.order.agent.program is None else reside
-                    ended = await working(spec.order, spec.cwd, box, gate, emit, spent, session)
+                async with reaching(spec.network, box, emit, self._surroundings):
+                    if calls:
+                        ended = await run_steps(calls, box, gate, emit, session)
+                    else:
+                        assert spec.order is not None  # noqa: S101 - a run without steps has an order
+                        working = work if spec.order.agent.program is None else reside
+                        ended = await working(spec.order, spec.cwd, box, gate, emit, spent, session)
             if ended.session is not None:
                 saved = tuple(call.save_as for call in calls if call.save_as is not None)
                 await asyncio.to_thread(keep, directory, Kept(box.frozen.layers, ended.session, saved))

@@ -141,10 +141,8 @@ async def reside(
     )
     rule = rule_for(agent.protocol, order.placeholder, agent.key)
     door = ModelGate(upstream, rule, Pin(agent.model), meter, tell)
-    listener = box.resident.listener
-    assert listener is not None  # noqa: S101 - a program with a port has a listener
     try:
-        async with door.serve(listener):
+        async with door.serve(box.listener(PORT)):
             if program.speaks == CLAUDE:
                 ended = await run_claude(box.resident, order.prompt, box, gate, emit, door.spent, left)
             else:

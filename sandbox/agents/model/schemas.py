@@ -8,7 +8,7 @@ _DESCRIPTIONS = {
     "Grep": "Search file contents by a regular expression.",
     "Write": "Make a file hold exactly this content, replacing what it held.",
     "Edit": "Replace an exact piece of a text file; old_string must occur once unless replace_all is true.",
-    "Bash": "Run one shell command. timeout is in milliseconds. There is no network.",
+    "Bash": "Run one shell command. timeout is in milliseconds.",
 }
 _TYPES: dict[type, str] = {str: "string", int: "integer", bool: "boolean"}
 

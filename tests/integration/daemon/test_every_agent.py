@@ -15,6 +15,7 @@ import pytest
 
 from dispatch_daemon.adapters.executor import WallError
 from sandbox.agents.model import endpoint
+from tests.support.far_hosts import far_host
 from tests.support.model_server import ModelServer, Trouble, model_server
 from tests.support.patience import eventually
 from tests.support.processes import naming
@@ -139,6 +140,28 @@ async def test_what_leaves_is_the_allowlist_and_nothing_else(
     expected = [(True, f"POST {model.url}/v1/messages", "")] * 2 if agent in PROGRAMS else []
     assert bench.witness.of("crossed") == expected
     assert len(model.requests) == (0 if agent == "steps" else 2)
+
+
+@every
+async def test_a_granted_host_is_reached_and_no_other(
+    bench: Bench, model: ModelServer, agent: str, tmp_path: Path
+) -> None:
+    async with far_host(tmp_path, "localhost") as far, far_host() as other:
+        bench.reaches(f"localhost:{far.port}", private=["localhost"])
+        (bench.ground.work / "ca.pem").write_bytes(far.bundle.read_bytes())
+        fetch = f"curl -sS --cacert ca.pem https://localhost:{far.port}/it"
+        tries = f"curl -sS https://localhost:{other.port}/; curl -sS http://localhost:{other.port}/"
+        direct = f"(exec 3<>/dev/tcp/127.0.0.1/{far.port}) && echo straight"
+        settled = await bench.do([shell(f"{fetch}; {tries}; {direct}; echo tried")], ["Done."])
+    assert settled.outcome == "success", settled
+    assert far.says.decode() in outputs(bench)
+    assert "tried" in outputs(bench)
+    assert "straight" not in outputs(bench).split()
+    assert (far.connections, other.connections) == (1, 0)
+    told = [decision for decision in bench.witness.of("crossed") if not decision[1].startswith("POST ")]
+    assert told[0] == (True, f"localhost:{far.port}", "")
+    assert [(allowed, code) for allowed, _, code in told[1:]] == [(False, "gate_forbidden")] * 2
+    assert len(model.requests) == (0 if agent == "steps" else 2), "its model is behind its own gate"
 
 
 @every

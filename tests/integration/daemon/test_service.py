@@ -173,11 +173,13 @@ async def test_relay_that_answers_nothing_holds_up_no_list(signed_in: Victim, ca
         assert len((await signed_in.do("GET", "/v1/invitations"))["received"]) == 1
 
 
-async def test_hosts_are_not_granted_while_no_wall_can_reach_them(signed_in: Victim, carol: Stranger) -> None:
-    with pytest.raises(AssertionError, match=r"409.*network_unavailable"):
-        await carol.may_dispatch(tools=["Bash"], network=["example.org"])
-    assert carol.all_heard(Kind.ACCEPTANCE) == []
-    assert (await signed_in.do("GET", "/v1/contacts"))["edges"] == []
+async def test_hosts_are_granted_by_name_in_one_spelling(signed_in: Victim, carol: Stranger) -> None:
+    for wrong in ("127.0.0.1", "https://example.org", "*.example.org"):
+        with pytest.raises(AssertionError, match=r"422.*invalid"):
+            await carol.may_dispatch(tools=["Bash"], network=[wrong])
+    await carol.may_dispatch(tools=["Bash"], network=["example.org:443", "git.lan:8443"])
+    (edge,) = (await signed_in.do("GET", "/v1/contacts"))["edges"]
+    assert edge["scopes"]["network"] == ["example.org", "git.lan:8443"]
 
 
 async def test_servers_are_not_granted_while_there_are_none(signed_in: Victim, carol: Stranger) -> None:

@@ -88,8 +88,7 @@ async def test_it_reaches_its_gate_and_nothing_else(own_ground: Ground) -> None:
     outside = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     host_port = outside.sockets[0].getsockname()[1]
     async with open_box(policy(own_ground, agent=program(port=PORT)), own_ground.state, "test") as box:
-        assert box.resident.listener is not None
-        served = await asyncio.start_server(_answer, sock=box.resident.listener)
+        served = await asyncio.start_server(_answer, sock=box.listener(PORT))
         assert await ask(box, f"urllib.request.urlopen('http://127.0.0.1:{PORT}/').read()") == "b'served'"
         for port in (host_port, 11434, 8001, 53, PORT + 1):
             assert await ask(box, f"socket.create_connection(('127.0.0.1', {port}), 2)") in REFUSED

@@ -76,6 +76,7 @@ BESIDES: Final = frozenset(
         "dispatch_daemon.adapters.loopback.routes:_decoded",
         "dispatch_protocol.broker_url:check_broker_url",
         "sandbox.changes.git.index:_parse",
+        "sandbox.gate.client_hello:Hello.take",
     }
 )
 

@@ -21,10 +21,12 @@ from dispatch_protocol.framing import encode_messages
 from sandbox.agents.steps import parse_steps
 from sandbox.changes.git import index, rules
 from sandbox.errors import HelperError, StepsError
-from sandbox.gate import refusal
+from sandbox.gate import client_hello, proxying, refusal
+from sandbox.gate.destinations import Destination
 from sandbox.tools import ignore
 from sandbox.tools.workplace import Outcome
 from sandbox.wall import speech, words
+from tests.support import hellos
 from tests.support.decoders.decoder import LONGEST, Decoder, plain, text
 from tests.support.decoders.documents import name_of
 from tests.support.decoders.wire import message_seeds
@@ -190,6 +192,33 @@ def _of_the_wall() -> Iterator[Decoder]:
             b'{"a":1,"a":2}',
         ],
         errors=(refusal.GateRefusalError,),
+    )
+    yield Decoder(
+        name_of(Destination.read),
+        lambda data: Destination.read(text(data)),
+        lambda: [b"pypi.org", b"git.lan:8443", b"127.0.0.1:443", b"a..b:0"],
+        write=lambda found: plain(str(found)),
+        errors=(ValueError,),
+    )
+    yield Decoder(
+        name_of(proxying.parse),
+        proxying.parse,
+        lambda: [
+            b"CONNECT pypi.org:443 HTTP/1.1\r\nHost: pypi.org:443\r\n\r\n",
+            b"POST http://example.org/a?b HTTP/1.1\r\nHost: example.org\r\nContent-Length: 3\r\n\r\n",
+            b"GET http://127.0.0.1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ],
+        errors=(refusal.GateRefusalError,),
+    )
+    yield Decoder(
+        name_of(client_hello.Hello.take),
+        hellos.read_hello,
+        lambda: [
+            hellos.real_hello("pypi.org"),
+            hellos.records(hellos.message(hellos.body())),
+            b"GET / HTTP/1.1",
+        ],
+        errors=(client_hello.HelloError,),
     )
     yield Decoder(name_of(rules.parse), rules.parse, lambda: [_IGNORES], errors=())
     yield Decoder(name_of(ignore.parse), lambda data: ignore.parse(text(data)), lambda: [_IGNORES], errors=())

@@ -18,6 +18,7 @@ from dispatch_protocol.scopes import (
     Scopes,
     Subject,
     covers,
+    destinations,
     is_host,
     meet,
     reach,
@@ -211,6 +212,10 @@ class TestReading:
 
 
 class TestCovers:
+    def test_a_host_alone_is_reached_at_the_usual_port(self):
+        scopes = Scopes(tools=(), network=("b.example:8443", "a.example"))
+        assert destinations(scopes) == ("a.example:443", "b.example:8443")
+
     def test_tools_by_name(self):
         assert covers(PROFILES["read-only"], "Read")
         assert not covers(PROFILES["read-only"], "Bash")

@@ -25,6 +25,13 @@ def told(*events: Json, width: int | None = None) -> list[str]:
     ("kind", "data", "lines"),
     [
         ("tool_call", {"tool": "Read", "input": {"file_path": "/home/bob/a"}}, ["▸ Read  ~/a"]),
+        (
+            "gate",
+            {"allowed": True, "what": "POST https://a/v1/messages"},
+            ["· asks its model: POST https://a/v1/messages"],
+        ),
+        ("gate", {"allowed": True, "what": "pypi.org:443"}, ["· reaches pypi.org:443"]),
+        ("gate", {"allowed": False, "what": "x is not granted"}, ["! stopped at the gate: x is not granted"]),
         ("tool_call", {"tool": "Frob", "input": {"x": 1}}, ['▸ Frob  {"x": 1}']),
         ("tool_result", {"ok": True, "output": "a\nb\n"}, ["  │ a", "  │ b"]),
         ("tool_result", {"ok": True, "output": ""}, []),

@@ -84,4 +84,7 @@ def test_title_is_short_and_one_line() -> None:
 
 def test_only_a_shell_carries_the_warning_of_a_shell() -> None:
     assert gate.call_flags("Bash")
-    assert gate.call_flags("Read") == ()
+    assert gate.call_flags("Read") == gate.call_flags("Read", ("pypi.org:443",)) == ()
+    assert gate.call_flags("Bash", ("pypi.org:443",))[1:] == (
+        "what it reads here it may send to pypi.org:443",
+    )

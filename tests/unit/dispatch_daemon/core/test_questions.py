@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dispatch_daemon.core import questions
-from dispatch_daemon.core.records import ApprovalKind, Box
+from dispatch_daemon.core.records import ApprovalKind, ApprovalRecord, Box, EventRecord, RunRecord
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RunState
+from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.scopes import Approval, Returns
 from tests.support.desk import SCOPES, approval, received, run
 from tests.support.documents import NOW_MS
@@ -75,6 +77,51 @@ def test_files_that_would_leave_are_seen_first_without_any_words(
         now_ms=NOW_MS,
     )
     assert asked.payload["artifacts"] == [made | {"path": "/runs/1/a"}]
+
+
+def call(tool: str, arguments: dict[str, JSON], of: RunRecord) -> ApprovalRecord:
+    return questions.about_call(
+        received(), of, "c", tool, arguments, request_id="r", now_ms=NOW_MS, timeout_s=None
+    )
+
+
+def test_a_shell_command_of_a_run_with_hosts_says_where_it_may_go_and_nothing_else_does() -> None:
+    reaching = run(scopes=replace(SCOPES, network=("pypi.org", "git.lan:8443")).write())
+    asked = call("Bash", {"command": "true"}, reaching)
+    assert str(asked.payload["description"]).endswith(", and may reach git.lan:8443, pypi.org:443")
+    assert asked.flags[-1] == "what it reads here it may send to git.lan:8443, pypi.org:443"
+    assert "pypi" not in str(call("Read", {"file_path": "a"}, reaching))
+    assert "reach" not in str(call("Bash", {"command": "true"}, run(scopes=SCOPES.write())))
+
+
+def test_the_closing_question_names_the_hosts_that_were_reached() -> None:
+    scopes = replace(SCOPES, network=("pypi.org", "git.lan:8443"))
+
+    def event(
+        what: str, *, allowed: bool = True, run_id: str = run().run_id, kind: EventType = EventType.GATE
+    ) -> EventRecord:
+        data: dict[str, JSON] = {"what": what, "allowed": allowed}
+        return EventRecord(digest=received().digest, at_ms=NOW_MS, type=kind, data=data, run_id=run_id, seq=1)
+
+    told = [
+        event("pypi.org:443"),
+        event("git.lan:8443", allowed=False),
+        event("git.lan:8443", run_id="another"),
+        event("git.lan:8443", kind=EventType.WARNING),
+        event("POST https://models.example.org/v1/messages"),
+    ]
+    assert questions.reached(scopes, run().run_id, told) == ("pypi.org:443",)
+    asked = questions.about_changes(
+        received(),
+        run(scopes=scopes.write()),
+        summary="done",
+        flags=(),
+        place="/runs/1",
+        request_id="r",
+        now_ms=NOW_MS,
+        reached=("pypi.org:443",),
+    )
+    assert str(asked.payload["description"]).endswith("; no file changes; the run has reached pypi.org:443")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import dataclasses
 
+from sandbox.gate.destinations import Destination
 from sandbox.job import Limits, PathGrant, Program
 from sandbox.wall import landlock, orders
 from sandbox.wall.brief import Brief
-from sandbox.wall.policy import View
+from sandbox.wall.policy import PROXY_PORT, View
 
 LIMITS = Limits(memory_bytes=1 << 30, processes=10, cpu_s=60)
 VIEW = View(
@@ -56,6 +57,22 @@ def test_the_environment_is_ours_alone() -> None:
     assert environment["TMPDIR"] == environment["CLAUDE_CODE_TMPDIR"] == "/tmp"
     assert environment["DISPATCH_ARTIFACTS"] == "/run/dispatch/artifacts"
     assert environment["GIT_CONFIG_VALUE_0"] == "*"
+
+
+def test_only_a_run_with_hosts_is_told_of_a_proxy() -> None:
+    assert not [name for name in orders.environment(VIEW) if "proxy" in name.lower()]
+    reaching = dataclasses.replace(VIEW, network=(Destination("pypi.org", 443),))
+    told = orders.environment(reaching)
+    assert {told[name] for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")} == {
+        f"http://127.0.0.1:{PROXY_PORT}"
+    }
+    assert told["NO_PROXY"] == told["no_proxy"] == "localhost,127.0.0.1,::1"
+    assert orders.write(reaching, others=0).ports == (PROXY_PORT,)
+
+
+def test_a_name_that_was_granted_means_the_host_outside_and_never_the_one_inside() -> None:
+    reaching = dataclasses.replace(VIEW, network=(Destination("localhost", 8443),))
+    assert orders.environment(reaching)["NO_PROXY"] == "127.0.0.1,::1"
 
 
 def test_the_home_of_an_agent_with_a_program_is_no_scratch_and_still_its_own() -> None:

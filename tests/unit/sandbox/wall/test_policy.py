@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from sandbox.errors import PathRefusedError, SandboxError
-from sandbox.job import Limits, PathGrant, Policy
-from sandbox.wall.policy import TOOLS, View, check_path, is_inside, private_directories, resolve
+from sandbox.job import Limits, PathGrant, Policy, Program
+from sandbox.wall.policy import PROXY_PORT, TOOLS, View, check_path, is_inside, private_directories, resolve
 
 HOME = "/home/bob"
 ALL = frozenset(TOOLS)
@@ -130,10 +130,29 @@ def test_an_unknown_tool_is_refused() -> None:
         view(("/srv/a", "rw"), tools=frozenset({"Read", "WebFetch"}))
 
 
-def test_a_network_that_cannot_be_served_is_refused() -> None:
-    policy = Policy((PathGrant("/srv/a", "rw"),), "/srv/a", ALL, network=("example.org",))
-    with pytest.raises(SandboxError, match=r"network_unavailable.*example\.org"):
-        resolve(policy, homes=[], forbidden=[])
+def test_the_hosts_of_a_scope_are_read_and_served_at_a_port_inside() -> None:
+    policy = Policy((PathGrant("/srv/a", "rw"),), "/srv/a", ALL, network=("example.org", "git.lan:8443"))
+    made = resolve(policy, homes=[HOME], forbidden=[])
+    assert [str(each) for each in made.network] == ["example.org:443", "git.lan:8443"]
+    assert made.ports == (PROXY_PORT,)
+    assert dataclasses.replace(made, program=Program(("/bin/agent",), port=3128)).ports == (3128, PROXY_PORT)
+    assert dataclasses.replace(made, network=()).ports == ()
+
+
+@pytest.mark.parametrize(
+    "hosts", [("127.0.0.1",), ("EXAMPLE.org",), tuple(f"h{n}.example" for n in range(65))]
+)
+def test_hosts_that_are_none_or_too_many_are_refused(hosts: tuple[str, ...]) -> None:
+    policy = Policy((PathGrant("/srv/a", "rw"),), "/srv/a", ALL, network=hosts)
+    with pytest.raises(SandboxError, match="network_invalid"):
+        resolve(policy, homes=[HOME], forbidden=[])
+
+
+def test_an_agent_cannot_take_the_port_of_the_hosts() -> None:
+    agent = Program(("/bin/agent",), port=PROXY_PORT)
+    policy = Policy((PathGrant("/srv/a", "rw"),), "/srv/a", ALL, program=agent)
+    with pytest.raises(SandboxError, match="program_invalid"):
+        resolve(policy, homes=[HOME], forbidden=[])
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Limits)])
