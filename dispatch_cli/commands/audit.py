@@ -1,4 +1,4 @@
-"""`audit`: the logs of edges: how far each device's has come, and whether anybody has rewritten what they said."""
+"""`audit`: the logs of edges and of one's own devices: how far each has come, and whether anybody has rewritten one."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
 from dispatch_cli.render.audit import findings_lines, logs_lines
-from dispatch_cli.render.fields import Document, items, text
+from dispatch_cli.render.fields import Document, items, text, truth
 
 INVALID_EXIT: Final = 7
 _BAD: Final = frozenset({"rewritten", "left_out", "flooded", "unlogged"})
@@ -20,7 +20,7 @@ _peer = click.argument("peer", required=False, shell_complete=candidates.peers()
 @click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
 def audit(context: click.Context) -> None:
-    """Look at the logs in which each device enters its last word about every dispatch."""
+    """Look at the logs of what each device said last about every dispatch, and of what was decided on your own."""
     if context.invoked_subcommand is None:
         _show(context.obj, None, None)
 
@@ -30,7 +30,10 @@ def audit(context: click.Context) -> None:
 @_device
 @click.pass_obj
 def show_audit(invocation: Invocation, peer: str | None, device: str | None) -> None:
-    """List the logs: whose, how many entries, and each root."""
+    """List the logs: whose, how many entries, and each root; without a peer also what was decided here.
+
+    Your other devices hold the digests of what is decided on this one: write a root down, or compare it with what they show.
+    """
     _show(invocation, peer, device)
 
 
@@ -46,24 +49,33 @@ def _show(invocation: Invocation, peer: str | None, device: str | None) -> None:
 def verify_audit(invocation: Invocation, peer: str | None, device: str | None) -> int:
     """Find what was rewritten or left out.
 
-    Each log is held against what has come from that device. Exit 7 if anything in it was rewritten or left out, or if there is
-    none for what was said more than a day ago.
+    Each log is held against what has come from that device; the one of what was decided on another device of yours against what
+    that one has told before. Exit 7 if anything in it was rewritten or left out, or if there is none for what was said more
+    than a day ago.
     """
     found = _logs(invocation, peer, device)
     invocation.show(found, lambda _: findings_lines(found))
-    return INVALID_EXIT if any(text(each, "finding") in _BAD for each in items(found, "logs")) else 0
+    every = [*items(found, "logs"), *items(found, "own")]
+    return INVALID_EXIT if any(text(each, "finding") in _BAD for each in every) else 0
 
 
 def _logs(invocation: Invocation, peer: str | None, device: str | None) -> Document:
     """Return the logs that were asked for; nothing that was named and is not there passes for good."""
-    logs = items(invocation.door.get("/v1/audit"), "logs")
+    known = invocation.door.get("/v1/audit")
+    logs, own, acts = (items(known, name) for name in ("logs", "own", "acts"))
     if peer is not None:
         named = peer.casefold()
         logs = [
             each for each in logs if named in (text(each, "peer").casefold(), text(each, "alias").casefold())
         ]
+        own, acts = [], []
     if device is not None:
-        logs = [each for each in logs if text(each, "device").startswith(device.lower())]
-    if not logs and (peer is not None or device is not None):
+        logs, own = ([each for each in some if _is_of(each, device)] for some in (logs, own))
+        acts = acts if any(truth(each, "this") for each in own) else []
+    if not logs and not own and (peer is not None or device is not None):
         raise CliError("not_found", "No log is known of that.", hint="dispatch audit show")
-    return {"logs": logs}
+    return {"logs": logs, "own": own, "acts": acts}
+
+
+def _is_of(log: Document, device: str) -> bool:
+    return text(log, "device").startswith(device.lower())

@@ -20,6 +20,7 @@ from dispatch_daemon.adapters.notifier import Notifier, notifier
 from dispatch_daemon.adapters.projects import ProjectIndex, usual_roots
 from dispatch_daemon.adapters.relay import Transfers
 from dispatch_daemon.adapters.settings import Settings
+from dispatch_daemon.app.acting import changed_settings
 from dispatch_daemon.app.carrying import Carrier
 from dispatch_daemon.app.chain_news import ChainNews
 from dispatch_daemon.app.chains import Chains
@@ -207,7 +208,7 @@ class Daemon:
             ),
             *(devices, self._pairing, self._recovering(keystore), self._pausing(), self._panic),
             TrustFiles(self._journal, self._people, self._chains),
-            Logs(self._people, self._auditing),
+            Logs(self._people, self._auditing, self._household),
         )
 
     def _machine(self, keystore: Keystore) -> Machine:
@@ -291,7 +292,8 @@ class Daemon:
 
     def _pausing(self) -> Pausing:
         tell = partial(self._watchers.publish, None, {"type": "machine"})
-        return Pausing(self._journal, self._people, self._clock, self._wake, tell)
+        desk = (self._journal, self._people, self._clock, self._performer)
+        return Pausing(*desk, self._wake, tell)
 
     def _leave(self, keystore: Keystore) -> Leaving:
         """Make what ends this device once another one has revoked it, and let the link call for it."""
@@ -333,7 +335,8 @@ class Daemon:
         await self._supervisor.mend()
         self._carrier.sweep()
         beat = self._household.plan(self._clock.now_ms() + _SETTLED_MS)
-        await self._performer.perform([self._rotating.plan(), beat])
+        changed = changed_settings(self._journal, self._settings)
+        await self._performer.perform([self._rotating.plan(), beat, *changed])
         scheduling = asyncio.create_task(self._scheduler.run(), name="scheduler")
         await self._door.start()
         self._projects.start()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dispatch_daemon.adapters.journal import Journal, Task
+from dispatch_daemon.app.acting import Acting
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.consulting import Consulting
 from dispatch_daemon.app.disowned import disowned
@@ -19,13 +20,14 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import NAMES, TORN, Sharing, names, torn_logs
 from dispatch_daemon.core import behind, household, own_log, pins, proofs
-from dispatch_daemon.core.effects import Effect, Plan, Put, TaskKind
+from dispatch_daemon.core.effects import Effect, Enter, Plan, Put, TaskKind
 from dispatch_daemon.core.records import Record
 from dispatch_daemon.core.trust_records import ContactRecord, Direction, EdgeRecord
 from dispatch_protocol.errors import DispatchError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis
 from dispatch_protocol.limits import EXPIRY_GRACE_MS
 from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry, PanicEntry
+from dispatch_protocol.messages.shared_acts import ActsEntry
 from dispatch_protocol.messages.shared_questions import QuestionEntry, VerdictEntry
 from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
@@ -49,6 +51,7 @@ class Household:
         self._ending = Ending(journal, people, clock)
         self._sharing = Sharing(journal, people)
         self._consulting = Consulting(journal, people, clock)
+        self.acting = Acting(journal, people, clock)
         self.on_panic: Callable[[PanicEntry], None] | None = None
         performer.household = self.told
 
@@ -67,19 +70,23 @@ class Household:
         """Return the effects that tell the other devices of these, if there are other devices and anything to tell."""
         entries = household.told_by(effects)
         self._forget_rules(entries)
+        acted = self.acting.entered(effects)
+        entered = [Put(act) for act in acted]
         if len(self._people.own.chain.devices) == 1:
-            return ()
+            return entered
         entries += self._sharing.told(effects, self._clock.now_ms())
-        entries += tuple(self._consulting.told(effects))
+        entries += (*self._consulting.told(effects), *self.acting.told(acted))
         if not entries:
             return ()
-        return own_log.told(entries, self._people.own, self.heads(), self._clock.moment())
+        heads = own_log.after(effects, self.heads(), self._people.own.device)
+        return [*entered, *own_log.told(entries, self._people.own, heads, self._clock.moment())]
 
-    async def tell(self, *entries: Entry) -> None:
-        """Tell the other devices something that is no record of the journal."""
+    async def tell(self, *entries: Entry, decided: Sequence[Enter] = ()) -> None:
+        """Tell the other devices something that is no record of the journal, in the commit that enters what was `decided`."""
+        effects: list[Effect] = [*decided]
         if len(self._people.own.chain.devices) > 1:
-            effects = own_log.told(entries, self._people.own, self.heads(), self._clock.moment())
-            await self._performer.perform(effects)
+            effects += own_log.told(entries, self._people.own, self.heads(), self._clock.moment())
+        await self._performer.perform(effects)
 
     def feed(self) -> list[Effect]:
         """Return the effects that give a new device everything that is known here."""
@@ -93,6 +100,7 @@ class Household:
             *(entry for record in records for entry in household.entries_of(record)),
             *(household.removed(rule) for rule in self._removed()),
             *self._sharing.fed(self._clock.now_ms()),
+            *self.acting.fed(),
             *(
                 NameEntry(device=DeviceId.from_hex(device), name=name, named_ms=at)
                 for device, (name, at) in self.names().items()
@@ -104,12 +112,12 @@ class Household:
         """Return how far every log is followed here."""
         return [
             LogHead(device=DeviceId.from_hex(device), seq=seq, digest=Digest.from_hex(digest))
-            for device, seq, digest, _ in self._journal.household_heads(self._people.own.device.hex)
+            for device, seq, digest, _ in self._journal.logs.heads()
         ]
 
     def heard_ms(self) -> dict[str, int]:
         """Return when each device's log last went on, as far as it is followed without a gap."""
-        return {device: at_ms for device, _, _, at_ms in self._journal.household_heads()}
+        return {device: at_ms for device, _, _, at_ms in self._journal.logs.heads()}
 
     # -- taking in -------------------------------------------------------------------------------------
 
@@ -150,10 +158,9 @@ class Household:
     def _followed(self, opened: Opened, message: Log) -> list[Effect]:
         """Follow a document, unless it tells a second history of its log: of two the first is kept."""
         digest, teller = opened.signed.digest.hex, opened.header.from_device.hex
-        same, before = (
-            self._journal.household_document(teller, seq) for seq in (message.seq, message.seq - 1)
-        )
-        if own_log.contradicts(message, digest, same, before):
+        logs, seq = self._journal.logs, message.seq
+        same, before = logs.held(teller, seq), logs.held(teller, seq - 1)
+        if own_log.contradicts(message, digest, same, before, logs.named_before(teller, seq + 1)):
             log.error("%s tells a second history of its log; the first one is kept", teller[:8])
             torn = torn_logs(self._journal)
             self._journal.remember(TORN, [*(each for each in torn if each != teller), teller])
@@ -171,20 +178,22 @@ class Household:
     async def _make_up_for(self, message: Log) -> None:
         """Tell whoever has not followed, a day later, what was said here once more: it was lost on the way.
 
-        Who has joined since it was said is given a feed instead: the old documents cannot be sealed to that device.
+        Who has joined since it was said is given a feed instead: the old documents cannot be sealed to that device. So is who has
+        lost what they had followed before, when nobody keeps the words of it any more.
         """
         told_ms, now_ms = self._journal.meta(_TOLD_AGAIN), self._clock.now_ms()
         if message.seq == 0 or (isinstance(told_ms, int) and now_ms - told_ms < behind.BEAT_MS):
             return
         own, teller = self._people.own, message.head.sender.device
         lacks, until_ms = own_log.next_unheard(message, own.device), message.head.created_ms - behind.BEAT_MS
-        documents = self._journal.household_said(own.device.hex, lacks, until_ms, _AT_A_TIME)
+        documents = self._journal.logs.said(own.device.hex, lacks, until_ms, _AT_A_TIME)
         if not documents:
             return
         log.warning("%s lacks what was said here; it is told again", teller.hex[:8])
         self._journal.remember(_TOLD_AGAIN, now_ms)
         lacking = [Signed.decode(document) for document in documents]
-        if all(own_log.was_for(signed, teller, own.chain) for signed in lacking):
+        whole = own_log.place_of(lacking[0]) == lacks
+        if whole and all(own_log.was_for(signed, teller, own.chain) for signed in lacking):
             await self._performer.perform([own_log.again(signed) for signed in lacking])
         else:
             await self._performer.perform(self.feed())
@@ -199,7 +208,7 @@ class Household:
         """Say it if it is time, and what was said last has left this machine."""
         del task  # there is one
         own, now_ms = self._people.own, self._clock.now_ms()
-        rows = self._journal.household_heads(own.device.hex)
+        rows = self._journal.logs.heads()
         mine = next((row for row in rows if row[0] == own.device.hex), None)
         due_ms = now_ms if mine is None else mine[3] + behind.BEAT_MS
         waits = mine is not None and self._journal.outbox.row(mine[2]) is not None
@@ -229,15 +238,36 @@ class Household:
         return over + disowned(self._journal, self._people.own, taken, moment, besides=over)
 
     def _taken(self, entry: Entry, before: Sequence[Effect], teller: DeviceId) -> list[Effect]:
-        own = self._people.own.chain
-        decides = proofs.decides(own, teller)
         match entry:
+            case PinEntry() | EdgeEntry() | InvitationEntry() | RuleEntry():
+                return self._trusted(entry, before, teller)
             case DeedEntry() | HandoverEntry():
                 return self._sharing.taken(entry, teller)
             case QuestionEntry():
                 return self._consulting.taken(entry, teller)
             case VerdictEntry():
                 return []  # applied before, where it is for this device
+            case ActsEntry():
+                return self.acting.taken(entry, teller)
+            case NameEntry():
+                if entry.device == teller or proofs.decides(self._people.own.chain, teller):
+                    self._name(entry)
+                return []
+            case PanicEntry():
+                if self.on_panic is not None and entry.device == teller:
+                    self.on_panic(entry)
+                return []
+
+    def _trusted(
+        self,
+        entry: PinEntry | EdgeEntry | InvitationEntry | RuleEntry,
+        before: Sequence[Effect],
+        teller: DeviceId,
+    ) -> list[Effect]:
+        """Take in what another device tells of other people."""
+        own = self._people.own.chain
+        decides = proofs.decides(own, teller)
+        match entry:
             case PinEntry():
                 return household.pin(entry, self._contact(entry.genesis, before), decides=decides)
             case EdgeEntry():
@@ -251,14 +281,6 @@ class Household:
                 rule = next((rule for rule in self._journal.rules() if rule.rule_id == entry.rule_id), None)
                 gone = entry.rule_id in self._removed()
                 return household.rule(entry, rule, was_removed=gone, decides=decides)
-            case NameEntry():
-                if decides or entry.device == teller:
-                    self._name(entry)
-                return []
-            case PanicEntry():
-                if self.on_panic is not None and entry.device == teller:
-                    self.on_panic(entry)
-                return []
 
     def _contact(self, genesis: Genesis, before: Sequence[Effect]) -> ContactRecord | None:
         """Return a contact as an earlier entry of the same document has left it."""

@@ -162,7 +162,7 @@ class Incoming:
             seen=any(
                 look(digest) is not None
                 for look in (
-                    *(self._journal.dispatch, self._journal.answer, self._journal.household),
+                    *(self._journal.dispatch, self._journal.answer, self._journal.logs.document),
                     self._journal.messages.message,
                 )
             ),

@@ -59,7 +59,8 @@ class OwnChain:
         self._journal.remember(CHAIN, write_links(chain.links))
         self._people.grown(chain)
         try:
-            await self._performer.perform([self._owed(chain), *more()])
+            entered = own_links.decided(before, chain)
+            await self._performer.perform([self._owed(chain), *entered, *more()])
         except BaseException:
             self._people.grown(before)
             raise

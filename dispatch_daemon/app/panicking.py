@@ -20,7 +20,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions
 from dispatch_daemon.core.by_hand import is_by_hand
-from dispatch_daemon.core.effects import Effect
+from dispatch_daemon.core.effects import Effect, Enter
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject
@@ -86,7 +86,9 @@ class Panic:
                 now_ms = self._clock.now_ms()
                 keep_panic(self._journal, now_ms)
                 # In the commit that remembers it: a machine that dies here has told the others, or has not panicked.
-                await self._household.tell(PanicEntry(device=self._people.own.device, called_ms=now_ms))
+                own = self._people.own.device
+                called = PanicEntry(device=own, called_ms=now_ms)
+                await self._household.tell(called, decided=[Enter("panic", own.hex)])
         finally:  # whatever keeps it from being told, what runs is killed
             ended = await self._stop()
         await asyncio.wait({self._fall_silent()}, timeout=_SAID_S)
@@ -184,7 +186,7 @@ class Panic:
 
     async def _calm(self) -> None:
         keep_panic(self._journal, None)
-        await self._journal.database.committed()
+        await self._performer.perform([Enter("panic_over", self._people.own.device.hex)])
         await self.stop()
         account = self._people.account
         if account is not None:

@@ -1,6 +1,7 @@
 """What a silent device of one's own means for what is decided here: it reads the journal for `core.behind`."""
 
 from dispatch_daemon.adapters.journal import Journal
+from dispatch_daemon.app.acting import rewritten
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.sharing import names, torn_logs
 from dispatch_daemon.core import behind
@@ -17,15 +18,15 @@ def silence(journal: Journal, people: People, now_ms: int) -> str | None:
 
 def trouble(journal: Journal, people: People, now_ms: int) -> str | None:
     """Say what is wrong with what other devices of this person tell: silence, or two histories of one log; else None."""
-    own, called = people.own.chain, names(journal)
-    torn = [device for device in own.devices if device.hex in torn_logs(journal)]
-    if not torn:
-        return silence(journal, people, now_ms)
-    who = ", ".join(name_of(device, called) for device in torn)
-    return (
-        f"two histories were told of what {who} has said: its home was copied or set back, or somebody else has its key. "
-        "What came second is not followed; revoke it, and add it anew"
-    )
+    for what, devices in (("has said", torn_logs(journal)), ("has decided", rewritten(journal))):
+        torn = [device for device in people.own.chain.devices if device.hex in devices]
+        if torn:
+            who = ", ".join(name_of(device, names(journal)) for device in torn)
+            return (
+                f"two histories were told of what {who} {what}: its home was copied or set back, or somebody else has its "
+                "key. What came second is not followed; revoke it, and add it anew"
+            )
+    return silence(journal, people, now_ms)
 
 
 def bounded(
@@ -43,5 +44,5 @@ def _silent(journal: Journal, people: People, now_ms: int) -> behind.Silent:
     own = people.own
     if own.device not in own.chain.devices:
         return {}
-    heard = {device: at_ms for device, _, _, at_ms in journal.household_heads()}
+    heard = {device: at_ms for device, _, _, at_ms in journal.logs.heads()}
     return behind.silent(own.chain, own.device, heard, now_ms)

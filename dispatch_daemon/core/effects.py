@@ -111,6 +111,15 @@ class Resolve:
 
 
 @dataclass(frozen=True, slots=True)
+class Enter:
+    """Enter in this device's private log that its person decided something which no record of the journal says by itself."""
+
+    kind: str
+    subject: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """The recipient holds this document: owe its delivery no longer."""
 
@@ -125,4 +134,4 @@ class SettleAbout:
 
 
 Durable = Put | Forget | Send | Note | Plan | Unplan | Settle | SettleAbout
-Effect = Durable | StopRun | Resolve
+Effect = Durable | StopRun | Resolve | Enter

@@ -4,8 +4,11 @@ Two devices of one person may each add a link to the same head while they do not
 that comes first. The other was seen by nobody who was told of the first, so its maker states it again, behind that one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
+from dispatch_daemon.core.effects import Enter
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.links import (
@@ -14,9 +17,24 @@ from dispatch_protocol.links import (
     RecoverLink,
     RevokeDeviceLink,
     RotateSealingLink,
+    SetRolesLink,
     read_link,
 )
 from dispatch_protocol.signing import Document
+
+_DECIDES: Final[Mapping[type, str]] = MappingProxyType(
+    {AddDeviceLink: "device_added", RevokeDeviceLink: "device_revoked", SetRolesLink: "roles_set"}
+)
+
+
+def decided(before: Chain, after: Chain) -> list[Enter]:
+    """Return what the links decide that this device has added to its chain; that a key is replaced is decided by nobody."""
+    found: list[Enter] = []
+    for document in after.links[len(before.links) :]:
+        link = read_link(document)
+        if isinstance(link, AddDeviceLink | RevokeDeviceLink | SetRolesLink):
+            found.append(Enter(_DECIDES[type(link)], link.device.hex, document.digest.hex))
+    return found
 
 
 def untold(

@@ -22,6 +22,7 @@ from dispatch_protocol.signing import Signed
 ENTRY_BYTES: Final = 512 * 1024  # of the entries of one document; a contact's chain alone may be as long
 LARGEST: Final = BODY_BYTES - 64 * 1024  # what is larger is left out, because no document has room for it
 PER_DOCUMENT: Final = 200
+_BASE: Final = "base "
 
 
 def told(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
@@ -49,6 +50,18 @@ def told(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: M
     return effects
 
 
+def after(effects: Iterable[Effect], heads: Sequence[LogHead], own: DeviceId) -> list[LogHead]:
+    """Return how far each log is followed once these effects are written, which may go on with this device's own."""
+    mine = [
+        LogHead(device=own, seq=effect.record.seq, digest=Digest.from_hex(effect.record.digest))
+        for effect in effects
+        if isinstance(effect, Put)
+        and isinstance(effect.record, HouseholdRecord)
+        and effect.record.device == own.hex
+    ]
+    return [*(head for head in heads if head.device != own or not mine), *mine[-1:]]
+
+
 def fed(entries: Sequence[Entry], own: Own, heads: Sequence[LogHead], moment: Moment) -> list[Effect]:
     """Owe a new device everything that is known here: from where it follows each log, and in one's own what there is to know.
 
@@ -68,6 +81,13 @@ def was_for(signed: Signed, device: DeviceId, own: Chain) -> bool:
     """Say whether a document was sealed to a device: to one that joined later it never can be."""
     stated = own.at(decode_body(Kind.LOG, signed.body).head.recipient.head)
     return stated is not None and device in stated.devices
+
+
+def place_of(signed: Signed) -> int:
+    """Return the number of a document in its author's log."""
+    log = decode_body(Kind.LOG, signed.body)
+    assert isinstance(log, Log)  # noqa: S101 - its kind says so
+    return log.seq
 
 
 def _send(
@@ -120,18 +140,29 @@ def followed(
     ]
 
 
+def is_base(record: HouseholdRecord) -> bool:
+    """Say whether this is no document but the place from which a log is followed."""
+    return record.digest.startswith(_BASE)
+
+
 def _base(head: LogHead, at_ms: int) -> HouseholdRecord:
     """Return from where a log is followed: one place for each log, which is no document, so the true one still may come."""
-    return _place(head.device, head.seq, head.digest.hex, f"base {head.device.hex}", at_ms, b"")
+    return _place(head.device, head.seq, head.digest.hex, _BASE + head.device.hex, at_ms, b"")
 
 
 def _place(device: DeviceId, seq: int, prev: str, digest: str, at_ms: int, signed: bytes) -> HouseholdRecord:
     return HouseholdRecord(digest=digest, device=device.hex, seq=seq, prev=prev, at_ms=at_ms, signed=signed)
 
 
-def contradicts(log: Log, digest: str, same: str | None, before: str | None) -> bool:
-    """Say whether a document tells another history of its author's log than the ones that are held in its place and before it."""
-    return log.seq > 0 and (same not in (None, digest) or before not in (None, log.prev.hex))
+def contradicts(log: Log, digest: str, same: str | None, before: str | None, after: str | None) -> bool:
+    """Say whether a document tells another history of its author's log than what is held around it.
+
+    `same` is the digest that is held in its place, `before` the one in the place before it, and `after` what the document in the
+    place after it names as the one before; each is None where nothing is held.
+    """
+    if log.seq == 0:
+        return False
+    return same not in (None, digest) or before not in (None, log.prev.hex) or after not in (None, digest)
 
 
 def next_unheard(log: Log, own: DeviceId) -> int:

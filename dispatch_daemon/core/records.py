@@ -8,7 +8,13 @@ and documents are lower-case hex here: the journal is read by humans too.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord, HouseholdRecord, QuestionRecord
+from dispatch_daemon.core.shared_records import (
+    ActRecord,
+    DeedRecord,
+    HandoverRecord,
+    HouseholdRecord,
+    QuestionRecord,
+)
 from dispatch_daemon.core.trust_records import (
     ComparisonRecord,
     ContactRecord,
@@ -247,6 +253,7 @@ Record = (
     | AnswerRecord
     | MessageRecord
     | HouseholdRecord
+    | ActRecord
     | DeedRecord
     | HandoverRecord
     | QuestionRecord

@@ -66,7 +66,8 @@ class QuestionRecord:
 class HouseholdRecord:
     """One document of a device's household log, ours or another own device's, exactly as signed.
 
-    An empty `signed` is where a feed began: the log is followed from there. `at_ms` is when it came here.
+    An empty `signed` is one that nobody can lack any more; a digest of "base" and the device is where a feed began: the log is
+    followed from there. `at_ms` is when it came here.
     """
 
     digest: str
@@ -75,3 +76,23 @@ class HouseholdRecord:
     prev: str
     at_ms: int
     signed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRecord:
+    """One entry of a device's private log: the `seq`-th thing that was decided there, of which `digest` is the leaf.
+
+    `kind`, `subject`, `about` (a digest or nothing), by whom and for whom are known of this device's own alone; of another
+    one's they are empty. `root` is that of the log up to here, empty where its device has not said it.
+    """
+
+    device: str
+    seq: int
+    digest: str
+    at_ms: int
+    root: str = ""
+    kind: str = ""
+    subject: str = ""
+    actor: str = ""
+    principal: str = ""
+    about: str = ""

@@ -18,6 +18,7 @@ from dispatch_protocol.limits import (
     DEVICES,
     NAME_CHARS,
 )
+from dispatch_protocol.messages.shared_acts import ActsEntry
 from dispatch_protocol.messages.shared_questions import QuestionEntry, VerdictEntry
 from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
@@ -75,6 +76,7 @@ Entry = (
     | HandoverEntry
     | QuestionEntry
     | VerdictEntry
+    | ActsEntry
 )
 
 _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
@@ -89,6 +91,7 @@ _ENTRIES: Final[Mapping[str, Callable[[Fields], Entry]]] = MappingProxyType(
         "handover": HandoverEntry.read,
         "question": QuestionEntry.read,
         "verdict": VerdictEntry.read,
+        "acts": ActsEntry.read,
     }
 )
 

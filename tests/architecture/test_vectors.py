@@ -69,6 +69,7 @@ def _called(kind: str) -> str:
         "invitation": "an invitation",
         "name": "a device",
         "panic": "an entry with a field too few",
+        "acts": "acts",
     }.get(kind, f"a {kind}")
 
 

@@ -203,11 +203,11 @@ async def test_what_comes_before_the_links_that_it_states_is_not_followed_until_
     desk = Desk(tmp_path, replace(bob_knows(), edge=None), machine=BOB_DESKTOP)
     told = letter(BOB_LAPTOP, desk, edge_told(granted(BOB_LAPTOP, signer=None)))
     await desk.incoming.deliver(told)
-    assert (desk.journal.edge(world.EDGE.hex), desk.journal.household_heads()) == (None, [])
+    assert (desk.journal.edge(world.EDGE.hex), desk.journal.logs.heads()) == (None, [])
     await desk.incoming.deliver(letter(BOB_PHONE, desk, pinned()))
     await desk.incoming.deliver(told)
     assert allows(desk) == ("Bash", "Read")
-    assert len(desk.journal.household_heads()) == 2
+    assert len(desk.journal.logs.heads()) == 2
     desk.close()
 
 

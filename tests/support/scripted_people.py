@@ -93,7 +93,13 @@ class ScriptedPeople:
             "direction": "incoming",
             "device": "0" * 64,
         }
-        return {"logs": [{**log, **counted, "ours": True, "root": "0" * 64, "finding": "consistent"}]}
+        own = {"device": "0" * 64, "name": "laptop", "this": True, "first": 1, "entries": 1, "root": "0" * 64}
+        act = {"n": 1, "at": "2026-01-02T03:04:05.678Z", "kind": "granted", "subject": EDGE}
+        return {
+            "logs": [{**log, **counted, "ours": True, "root": "0" * 64, "finding": "consistent"}],
+            "own": [{**own, "finding": "consistent"}],
+            "acts": [{**act, "actor": "0" * 64, "about": None, "digest": "0" * 64}],
+        }
 
     async def export_trust(self, *, contacts: bool) -> JsonObject:
         await self._asked("export_trust", contacts=contacts)

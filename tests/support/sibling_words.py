@@ -51,7 +51,7 @@ async def hears(
         created_ms=at_ms,
         expires_ms=0,
     )
-    held = device.journal.household_document(speaks.device.hex, seq - 1)
+    held = device.journal.logs.held(speaks.device.hex, seq - 1)
     last = digest(f"log {seq - 1}") if held is None else Digest.from_hex(held)
     prev = Digest.ZERO if seq <= 1 else last
     log = Log(head=head, seq=seq, prev=prev, heads=tuple(heads), entries=entries)

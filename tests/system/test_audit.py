@@ -24,7 +24,7 @@ def ended(neighbourhood: Neighbourhood, words: str) -> str:
 def test_a_log_is_told_to_the_other_side_and_a_rewritten_one_is_found(neighbourhood: Neighbourhood) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend("--tools", "Read")
-    assert alice.do("audit", "verify") == {"logs": []}
+    assert alice.do("audit", "verify")["logs"] == []
     done = neighbourhood.send("Think about it")
     bob.do("accept", done, "--headless", "--cwd", str(neighbourhood.directory))
     bob.until(done, "failed")

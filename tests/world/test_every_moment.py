@@ -25,8 +25,8 @@ from tests.support.world import World
 PARTS = 4
 OVER = {"completed", "failed", "declined", "cancelled", "refused"}
 NEXT = {RunState.RUNNING: RunState.SETTLING, RunState.SETTLING: RunState.APPLYING}
-# A rule is taken back, and a run stopped, at the door of a whole daemon: tests/crashes dies there.
-ELSEWHERE = {"Forget", "Resolve"}
+# A rule is taken back, a run stopped and a machine paused at the door of a whole daemon: tests/crashes dies there.
+ELSEWHERE = {"Forget", "Resolve", "Enter"}
 
 
 class Story:

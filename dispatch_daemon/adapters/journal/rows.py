@@ -98,6 +98,7 @@ INVITATIONS = Table(trust_records.InvitationRecord, "invitations", ("invitation_
 ANSWERS = Table(records.AnswerRecord, "answers", ("digest",))
 MESSAGES = Table(records.MessageRecord, "messages", ("digest",))
 HOUSEHOLD = Table(shared_records.HouseholdRecord, "household", ("digest",))
+ACTS = Table(shared_records.ActRecord, "acts", ("device", "seq"))
 QUESTIONS = Table(shared_records.QuestionRecord, "questions", ("request_id",))
 HANDOVERS = Table(shared_records.HandoverRecord, "handovers", ("digest", "turn", "giver"))
 DEEDS = Table(shared_records.DeedRecord, "deeds", ("digest", "device"))
@@ -118,6 +119,7 @@ TABLES: dict[type, Table[Any]] = {
         ANSWERS,
         MESSAGES,
         HOUSEHOLD,
+        ACTS,
         DEEDS,
         HANDOVERS,
         QUESTIONS,

@@ -214,7 +214,43 @@ _OFFERED_ON = "ALTER TABLE invitations ADD COLUMN offered_on TEXT;"
 # When one's own name for a contact was chosen or taken off: of two machines' words the later one holds.
 _NAMED = "ALTER TABLE contacts ADD COLUMN named_ms INTEGER NOT NULL DEFAULT 0;"
 
+# How far each log of the household is followed: the one place for each that moves on, and documents that still have words.
+_FOLLOWED = """
+CREATE TABLE followed (device TEXT PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, at_ms INTEGER NOT NULL)
+    STRICT, WITHOUT ROWID;
+INSERT INTO followed
+    WITH begins AS (
+        SELECT device, max(CASE WHEN digest GLOB 'base *' THEN seq ELSE 0 END) AS seq FROM household GROUP BY device
+    ), whole AS (
+        SELECT h.device, h.seq, h.digest, h.at_ms, h.seq - begins.seq - row_number() OVER (PARTITION BY h.device ORDER BY h.seq)
+            AS missing
+        FROM household h JOIN begins ON begins.device = h.device
+        WHERE h.seq > begins.seq AND h.digest NOT GLOB 'base *'
+    ), places AS (
+        SELECT device, seq, digest, at_ms FROM whole WHERE missing = 0
+        UNION ALL
+        SELECT device, seq, CASE prev WHEN '' THEN digest ELSE prev END, at_ms FROM household
+            WHERE digest GLOB 'base *' AND seq > 0
+    )
+    SELECT device, seq, digest, at_ms FROM (
+        SELECT *, row_number() OVER (PARTITION BY device ORDER BY seq DESC) AS place FROM places
+    ) WHERE place = 1;
+DROP INDEX household_by_device;
+CREATE INDEX household_by_device ON household (device, seq, digest, at_ms);
+CREATE INDEX household_with_words ON household (device, seq) WHERE length(signed) > 0;
+"""
+
+# What this device has decided that nobody else holds, and what the others have told of theirs.
+_ACTS = """
+CREATE TABLE acts (
+    device TEXT NOT NULL, seq INTEGER NOT NULL, digest TEXT NOT NULL, at_ms INTEGER NOT NULL, root TEXT NOT NULL,
+    kind TEXT NOT NULL, subject TEXT NOT NULL, actor TEXT NOT NULL, principal TEXT NOT NULL, about TEXT NOT NULL,
+    PRIMARY KEY (device, seq)
+) STRICT, WITHOUT ROWID;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
     *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS, _OFFERED_ON, _NAMED),
+    *(_FOLLOWED, _ACTS),
 )

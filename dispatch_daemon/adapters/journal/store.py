@@ -15,9 +15,11 @@ from dispatch_daemon.adapters.journal import rows
 from dispatch_daemon.adapters.journal.database import Database
 from dispatch_daemon.adapters.journal.messages import Messages
 from dispatch_daemon.adapters.journal.outbox import Outbox
+from dispatch_daemon.adapters.journal.own_logs import OwnLogs
 from dispatch_daemon.adapters.journal.tasks import Tasks
 from dispatch_daemon.core.effects import (
     Effect,
+    Enter,
     Forget,
     Note,
     Plan,
@@ -37,6 +39,7 @@ from dispatch_daemon.core.records import (
     DispatchRecord,
     EventRecord,
     FileRecord,
+    Record,
     RunRecord,
 )
 from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord, HouseholdRecord, QuestionRecord
@@ -71,6 +74,7 @@ class Journal:
         self.tasks = Tasks(self.database, boot=boot, epoch=0)
         self.outbox = Outbox(self.database, self.tasks)
         self.messages = Messages(self.database)
+        self.logs = OwnLogs(self.database)
         self._values: dict[str, str | None] = {}  # of `meta`, as JSON; this process alone writes it
         self._values_undone = 0
 
@@ -113,8 +117,7 @@ class Journal:
             for effect in effects:
                 match effect:
                     case Put(record):
-                        table = rows.TABLES[type(record)]
-                        self.database.write(table.upsert, table.row(record))
+                        self._put(record)
                     case Forget(rule):
                         self.database.write("DELETE FROM rules WHERE rule_id = ?", (rule.rule_id,))
                     case Send():
@@ -129,12 +132,18 @@ class Journal:
                         self.tasks.plan(effect)
                     case Unplan():
                         self.tasks.unplan(effect)
-                    case StopRun() | Resolve():
-                        pass  # acts on this process after the commit
+                    case StopRun() | Resolve() | Enter():
+                        pass  # acts on this process after the commit, or has become a record
                     case _ as never:
                         assert_never(never)
             if now_ms > self.floor_ms:
                 self.remember("floor_ms", now_ms)
+
+    def _put(self, record: Record) -> None:
+        table = rows.TABLES[type(record)]
+        self.database.write(table.upsert, table.row(record))
+        if isinstance(record, HouseholdRecord):
+            self.logs.move_on(record)
 
     def _note(self, note: Note) -> None:
         event = EventRecord(
@@ -325,39 +334,6 @@ class Journal:
         return self._all(rows.ANSWERS, clause, (device, edge))
 
     # -- the household ---------------------------------------------------------------------------------
-
-    def household(self, digest: str) -> HouseholdRecord | None:
-        return self._one(rows.HOUSEHOLD, "WHERE digest = ?", (digest,))
-
-    def household_heads(self, own: str = "") -> list[tuple[str, int, str, int]]:
-        """Return (device, seq, digest, at_ms) of the last document of each log, as far as none before it is missing.
-
-        A row without a document is where a feed has said that a log stands (its `prev` is that document): nothing before it is
-        missing. In the log of this device, `own`, nothing can be, whatever anybody says.
-        """
-        heads: dict[str, tuple[str, int, str, int]] = {}
-        for device, seq, digest, prev, at_ms, is_base in self.database.read(
-            "SELECT device, seq, digest, prev, at_ms, length(signed) = 0 FROM household WHERE seq > 0 ORDER BY device, seq"
-        ):
-            follows = seq == (heads[device][1] + 1 if device in heads else 1)
-            if is_base and device != own:
-                heads[device] = (device, seq, prev or digest, at_ms)
-            elif not is_base and (follows or device == own):
-                heads[device] = (device, seq, digest, at_ms)
-        return list(heads.values())
-
-    def household_document(self, device: str, seq: int) -> str | None:
-        """Return the digest of the document that is held in one place of a device's log, or None if none is."""
-        sql = "SELECT digest FROM household WHERE device = ? AND seq = ? AND length(signed) > 0"
-        return next((str(digest) for (digest,) in self.database.read(sql, (device, seq))), None)
-
-    def household_said(self, device: str, from_seq: int, until_ms: int, limit: int) -> list[bytes]:
-        """Return the documents of a device's log from a place on, as they were signed, that were made by then."""
-        sql = (
-            "SELECT signed FROM household WHERE device = ? AND seq >= ? AND at_ms <= ? AND length(signed) > 0"
-            " ORDER BY seq LIMIT ?"
-        )
-        return [signed for (signed,) in self.database.read(sql, (device, from_seq, until_ms, limit))]
 
     def deeds(self, digest: str) -> list[DeedRecord]:
         """Return what one's other devices say that they did with a dispatch."""

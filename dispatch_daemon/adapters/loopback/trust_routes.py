@@ -5,7 +5,13 @@ from typing import Final
 from dispatch_daemon.adapters.loopback.route import Route
 
 TRUST: Final[tuple[Route, ...]] = (
-    Route("GET", "/v1/audit", "audit", "The logs of edges, and what each amounts to.", "Audit"),
+    Route(
+        "GET",
+        "/v1/audit",
+        "audit",
+        "The logs of edges and of own devices, and what each amounts to.",
+        "Audit",
+    ),
     Route(
         "POST",
         "/v1/trust/export",

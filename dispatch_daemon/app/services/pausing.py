@@ -6,7 +6,8 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.pausing import keep_paused, paused_ms
 from dispatch_daemon.app.people import People
-from dispatch_daemon.core.effects import TaskKind
+from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.core.effects import Enter, TaskKind
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.timestamps import time_or_none
@@ -20,12 +21,14 @@ class Pausing:
         journal: Journal,
         people: People,
         clock: Clock,
+        performer: Performer,
         wake: Callable[[], None],
         tell: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._people = people
         self._clock = clock
+        self._performer = performer
         self._wake = wake
         self._tell = tell
 
@@ -36,7 +39,7 @@ class Pausing:
         keep_paused(self._journal, since_ms)
         if off:
             self._journal.tasks.hasten(TaskKind.RUN, now_ms)
-        await self._journal.database.committed()
+        await self._performer.perform([Enter("resumed" if off else "paused", self._people.own.device.hex)])
         self._tell()
         if off:
             self._wake()

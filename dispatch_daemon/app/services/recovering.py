@@ -18,6 +18,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.core import devices, trust
+from dispatch_daemon.core.effects import Enter
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject, Relay
 from dispatch_protocol.chain import Chain
@@ -80,6 +81,7 @@ class Recovering:
         self._journal.remember(_ALONE, None if survivors else recovered.head.hex)
         joined = identity.join(self._journal, self._keystore, keys, recovered)
         self._people.joined(joined, recovered)
+        await self._performer.perform([Enter("recovered", recovered.genesis.hex, recovered.head.hex)])
         self._account.record()
         return {
             "identity": recovered.genesis.hex,

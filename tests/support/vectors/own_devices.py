@@ -10,7 +10,9 @@ from dispatch_protocol.keys import Digest, EdgeId
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.limits import BODY_BYTES
 from dispatch_protocol.links import RotateSealingLink, sign_link
+from dispatch_protocol.merkle import EMPTY
 from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry, PanicEntry
+from dispatch_protocol.messages.shared_acts import ActsEntry
 from dispatch_protocol.messages.shared_questions import Asked, QuestionEntry, QuestionState, VerdictEntry
 from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
@@ -179,6 +181,12 @@ def deed(**changes: Any) -> DeedEntry:
     return DeedEntry(**(fields | changes))
 
 
+def acts(since: int, upto: int, label: str = "act") -> ActsEntry:
+    """Return what a device tells of its private log: everything after the first entries, up to another one."""
+    digests = [Digest(fixed(f"{label} {number}")) for number in range(upto)]
+    return ActsEntry(since=since, digests=tuple(digests[since:]), root=EMPTY.grown(digests).root)
+
+
 VERDICT: Final = VerdictEntry(asked=ASKED, approved=True, reason="looks right", said_ms=NOW_MS)
 NAME: Final = NameEntry(device=BOB_DESKTOP.device, name="Büro", named_ms=NOW_MS)
 PANIC: Final = PanicEntry(device=BOB_DESKTOP.device, called_ms=NOW_MS)
@@ -209,6 +217,7 @@ TOLD: Final[dict[str, tuple[Entry, ...]]] = {
         question(payload=None, state=QuestionState.APPROVED, by=BOB_PHONE.device, asked_ms=NOW_MS),
     ),
     "a verdict": (VERDICT,),
+    "the beginning of a private log, and how it goes on": (acts(0, 2), acts(2, 3)),
     "deeds, with and without an outcome": (
         deed(),
         deed(deed=Deed.FINISHED, outcome=Outcome.SUCCESS),
@@ -287,6 +296,8 @@ _WRONG: Final[dict[str, tuple[Entry, Changed]]] = {
     "a question that shows more than can be told": (question(), _with(payload={"a": "x" * 65_536})),
     "a verdict that is neither yes nor no": (VERDICT, _with(approved=None)),
     "a verdict with an empty reason": (VERDICT, _with(reason="")),
+    "acts that are none": (acts(0, 1), _with(digests=[])),
+    "acts that name half a digest": (acts(0, 1), _with(digests=["00" * 16])),
     "a deed that ran and names no run": (deed(), _with(run_id=None)),
     "a deed that did not run and names one": (deed(), _with(deed="declined")),
     "a deed that is over and has not ended": (deed(), _with(outcome="success")),

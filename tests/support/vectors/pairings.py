@@ -62,9 +62,9 @@ def _rewritten(message: str, step: str, change: Callable[[dict[str, Any]], None]
     return dumps({"body": b64u(raw), "mac": b64u(hmac.digest(CODE.key(step), raw, "sha256"))}).decode()
 
 
-def pairing_vectors() -> dict[str, JSON]:
-    """Return one pairing, and others that end at the message which they stop with."""
-    offer, join, reveal, _ = messages = _messages(OFFER, JOIN, REVEAL, WELCOME)
+def _refused(messages: list[str]) -> dict[str, tuple[str, list[str]]]:
+    """Return pairings that end at their last message, with the code of its refusal."""
+    offer, join, reveal, _ = messages
     elsewhere = Offer(
         genesis=BOB.genesis,
         head=BOB.chain.heads[1],
@@ -76,7 +76,7 @@ def pairing_vectors() -> dict[str, JSON]:
     alone = Welcome(link=JOIN.link)
     strangers = Welcome(link=countersigned(JOIN, ALICE_LAPTOP.sign))
     another = Welcome(link=countersigned(_joined(by=machine("somebody else")), BOB_LAPTOP.sign))
-    refused: dict[str, tuple[str, list[str]]] = {
+    return {
         "an offer under another code": ("mac_bad", _messages(OFFER, code=OTHER_CODE)),
         "an offer with a field too many": (
             "malformed",
@@ -106,6 +106,11 @@ def pairing_vectors() -> dict[str, JSON]:
         "a welcome by a stranger": ("chain_broken", [offer, join, reveal, *_messages(strangers)]),
         "a welcome for another device": ("chain_broken", [offer, join, reveal, *_messages(another)]),
     }
+
+
+def pairing_vectors() -> dict[str, JSON]:
+    """Return one pairing, and others that end at the message which they stop with."""
+    messages = _messages(OFFER, JOIN, REVEAL, WELCOME)
     return {
         "about": "A pairing: `messages` in the order of `steps`. `links` is the chain of the older machine's identity.",
         "steps": list(STEPS),
@@ -118,7 +123,8 @@ def pairing_vectors() -> dict[str, JSON]:
         "digits": comparison(OFFER, JOIN, REVEAL),
         "head": BOB.chain.extend([WELCOME.link]).head.hex,
         "refused": [
-            {"name": name, "code": code, "messages": list(said)} for name, (code, said) in refused.items()
+            {"name": name, "code": code, "messages": list(said)}
+            for name, (code, said) in _refused(messages).items()
         ],
         "no_codes": [
             CODE.format().replace("pair1", "pair2"),

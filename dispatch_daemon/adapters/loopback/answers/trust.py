@@ -214,7 +214,33 @@ class EdgeLog(Answer):
     contradictions: list[Fingerprint]
 
 
+class PrivateLog(Answer):
+    """What was decided on one device of one's own, as far as it is known here: from entry `first` to entry `entries`."""
+
+    device: Fingerprint
+    name: str | None
+    this: bool
+    first: int
+    entries: int
+    root: Fingerprint | None
+    finding: Literal["consistent", "gap", "rewritten"]
+
+
+class Act(Answer):
+    """One thing that was decided on this device, and by whom: this device, or the one whose answer was applied here."""
+
+    n: int
+    at: Moment
+    kind: str
+    subject: str
+    actor: Fingerprint
+    about: str | None
+    digest: Fingerprint
+
+
 class Audit(Answer):
-    """Every log that is known here."""
+    """Every log that is known here: those of edges, the private ones of one's own devices, and this device's newest acts."""
 
     logs: list[EdgeLog]
+    own: list[PrivateLog]
+    acts: list[Act]

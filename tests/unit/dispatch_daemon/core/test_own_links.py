@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dispatch_daemon.core.own_links import untold
+from dispatch_daemon.core.own_links import decided, untold
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.keys import SealingKey, SigningKey
 from dispatch_protocol.links import (
@@ -78,3 +78,14 @@ def test_what_others_have_signed_too_goes_nowhere() -> None:
 def test_nothing_goes_behind_what_a_device_said_that_it_ends() -> None:
     assert mine(REVOKED, added(BOTH, TABLET, by=PHONE)) is None
     assert mine(ROLES, added(BOTH, TABLET, by=PHONE)) == ["SetRolesLink"]
+
+
+def test_who_is_let_in_ended_or_given_roles_was_decided_here_and_a_new_key_was_not() -> None:
+    assert [(act.kind, act.subject) for act in decided(ALICE.chain, REVOKED)] == [
+        ("device_added", PHONE.device.hex),
+        ("device_revoked", PHONE.device.hex),
+    ]
+    assert [(act.kind, act.about) for act in decided(BOTH, rotated(ROLES, LAPTOP))] == [
+        ("roles_set", ROLES.head.hex)
+    ]
+    assert decided(BOTH, BOTH) == []

@@ -84,6 +84,7 @@ def test_a_document_is_owed_again_as_the_very_same_bytes_and_to_whom_it_was_seal
     assert own_log.was_for(signed, ALICE.device, phone.chain)
     assert not own_log.was_for(signed, phone.device, phone.chain)
     assert not own_log.was_for(signed, ALICE.device, BOB.chain)
+    assert own_log.place_of(signed) == 1
 
 
 def test_large_entries_are_divided_by_their_size() -> None:
@@ -153,14 +154,28 @@ def test_one_place_is_kept_for_each_log_and_it_is_no_document() -> None:
 
 def test_one_place_holds_one_document_and_each_goes_on_from_the_one_before() -> None:
     log, one, other = household_log(), "ab" * 32, "cd" * 32
-    for same, before in ((None, None), (one, None), (None, log.prev.hex)):
-        assert not own_log.contradicts(log, one, same, before)
-    assert own_log.contradicts(log, one, other, None)
-    assert own_log.contradicts(log, one, None, other)
-    assert not own_log.contradicts(FEED, one, other, other), "a base has no place"
+    held = ((None, None, None), (one, None, None), (None, log.prev.hex, None), (None, None, one))
+    for same, before, after in held:
+        assert not own_log.contradicts(log, one, same, before, after)
+    assert own_log.contradicts(log, one, other, None, None)
+    assert own_log.contradicts(log, one, None, other, None)
+    assert own_log.contradicts(log, one, None, None, other), "what came first goes on from another one"
+    assert not own_log.contradicts(FEED, one, other, other, other), "a base has no place"
 
 
 def test_next_unheard_document_is_the_one_after_what_another_log_follows() -> None:
     log = household_log(heads=(LogHead(device=ALICE.device, seq=4, digest=digest("fourth")),))
     assert own_log.next_unheard(log, ALICE.device) == 5
     assert own_log.next_unheard(log, BOB.device) == 1
+
+
+def test_a_log_goes_on_from_what_is_about_to_be_written() -> None:
+    others = LogHead(device=BOB.device, seq=4, digest=digest("fourth"))
+    mine = LogHead(device=ALICE.device, seq=1, digest=digest("first"))
+    heads, effects = [others, mine], own_log.told((), ALICE_OWN, [others, mine], MOMENT)
+    (record,) = puts(effects, HouseholdRecord)
+    assert own_log.after([], heads, ALICE.device) == heads
+    assert own_log.after(effects, heads, BOB.device) == heads
+    after = own_log.after(effects, heads, ALICE.device)
+    assert after == [others, LogHead(device=ALICE.device, seq=2, digest=Digest.from_hex(record.digest))]
+    assert not own_log.is_base(record)
