@@ -170,7 +170,10 @@ def run_end(outcome: Outcome) -> RunState:
 
 
 def status(
-    dispatch: DispatchState, runs: Sequence[RunState | Outcome] = (), accepted_decisions: int = 0
+    dispatch: DispatchState,
+    runs: Sequence[RunState | Outcome] = (),
+    accepted_decisions: int = 0,
+    declined_decisions: int = 0,
 ) -> Status:
     """Return the status people see: one function of both tables (`docs/PROTOCOL.md`, section 9).
 
@@ -179,7 +182,7 @@ def status(
     Raises:
         LocalError: `no_status` for a draft, which is never shown, and for a finished dispatch without a finished run.
     """
-    if accepted_decisions > 1:
+    if accepted_decisions > 1 or (accepted_decisions and declined_decisions):
         return Status.CONFLICT
     last = _run_state(runs[-1]) if runs else None
     if dispatch is DispatchState.FINISHED:

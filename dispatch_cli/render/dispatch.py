@@ -207,14 +207,21 @@ def _receipt(receipt: Document, view: View) -> Line:
 
 
 def _conflict_lines(dispatch: Document) -> list[Line]:
-    """Return who has accepted, and how to leave it to one of them."""
-    devices = [
-        visible(text(each, "name") or text(each, "device")[:8]) for each in items(dispatch, "accepted_on")
-    ]
-    said = f"{' and '.join(devices)} have each accepted it, so it may run more than once."
+    """Return who has accepted, and who declined, and how to leave it to one of them."""
+    yes, no = (_devices(dispatch, name) for name in ("accepted_on", "declined_on"))
+    if no:
+        said = f"{yes} said yes to it, and {no} no: two devices of one person disagree."
+    else:
+        said = f"{yes} have each accepted it, so it may run more than once."
     mine = is_for_me(dispatch)
     how = "on each device where it shall not run" if mine else "stop what still runs of it with"
     return [line(Span(said, Tone.DANGER)), following(how, f"dispatch cancel {short_id(dispatch)}")]
+
+
+def _devices(dispatch: Document, name: str) -> str:
+    return " and ".join(
+        visible(text(each, "name") or text(each, "device")[:8]) for each in items(dispatch, name)
+    )
 
 
 def _next_lines(dispatch: Document) -> list[Line]:

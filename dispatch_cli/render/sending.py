@@ -16,7 +16,7 @@ _ENDS = {
     "declined": ("Declined.", Tone.FAILED),
     "expired": ("Expired: nobody decided in time.", Tone.FAILED),
     "cancelled": ("Cancelled.", Tone.QUIET),
-    "conflict": ("Conflict: two devices say they accepted it.", Tone.DANGER),
+    "conflict": ("Conflict: two devices of theirs have answered it, and not the same.", Tone.DANGER),
     "waiting_input": ("Needs input there before it can go on.", Tone.WAITING),
 }
 _OUTCOMES = {

@@ -65,7 +65,6 @@ from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.sharing import asked_here, is_elsewhere
 from dispatch_daemon.app.supervising import Supervisor
 from dispatch_daemon.app.undoing import Undoer
-from dispatch_daemon.app.unheard import trouble
 from dispatch_daemon.app.watchers import Watchers
 from dispatch_daemon.core import expiry, threads
 from dispatch_daemon.core.effects import TaskKind, Unplan
@@ -225,7 +224,7 @@ class Daemon:
             link=lambda: self._linking.link,
             stop=self.stop,
             now_ms=self._clock.now_ms,
-            trouble=lambda: trouble(self._journal, self._people, self._clock.now_ms()),
+            people=self._people,
         )
 
     def _notices(self) -> tuple[Notifier | None, Notifying | None]:

@@ -22,6 +22,7 @@ from dispatch_protocol.messages.shared_work import DeedEntry, HandoverEntry
 
 NAMES = "device_names"
 TORN = "household_torn"
+_WEEK_MS = 7 * 86_400_000
 _NEWEST = 200  # dispatches of which a feed tells
 log = logging.getLogger("dispatch.household")
 
@@ -60,6 +61,12 @@ def shared(journal: Journal, own: Own, digest: str) -> siblings.Shared:
 def asked_here(journal: Journal, own: Own, record: DispatchRecord, now_ms: int) -> list[QuestionRecord]:
     """Return what a run on another device asks about a dispatch that a human may answer at this one."""
     return [each for each in journal.questions_of(record.digest) if verdicts.is_open(each, own, now_ms)]
+
+
+def conflicts(journal: Journal, own: Own, now_ms: int) -> list[DispatchRecord]:
+    """Return what came or was sent within a week and was answered by two devices of one person, not the same; newest first."""
+    found = journal.answered_twice(now_ms - _WEEK_MS)
+    return [each for each in found if siblings.in_conflict(each, shared(journal, own, each.digest))]
 
 
 def is_elsewhere(journal: Journal, own: Own, record: DispatchRecord) -> bool:

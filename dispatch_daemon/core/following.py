@@ -162,11 +162,17 @@ def _apply_decision(desk: Desk, decision: Decision, now_ms: int) -> Desk:
         "async": decision.decision is Verdict.ACCEPTED,
         "reason": decision.reason,
     }
+    record = desk.record
+    decided = record.accepted_decisions + record.declined_decisions > 0
     if decision.decision is Verdict.DECLINED:
-        return _moved(desk, DispatchState.DECLINED, now_ms, {"reason": decision.reason}, decision=shown)
-    count = desk.record.accepted_decisions + 1
-    if count > 1:  # a second accepted decision is evidence of a conflict and is shown as one
-        return desk.then(record=replace(desk.record, accepted_decisions=count))
+        refusals = record.declined_decisions + 1
+        if decided:  # of two answers the first one counts; a no beside a yes is evidence of a conflict and is shown as one
+            return desk.then(record=replace(record, declined_decisions=refusals))
+        said: dict[str, JSON] = {"reason": decision.reason}
+        return _moved(desk, DispatchState.DECLINED, now_ms, said, decision=shown, declined_decisions=refusals)
+    count = record.accepted_decisions + 1
+    if decided:  # and so is a second yes
+        return desk.then(record=replace(record, accepted_decisions=count))
     moved = _moved(desk, DispatchState.ACCEPTED, now_ms, {}, decision=shown, accepted_decisions=count)
     if moved.record.state is not DispatchState.ACCEPTED:
         return moved

@@ -103,6 +103,7 @@ class DispatchRecord:
     answer_seq: int = 0
     answer_head: str = ""
     accepted_decisions: int = 0
+    declined_decisions: int = 0
     decision: dict[str, JSON] | None = None
     outcome: Outcome | None = None
     summary: str | None = None

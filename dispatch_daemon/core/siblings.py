@@ -135,14 +135,28 @@ def require_here(record: DispatchRecord, shared: Shared) -> None:
         )
 
 
+def declining(shared: Shared) -> list[str]:
+    """Return the other devices that have declined a dispatch."""
+    return [each.device for each in shared.deeds if each.deed is Deed.DECLINED]
+
+
+def in_conflict(record: DispatchRecord, shared: Shared) -> bool:
+    """Say whether devices of one person have answered a dispatch twice with yes, or with yes and no."""
+    here = record.box is Box.INBOX and record.state is DispatchState.DECLINED
+    yes = record.accepted_decisions + len(accepting(shared))
+    no = record.declined_decisions + here + len(declining(shared))
+    return yes > 1 or (yes > 0 and no > 0)
+
+
 def status_word(record: DispatchRecord, runs: Sequence[RunRecord], shared: Shared) -> Status:
     """Return the one word for where a dispatch stands, on whichever device of this person it is decided."""
-    if record.accepted_decisions + len(accepting(shared)) > 1:
+    if in_conflict(record, shared):
         return Status.CONFLICT
     deed = settled(record, shared)
     if deed is not None:
         return _status(deed)
-    return status(record.state, [run.state for run in runs], record.accepted_decisions)
+    answers = (record.accepted_decisions, record.declined_decisions)
+    return status(record.state, [run.state for run in runs], *answers)
 
 
 def outcome(record: DispatchRecord, shared: Shared) -> Outcome | None:

@@ -135,7 +135,8 @@ def dispatch_whole(
             shared=shared,
             owner=owner,
         ),
-        "accepted_on": _accepted_on(answers, shared),
+        "accepted_on": _said_on(Verdict.ACCEPTED, answers, siblings.accepting(shared), shared),
+        "declined_on": _said_on(Verdict.DECLINED, answers, siblings.declining(shared), shared),
         "trust": trust,
         "author": _author(record, task),
         **_written(task),
@@ -192,10 +193,12 @@ def _end(record: DispatchRecord) -> dict[str, JSON] | None:
     return {"outcome": record.outcome, "summary": record.summary}
 
 
-def _accepted_on(answers: Sequence[AnswerRecord], shared: Shared) -> list[JSON]:
-    """Return every device of the recipient that has accepted, as far as this machine knows: more than one is a conflict."""
-    said = [answer.device for answer in answers if answer.type == Verdict.ACCEPTED]
-    devices = dict.fromkeys([*said, *siblings.accepting(shared)])
+def _said_on(
+    word: Verdict, answers: Sequence[AnswerRecord], told: Sequence[str], shared: Shared
+) -> list[JSON]:
+    """Return every device of the recipient that has said this, as far as this machine knows: two of them may be a conflict."""
+    said = [answer.device for answer in answers if answer.type == word]
+    devices = dict.fromkeys([*said, *told])
     return [{"device": device, "name": shared.names.get(device)} for device in devices]
 
 

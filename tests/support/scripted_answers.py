@@ -81,6 +81,7 @@ WHOLE: JsonObject = {
     "messages": [MESSAGE],
     "thread": [{"dispatch_id": DISPATCH, "box": "inbox", "task": "look"}],
     "accepted_on": [],
+    "declined_on": [],
     "verdicts": [],
     "runs": [
         {

@@ -107,16 +107,21 @@ def test_a_human_accepts_where_the_owner_is_silent_and_two_yeses_are_a_conflict(
     alice, bob = neighbourhood.alice, neighbourhood.bob
     at_home(neighbourhood, laptop, repository)
     task = neighbourhood.send("Look", [bash("true")])
+    disputed = neighbourhood.send("Look elsewhere", [bash("true")])
     laptop.receives(task)
+    laptop.receives(disputed)
     # The desk is silent: it is switched off, and its person accepts on the laptop, by an explicit word.
     bob.daemon.stop()
     assert "dispatch accept" in laptop.try_("status", task).out
     laptop.do("accept", task, "--here", "--cwd", str(repository))
-    assert alice.until(task, "accepted", "running", "waiting_approval")
+    laptop.do("accept", disputed, "--here", "--cwd", str(repository))
+    for each in (task, disputed):
+        assert alice.until(each, "accepted", "running", "waiting_approval")
     # Neither machine hears of the other now, and the desk accepts as well: nobody could know.
     neighbourhood.broker.stop()
     bob.daemon.start()
     bob.do("accept", task, "--cwd", str(repository))
+    bob.do("decline", disputed)
     neighbourhood.broker.start()
 
     for person in (alice, bob, laptop):
@@ -125,7 +130,18 @@ def test_a_human_accepts_where_the_owner_is_silent_and_two_yeses_are_a_conflict(
             lambda person=person: len(person.status(task)["accepted_on"]) == 2,
             f"{person.name} knows which two have accepted",
         )
+        person.until(disputed, "conflict")
+        poll(
+            lambda person=person: (
+                [len(person.status(disputed)[name]) for name in ("accepted_on", "declined_on")] == [1, 1]
+            ),
+            f"{person.name} knows who said yes and who said no",
+        )
+        check = next(each for each in person.do("doctor", code=1)["checks"] if each["name"] == "conflicts")
+        assert (check["ok"], check["remedy"].split()[:2]) == (False, ["dispatch", "status"])
+        assert all(each[:8] in check["detail"] for each in (task, disputed))
     assert "have each accepted it" in bob.try_("status", task).out
+    assert "laptop said yes to it, and desk no" in bob.try_("status", disputed).out
     assert "onflict" in alice.try_("sent").out
     assert refused(laptop, "accept", task, "--here")["code"] == "not_pending"
     # Each is ended where its person says so, and the other goes on.

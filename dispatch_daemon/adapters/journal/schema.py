@@ -249,8 +249,11 @@ CREATE TABLE acts (
 ) STRICT, WITHOUT ROWID;
 """
 
+# A yes and a no of two devices of one person, which contradict each other.
+_DECLINED = "ALTER TABLE dispatches ADD COLUMN declined_decisions INTEGER NOT NULL DEFAULT 0;"
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
     *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS, _OFFERED_ON, _NAMED),
-    *(_FOLLOWED, _ACTS),
+    *(_FOLLOWED, _ACTS, _DECLINED),
 )

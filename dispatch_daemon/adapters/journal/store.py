@@ -335,6 +335,14 @@ class Journal:
 
     # -- the household ---------------------------------------------------------------------------------
 
+    def answered_twice(self, since_ms: int) -> list[DispatchRecord]:
+        """Return what came or was sent since then and more than one device may have answered, the newest first."""
+        clause = (
+            "WHERE arrived_ms >= ? AND (accepted_decisions + declined_decisions > 1"
+            " OR digest IN (SELECT digest FROM deeds)) ORDER BY arrived_ms DESC, digest"
+        )
+        return self._all(rows.DISPATCHES, clause, (since_ms,))
+
     def deeds(self, digest: str) -> list[DeedRecord]:
         """Return what one's other devices say that they did with a dispatch."""
         return self._all(rows.DEEDS, "WHERE digest = ? ORDER BY done_ms, device", (digest,))

@@ -55,7 +55,7 @@ function parts(thread) {
   const open = questions(thread.dispatch_id);
   const settled = thread.result !== null && thread.result !== undefined;
   const wanted = [
-    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, thread.elsewhere, thread.accepted_on, person(thread.from), person(thread.to)], () => head(thread)),
+    part("head", [thread.status, thread.outcome, thread.from, thread.to, thread.cancel_requested, thread.trust, thread.presumed, thread.elsewhere, thread.accepted_on, thread.declined_on, person(thread.from), person(thread.to)], () => head(thread)),
     part("task", [thread.digest], () => task(thread)),
     thread.steps?.length ? part("steps", [], () => steps(thread)) : null,
     thread.attachments.length ? part("files", [thread.files_arriving], () => attachments(thread)) : null,
@@ -98,9 +98,17 @@ function head(thread) {
       thread.cancel_requested ? " · a cancel was asked for" : "",
     ),
     thread.status === "conflict"
-      ? el("p", { class: "warn" }, `${thread.accepted_on.map((each) => oneLine(each.name ?? each.device.slice(0, 8))).join(" and ")} have each accepted it, so it may run more than once. Cancel it where it shall not run.`)
+      ? el("p", { class: "warn" }, `${conflict(thread)} Cancel it where it shall not run.`)
       : null,
   );
+}
+
+function conflict(thread) {
+  const devices = (list) => list.map((each) => oneLine(each.name ?? each.device.slice(0, 8))).join(" and ");
+  const yes = devices(thread.accepted_on);
+  return thread.declined_on.length
+    ? `${yes} said yes to it, and ${devices(thread.declined_on)} no: two devices of one person disagree.`
+    : `${yes} have each accepted it, so it may run more than once.`;
 }
 
 function task(thread) {

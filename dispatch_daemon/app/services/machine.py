@@ -17,9 +17,13 @@ from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
 from dispatch_daemon.adapters.settings import NAMES, Origin, Settings, SettingsError, read_config, variable
 from dispatch_daemon.app.own_chain import FORKED
 from dispatch_daemon.app.pausing import panic_ms, paused_ms
+from dispatch_daemon.app.people import People
+from dispatch_daemon.app.sharing import conflicts
+from dispatch_daemon.app.unheard import trouble
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
+from dispatch_protocol.loopback import short_id
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import format_time, time_or_none
 
@@ -44,7 +48,7 @@ class Machine:
         link: Callable[[], RelayLink | None],
         stop: Callable[[], None],
         now_ms: Callable[[], int],
-        trouble: Callable[[], str | None],
+        people: People,
     ) -> None:
         self._home = home
         self._settings = settings
@@ -57,7 +61,7 @@ class Machine:
         self._link = link
         self._stop = stop
         self._now_ms = now_ms
-        self._trouble = trouble
+        self._people = people
 
     async def daemon(self) -> dict[str, JSON]:
         """Return where the daemon listens, and whether it can run dispatches."""
@@ -138,6 +142,7 @@ class Machine:
             self._check_devices(),
             await self._check_wall(),
             self._check_pause(),
+            self._check_conflicts(),
             _check("undo", True, self._originals_words(), None),
             _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
@@ -195,10 +200,19 @@ class Machine:
 
     def _check_devices(self) -> dict[str, JSON]:
         """Say which other devices of this person are silent, so that nothing runs by itself here, or tell two histories."""
-        why = self._trouble()
+        why = trouble(self._journal, self._people, self._now_ms())
         if why is None:
             return _check("devices", True, "each of your devices was heard of within a week", None)
         return _check("devices", False, why, "dispatch devices")
+
+    def _check_conflicts(self) -> dict[str, JSON]:
+        """Name what devices of one person have answered within a week, and not the same."""
+        found = conflicts(self._journal, self._people.own, self._now_ms())
+        if not found:
+            return _check("conflicts", True, "no dispatch of this week was answered twice", None)
+        named = ", ".join(f"{short_id(each.dispatch_id)} ({each.address})" for each in found)
+        detail = f"two devices of one person have answered {named}: twice with yes, or with yes and no"
+        return _check("conflicts", False, detail, f"dispatch status {short_id(found[0].dispatch_id)}")
 
     def _check_histories(self) -> dict[str, JSON]:
         """Say of whom two histories were told: of this very identity, or of a contact."""

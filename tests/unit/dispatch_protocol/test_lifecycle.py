@@ -136,6 +136,11 @@ class TestStatus:
         assert status(D.ACCEPTED, [R.RUNNING], 2) is Status.CONFLICT
         assert status(D.FINISHED, [], 2) is Status.CONFLICT
 
+    def test_a_yes_and_a_no_are_a_conflict_and_two_noes_are_none(self):
+        assert status(D.ACCEPTED, [R.RUNNING], 1, 1) is Status.CONFLICT
+        assert status(D.DECLINED, [], 1, 1) is Status.CONFLICT
+        assert status(D.DECLINED, [], 0, 2) is Status.DECLINED
+
     @pytest.mark.parametrize("state, runs", [(D.DRAFT, []), (D.FINISHED, []), (D.FINISHED, [R.RUNNING])])
     def test_what_cannot_be_has_no_status(self, state, runs):
         with pytest.raises(LocalError) as error:

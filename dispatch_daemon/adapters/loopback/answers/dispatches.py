@@ -333,6 +333,7 @@ class DispatchWhole(DispatchListed):
     thread: list[InThread]
 
     accepted_on: list[AcceptedOn]
+    declined_on: list[AcceptedOn]
     runs: list[Run]
     events: list[Event]
     approvals: list[Approval]

@@ -116,6 +116,17 @@ def test_second_yes_is_counted_and_moves_nothing() -> None:
     assert puts(effects, RunRecord) == []
 
 
+def test_no_beside_a_yes_is_counted_and_moves_nothing_and_so_is_a_yes_beside_a_no() -> None:
+    effects = receive(declined(), sent(S.ACCEPTED, accepted_decisions=1), known_run())
+    record = record_after(effects)
+    assert (record.state, record.accepted_decisions, record.declined_decisions) == (S.ACCEPTED, 1, 1)
+    effects = receive(accepted(), sent(S.DECLINED, declined_decisions=1))
+    record = record_after(effects)
+    assert (record.state, record.accepted_decisions, record.declined_decisions) == (S.DECLINED, 1, 1)
+    assert (puts(effects, RunRecord), warnings(effects)) == ([], 0)
+    assert record_after(receive(declined())).declined_decisions == 1
+
+
 # -- the run -------------------------------------------------------------------------------------------
 
 

@@ -149,7 +149,17 @@ def test_what_another_device_decided_counts_where_nobody_decided_here(
         (DELIVERED, [], shared(replace(DONE, outcome=None)), Status.CANCELLED),
         (DELIVERED, [], shared(DECLINED), Status.DECLINED),
         (received(DispatchState.ACCEPTED, accepted_decisions=1), [run()], shared(ACCEPTED), Status.CONFLICT),
-        (received(DispatchState.ACCEPTED, accepted_decisions=1), [run()], shared(DECLINED), Status.RUNNING),
+        (received(DispatchState.ACCEPTED, accepted_decisions=1), [run()], shared(DECLINED), Status.CONFLICT),
+        (received(DispatchState.DECLINED), [], shared(ACCEPTED), Status.CONFLICT),
+        (received(DispatchState.DECLINED), [], shared(DECLINED), Status.DECLINED),
+        (DELIVERED, [], shared(DECLINED, replace(DONE, device="ab" * 32)), Status.CONFLICT),
+        (sent(DispatchState.DECLINED, declined_decisions=1), [], ALONE, Status.DECLINED),
+        (
+            sent(DispatchState.DECLINED, declined_decisions=1, accepted_decisions=1),
+            [],
+            ALONE,
+            Status.CONFLICT,
+        ),
         (
             received(DispatchState.FINISHED, accepted_decisions=1),
             [run(RunState.COMPLETED)],
