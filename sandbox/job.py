@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["ro", "rw"]
 
+ARTIFACTS = "/run/dispatch/artifacts"  # what is written there inside is returned
+ATTACHMENTS = "/run/dispatch/attachments"  # what came with the task, read-only
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 

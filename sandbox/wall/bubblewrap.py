@@ -11,14 +11,12 @@ the versions in use a planted link made it create files outside (CVE-2026-87766)
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sandbox.job import PathGrant
+from sandbox.job import ARTIFACTS, ATTACHMENTS, PathGrant
 from sandbox.wall.policy import View
 
 PYTHON_PREFIX = "/run/dispatch/python"
 HELPER = "/run/dispatch/inside.zip"
 NODE_PRELOAD = "/run/dispatch/interfaces.cjs"
-ARTIFACTS = "/run/dispatch/artifacts"
-ATTACHMENTS = "/run/dispatch/attachments"
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount point inside
 UID = GID = 1000
 SMALL_BYTES = 64 * 1024 * 1024

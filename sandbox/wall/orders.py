@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sandbox.job import Limits
+from sandbox.job import ARTIFACTS, ATTACHMENTS, Limits
 from sandbox.wall import landlock
 from sandbox.wall.brief import Brief
-from sandbox.wall.bubblewrap import ARTIFACTS, ATTACHMENTS, NODE_PRELOAD, SHARED_MEMORY
+from sandbox.wall.bubblewrap import NODE_PRELOAD, SHARED_MEMORY
 from sandbox.wall.policy import OWN_PROCESSES, PROXY_PORT, View
 
 # Everything a program does to its own files; making devices and sockets is nobody's work.

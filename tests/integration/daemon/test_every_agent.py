@@ -15,6 +15,7 @@ import pytest
 
 from dispatch_daemon.adapters.executor import WallError
 from sandbox.agents.model import endpoint
+from sandbox.job import ARTIFACTS
 from tests.support.far_hosts import far_host
 from tests.support.model_server import ModelServer, Trouble, model_server
 from tests.support.patience import eventually
@@ -70,6 +71,19 @@ async def test_a_multi_step_edit_is_a_changeset_of_its_own(bench: Bench, model: 
     ]
     assert "second" in bench.witness.of("finished")[-1]["output"]
     assert bench.notes.read_text() == "first\n"
+
+
+@every
+async def test_a_file_is_returned_by_the_place_that_is_told_without_a_shell(
+    bench: Bench, model: ModelServer
+) -> None:
+    bench.tools = ("Read", "Edit", "Write")
+    report = {"tool": "Write", "input": {"file_path": f"{ARTIFACTS}/report.md", "content": "all of it"}}
+    settled = await bench.do([report], ["Done."])
+    assert [file["name"] for file in settled.artifacts] == ["report.md"]
+    assert (settled.outcome, settled.changes) == ("success", ())
+    for request in model.requests[:1]:
+        assert "$DISPATCH" not in str(request)
 
 
 # -- a task is data ----------------------------------------------------------------------------------------

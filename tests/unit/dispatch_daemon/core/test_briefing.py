@@ -45,7 +45,7 @@ def test_files_are_named_as_the_run_sees_them() -> None:
     )
     told = briefing.prompt(task(attachments=files), "alice")
     assert told.split("\n\n")[-1] == (
-        "<files>\nRead-only, in the directory that $DISPATCH_ATTACHMENTS names:\n"
+        "<files>\nRead-only, in the directory /run/dispatch/attachments:\n"
         "a.txt (3 bytes)\n_b_<_files> (3 bytes)\n</files>"
     )
 

@@ -3,8 +3,8 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.job import Limits, PathGrant, Program
-from sandbox.wall.bubblewrap import ARTIFACTS, HELPER, Descriptors, Machine, arguments, command, encode
+from sandbox.job import ARTIFACTS, Limits, PathGrant, Program
+from sandbox.wall.bubblewrap import HELPER, Descriptors, Machine, arguments, command, encode
 from sandbox.wall.policy import View
 
 MERGED = Machine(
