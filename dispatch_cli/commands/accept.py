@@ -13,7 +13,7 @@ from dispatch_cli.outcome import PENDING, exit_code
 from dispatch_cli.reading import absolute, current_directory
 from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
 from dispatch_cli.render.dispatch import asking_lines
-from dispatch_cli.render.fields import Document, text
+from dispatch_cli.render.fields import Document, inner, text
 from dispatch_cli.render.lines import following, followings, line
 from dispatch_cli.render.text import visible
 from dispatch_cli.render.words import typed_id
@@ -58,7 +58,9 @@ def accept(
         raise click.UsageError("By hand nothing runs, so there is no --cwd and no --headless.")
     stays = invocation.is_interactive and not detach
     if stays or (by_hand and invocation.is_interactive):
-        _show_request(invocation, dispatch_id)
+        shown = _show_request(invocation, dispatch_id)
+        if stays and not by_hand and _goes_on_here(shown):
+            return stay(invocation, text(shown, "dispatch_id"))
     if by_hand:
         return _by_hand(invocation, dispatch_id, here=here)
     alone = headless or not invocation.is_watched
@@ -116,10 +118,17 @@ def _choose(invocation: Invocation, error: CliError) -> str:
     raise error
 
 
-def _show_request(invocation: Invocation, dispatch_id: str) -> None:
+def _show_request(invocation: Invocation, dispatch_id: str) -> Document:
     """Show who asks for what, whole, before it is accepted."""
     dispatch = invocation.door.dispatch(dispatch_id)
     invocation.out.show(asks_lines(dispatch, invocation.people(), invocation.view))
+    return dispatch
+
+
+def _goes_on_here(dispatch: Document) -> bool:
+    """Say whether it was accepted before and runs: whoever left it and types the same again comes back to its questions."""
+    mine = text(dispatch, "box") != "sent" and not inner(dispatch, "elsewhere")
+    return mine and text(dispatch, "status") in {"accepted", "running", "waiting_approval"}
 
 
 def _by_hand(invocation: Invocation, dispatch_id: str, *, here: bool) -> int:
@@ -151,7 +160,7 @@ def stay(invocation: Invocation, dispatch_id: str) -> int:
                     "You left; the run goes on. A call that nobody answers is asked once more, and then the run is parked."
                 ),
                 *followings(
-                    ("come back with", f"dispatch watch {short}"),
+                    ("come back with", f"dispatch accept {short}"),
                     ("stop it with", f"dispatch cancel {short}"),
                 ),
             ]

@@ -32,10 +32,14 @@ class ScriptedRun:
 
     def _accept(self, request: Request) -> Answer:
         del request
+        self.begin()
+        return 200, {"dispatch_id": documents.ID, "status": "accepted"}
+
+    def begin(self) -> None:
+        """Start the run, and put its first question."""
         self.state |= {"status": "running", "runs": [documents.run()]}
         self.log("run_started", cwd="/srv/api", confinement={"layers": ["namespaces"]})
         self._next()
-        return 200, {"dispatch_id": documents.ID, "status": "accepted"}
 
     def _decide(self, request: Request) -> Answer:
         asked = request.path.rpartition("/")[2]

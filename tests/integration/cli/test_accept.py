@@ -145,10 +145,27 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_come_back(door: Script, home: Pat
     with Terminal(home, "accept", ID) as terminal:
         terminal.expect("Deny [D]")
         terminal.press("\x03")
-        terminal.expect("dispatch watch 4f2a91c0")
+        terminal.expect("dispatch accept 4f2a91c0")
         terminal.expect("dispatch cancel 4f2a91c0")
         assert terminal.end() == 130
     assert "Traceback" not in terminal.plain
+
+
+def test_who_left_comes_back_to_the_questions_with_the_same_command(door: Script, home: Path) -> None:
+    run = story(door, documents.approval())
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press("\x03")
+        terminal.expect(f"dispatch accept {ID[:8]}")
+        assert terminal.end() == 130
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("Deny [D]")
+        terminal.press("o")
+        assert terminal.end() == 0
+    assert [answer["decision"] for answer in run.answers] == ["approve"]
+    assert [request.path for request in door.requests if request.method == "POST"].count(
+        f"/v1/dispatches/{ID}/accept"
+    ) == 1
 
 
 def test_the_terminal_is_given_back_when_the_command_is_told_to_end(door: Script, home: Path) -> None:

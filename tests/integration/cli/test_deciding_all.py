@@ -84,6 +84,43 @@ def test_a_refusal_is_told_and_the_next_one_is_asked_all_the_same(door: Script, 
         assert terminal.end() == 0
 
 
+def test_a_run_that_was_left_is_gone_back_to_and_its_questions_are_answered(door: Script, home: Path) -> None:
+    waits(door, documents.listed(status="waiting_approval"))
+    run = ScriptedRun(door, [documents.approval()])
+    run.begin()
+    with Terminal(home, "inbox", "-i") as terminal:
+        terminal.expect("It runs, and asks you.")
+        press(terminal, "asks you", "b")
+        terminal.expect("Deny [D]")
+        terminal.press("o")
+        terminal.expect("Nothing waits for you any more.")
+        assert terminal.end() == 0
+    assert [answer["decision"] for answer in run.answers] == ["approve"]
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "said"),
+    [
+        ("d", "discard", "thrown away; nothing was applied"),
+        ("b", "resume", "Not taken up: it changed meanwhile."),
+    ],
+)
+def test_a_parked_run_is_taken_up_or_thrown_away(
+    door: Script, home: Path, key: str, path: str, said: str
+) -> None:
+    waits(door, documents.listed(status="waiting_input"))
+    door.answer("POST", f"/v1/dispatches/{ID}/discard", {"dispatch_id": ID, "status": "failed"})
+    door.refuse("POST", f"/v1/dispatches/{ID}/resume", "drifted", "it changed meanwhile")
+    with Terminal(home, "inbox", "-i") as terminal:
+        terminal.expect("It was parked")
+        press(terminal, "It was parked", key)
+        terminal.expect(said)
+        assert terminal.end() == 0
+    assert [request.path for request in door.requests if request.method == "POST"] == [
+        f"/v1/dispatches/{ID}/{path}"
+    ]
+
+
 def test_it_needs_a_person(door: Script, home: Path) -> None:
     waits(door)
     for flags in (["-i"], ["--interactive", "--json"]):
