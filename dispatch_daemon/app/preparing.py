@@ -7,8 +7,7 @@ from pathlib import Path
 
 from dispatch_daemon.adapters.agents import AgentError, Agents
 from dispatch_daemon.adapters.blobs import BlobStore
-from dispatch_daemon.adapters.executor import ARTIFACTS, Order, RunSpec
-from dispatch_daemon.adapters.executor import ATTACHMENTS as ATTACHED
+from dispatch_daemon.adapters.executor import Order, RunSpec
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.core import briefing, questions, views
 from dispatch_daemon.core.records import DispatchRecord, RunRecord
@@ -50,9 +49,9 @@ def order_of(
     budget = briefing.budget(task, scopes)
     if budget.cost_microusd is not None and agent.price is None:
         raise AgentError("price_unknown", NO_PRICES, agent.price_hint)
-    prompt = briefing.prompt(task, sender, ATTACHED, context)
+    prompt = briefing.prompt(task, sender, RunSpec.ATTACHMENTS, context)
     if agent.program is not None:
-        prompt = f"{briefing.RULES.format(artifacts=ARTIFACTS)}\n\n{briefing.unexpanded(prompt)}"
+        prompt = f"{briefing.RULES.format(artifacts=RunSpec.ARTIFACTS)}\n\n{briefing.unexpanded(prompt)}"
     token = secrets.token_urlsafe(32)
     return Order(agent, prompt, budget.turns, budget.tokens, token, budget.cost_microusd)
 

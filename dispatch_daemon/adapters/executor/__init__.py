@@ -6,11 +6,8 @@ from dispatch_daemon.adapters.executor.reaching import Surroundings, surrounding
 from dispatch_daemon.adapters.executor.run_spec import Observer, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.executor.trying import try_agent
 from dispatch_daemon.adapters.executor.undoing import Originals, UndoEnd
-from sandbox.job import ARTIFACTS, ATTACHMENTS
 
 __all__ = [
-    "ARTIFACTS",
-    "ATTACHMENTS",
     "Executor",
     "Observer",
     "Order",

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_protocol.encoding import JSON
 from sandbox.agents.model.loop import Spent
 from sandbox.changes.change import Changeset
-from sandbox.job import Frozen
+from sandbox.job import ARTIFACTS, ATTACHMENTS, Frozen
 
 
 class WallError(Exception):
@@ -29,6 +29,9 @@ class RunSpec:
     With `steps` these are followed; without, a model works on `order`. `unpack` makes the directory of the files that
     came with the task, and fills it. `resume` takes up what was set aside.
     """
+
+    ARTIFACTS: ClassVar[str] = ARTIFACTS  # where inside what is returned is written
+    ATTACHMENTS: ClassVar[str] = ATTACHMENTS  # and where what came with the task lies
 
     run_id: str
     cwd: str
