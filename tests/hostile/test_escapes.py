@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 CATALOGUED_ATTACKS, CATALOGUED_ACTS = 60, 9
 
+# What is asked of the gate to granted hosts, by whoever was granted another one.
+ASKS = """
+import socket
+places = ["evil.example:443", "127.0.0.1:{port}", "0x7f.1:{port}", "[::ffff:127.0.0.1]:{port}"]
+for place in (*places, "host.example@evil.example:443", "evil.example\\0.host.example:443"):
+    s = socket.create_connection(("127.0.0.1", {gate}))
+    s.sendall(("CONNECT " + place + " HTTP/1.1\\r\\n\\r\\n").encode())
+    print(s.recv(99).split()[1].decode())
+"""
 Scene = tuple[Ground, dict[str, str]]
 
 
@@ -209,10 +219,12 @@ def test_hosts_that_are_granted_open_no_other_way(who: Who, common: Common) -> N
     told = ground.drive(
         *(("Bash", {"command": each.command(names)}) for each in cases),
         ("Bash", {"command": f"exec 3<>/dev/tcp/127.0.0.1/{PROXY_PORT} && echo THERE; env"}),
+        ("Bash", {"command": f"python3 -c {shlex.quote(ASKS.format(gate=PROXY_PORT, port=names['PORT']))}"}),
         network=["host.example"],
     )
     assert told["error"] is None, told["detail"]
-    *tried, last = told["results"]
+    *tried, last, asked = told["results"]
+    assert asked[1].split() == ["403"] * 5 + ["400"]
     assert [case.name for case, result in zip(cases, tried, strict=True) if "ESCAPED" in result[1]] == []
     assert "THERE" in last[1].split(), "the control: this run has its gate"
     assert f"HTTPS_PROXY=http://127.0.0.1:{PROXY_PORT}" in last[1].split()

@@ -53,6 +53,16 @@ def fetch(far: FarHost, *more: str) -> dict[str, Any]:
     return bash(" ".join(["curl -sS --max-time 60 --cacert ca.pem", *more, f"https://{NAME}:{far.port}/it"]))
 
 
+def hold(far: FarHost) -> dict[str, Any]:
+    """Return a step that opens a connection to a host and keeps it."""
+    held = "import socket, ssl; s = socket.create_connection(('127.0.0.1', 3129)); "
+    held += f"s.sendall(b'CONNECT {NAME}:{far.port} HTTP/1.1\\r\\n\\r\\n'); s.recv(999); "
+    held += (
+        f"t = ssl.create_default_context(cafile='ca.pem').wrap_socket(s, server_hostname='{NAME}'); t.recv(1)"
+    )
+    return bash(f'python3 -c "{held}"')
+
+
 def test_a_run_reaches_the_host_that_was_granted_and_its_people_see_it(
     neighbourhood: Neighbourhood, far: FarHost, project: Path
 ) -> None:
@@ -113,23 +123,28 @@ def test_without_the_grant_or_the_owners_word_the_same_step_fails_and_nothing_le
     assert far.connections == 1
 
 
-def test_an_edge_that_is_narrowed_ends_what_is_on_its_way(
+def test_what_is_on_its_way_ends_with_its_daemon_and_with_its_grant(
     neighbourhood: Neighbourhood, far: FarHost, project: Path
 ) -> None:
+    """A run cut off says that it may have acted there, and is not tried again; a narrowed edge ends what it allowed."""
     alice, bob = neighbourhood.alice, neighbourhood.bob
     opens(bob)
-    neighbourhood.befriend(
-        *("--tools", "Bash", "--paths", f"{project}:rw", "--approval", "auto"),
-        *("--network", f"{NAME}:{far.port}"),
-    )
-    held = "import os, socket, ssl; s = socket.create_connection(('127.0.0.1', 3129)); "
-    held += f"s.sendall(b'CONNECT {NAME}:{far.port} HTTP/1.1\\r\\n\\r\\n'); s.recv(999); "
-    held += (
-        f"t = ssl.create_default_context(cafile='ca.pem').wrap_socket(s, server_hostname='{NAME}'); t.recv(1)"
-    )
-    dispatch_id = neighbourhood.send("Hold on to it", [bash(f'python3 -c "{held}"')])
-    bob.do("accept", dispatch_id, "--detach")
+    granted = ("--network", f"{NAME}:{far.port}")
+    neighbourhood.befriend("--tools", "Bash", "--paths", f"{project}:rw", "--approval", "auto", *granted)
+    cut_off = neighbourhood.send("Hold on to it", [hold(far)])
+    bob.do("accept", cut_off, "--detach")
+    poll(lambda: far.held == 1, "the run holds a connection")
+    bob.daemon.kill()
+    bob.daemon.start()
+    state = bob.until(cut_off, "failed")
+    assert state["error"]["code"] == "interrupted"
+    assert "it had reached outside the wall, and may have acted there" in state["error"]["detail"]
+    poll(lambda: far.held == 0, "the connection has ended with the daemon")
+
+    narrowed = neighbourhood.send("Hold on to it", [hold(far)])
+    bob.do("accept", narrowed, "--detach")
     poll(lambda: far.held == 1, "the run holds a connection")
     assert bob.do("edit-edge", alice.address, "--network", "example.org")["runs_ended"] == 1
-    assert bob.until(dispatch_id, "cancelled")["error"]["code"] == "edge_narrowed"
+    assert bob.until(narrowed, "cancelled")["error"]["code"] == "edge_narrowed"
     poll(lambda: far.held == 0, "the connection has ended with the run")
+    assert far.connections == 2

@@ -58,6 +58,12 @@ async def test_the_granted_host_is_reached_over_tls_and_only_its_name_is_told(tm
             "{name}.evil.example:{port}",
             "{name}.:{port}",
         ),
+        *(
+            "{name}@evil.example:{port}",
+            "evil.example#{name}:{port}",
+            "%68ost.example:{port}",
+            "0x7f.1:{port}",
+        ),
         *("127.0.0.1:{port}", "[::1]:{port}", "localhost:{port}", "127.1:{port}", "2130706433:{port}"),
         *("169.254.169.254:80", "metadata.google.internal:80", "[::ffff:127.0.0.1]:{port}", "{name}"),
     ],
@@ -75,6 +81,33 @@ async def test_nothing_that_was_not_granted_is_dialled_or_even_looked_up(place: 
         line, streams = await gate.tunnel(f"{NAME}:{far.port}")
         assert line.startswith("HTTP/1.1 200 ")
         streams[1].close()
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        *("CONNECT evil.example\0.{name}:{port} HTTP/1.1", "CONNECT {name}:{port}\0 HTTP/1.1"),
+        *("CONNECT {name}:{port} evil.example:{port} HTTP/1.1", "CONNECT {name}\t:{port} HTTP/1.1"),
+        *(
+            "connect {name}:{port} HTTP/1.1",
+            "CONNECT {name}:{port} HTTP/1.1\nHost: x",
+            "CONNECT {name}:{port}",
+        ),
+        "\x16\x03\x01\x00\x05",
+    ],
+)
+async def test_a_line_that_another_reader_may_read_otherwise_is_no_request(first: str) -> None:
+    async with (
+        recorder() as far,
+        host_gate(f"{NAME}:{far.port}", answers={NAME: HERE}, private=[NAME]) as gate,
+    ):
+        said = first.format(name=NAME, port=far.port).encode("latin-1")
+        line, streams = await gate.say(said + b"\r\n\r\n")
+        assert line == "HTTP/1.1 400 gate_malformed"
+        assert await is_over(streams)
+        assert (gate.names.asked, far.connections) == ([], 0)
+        line, _ = await gate.say(f"CONNECT {NAME}:{far.port} HTTP/1.1\r\n\r\n".encode())
+        assert line.startswith("HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,14 @@ def _of_the_wall() -> Iterator[Decoder]:
         lambda: [dumps([{"tool": "Read", "input": {"file_path": "a"}}]), b"[]", b"[{}]"],
         errors=(StepsError, *Decoder.__dataclass_fields__["errors"].default),
     )
+    yield Decoder(name_of(rules.parse), rules.parse, lambda: [_IGNORES], errors=())
+    yield Decoder(name_of(ignore.parse), lambda data: ignore.parse(text(data)), lambda: [_IGNORES], errors=())
+    yield Decoder(
+        name_of(index._parse), index._parse, lambda: [_INDEX, _INDEX[:40]], errors=(index._CorruptError,)
+    )
+
+
+def _of_the_gates() -> Iterator[Decoder]:
     yield Decoder(
         name_of(refusal.read),
         refusal.read,
@@ -214,16 +222,11 @@ def _of_the_wall() -> Iterator[Decoder]:
         name_of(client_hello.Hello.take),
         hellos.read_hello,
         lambda: [
-            hellos.real_hello("pypi.org"),
+            hellos.records(hellos.message(hellos.body(hellos.names(b"pypi.org"))), sizes=[9]),
             hellos.records(hellos.message(hellos.body())),
             b"GET / HTTP/1.1",
         ],
         errors=(client_hello.HelloError,),
-    )
-    yield Decoder(name_of(rules.parse), rules.parse, lambda: [_IGNORES], errors=())
-    yield Decoder(name_of(ignore.parse), lambda data: ignore.parse(text(data)), lambda: [_IGNORES], errors=())
-    yield Decoder(
-        name_of(index._parse), index._parse, lambda: [_INDEX, _INDEX[:40]], errors=(index._CorruptError,)
     )
 
 
@@ -233,3 +236,4 @@ def program_decoders() -> Iterator[Decoder]:
     yield from _of_the_daemon()
     yield from _of_the_broker()
     yield from _of_the_wall()
+    yield from _of_the_gates()
