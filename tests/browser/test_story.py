@@ -146,6 +146,8 @@ def test_trust_is_offered_chosen_changed_and_ended(opens: Opens, alice: Person, 
     poll(lambda: _edge(alice, "incoming")["status"] == "active", "the edge is in force")
     assert _edge(alice, "incoming")["scopes"]["tools"] == ["Glob", "Grep", "Read"]
 
+    alice.do("edit-edge", bob.address, "--network", "files.example")
+    expect(incoming).to_contain_text("reaching files.example")
     incoming.get_by_role("button", name="Change what they may").click()
     # Somebody who chooses is not disturbed by whoever comes and goes, or by what else is told.
     his.page.close()
@@ -153,10 +155,12 @@ def test_trust_is_offered_chosen_changed_and_ended(opens: Opens, alice: Person, 
     hers.page.get_by_role("link", name="Something else").wait_for()
     incoming.get_by_label("Tasks a day").fill("3")
     incoming.get_by_label("Read and write").check()
+    expect(incoming.locator("p.meaning")).to_contain_text("reaching files.example")
     incoming.get_by_role("button", name="Change to this").click()
     expect(incoming).to_contain_text("3 tasks a day")
     scopes = _edge(alice, "incoming")["scopes"]
     assert (scopes["max_per_day"], scopes["tools"]) == (3, ["Edit", "Glob", "Grep", "Read", "Write"])
+    assert scopes["network"] == ["files.example"], "what was not chosen stays, and was shown as it stays"
 
     incoming.get_by_role("button", name="End it").click()
     expect(incoming.get_by_role("button", name="Keep it")).to_be_focused()
