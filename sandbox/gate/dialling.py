@@ -60,12 +60,13 @@ class Dialler:
     """Finds the way to granted hosts.
 
     `private` are the names of which the owner of this machine said that they may lie in a private place; `closed` says at
-    which ports of this machine nobody is dialled even so.
+    which ports of this machine nobody is dialled even so. `lookup_s` is how long a name may take to be found.
     """
 
     private: frozenset[str] = frozenset()
     closed: Callable[[], frozenset[int]] = frozenset
     resolve: Resolve = look_up
+    lookup_s: float = LOOKUP_S
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKUPS))
 
     async def find(self, destination: Destination) -> Sequence[str]:
@@ -75,7 +76,7 @@ class Dialler:
             GateRefusalError: `gate_unknown`: nobody knows the name; `gate_address`: it leads where nobody may be dialled.
         """
         try:
-            async with asyncio.timeout(LOOKUP_S), self._room:
+            async with asyncio.timeout(self.lookup_s), self._room:
                 found = await self.resolve(destination.host, destination.port)
         except (OSError, TimeoutError):
             raise GateRefusalError("gate_unknown", f"nobody knows the name {destination.host}", 502) from None

@@ -21,7 +21,7 @@ export function settingsView(place, { settings }) {
   place.replaceChildren(
     el("ul", { class: "settings" }, chosen.map((each) => editable(each))),
     el("h3", {}, "Changed at a terminal"),
-    el("p", { class: "note" }, "These start programs, hold keys or lead elsewhere: ", el("code", {}, "dispatch config set NAME VALUE"), ", and the daemon reads it when it starts again."),
+    el("p", { class: "note" }, "These start programs, hold keys, open this network or lead elsewhere: ", el("code", {}, "dispatch config set NAME VALUE"), ", and the daemon reads it when it starts again."),
     el("ul", { class: "settings" }, typed.map((each) => el("li", {}, shown(each)))),
   );
 }

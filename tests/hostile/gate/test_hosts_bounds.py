@@ -1,5 +1,9 @@
 """Whoever wears the gate to hosts out wears out their own run: what it gives is bounded, and the others are served."""
 
+import asyncio
+import resource
+import socket
+
 import pytest
 
 from sandbox.gate.hosts import Bounds
@@ -69,6 +73,27 @@ async def test_of_many_connections_few_are_served_at_once_and_another_run_is_not
         )
         for each in held:
             each[1].close()
+
+
+async def test_a_machine_that_has_no_descriptor_left_serves_again_when_it_has() -> None:
+    async with (
+        recorder() as far,
+        host_gate(f"{NAME}:{far.port}", answers={NAME: HERE}, private=[NAME]) as gate,
+    ):
+        loop = asyncio.get_running_loop()
+        client = socket.socket()
+        client.setblocking(False)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            await loop.sock_connect(client, ("127.0.0.1", gate.port))
+            for _ in range(20):  # long enough for the gate to have tried
+                await asyncio.sleep(0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        await loop.sock_sendall(client, f"CONNECT {NAME}:{far.port} HTTP/1.1\r\n\r\n".encode())
+        assert (await loop.sock_recv(client, 99)).startswith(b"HTTP/1.1 200 ")
+        client.close()
 
 
 async def test_a_connection_on_which_nothing_moves_is_closed() -> None:

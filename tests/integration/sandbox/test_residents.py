@@ -211,7 +211,9 @@ async def test_a_box_without_an_agent_says_so(own_ground: Ground) -> None:
     async with open_box(bare, own_ground.state, "test") as box:
         with pytest.raises(SandboxError) as refused:
             box.resident.tell(b"")
-    assert refused.value.code == "no_program"
+        with pytest.raises(SandboxError) as closed:
+            box.listener(PORT)
+    assert (refused.value.code, closed.value.code) == ("no_program", "no_gate")
 
 
 def test_a_script_needs_its_interpreter_and_that_its_loader(tmp_path: Path) -> None:
