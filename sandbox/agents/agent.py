@@ -4,10 +4,12 @@ An agent only decides which call comes next. What a call may do is decided by th
 the gate, and neither believes the agent.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from sandbox.errors import SandboxError
 from sandbox.events import Confinement, Event
 from sandbox.job import ToolCall, ToolResult
 
@@ -25,6 +27,7 @@ class Verdict:
     park: bool = False
 
 
+T = TypeVar("T")
 # Where an agent stopped, as plain JSON in its own words: the same agent takes it up, in a box over the same layers.
 # It is kept on this machine only, and an agent that cannot read what it is given says so with `SessionError`.
 Session = Mapping[str, object]
@@ -42,3 +45,24 @@ class Tools(Protocol):
     def tools(self) -> frozenset[str]: ...
 
     async def call(self, call: ToolCall) -> ToolResult: ...
+
+    async def end(self) -> SandboxError:
+        """Wait until the box is no longer alive, and return why."""
+
+
+async def while_alive(box: Tools, work: Awaitable[T]) -> T:
+    """Wait for work that happens outside of the box, no longer than the box lives.
+
+    Raises:
+        SandboxError: What ended the box; the work was cancelled, and has ended too.
+    """
+    working, ending = asyncio.ensure_future(work), asyncio.ensure_future(box.end())
+    try:
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if ending.done():
+            raise ending.result()
+        return working.result()
+    finally:
+        working.cancel()
+        ending.cancel()
+        await asyncio.wait({working, ending})

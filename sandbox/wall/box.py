@@ -53,6 +53,7 @@ class Box:
         self._parts = parts
         self._turn = asyncio.Lock()
         self._failure: SandboxError | None = None
+        self._failed = asyncio.Event()
         self._frozen: Frozen | None = None
         self._watch = asyncio.create_task(self._enforce_limits(), name="sandbox watchdog")
 
@@ -196,20 +197,35 @@ class Box:
         if self._failure is not None:
             raise self._failure
 
+    async def end(self) -> SandboxError:
+        """Wait until the box is no longer alive, and return why; any number of tasks may wait."""
+        await self._failed.wait()
+        assert self._failure is not None  # noqa: S101 - the reason stands before anything can notice
+        return self._failure
+
     async def _fail(self, failure: SandboxError) -> None:
         """Remember the first reason and kill; the reason stands before anything can notice the death."""
         self._failure = self._failure or failure
+        self._failed.set()
         await self._parts.jail.kill()
 
     async def _enforce_limits(self) -> None:
+        """End the run when it goes over a limit, or when its processes are gone, called or not."""
+        watching = asyncio.ensure_future(self._exceeded())
+        ending = asyncio.ensure_future(self._parts.jail.wait(None))
+        try:
+            await asyncio.wait({watching, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await self._fail(watching.result() if watching.done() else self._explain_death())
+        finally:
+            watching.cancel()
+            ending.cancel()
+
+    async def _exceeded(self) -> SandboxError:
         parts, clock = self._parts, asyncio.get_running_loop().time
         try:
-            failure: SandboxError = await watchdog.watch(
-                parts.view.limits, parts.meters, clock, parts.started_s
-            )
+            return await watchdog.watch(parts.view.limits, parts.meters, clock, parts.started_s)
         except Exception as error:  # noqa: BLE001 - whatever stops the watchdog must stop the run
-            failure = SandboxError("watchdog_failed", f"The run's limits can no longer be watched: {error}.")
-        await self._fail(failure)
+            return SandboxError("watchdog_failed", f"The run's limits can no longer be watched: {error}.")
 
     def _out_of_memory(self) -> bool:
         group = self._parts.meters.group
@@ -219,7 +235,7 @@ class Box:
         if self._out_of_memory():
             return _memory_error(self._parts.view.limits.memory_bytes)
         return HelperError(
-            "helper_died", "The helper inside ended before it answered.", "Run the task again."
+            "helper_died", "The helper inside ended before the run did.", "Run the task again."
         )
 
     async def _scratch_names(self) -> tuple[str, ...]:

@@ -58,8 +58,8 @@ class Jail:
             _signal(self._outer)
             await self.wait(_PATIENCE_S)
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Wait for the end; return whether it came. Any number of tasks may wait."""
+    async def wait(self, timeout_s: float | None) -> bool:
+        """Wait for the end; return whether it came in time. Any number of tasks may wait."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._gone.wait()

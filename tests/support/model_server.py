@@ -38,6 +38,7 @@ class Trouble:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    hangs: bool = False
 
 
 @dataclass
@@ -50,6 +51,7 @@ class ModelServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     counts: bool = True  # whether it says how many tokens were used, where its protocol lets it keep silent
     unscripted: list[list[Any]] = field(default_factory=lambda: [["ready"]])
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # until then a hanging answer hangs
     holds: int | None = (
         None  # so many characters of a prompt, its last ones; it reads the first file that they name
     )
@@ -60,6 +62,8 @@ class ModelServer:
         self.headers.append({name.lower(): value for name, value in request.headers.items()})
         if self.trouble:
             trouble = self.trouble.pop(0)
+            if trouble.hangs:
+                await self.over.wait()
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
         if request.path == "/v1/responses":
             number, told = turns_played(body), as_messages(body)
@@ -267,4 +271,5 @@ async def model_server() -> AsyncIterator[ModelServer]:
         playing.url = str(server.make_url("")).rstrip("/")
         yield playing
     finally:
+        playing.over.set()
         await server.close()

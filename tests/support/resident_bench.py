@@ -34,6 +34,7 @@ class Bench:
     cost_microusd: int | None = None
     price: tuple[int, int] | None = None
     network: tuple[str, ...] = ()
+    wall_s: float = 120.0
 
     @property
     def notes(self) -> Path:
@@ -65,7 +66,7 @@ class Bench:
             tools=frozenset(self.tools),
             network=self.network,
             steps=steps,
-            wall_s=120.0,
+            wall_s=self.wall_s,
             order=None if steps else self._order(prompt),
             resume=resume,
         )

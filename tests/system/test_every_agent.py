@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.chosen import choose
-from tests.support.model_server import ModelServer, model_server_beside, scripted
+from tests.support.model_server import ModelServer, Trouble, model_server_beside, scripted
 from tests.support.neighbourhood import Neighbourhood, changed, make_repository
 
 READ = {"tool": "Read", "input": {"file_path": "notes.md"}}
@@ -46,3 +46,19 @@ def test_it_works_under_each_mode(
         kinds = [event["data"]["kind"] for event in state["events"] if event["type"] == "approval_asked"]
         assert kinds[-1] == "changeset" if asked is None else kinds == asked
         assert len(kinds) > 2 or asked is not None
+
+
+def test_time_that_is_up_is_the_end_however_long_the_model_thinks(
+    neighbourhood: Neighbourhood, model: ModelServer, repository: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    choose(bob, "model", model.url)
+    neighbourhood.befriend("--tools", "Read,Edit", "--paths", f"{repository}:rw", "--approval", "auto")
+    model.trouble.append(Trouble(hangs=True))
+    dispatch_id = alice.do("send", bob.address, scripted(["Done."]), "--timeout", "2")["dispatch_id"]
+    bob.receives(dispatch_id)
+    bob.do("accept", dispatch_id)
+    told = alice.until(dispatch_id, "failed")
+    assert not model.over.is_set()
+    assert (told["outcome"], told["error"]["code"]) == ("failed", "wall_clock"), told
+    assert bob.status(dispatch_id)["runs"][0]["outcome"] == "failed"

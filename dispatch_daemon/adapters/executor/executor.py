@@ -45,7 +45,7 @@ from sandbox.wall.grants import enrol
 from sandbox.wall.kept import NAME, Kept, find, keep, reopen
 from sandbox.wall.preparation import INBOX
 from sandbox.wall.remains import copy_files
-from sandbox.wall.runner import Probe, open_box, probe
+from sandbox.wall.runner import Box, Probe, open_box, probe
 
 _DIFF_BYTES = 256 * 1024
 _ASK = "Ask its sender to send it again."
@@ -111,6 +111,7 @@ class Executor:
                         assert spec.order is not None  # noqa: S101 - a run without steps has an order
                         working = work if spec.order.agent.program is None else reside
                         ended = await working(spec.order, spec.cwd, box, gate, emit, spent, session)
+                ended = _judged(ended, box)
             if ended.session is not None:
                 saved = tuple(call.save_as for call in calls if call.save_as is not None)
                 await asyncio.to_thread(keep, directory, Kept(box.frozen.layers, ended.session, saved))
@@ -292,6 +293,15 @@ async def _unpacked(unpack: Callable[[Path], None], directory: Path) -> None:
     except FileNotFoundError as error:
         gone = "a file that came with the task is not on this machine any more"
         raise WallError("files_missing", gone, _ASK) from error
+
+
+def _judged(ended: Ended, box: Box) -> Ended:
+    """Say how it really ended: what was killed for a limit has not done its task, whatever its agent says."""
+    try:
+        box.check_alive()
+    except SandboxError as error:
+        return Ended("failed", error.code, error.detail) if ended.outcome == "success" else ended
+    return ended
 
 
 def _wall_error(error: SandboxError) -> WallError:

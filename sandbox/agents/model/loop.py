@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sandbox.agents.agent import Emit, Gate, Session, Tools
+from sandbox.agents.agent import Emit, Gate, Session, Tools, while_alive
 from sandbox.agents.model import session as sessions
 from sandbox.agents.model.conversation import (
     Asked,
@@ -113,7 +113,7 @@ async def run_model(
             over = _over(allowance, spent)
             if over:
                 return Ended("blocked", "budget", over)
-            reply = await model.ask(conversation)
+            reply = await while_alive(box, model.ask(conversation))
             spent.turns += 1
             spent.tokens += reply.tokens
             await _tell(reply, emit)

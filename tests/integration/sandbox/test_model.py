@@ -1,5 +1,6 @@
 """The agent with a model, against an endpoint that plays scripts: the loop, both protocols, and whatever goes wrong."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from sandbox.agents.agent import Verdict
 from sandbox.agents.model.endpoint import ATTEMPTS, LONGEST_PAUSE_S, Endpoint, Protocol
 from sandbox.agents.model.loop import Allowance, Spent, run_model
-from sandbox.errors import LimitExceededError
+from sandbox.errors import LimitExceededError, SandboxError
 from sandbox.events import CallFinished, CallProposed, Confinement, Ended, Event, Said, Started, Thought
-from sandbox.job import PathGrant, Policy, ToolCall, ToolResult
+from sandbox.job import Limits, PathGrant, Policy, ToolCall, ToolResult
 from sandbox.price import Price
 from sandbox.wall.runner import open_box
 from tests.support.grounds import Ground
@@ -38,6 +39,9 @@ class Tools:
     ok: bool = True
     called: list[ToolCall] = field(default_factory=list)
     confinement = Confinement(("namespaces",), "cgroup")
+
+    async def end(self) -> SandboxError:
+        return await asyncio.Future()
 
     async def call(self, call: ToolCall) -> ToolResult:
         self.called.append(call)
@@ -352,3 +356,21 @@ async def test_in_a_live_box_the_model_edits_a_file_in_its_copy(
     assert said.startswith("Hello\n")
     assert KEY not in said
     assert (own_ground.work / "greeting.txt").read_text() == "Helo\n"
+
+
+async def test_a_box_that_goes_over_a_limit_while_the_model_thinks_ends_the_run(
+    server: ModelServer, own_ground: Ground, tmp_path: Path
+) -> None:
+    limits = Limits(upper_bytes=4 << 20)
+    policy = Policy(
+        (PathGrant(str(own_ground.work), "rw"),), str(own_ground.work), frozenset({"Bash"}), limits=limits
+    )
+    fills = "setsid sh -c 'sleep 1; head -c 32M /dev/zero > big; sleep 60' >/dev/null 2>&1 & true"
+    own_ground.driven += 1
+    async with open_box(policy, tmp_path / "run", "run-1") as box:
+        result = await box.call(ToolCall("call-1", "Bash", {"command": fills}))
+        assert result.ok
+        server.trouble.append(Trouble(hangs=True))
+        ended = await Run(endpoint(server), tools=box).through(scripted(["done"]))
+    assert (ended.outcome, ended.reason_code) == ("failed", "disk")
+    assert len(server.requests) == 1
