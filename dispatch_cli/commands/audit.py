@@ -30,9 +30,9 @@ def audit(context: click.Context) -> None:
 @_device
 @click.pass_obj
 def show_audit(invocation: Invocation, peer: str | None, device: str | None) -> None:
-    """List the logs: whose, how many entries, and each root; without a peer also what was decided here.
+    """List the logs: whose, how many entries, and each root.
 
-    Your other devices hold the digests of what is decided on this one: write a root down, or compare it with what they show.
+    Without a peer also what was decided here. Your other devices hold the digests of what is decided on this one: write a root down, or compare it with what they show.
     """
     _show(invocation, peer, device)
 

@@ -8,7 +8,7 @@ from dispatch_cli.render.people import People
 from dispatch_cli.render.scopes import budget_words, dollars
 from dispatch_cli.render.text import count, home_relative, one_line, visible
 from dispatch_cli.render.trace import Trace, in_order
-from dispatch_cli.render.words import is_for_me, presumption, short_id, status_span
+from dispatch_cli.render.words import is_for_me, presumption, short_id, status_span, typed_id
 
 _SIGNS_OF_LIFE = frozenset(["heartbeat", "waiting"])
 
@@ -102,6 +102,9 @@ def _section(title: str, lines: list[Line]) -> list[Line]:
 
 def _run_lines(dispatch: Document, view: View) -> list[Line]:
     lines: list[Line] = []
+    mine = is_for_me(
+        dispatch
+    )  # what runs for this human runs on this machine: only of another one it is said where
     for run in items(dispatch, "runs"):
         started, ended = moment_ms(run, "started_at"), moment_ms(run, "ended_at")
         heard = moment_ms(run, "last_heard")
@@ -109,10 +112,10 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
         quiet = "" if ended is not None or heard is None else f"last heard {times.ago(heard, view.now_ms)}"
         cwd = visible(home_relative(text(run, "cwd"), view.user_home))
         parts = [
-            (status_span(run, mine=False),),
+            (status_span(run, mine=mine),),
             line(f"in {cwd}" if cwd else ""),
             line(f"agent {visible(text(run, 'agent'))}" if text(run, "agent") else ""),
-            line(f"on {visible(text(run, 'device')[:16])}" if text(run, "device") else ""),
+            line(f"on device {visible(text(run, 'device')[:8])}" if text(run, "device") and not mine else ""),
             line(took or quiet),
             line(_usage(inner(run, "usage"))),
         ]
@@ -141,7 +144,7 @@ def _usage(usage: Document) -> str:
 
 
 def _question(approval: Document) -> Line:
-    command = f"dispatch approve {visible(text(approval, 'request_id'))}"
+    command = f"dispatch approve {typed_id(text(approval, 'request_id'))}"
     return line("  ", one_line(text(approval, "title")), "   ", Span(command, Tone.COMMAND))
 
 
@@ -240,6 +243,12 @@ def _next_lines(dispatch: Document) -> list[Line]:
         return [line(), said, following("if that one is silent", f"dispatch accept {short} --here")]
     if is_for_me(dispatch) and status in {"delivered", "sent"}:
         pairs = (("run it here with", f"dispatch accept {short}"), ("or", f"dispatch decline {short}"))
+        return [line(), *followings(*pairs)]
+    if is_for_me(dispatch) and status == "waiting_input":
+        pairs = (
+            ("take it up with", f"dispatch resume {short}"),
+            ("or throw it away", f"dispatch discard {short}"),
+        )
         return [line(), *followings(*pairs)]
     if status in {"accepted", "running", "waiting_approval"}:
         return [line(), following("follow it with", f"dispatch watch {short}")]

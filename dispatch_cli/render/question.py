@@ -235,7 +235,7 @@ def waiting_lines(approvals: Sequence[Document], people: People, view: View) -> 
     lines: list[Line] = []
     for approval in approvals:
         deadline = moment_ms(approval, "expires_at")
-        request_id = visible(text(approval, "request_id"))
+        request_id = typed_id(text(approval, "request_id"))
         left = (
             ""
             if deadline is None

@@ -159,6 +159,5 @@ def _decided(data: Document, *, changeset: bool) -> Line:
 
 def _started(data: Document, view: View) -> Line:
     cwd = visible(home_relative(text(data, "cwd"), view.user_home))
-    confinement = inner(data, "confinement")
-    held = ", ".join(visible(layer) for layer in confinement.get("layers", []) if isinstance(layer, str))
-    return line(Span(f"· runs in {cwd}" + (f", confined by {held}" if held else ""), Tone.QUIET))
+    confined = ", confined" if inner(data, "confinement").get("layers") else ""
+    return line(Span(f"· runs in {cwd}{confined}", Tone.QUIET))

@@ -119,8 +119,8 @@ def about_call(
     )
 
 
-def meanings(approval: ApprovalRecord, run: RunRecord) -> list[dict[str, JSON]]:
-    """Return, for each answer that means yes, exactly what it covers from now on."""
+def meanings(approval: ApprovalRecord, run: RunRecord, *, own: bool = False) -> list[dict[str, JSON]]:
+    """Return, for each answer that means yes, exactly what it covers from now on; `own` is for a person's own job."""
     if approval.kind is not ApprovalKind.TOOL or approval.tool is None:
         return [_meaning(GrantChoice.ONCE, None, "exactly what is shown here, once")]
     paths = [path for path, _ in run_paths(run)]
@@ -130,7 +130,9 @@ def meanings(approval: ApprovalRecord, run: RunRecord) -> list[dict[str, JSON]]:
     return [
         _meaning(GrantChoice.ONCE, approval.tool, "this call, once"),
         _meaning(
-            GrantChoice.ALWAYS, approval.tool, f"{said}; in every run on this edge until you remove the rule"
+            GrantChoice.ALWAYS,
+            approval.tool,
+            f"{said}; in every {'job of your own' if own else 'run on this edge'} until you remove the rule",
         )
         | bounds,
         _meaning(GrantChoice.SESSION, approval.tool, f"{said}; until this run ends") | bounds,
@@ -148,7 +150,7 @@ def _describe(tool: str, run: RunRecord) -> str:
         return f"runs a shell command, confined, in {where}" + (f", and may reach {hosts}" if hosts else "")
     if tool in ("Write", "Edit"):
         return f"changes a file in this run's own copy of {where}; nothing reaches your files before you approve it"
-    return f"reads below {where}"
+    return f"only reads: what this run may see, {where} and the files that came with it"
 
 
 def reached(scopes: Scopes, run_id: str, events: Iterable[EventRecord]) -> tuple[str, ...]:

@@ -280,7 +280,7 @@ def approval_view(
         "asked_at": format_time(approval.asked_ms),
         "expires_at": format_time(approval.deadline_ms),
         "grants": ["once", "always", "session"] if is_call else ["once"],
-        "grant_details": list(meanings(approval, run)),
+        "grant_details": list(meanings(approval, run, own=record.box is Box.OWN)),
         "can_review": is_call and may_review(run, trust),
     }
 

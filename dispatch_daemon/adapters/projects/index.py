@@ -55,10 +55,14 @@ class ProjectIndex:
             self._running = None
 
     async def look(self, inside: Sequence[str]) -> None:
-        """Look below some directories now, for as long as a person would wait; what is known of others stays."""
-        await self._written(self._add, inside, _SOON)
+        """Look below some directories now, or below the roots if there are none; for as long as a person would wait.
+
+        What is known of others stays.
+        """
+        below = list(inside or self._roots())
+        await self._written(self._add, below, _SOON)
         if not self._path.exists():  # it was damaged, and is made anew
-            await self._written(self._add, inside, _SOON)
+            await self._written(self._add, below, _SOON)
 
     async def _keep_fresh(self) -> None:
         await asyncio.sleep(_FIRST_S)

@@ -139,7 +139,7 @@ class Dispatches:
         if record.state not in ENDED:
             raise ServiceError(
                 "not_finished",
-                f"this dispatch is {shown['status']}",
+                f"this dispatch has not ended: it is {str(shown['status']).replace('_', ' ')}",
                 hint=f"dispatch watch {record.dispatch_id[:8]}",
             )
         bundle = write_bundle(self._home, self._journal, self._people, record)

@@ -49,5 +49,5 @@ def find_dispatch(journal: Journal, typed: str) -> DispatchRecord:
         "dispatch",
         journal.dispatches_like,
         lambda record: record.dispatch_id,
-        hint="dispatch inbox, or dispatch sent",
+        hint="dispatch inbox",
     )

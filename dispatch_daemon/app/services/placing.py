@@ -14,9 +14,8 @@ from dispatch_protocol.scopes import Scopes
 async def look_around(
     scopes: Scopes, projects: ProjectIndex, *, cwd: str | None, caller_cwd: str | None
 ) -> None:
-    """Look now for the projects in what is granted, where they will tell: the grant may be a minute old."""
-    stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
-    if scopes.paths and rundir.needs_projects(scopes, cwd=cwd, caller_cwd=stands):
+    """Look now for the projects in what is granted, or anywhere if nothing is, where they will tell: both may be a minute old."""
+    if rundir.needs_projects(scopes, cwd=cwd, caller_cwd=_stands(caller_cwd)):
         await projects.look([grant.path for grant in scopes.paths])
 
 
@@ -29,13 +28,12 @@ def place_of(
         ServiceError: `path_invalid`, `cwd_missing`, `outside_paths`, or `cwd_needed` with the command that says where.
     """
     chosen = None if cwd is None else _directory(cwd)
-    stands = None if caller_cwd is None else os.path.realpath(caller_cwd)
+    stands = _stands(caller_cwd)
     known: list[str] = []
     if rundir.needs_projects(scopes, cwd=chosen, caller_cwd=stands):
         granted = [grant.path for grant in scopes.paths]
-        (only, *others) = granted or [""]
-        itself = not others and marker_in(only) is not None
-        known = [only] if itself else projects.find(task_of(record).project, inside=granted)
+        itself = len(granted) == 1 and marker_in(granted[0]) is not None
+        known = granted if itself else projects.find(task_of(record).project, inside=granted)
     try:
         return rundir.resolve(scopes, cwd=chosen, caller_cwd=stands, projects=known)
     except ServiceError as error:
@@ -44,6 +42,12 @@ def place_of(
         where = shlex.quote(error.candidates[0]) if error.candidates else "DIR"
         hint = f"dispatch accept {record.dispatch_id[:8]} --cwd {where}"
         raise ServiceError(error.code, error.detail, hint=hint, candidates=error.candidates) from error
+
+
+def _stands(caller_cwd: str | None) -> str | None:
+    """Return where the human stands, if that says anything: where every terminal begins, nobody has chosen to be."""
+    real = None if caller_cwd is None else os.path.realpath(caller_cwd)
+    return None if real == os.path.realpath(os.path.expanduser("~")) else real
 
 
 def _directory(cwd: str) -> str:

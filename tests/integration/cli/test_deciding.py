@@ -42,7 +42,7 @@ def test_questions_are_listed_whole(door: Script, home: Path) -> None:
     shown = dispatch(home, "approvals").out
     assert f"command: {command}\n" in shown
     assert "! a shell command" in shown
-    assert f"allow it with   dispatch approve {REQUEST_ID}" in shown
+    assert f"allow it with   dispatch approve {REQUEST_ID[:8]}" in shown
     assert "2 files would change:" in shown
     assert dispatch(home, "approvals", "--json").json["approvals"][0]["input"]["command"] == command
 

@@ -122,7 +122,7 @@ def test_on_a_terminal_the_run_unfolds(run: ScriptedRun, home: Path) -> None:
         terminal.expect("✗ failed: exit code 2")
         run.questions.append(documents.approval(flags=["runs later when you type make"]))
         run._next()
-        terminal.expect("allow it with   dispatch approve 0badc0de-0000-4000-8000-000000000001")
+        terminal.expect("allow it with   dispatch approve 0badc0de")
         run.end(status="cancelled")
         terminal.expect("Cancelled.")
         assert terminal.end() == 0

@@ -102,4 +102,4 @@ def test_waiting_questions_name_their_commands() -> None:
         "4f2a91c0 · from alice@example.org · Write /srv/api/flaky.md · 109 s left; "
         "unanswered, it is asked once more, and then the run is parked\n"
     )
-    assert text.endswith(f"  deny it with    dispatch deny {documents.REQUEST_ID}")
+    assert text.endswith(f"  deny it with    dispatch deny {documents.REQUEST_ID[:8]}")

@@ -47,7 +47,7 @@ def told(*events: Json, width: int | None = None) -> list[str]:
         (
             "run_started",
             {"cwd": "/home/bob/x", "confinement": {"layers": ["a", 1]}},
-            ["· runs in ~/x, confined by a"],
+            ["· runs in ~/x, confined"],
         ),
         ("approval_decided", {"decision": "approved", "grant": "once"}, ["  ✓ allowed once"]),
         ("approval_decided", {"decision": "denied", "reason": "no"}, ["  ✗ denied: no"]),

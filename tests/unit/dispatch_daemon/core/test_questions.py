@@ -196,6 +196,8 @@ def test_each_yes_says_what_it_covers_from_now_on() -> None:
     said = "every Edit that names a place at or below /src"
     assert always["meaning"] == f"{said}; in every run on this edge until you remove the rule"
     assert (session["meaning"], session["path"]) == (f"{said}; until this run ends", "/src")
+    (_, mine, _) = questions.meanings(approval(), run(), own=True)
+    assert "in every job of your own" in str(mine["meaning"])
     (bash, *_) = questions.meanings(approval(), run(cwd=None))[1:]
     assert (bash["command"], bash["path"]) == ("true", None)
     (closing,) = questions.meanings(approval(kind=ApprovalKind.CHANGESET, tool=None), run())
@@ -222,7 +224,7 @@ def test_only_a_run_that_asks_may_be_reviewed_instead(
 
 
 @pytest.mark.parametrize(
-    ("tool", "words"), [("Bash", "shell command"), ("Edit", "own copy"), ("Read", "reads below")]
+    ("tool", "words"), [("Bash", "shell command"), ("Edit", "own copy"), ("Read", "only reads")]
 )
 def test_call_is_shown_verbatim_with_what_it_means(tool: str, words: str) -> None:
     asked = questions.about_call(

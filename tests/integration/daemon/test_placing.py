@@ -1,0 +1,35 @@
+"""Where nothing is granted the human is asked, with what was found a moment ago, and never with their whole home."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dispatch_daemon.adapters.projects import ProjectIndex
+from dispatch_daemon.app.services.placing import look_around, place_of
+from dispatch_daemon.core.errors import ServiceError
+from dispatch_protocol.scopes import Scopes
+from tests.support.desk import received
+from tests.support.documents import task
+
+NO_PATHS = Scopes(tools=("Read",))
+
+
+@pytest.mark.parametrize("standing", ["home", "elsewhere"])
+async def test_a_project_of_this_minute_is_offered_and_the_home_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: str
+) -> None:
+    home, other = tmp_path / "home", tmp_path / "elsewhere"
+    new = home / "src" / "rocket-api"
+    (new / ".git").mkdir(parents=True)
+    other.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    index = ProjectIndex(tmp_path, lambda: [str(home / "src")])
+    stands = str(home if standing == "home" else other)
+    await look_around(NO_PATHS, index, cwd=None, caller_cwd=stands)
+    record = received(task=replace(task(), project="rocket"))
+    with pytest.raises(ServiceError) as raised:
+        place_of(record, NO_PATHS, index, cwd=None, caller_cwd=stands)
+    offered = [str(new)] if standing == "home" else [str(other), str(new)]
+    assert (raised.value.code, list(raised.value.candidates)) == ("cwd_needed", offered)
+    assert place_of(record, NO_PATHS, index, cwd=str(home), caller_cwd=stands).cwd == str(home)
