@@ -7,13 +7,13 @@ Only the recovery key can begin another history than that one, and then its epoc
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from types import MappingProxyType
 
-from dispatch_protocol.encoding import JSON
+from dispatch_protocol.encoding import JSON, dumps
 from dispatch_protocol.errors import MalformedError, RefusalCode, RefusedError
 from dispatch_protocol.keys import DeviceId, Digest, Genesis, RecoveryPublic, SealingPublic
-from dispatch_protocol.limits import CHAIN_LINKS, DEVICES
+from dispatch_protocol.limits import CHAIN_BYTES, CHAIN_LINKS, DEVICES
 from dispatch_protocol.links import (
     ALL_ROLES,
     AddDeviceLink,
@@ -74,6 +74,16 @@ class Chain:
         return self.states[-1]
 
     @property
+    def sizes_bytes(self) -> tuple[int, ...]:
+        """How much all links up to each one measure where they are told."""
+        return tuple(accumulate(map(_size_bytes, self.links)))
+
+    @property
+    def size_bytes(self) -> int:
+        """How much all links measure."""
+        return self.sizes_bytes[-1]
+
+    @property
     def recipients(self) -> tuple[tuple[DeviceId, SealingPublic], ...]:
         """Every active device with the key to seal to, sorted by device."""
         return tuple((device, self.devices[device].seal) for device in sorted(self.devices))
@@ -127,9 +137,11 @@ class Chain:
         """
         all_links, heads = list(self.links), list(self.heads)
         states, epochs = list(self.states), list(self.epochs)
+        size = self.size_bytes
         for document in links:
-            if len(all_links) >= CHAIN_LINKS:
-                raise MalformedError(f"a chain of more than {CHAIN_LINKS} links")
+            size += _size_bytes(document)
+            if len(all_links) >= CHAIN_LINKS or size > CHAIN_BYTES:
+                raise MalformedError(f"a chain of more than {CHAIN_LINKS} links or {CHAIN_BYTES} bytes")
             after, epoch = _follow(document, heads[-1], states, epochs[-1], self.recovery)
             states.append(after)
             epochs.append(epoch)
@@ -193,6 +205,10 @@ class Chain:
             epochs=(0,),
         )
         return chain.extend(links[1:])
+
+
+def _size_bytes(link: Document) -> int:
+    return len(dumps(link.to_json()))
 
 
 def _follow(

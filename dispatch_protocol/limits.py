@@ -61,6 +61,9 @@ SAFE_INTEGER: Final = 2**53 - 1  # the largest integer every JSON reader keeps e
 JSON_DEPTH: Final = 32
 DEVICES: Final = 32  # of one identity, and so of one envelope
 CHAIN_LINKS: Final = 1_000
+CHAIN_BYTES: Final = (
+    448 * 1024
+)  # all links of a chain in canonical DSSE JSON: two histories of it fit into one body
 SIGNATURES: Final = 8  # of one document
 TYPE_BYTES: Final = 128  # a payload type
 BODY_BYTES: Final = 1024 * 1024  # B, the signed body

@@ -139,6 +139,7 @@ CODES = {
     "paused": (409, REFUSED, "dispatch pause --off"),
     "sealing_key_old": (409, REFUSED, "Ask them to start their device: it renews its key by itself."),
     "last_signer": (409, REFUSED, "dispatch devices add"),
+    "chain_full": (409, REFUSED, "dispatch login --recover"),
     "look_there": (409, REFUSED, "dispatch approvals"),
     "verdict_mismatch": (409, REFUSED, "dispatch approvals"),
     "not_runner": (403, REFUSED, "dispatch devices set DEVICE --roles approver,runner"),

@@ -36,6 +36,8 @@ from dispatch_protocol.unseal import Opened
 
 _REMOVED = "removed_rules"
 _TOLD_AGAIN = "told_again_ms"
+_FOLLOWED_BY = "followed_by"
+_KEPT_MS = 30 * 86_400_000  # what others said is kept as evidence for so long
 _AT_A_TIME = 100  # documents that are told again, at most once a day
 log = logging.getLogger("dispatch.household")
 
@@ -181,6 +183,7 @@ class Household:
         Who has joined since it was said is given a feed instead: the old documents cannot be sealed to that device. So is who has
         lost what they had followed before, when nobody keeps the words of it any more.
         """
+        self._note_followed(message)
         told_ms, now_ms = self._journal.meta(_TOLD_AGAIN), self._clock.now_ms()
         if message.seq == 0 or (isinstance(told_ms, int) and now_ms - told_ms < behind.BEAT_MS):
             return
@@ -197,6 +200,29 @@ class Household:
             await self._performer.perform([own_log.again(signed) for signed in lacking])
         else:
             await self._performer.perform(self.feed())
+
+    # -- letting go of words that nobody can lack any more ---------------------------------------------
+
+    def _note_followed(self, message: Log) -> None:
+        """Note how far whoever says something has followed what was said here."""
+        held, teller = self._followed_by(), message.head.sender.device.hex
+        seq = own_log.next_unheard(message, self._people.own.device) - 1
+        if held.get(teller) != seq:
+            self._journal.remember(_FOLLOWED_BY, {**held, teller: seq})
+
+    def _followed_by(self) -> dict[str, int]:
+        held = self._journal.meta(_FOLLOWED_BY)
+        return {device: int(str(seq)) for device, seq in held.items()} if isinstance(held, dict) else {}
+
+    def _forget_words(self) -> None:
+        """Let go of what every other device has followed, and of what was heard long ago: the places stay, and so does each digest."""
+        own, held, now_ms = self._people.own, self._followed_by(), self._clock.now_ms()
+        others = [held.get(device.hex, 0) for device in own.chain.devices if device != own.device]
+        logs = self._journal.logs
+        logs.forget_words(own.device.hex, min(others, default=0), now_ms)
+        for device, seq, _, _ in logs.heads():
+            if device != own.device.hex:
+                logs.forget_words(device, seq, now_ms - _KEPT_MS)
 
     # -- saying that one is there ----------------------------------------------------------------------
 
@@ -215,6 +241,7 @@ class Household:
         silent = waits or panic_ms(self._journal) is not None  # in a panic nothing leaves
         if due_ms <= now_ms and not silent and own.device in own.chain.devices:
             await self.tell()
+        self._forget_words()
         await self._performer.perform([self.plan(due_ms if due_ms > now_ms else now_ms + behind.BEAT_MS)])
 
     def _ended(self, taken: Sequence[Effect]) -> list[Effect]:

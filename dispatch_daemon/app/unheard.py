@@ -4,7 +4,7 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.acting import rewritten
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.sharing import names, torn_logs
-from dispatch_daemon.core import behind
+from dispatch_daemon.core import behind, rotating
 from dispatch_daemon.core.devices import name_of
 from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol.scopes import Scopes
@@ -26,6 +26,11 @@ def trouble(journal: Journal, people: People, now_ms: int) -> str | None:
                 f"two histories were told of what {who} {what}: its home was copied or set back, or somebody else has its "
                 "key. What came second is not followed; revoke it, and add it anew"
             )
+    if rotating.is_full(people.own.chain):
+        return (
+            "the chain of your devices is almost as long as it may be, so no sealing key is replaced any more, and what is older than "
+            "60 days nobody seals to. Begin it anew with your recovery key: dispatch login --recover, in an empty home"
+        )
     return silence(journal, people, now_ms)
 
 

@@ -6,7 +6,7 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import DeviceId, SealingPublic
-from dispatch_protocol.limits import CHAIN_LINKS
+from dispatch_protocol.limits import CHAIN_BYTES, CHAIN_LINKS
 from dispatch_protocol.links import (
     AddDeviceLink,
     RecoverLink,
@@ -22,6 +22,7 @@ from dispatch_protocol.timestamps import format_time
 Names = Mapping[str, tuple[str, int]]  # by device in hex: what it is called, and since when
 SHORTEST_PREFIX = 4
 _ROOM = CHAIN_LINKS // 2  # links before a recovery, as far as it may choose
+SPARE_LINKS, SPARE_BYTES = 20, 16 * 1024  # of a chain are left for ending devices
 
 
 def listed(chain: Chain, own: DeviceId, names: Names, heard_ms: Mapping[str, int]) -> list[dict[str, JSON]]:
@@ -127,6 +128,7 @@ def change_of_roles(
         ServiceError: `invalid` for an owner that shall not run, `last_signer`, `not_approver`.
     """
     require_approver(chain, own)
+    require_room(chain)
     stated = chain.devices[device].roles if roles is None else roles
     if owner and Role.RUNNER not in stated:
         if roles is not None:
@@ -140,6 +142,21 @@ def change_of_roles(
             hint="dispatch devices add",
         )
     return SetRolesLink(prev=chain.head, device=device, roles=stated, created_ms=now_ms, nonce=nonce)
+
+
+def require_room(chain: Chain) -> None:
+    """Refuse what can wait where a chain is almost full: what is left is for ending devices, and a recovery makes it short again.
+
+    Raises:
+        ServiceError: `chain_full`.
+    """
+    if len(chain.links) > CHAIN_LINKS - SPARE_LINKS or chain.size_bytes > CHAIN_BYTES - SPARE_BYTES:
+        raise ServiceError(
+            "chain_full",
+            f"the chain of your devices has {len(chain.links)} links of {chain.size_bytes} bytes, and nobody reads a longer one "
+            "than it may become; a device can still be revoked, and a recovery begins it anew",
+            hint="dispatch login --recover  (in an empty home)",
+        )
 
 
 def recovery(
@@ -169,9 +186,17 @@ def recovery(
     places = [number for number, state in enumerate(chain.states) if survivors <= state.keys()]
     if not places:
         raise ServiceError("not_found", "these devices were never active together in this identity")
-    early = [number for number in places if number < _ROOM]
-    base = chain.at(chain.heads[early[-1] if early else places[0]])
+    sizes = chain.sizes_bytes
+    early = [number for number in places if number < _ROOM and sizes[number] <= CHAIN_BYTES // 2]
+    place = early[-1] if early else places[0]
+    base = chain.at(chain.heads[place])
     assert base is not None  # noqa: S101 - it is one of its heads
+    if sizes[place] > CHAIN_BYTES - SPARE_BYTES:
+        raise ServiceError(
+            "chain_full",
+            "these devices joined when the chain was almost full, so keeping them would leave no room",
+            hint="dispatch login --recover, without --keep",
+        )
     return base, RecoverLink(
         prev=base.head,
         epoch=chain.epoch + 1,

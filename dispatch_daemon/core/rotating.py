@@ -12,12 +12,19 @@ from typing import Final
 
 from dispatch_protocol.chain import Chain, Device
 from dispatch_protocol.keys import DeviceId, SealingPublic
-from dispatch_protocol.limits import CHAIN_LINKS, SEALING_KEPT_S, SEALING_REFUSED_S, SEALING_RENEWED_S
+from dispatch_protocol.limits import (
+    CHAIN_BYTES,
+    CHAIN_LINKS,
+    SEALING_KEPT_S,
+    SEALING_REFUSED_S,
+    SEALING_RENEWED_S,
+)
 
 _RENEWED_MS: Final = SEALING_RENEWED_S * 1000
 _REFUSED_MS: Final = SEALING_REFUSED_S * 1000
 _KEPT_MS: Final = SEALING_KEPT_S * 1000
 SPARE_LINKS: Final = 100  # of a chain are left for what people do: whoever has none left cannot revoke
+SPARE_BYTES: Final = 64 * 1024
 
 
 class Step(StrEnum):
@@ -46,13 +53,18 @@ def next_step(chain: Chain, device: DeviceId, held: Sequence[SealingPublic], now
     present = chain.devices[device]
     if len(held) > 1 and held[0] == present.seal and now_ms >= present.sealed_ms + _KEPT_MS:
         return Next(Step.FORGET)
-    if len(chain.links) > CHAIN_LINKS - SPARE_LINKS:
+    if is_full(chain):
         return Next(Step.WAIT, now_ms + _KEPT_MS)
     if all(held[0] != state[device].seal for state in chain.states if device in state):
         return Next(Step.STATE)
     if held[0] != present.seal or not present.sealed_ms <= now_ms < present.sealed_ms + _RENEWED_MS:
         return Next(Step.MAKE)
     return Next(Step.WAIT, present.sealed_ms + (_KEPT_MS if len(held) > 1 else _RENEWED_MS))
+
+
+def is_full(chain: Chain) -> bool:
+    """Say whether so little room is left in a chain that no key is replaced any more: only a recovery makes it short again."""
+    return len(chain.links) > CHAIN_LINKS - SPARE_LINKS or chain.size_bytes > CHAIN_BYTES - SPARE_BYTES
 
 
 def is_due(device: Device, now_ms: int) -> bool:

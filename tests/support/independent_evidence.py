@@ -53,6 +53,7 @@ def body(document: Json, fields: set[str] | None = None) -> Json:
 def follow_chain(links: list[Json], genesis: str | None) -> tuple[str, list[Json], list[str]]:
     """The genesis, the devices after each link, and the heads; every device is {seal, roles, sealed}."""
     need(links != [], "malformed")
+    need(len(links) <= 1_000 and sum(len(canonical(link)) for link in links) <= 448 * 1024, "malformed")
     heads = [digest(link) for link in links]
     need(genesis in {None, heads[0]}, "genesis_mismatch")
     first = body(links[0], {"v", "kind", "device", "recovery", "created", "nonce"})

@@ -130,6 +130,7 @@ class Pairing:
         """Make a code with which one new machine can join, within ten minutes."""
         online, own = self._online(), self._people.own
         devices.require_approver(own.chain, own.device)
+        devices.require_room(own.chain)
         await self.end()
         nonce = self._clock.random(pairing.NONCE_BYTES)
         code = PairingCode(online.url, self._clock.random(SECRET_BYTES))

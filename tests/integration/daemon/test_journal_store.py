@@ -310,8 +310,12 @@ def test_daily_limit_counts_what_an_edge_brought_but_not_what_the_limit_refused(
         lambda journal: journal.answers_count(received().edge),
         lambda journal: journal.log_size(received().edge, "device"),
         lambda journal: journal.sent_over(received().edge),
+        lambda journal: journal.logs.held("device", 7),
     ],
-    ids=["what came within a day", "checkpoints", "the size of a log", "what was sent"],
+    ids=[
+        *("what came within a day", "checkpoints", "the size of a log", "what was sent"),
+        "a place in a household's log",
+    ],
 )
 def test_what_is_asked_for_each_task_is_counted_without_reading_one(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Journal], object]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dispatch_daemon.app.unheard import trouble
-from dispatch_daemon.core.effects import Effect, Forget, Put
+from dispatch_daemon.core.effects import Effect, Forget, Put, TaskKind
 from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.keys import DeviceId, Digest, SealingKey, SigningKey
@@ -45,6 +45,26 @@ async def loses(device: AgeingDevice, *effects: Effect) -> None:
     """Let something be decided of which the relay loses the telling."""
     await device.performer.perform(effects)
     leaves(device)
+
+
+async def beat(device: AgeingDevice) -> None:
+    """Let a day's task be settled."""
+    await device.performer.perform([device.household.plan(0)])
+    task = device.journal.tasks.get(TaskKind.BEAT, "household")
+    assert task is not None
+    await device.household.beat(task)
+
+
+def with_words(device: AgeingDevice, of: DeviceId) -> int:
+    """Return how many documents of a log can still be told."""
+    return len(device.journal.logs.said(of.hex, 1, SAFE_INTEGER, 1_000))
+
+
+def stood_at(device: AgeingDevice, seq: int) -> Digest:
+    """Return which document of the other device's log is held in a place."""
+    held = device.journal.logs.held(device.other.device.hex, seq)
+    assert held is not None
+    return Digest.from_hex(held)
 
 
 def entries_but_acts(log: Log) -> list[Entry]:
@@ -168,3 +188,55 @@ async def test_of_two_histories_of_one_log_the_first_is_kept_and_the_person_is_t
     await hears(device, (), NameEntry(device=other, name="set back", named_ms=1), seq=2, days=0.1)
     assert stands(device, other) == stood
     assert "two histories were told of what set back has said" in str(wrong())
+
+
+# -- what nobody can lack any more -----------------------------------------------------------------------
+
+
+async def test_words_that_every_other_device_has_followed_are_let_go_and_who_lost_them_is_fed(
+    device: AgeingDevice,
+) -> None:
+    me = device.people.own.device
+    await loses(device, Put(RULE))
+    await device.household.rename(me, "laptop")
+    followed = own_head(device)
+    await hears(device, [followed], days=1)
+    leaves(device)
+    await beat(device)
+    assert with_words(device, me) == 1, "the beat that was said just now, and nobody has heard"
+    assert device.journal.logs.held(me.hex, 1) is not None, "its place and its digest stay"
+    leaves(device)
+    await hears(device, [], seq=2, days=3)
+    base, *rest = said(device)
+    assert (
+        base.seq,
+        [entry.rule_id for log in rest for entry in log.entries if isinstance(entry, RuleEntry)],
+    ) == (
+        0,
+        ["r1"],
+    )
+
+
+async def test_words_that_one_device_lacks_are_kept(device: AgeingDevice) -> None:
+    me = device.people.own.device
+    await joins(device)
+    await loses(device, Put(RULE))
+    await hears(device, [own_head(device)], days=1)
+    await beat(device)
+    assert with_words(device, me) == 2, "the third one has not said that it follows"
+
+
+async def test_what_others_said_long_ago_loses_its_words_and_no_place(device: AgeingDevice) -> None:
+    await hears(device)
+    await hears(device, seq=2, days=31)
+    await beat(device)
+    other = device.other.device
+    assert (with_words(device, other), stands(device, other)) == (1, (2, stood_at(device, 2)))
+
+
+async def test_of_two_neighbours_that_do_not_fit_the_first_that_came_is_kept(device: AgeingDevice) -> None:
+    other = device.other.device
+    await hears(device, seq=2)
+    await hears(device, seq=1)
+    assert stands(device, other) is None, "the second one goes on from another first"
+    assert "two histories were told" in str(trouble(device.journal, device.people, device.clock.now_ms()))

@@ -5,13 +5,16 @@ import pytest
 from dispatch_daemon.core import devices
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.chain import Chain
+from dispatch_protocol.encoding import dumps
 from dispatch_protocol.keys import DeviceId, SealingKey, SigningKey
+from dispatch_protocol.limits import CHAIN_BYTES
 from dispatch_protocol.links import (
     ALL_ROLES,
     AddDeviceLink,
     RecoverLink,
     Role,
     RotateSealingLink,
+    SetRolesLink,
     sign_link,
 )
 from dispatch_protocol.timestamps import format_time
@@ -103,14 +106,21 @@ def recovery(chain: Chain, survivors: set[SigningKey], key: SigningKey = TABLET)
     return base.extend([sign_link(link, (ALICE.recovery, key))])
 
 
-def filled(chain: Chain, links: int) -> Chain:
-    """Let a thief state roles until the chain has so many links."""
-    for number in range(links - len(chain.links)):
-        link = roles(
-            chain, PHONE.device, PHONE.device, ALL_ROLES if number % 2 else frozenset({Role.APPROVER})
+def filled(chain: Chain, size_bytes: int) -> Chain:
+    """Let a thief state roles until the chain measures so much."""
+    links, size = list(chain.links), chain.size_bytes
+    while True:
+        link = SetRolesLink(
+            prev=links[-1].digest,
+            device=PHONE.device,
+            roles=ALL_ROLES if len(links) % 2 else frozenset({Role.APPROVER}),
+            created_ms=NOW_MS,
+            nonce=bytes(16),
         )
-        chain = chain.extend([sign_link(link, (PHONE,))])
-    return chain
+        links.append(sign_link(link, (PHONE,)))
+        size += len(dumps(links[-1].to_json()))
+        if size > size_bytes:
+            return Chain.verify(links[:-1], expect=chain.genesis)
 
 
 def test_a_recovery_begins_where_all_who_survive_were_active_and_leaves_room():
@@ -121,13 +131,27 @@ def test_a_recovery_begins_where_all_who_survive_were_active_and_leaves_room():
     assert back.heads[:2] == BOTH.heads  # the phone joined and is out; its theft is void
     alone = recovery(stolen, set())
     assert alone.heads[:3] == stolen.heads
-    full = filled(stolen, 1_000)
-    assert len(recovery(full, set()).links) == 501
-    assert len(recovery(full, {PHONE}).links) == 501
-    late = added(filled(BOTH, 600), SigningKey(fixed("late")))
-    assert len(recovery(late, {SigningKey(fixed("late"))}).links) == 602
+    full, key = filled(stolen, CHAIN_BYTES), SigningKey(fixed("late"))
+    for survivors in (set(), {PHONE}):
+        short = recovery(full, survivors)
+        assert full.update(short.links).head == short.head
+        assert abs(short.size_bytes - CHAIN_BYTES // 2) < 2_000
+    late = added(filled(BOTH, CHAIN_BYTES * 3 // 4), key)
+    assert recovery(late, {key}).heads[:-1] == late.heads
+    latest = added(filled(BOTH, CHAIN_BYTES - 1_000), key)
+    assert code(recovery, latest, {key}) == "chain_full"
+    assert recovery(latest, set()).size_bytes < CHAIN_BYTES
     assert code(recovery, ALICE.chain, {PHONE}) == "not_found"
     assert code(recovery, BOTH, set(), PHONE) == "home_in_use"
+
+
+def test_a_chain_that_is_almost_full_is_left_for_ending_devices():
+    full = filled(BOTH, CHAIN_BYTES - 1_000)
+    assert code(devices.require_room, full) == "chain_full"
+    assert code(roles, full, LAPTOP.device, PHONE.device, ALL_ROLES) == "chain_full"
+    ended = full.extend([sign_link(revocation(full, LAPTOP.device, PHONE.device), (LAPTOP,))])
+    assert PHONE.device not in ended.devices
+    devices.require_room(BOTH)
 
 
 def test_a_device_that_ever_was_is_found_by_the_beginning_of_its_id():
