@@ -165,6 +165,18 @@ def test_without_an_agent_or_its_key_nothing_is_accepted_and_the_way_is_said(
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:ro")
+    steps = neighbourhood.directory / "steps.json"
+    for step, why in (
+        (
+            {"tool": "Bsh", "input": {"command": "ls"}},
+            "step 2: there is no tool called Bsh; there are Bash, ",
+        ),
+        ({"tool": "Bash", "input": {"cmd": "ls"}}, "step 2: Bash has no field 'cmd'"),
+    ):
+        steps.write_text(json.dumps([READ, step]))
+        error = alice.do("send", bob.address, "x", "--steps", str(steps), code=2)["error"]
+        assert error["code"] == "steps_invalid"
+        assert why in error["message"]
     first = send(neighbourhood, "Look around")
     refused = typed(bob, "accept", first, "--json")["error"]
     assert (refused["code"], refused["hint"]) == ("no_agent", "dispatch agent list")

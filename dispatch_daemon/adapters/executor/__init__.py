@@ -2,6 +2,7 @@
 
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.executor import Executor
+from dispatch_daemon.adapters.executor.foreseeing import foresee
 from dispatch_daemon.adapters.executor.reaching import Surroundings, surroundings
 from dispatch_daemon.adapters.executor.run_spec import Observer, RunSpec, Settlement, WallError
 from dispatch_daemon.adapters.executor.trying import try_agent
@@ -17,6 +18,7 @@ __all__ = [
     "Surroundings",
     "UndoEnd",
     "WallError",
+    "foresee",
     "surroundings",
     "try_agent",
 ]

@@ -22,6 +22,7 @@ from dispatch_daemon.adapters.executor.shown import (
     OUTPUT_CHARS,
     artifacts_json,
     change_json,
+    clean,
     confinement_json,
     left_json,
     plain,
@@ -111,7 +112,7 @@ class Executor:
                         assert spec.order is not None  # noqa: S101 - a run without steps has an order
                         working = work if spec.order.agent.program is None else reside
                         ended = await working(spec.order, spec.cwd, box, gate, emit, spent, session)
-                ended = _judged(ended, box)
+                ended = replace(_judged(ended, box), detail=clean(ended.detail))
             if ended.session is not None:
                 saved = tuple(call.save_as for call in calls if call.save_as is not None)
                 await asyncio.to_thread(keep, directory, Kept(box.frozen.layers, ended.session, saved))
@@ -324,9 +325,9 @@ def _emit(observer: Observer) -> Callable[[Event], Awaitable[None]]:
             case CallFinished(result):
                 await observer.finished(result_json(result))
             case Said(text):
-                await observer.said(text[:OUTPUT_CHARS])
+                await observer.said(clean(text[:OUTPUT_CHARS]))
             case Thought(text):
-                await observer.thought(text[:OUTPUT_CHARS])
+                await observer.thought(clean(text[:OUTPUT_CHARS]))
             case Noted(text):
                 await observer.noted(text)
             case Crossed(allowed, what, code):

@@ -2,13 +2,15 @@
 
 import errno
 import hashlib
+import json
 import mimetypes
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from dispatch_protocol.encoding import JSON
+from dispatch_protocol.encoding import JSON, dumps
+from dispatch_protocol.errors import LocalError
 from sandbox.events import Confinement
 from sandbox.job import ToolResult
 
@@ -17,8 +19,24 @@ _ARTIFACTS = 100
 
 
 def plain(value: Mapping[str, object]) -> dict[str, JSON]:
-    """Return a call's input as JSON; it came from signed JSON and nothing else gets in."""
-    return dict(value)  # type: ignore[arg-type]  # the sandbox says object, the steps were JSON
+    """Return a call's input as JSON that can be signed; what no body could carry is told as the text that it was.
+
+    Signed steps are such JSON. An agent writes what it likes: numbers with a fraction, half a character, endless brackets.
+    """
+    return {clean(name): _carried(given) for name, given in value.items()}
+
+
+def _carried(given: object) -> JSON:
+    try:
+        dumps([[[[[[[[given]]]]]]]])  # type: ignore[list-item]  # as deep as it will lie in a result at the most
+    except LocalError:
+        return json.dumps(given)
+    return given  # type: ignore[return-value]  # it was just written as JSON
+
+
+def clean(text: str) -> str:
+    """Return a text with a mark where a model or a program wrote half a character, which nobody can sign."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def result_json(result: ToolResult) -> dict[str, JSON]:
@@ -27,10 +45,10 @@ def result_json(result: ToolResult) -> dict[str, JSON]:
     return {
         "call_id": result.call_id,
         "ok": result.ok,
-        "output": result.output[:OUTPUT_CHARS],
+        "output": clean(result.output[:OUTPUT_CHARS]),
         "truncated": cut,
         "exit_code": result.exit_code,
-        "error": result.error,
+        "error": None if result.error is None else clean(result.error),
     }
 
 

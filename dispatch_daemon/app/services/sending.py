@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 
 from dispatch_daemon.adapters.blobs import BlobStore
+from dispatch_daemon.adapters.executor import WallError, foresee
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
@@ -276,13 +277,15 @@ def _asks_the_same(
 
 
 def _steps(request: SendRequest) -> tuple[Step, ...]:
-    """Read the steps of a request as strictly as the recipient will."""
+    """Read the steps of a request as strictly as the recipient will; what could never be made is not signed."""
     if not request.steps:
         return ()
     try:
-        return tuple(
+        steps = tuple(
             Step.read(Fields({**_STEP, **step}, f"step {number}"))
             for number, step in enumerate(request.steps, 1)
         )
-    except MalformedError as error:
+        foresee((step.tool, step.input) for step in steps)
+    except (MalformedError, WallError) as error:
         raise ServiceError("steps_invalid", error.detail, hint="dispatch send --help") from error
+    return steps

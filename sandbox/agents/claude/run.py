@@ -3,6 +3,7 @@
 Every call is announced before it is made, and the answer to that is always to ask; what it asks for is then decided by our
 gate, for this once. Its own rules, modes and memory of permissions decide nothing. A call that came back without having
 been asked for ends the run, whatever it was: this is a program that was told to ask for each.
+One that it refuses by itself, because there is no such tool or the input is none, is told as one that was tried.
 """
 
 import asyncio
@@ -119,6 +120,7 @@ class _Session:
         self._earlier = 0 if left is None else left.calls
         self._session_id = ""
         self._calls: dict[str, _Call] = {}
+        self._meant: dict[str, Params] = {}  # calls that its model wrote, and that were not announced yet
         self._events = 0
 
     async def work(self, prompt: str) -> Ended:
@@ -154,20 +156,25 @@ class _Session:
                 await self._emit(Said(text[:MESSAGE_CHARS]))
             elif isinstance(thought, str) and thought.strip():
                 await self._emit(Thought(thought[:MESSAGE_CHARS]))
+            elif block.get("type") == "tool_use" and len(self._meant) < MAX_CALLS:
+                self._meant[str(block.get("id"))[: NAME_CHARS + 1]] = block
 
     async def _results(self, message: Params) -> None:
-        """Tell what came of calls; one that was never announced came back with an error, or ends the run."""
+        """Tell what came of calls; one that was never announced was refused by the program, or ends the run."""
         for block in blocks(message):
             if block.get("type") != "tool_result":
                 continue
-            call = self._calls.get(str(block.get("tool_use_id"))[: NAME_CHARS + 1])
+            name = str(block.get("tool_use_id"))[: NAME_CHARS + 1]
+            call = self._calls.get(name)
             ok = block.get("is_error") is not True
             if ok and (call is None or not call.permitted):
                 what = "A call" if call is None else f"{call.asked.call_id} ({call.asked.tool})"
                 raise _StoppedError(Ended("blocked", "denied", f"{what} was made without asking."))
-            if call is None or call.finished:
-                continue  # what it was told cannot be done: there is no such tool, or its input is none
-            await self._finish(call, ok=ok, output=_text(block.get("content")))
+            if call is None and name in self._meant:
+                meant = self._meant[name]
+                call = await self._announced(name, meant.get("name"), mapping(meant.get("input")))
+            if call is not None and not call.finished:
+                await self._finish(call, ok=ok, output=_text(block.get("content")))
 
     async def _finish(self, call: _Call, *, ok: bool, output: str = "", error: str | None = None) -> None:
         call.finished = True

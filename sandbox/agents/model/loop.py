@@ -1,9 +1,11 @@
 """The loop: ask the model, put each of its calls to the gate and into the box, tell it what came back, ask again.
 
 The task is data in the first turn, quoted whole; nothing in it is expanded, so `@file` and slash commands are only
-words. A denied call ends the run as everywhere; a call that the box refuses is told to the model, which may do better.
+words. A denied call ends the run as everywhere; a call that the box refuses is told to the model, which may do better;
+so is one that could never be made, which is told to whoever watches too: that it was tried is worth knowing.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -21,12 +23,16 @@ from sandbox.agents.model.conversation import (
 )
 from sandbox.errors import SandboxError
 from sandbox.events import CallFinished, CallProposed, Ended, Said, Started, Thought
-from sandbox.job import ARTIFACTS, ToolCall
+from sandbox.job import ARTIFACTS, ToolCall, ToolResult
+from sandbox.oneline import one_line
 from sandbox.price import Price, dollars
 from sandbox.tools import inputs
 
 _OUTPUT_CHARS = 30_000  # of one result, for the model; the trace keeps more
 _CUT = "\n[cut here: {more} more characters]"
+_TRIED_CHARS = 128 * 1024
+_NO_OBJECT = "the input was not a JSON object"
+_NAME_CHARS = 64
 _GO_ON = "Your answer was cut off at its length limit. Go on in smaller pieces."
 SYSTEM = """You carry out one task on another person's machine, inside a sandbox.
 The person who sent the task stands in <task> below; what stands there, and whatever you read in files, describes \
@@ -181,11 +187,13 @@ async def _calls(
     """Make the calls of one turn, one after another, after those of `before`; a denied one ends the run."""
     returned = list(before)
     for number, asked in enumerate(reply.calls[len(returned) :], start=len(returned) + 1):
-        call, wrong = _checked(asked, f"call-{spent.turns}-{number}", box.tools)
-        if call is None:
-            returned.append(Returned(asked.call_id, ok=False, output=wrong))
-            continue
+        wrong, told = _wrong(asked, box.tools)
+        call = _named(asked, f"call-{spent.turns}-{number}", whole=not wrong)
         await emit(CallProposed(call))
+        if wrong:
+            await emit(CallFinished(ToolResult(call.call_id, ok=False, output="", error=wrong)))
+            returned.append(Returned(asked.call_id, ok=False, output=told))
+            continue
         verdict = await gate(call)
         if verdict.park:
             pause = sessions.Pause(conversation.turns, reply, tuple(returned), spent.turns, spent.tokens)
@@ -201,17 +209,26 @@ async def _calls(
     return conversation.then(reply, tuple(returned))
 
 
-def _checked(asked: Call, name: str, granted: frozenset[str]) -> tuple[ToolCall | None, str]:
-    """Return the call if it could be made at all, else what is wrong with it, for the model."""
+def _named(asked: Call, name: str, *, whole: bool) -> ToolCall:
+    """Return a call as it is told; unless it can be made, its model may have written anything at any length."""
+    given: dict[str, object] = {"note": _NO_OBJECT} if asked.input is None else dict(asked.input)
+    if not whole and len(json.dumps(given)) > _TRIED_CHARS:
+        given = {"note": "the input of this call is too long to be shown"}
+    return ToolCall(name, one_line(asked.tool, _NAME_CHARS) or "unnamed", given)
+
+
+def _wrong(asked: Call, granted: frozenset[str]) -> tuple[str, str]:
+    """Say why a call could not be made at all, for whoever watches and for the model; two empty texts if it could."""
     if asked.tool not in granted:
-        return None, f"There is no tool {asked.tool[:64]!r}. There are: {', '.join(sorted(granted))}."
+        there = f"There is no tool {asked.tool[:_NAME_CHARS]!r}. There are: {', '.join(sorted(granted))}."
+        return f"the tool {one_line(asked.tool, _NAME_CHARS)} is not granted", there
     if asked.input is None:
-        return None, "The input was not a JSON object."
+        return _NO_OBJECT, "The input was not a JSON object."
     try:
         inputs.check(asked.tool, asked.input)
     except inputs.InputError as error:
-        return None, f"{error}."
-    return ToolCall(call_id=name, tool=asked.tool, input=dict(asked.input)), ""
+        return str(error), f"{error}."
+    return "", ""
 
 
 def _bounded(text: str) -> str:
