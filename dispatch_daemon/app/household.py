@@ -175,6 +175,7 @@ class Household:
             self.heard_ms(),
             self._clock.now_ms(),
             self._people.own.device,
+            self._people.own.chain.devices,
         )
 
     async def _make_up_for(self, message: Log) -> None:
@@ -191,6 +192,10 @@ class Household:
         lacks, until_ms = own_log.next_unheard(message, own.device), message.head.created_ms - behind.BEAT_MS
         documents = self._journal.logs.said(own.device.hex, lacks, until_ms, _AT_A_TIME)
         if not documents:
+            if own_log.lacks_departed(message, self.heads(), own.chain.devices):
+                log.warning("%s lacks what a device has said that has left; it is told on", teller.hex[:8])
+                self._journal.remember(_TOLD_AGAIN, now_ms)
+                await self._performer.perform(self.feed())
             return
         log.warning("%s lacks what was said here; it is told again", teller.hex[:8])
         self._journal.remember(_TOLD_AGAIN, now_ms)

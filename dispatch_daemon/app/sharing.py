@@ -128,14 +128,15 @@ class Sharing:
                 entries.append(deed)
             handed = self._journal.handovers(record.digest)
             entries += [handover.told(each) for each in handed if each.giver == own.device.hex]
+            entries += siblings.told_on(self._journal.deeds(record.digest), own)
         return entries
 
     def taken(self, entry: DeedEntry | HandoverEntry, teller: DeviceId) -> list[Effect]:
-        """Take in what another device did; what one says of another one is nothing."""
+        """Take in what another device did; what one says of another one is nothing, but of how it ended something and left."""
         if isinstance(entry, HandoverEntry):
             known_before = self._journal.handovers(entry.dispatch.hex)
             return self._with_files(handover.taken(entry, teller, known_before), entry)
-        if entry.device != teller:
+        if entry.device != teller and not siblings.may_tell_on(entry, teller, self._people.own):
             log.warning("%s tells what another device did", teller.hex[:8])
             return []
         known = [each for each in self._journal.deeds(entry.dispatch.hex) if each.device == entry.device.hex]

@@ -3,7 +3,7 @@
 A log is followed as far as none of its documents is missing, so whoever says how far it follows says what it lacks.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -120,10 +120,12 @@ def followed(
     heard_ms: Mapping[str, int],
     now_ms: int,
     own: DeviceId,
+    active: Container[DeviceId],
 ) -> list[Effect]:
     """Keep a document of another own device's log; a feed says from where logs are followed, so far as its author may.
 
-    That is their own log, and every other one of which nothing is known here; never that of this device, `own`. When it was said
+    That is their own log, every other one of which nothing is known here, and that of a device which is none of the `active` any
+    more, where nothing follows; never that of this device, `own`. When it was said
     counts, not when it came: what a relay has held back for days makes nobody less silent.
     """
     teller, at_ms = log.head.sender.device, min(now_ms, log.head.created_ms)
@@ -134,10 +136,17 @@ def followed(
         *(
             Put(_base(head, at_ms if head.device == teller else heard_ms.get(head.device.hex, now_ms)))
             for head in (log.heads if log.seq == 0 else ())
-            if head.device != own
-            and (known.get(head.device) != head.seq if head.device == teller else head.device not in known)
+            if head.device != own and _is_taken(head, teller, known, active)
         ),
     ]
+
+
+def _is_taken(
+    head: LogHead, teller: DeviceId, known: Mapping[DeviceId, int], active: Container[DeviceId]
+) -> bool:
+    if head.device == teller:
+        return known.get(head.device) != head.seq
+    return head.device not in known or (head.device not in active and head.seq > known[head.device])
 
 
 def is_base(record: HouseholdRecord) -> bool:
@@ -163,6 +172,12 @@ def contradicts(log: Log, digest: str, same: str | None, before: str | None, aft
     if log.seq == 0:
         return False
     return same not in (None, digest) or before not in (None, log.prev.hex) or after not in (None, digest)
+
+
+def lacks_departed(log: Log, heads: Iterable[LogHead], active: Container[DeviceId]) -> bool:
+    """Say whether the author of another log lacks what a device has said that has left: nobody but us can tell it on."""
+    followed = {head.device: head.seq for head in log.heads}
+    return any(head.device not in active and head.seq > followed.get(head.device, 0) for head in heads)
 
 
 def next_unheard(log: Log, own: DeviceId) -> int:

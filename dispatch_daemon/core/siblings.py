@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from dispatch_daemon.core import proofs
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.shared_records import DeedRecord, HandoverRecord
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.keys import Digest
+from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status, run_end, status
 from dispatch_protocol.loopback import short_id
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry
@@ -79,6 +80,29 @@ def done(record: DispatchRecord, run: RunRecord | None, own: Own, now_ms: int) -
         outcome=record.outcome if deed is Deed.FINISHED else None,
         done_ms=now_ms,
     )
+
+
+def told_on(deeds: Sequence[DeedRecord], own: Own) -> list[DeedEntry]:
+    """Return what devices that have left had ended before: who never heard of it would do it once more."""
+    return [
+        DeedEntry(
+            dispatch=Digest.from_hex(each.digest),
+            device=DeviceId.from_hex(each.device),
+            deed=each.deed,
+            run_id=None if each.run_id is None else UUID(each.run_id),
+            outcome=each.outcome,
+            done_ms=each.done_ms,
+        )
+        for each in deeds
+        if each.deed is not Deed.ACCEPTED and DeviceId.from_hex(each.device) not in own.chain.devices
+    ]
+
+
+def may_tell_on(entry: DeedEntry, teller: DeviceId, own: Own) -> bool:
+    """Say whether an approver tells how a device had ended something that was here once, and has left."""
+    was_here = any(entry.device in state for state in own.chain.states)
+    gone = was_here and entry.device not in own.chain.devices
+    return gone and entry.deed is not Deed.ACCEPTED and proofs.decides(own.chain, teller)
 
 
 def taken(entry: DeedEntry, known: DeedRecord | None) -> list[Effect]:

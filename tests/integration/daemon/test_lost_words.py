@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -10,13 +11,15 @@ from dispatch_daemon.core.effects import Effect, Forget, Put, TaskKind
 from dispatch_daemon.core.shared_records import HandoverRecord
 from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.keys import DeviceId, Digest, SealingKey, SigningKey
+from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.limits import SAFE_INTEGER
-from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, sign_link
+from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RevokeDeviceLink, sign_link
 from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry
 from dispatch_protocol.messages.shared_acts import ActsEntry
 from dispatch_protocol.messages.shared_trust import RuleEntry
-from dispatch_protocol.messages.shared_work import HandoverEntry
+from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
 from tests.support.ageing_device import AgeingDevice
+from tests.support.desk import received
 from tests.support.documents import digest, fixed
 from tests.support.sibling_words import hears, leaves, said
 
@@ -188,6 +191,58 @@ async def test_of_two_histories_of_one_log_the_first_is_kept_and_the_person_is_t
     await hears(device, (), NameEntry(device=other, name="set back", named_ms=1), seq=2, days=0.1)
     assert stands(device, other) == stood
     assert "two histories were told of what set back has said" in str(wrong())
+
+
+# -- what a device has said that has left ----------------------------------------------------------------
+
+
+async def leaves_the_chain(device: AgeingDevice, key: SigningKey) -> None:
+    """Let this device revoke another one."""
+    link = RevokeDeviceLink(device=key.device, **device.place(device.chain))
+    await device.own_chain.take([*device.chain.links, sign_link(link, (device.people.keys.signing,))])
+
+
+DID = DeedEntry(
+    dispatch=digest("x"),
+    device=THIRD.device,
+    deed=Deed.FINISHED,
+    run_id=UUID(int=9),
+    outcome=Outcome.SUCCESS,
+    done_ms=1,
+)
+
+
+async def test_what_a_lost_device_had_done_is_told_on_to_whoever_lacks_it(device: AgeingDevice) -> None:
+    await joins(device)
+    await device.performer.perform([Put(received(digest=DID.dispatch.hex))])
+    await hears(device, [], DID, by=THIRD)
+    await leaves_the_chain(device, THIRD)
+    leaves(device)
+    mine = [head for head in device.household.heads() if head.device != THIRD.device]
+    await hears(device, mine, days=2)
+    base, *rest = said(device)
+    assert [(head.device, head.seq) for head in base.heads if head.device == THIRD.device] == [
+        (THIRD.device, 1)
+    ]
+    assert DID in [entry for log in rest for entry in log.entries]
+    leaves(device)
+    await hears(device, device.household.heads(), seq=2, days=4)
+    assert said(device) == [], "it knows all of it by now"
+
+
+async def test_what_is_told_on_of_a_lost_device_counts_and_nothing_after_it(device: AgeingDevice) -> None:
+    await joins(device)
+    await hears(device, by=THIRD)
+    last = LogHead(device=THIRD.device, seq=3, digest=digest("third"))
+    await hears(device, [last], seq=0)
+    await hears(device, [], DID, days=0.1)
+    assert stands(device, THIRD.device) != (3, last.digest), "as long as it is here it speaks for itself"
+    assert device.journal.deeds(DID.dispatch.hex) == []
+    await leaves_the_chain(device, THIRD)
+    await hears(device, [last], seq=0, days=1)
+    await hears(device, [], DID, seq=2, days=1.1)
+    assert stands(device, THIRD.device) == (3, last.digest)
+    assert [each.outcome for each in device.journal.deeds(DID.dispatch.hex)] == [Outcome.SUCCESS]
 
 
 # -- what nobody can lack any more -----------------------------------------------------------------------

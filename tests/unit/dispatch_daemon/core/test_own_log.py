@@ -7,7 +7,7 @@ from dispatch_daemon.core import own_log
 from dispatch_daemon.core.effects import Effect, Send
 from dispatch_daemon.core.shared_records import HouseholdRecord
 from dispatch_protocol.encoding import dumps
-from dispatch_protocol.keys import Digest, EdgeId
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.limits import DEVICES, TASK_CHARS
 from dispatch_protocol.messages.household import Log, LogHead, NameEntry
 from dispatch_protocol.messages.registry import decode_body
@@ -92,11 +92,17 @@ def test_large_entries_are_divided_by_their_size() -> None:
     assert len(logs(own_log.told(rules, ALICE_OWN, [], MOMENT))) == 2
 
 
-def followed(log: Log, heads: Sequence[LogHead] = (), now_ms: int = NOW_MS) -> list[HouseholdRecord]:
+def followed(
+    log: Log,
+    heads: Sequence[LogHead] = (),
+    now_ms: int = NOW_MS,
+    active: frozenset[DeviceId] = frozenset({ALICE.device, BOB.device, CAROL.device}),
+) -> list[HouseholdRecord]:
     """Return what Carol's device keeps of a document of Alice's."""
     heard = {BOB.device.hex: 7, ALICE.device.hex: 7}
     return puts(
-        own_log.followed(log, "ab" * 32, b"signed", heads, heard, now_ms, CAROL.device), HouseholdRecord
+        own_log.followed(log, "ab" * 32, b"signed", heads, heard, now_ms, CAROL.device, active),
+        HouseholdRecord,
     )
 
 
@@ -145,6 +151,22 @@ def test_what_is_followed_already_moves_by_its_authors_own_word_alone() -> None:
     assert bases([replace(MINE, seq=2), replace(OTHER, seq=2)]) == moved
     assert bases([replace(MINE, seq=2**53 - 1), OTHER]) == moved, "whatever anybody else has said of it"
     assert bases([MINE, OTHER]) == []
+
+
+def test_what_is_followed_of_a_device_that_has_left_moves_on_by_anybodys_word_and_never_back() -> None:
+    def moved(seq: int) -> list[str]:
+        _, *found = followed(FEED, [MINE, replace(OTHER, seq=seq)], active=frozenset({ALICE.device}))
+        return [base.device for base in found]
+
+    assert (moved(2), moved(9), moved(10)) == ([BOB.device.hex], [], [])
+
+
+def test_who_lacks_what_a_device_has_said_that_has_left_is_known_by_the_heads() -> None:
+    log, alone = household_log(heads=(replace(OTHER, seq=5),)), {ALICE.device}
+    assert own_log.lacks_departed(log, [MINE, OTHER], alone)
+    assert own_log.lacks_departed(household_log(heads=()), [OTHER], alone)
+    assert not own_log.lacks_departed(log, [replace(OTHER, seq=5)], alone)
+    assert not own_log.lacks_departed(log, [MINE, OTHER], {ALICE.device, BOB.device}), "its author tells it"
 
 
 def test_one_place_is_kept_for_each_log_and_it_is_no_document() -> None:

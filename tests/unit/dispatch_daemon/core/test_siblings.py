@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 
 from dispatch_daemon.core import siblings
+from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_daemon.core.shared_records import DeedRecord
 from dispatch_daemon.core.siblings import ALONE, Shared
+from dispatch_protocol.keys import DeviceId, SealingKey, SigningKey
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status
+from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RevokeDeviceLink, Role, sign_link
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry
 from tests.support.desk import BOB_OWN, own_job, received, run, sent
-from tests.support.documents import BOB, NOW_MS, person
+from tests.support.documents import BOB, NOW_MS, fixed, person
 
 LAPTOP = person("bob's laptop").device
 DELIVERED = received()
@@ -100,6 +103,43 @@ def test_an_end_stays_in_whatever_order_it_comes() -> None:
     assert siblings.taken(entry_of(DONE), ACCEPTED) == [Put(DONE)]
     assert siblings.taken(entry_of(ACCEPTED), DONE) == []
     assert siblings.taken(entry_of(DECLINED), DONE) == []
+
+
+def after_the_laptop_left(*, roles: frozenset[Role] = ALL_ROLES) -> tuple[Own, DeviceId]:
+    """Return what Bob's device knows once his laptop has come and gone, and another device of his."""
+    chain, phone = BOB.chain, SigningKey(fixed("phone"))
+    for key, held in ((SigningKey(fixed("bob's laptop")), ALL_ROLES), (phone, roles)):
+        seal = SealingKey(fixed(key.device.hex)).public
+        link = AddDeviceLink(
+            prev=chain.head, device=key.device, sealing=seal, roles=held, created_ms=1, nonce=bytes(16)
+        )
+        chain = chain.extend([sign_link(link, (BOB.sign, key))])
+        if key is not phone:
+            gone = RevokeDeviceLink(prev=chain.head, device=key.device, created_ms=1, nonce=bytes(16))
+            chain = chain.extend([sign_link(gone, (BOB.sign,))])
+    return replace(BOB_OWN, chain=chain), phone.device
+
+
+def left_with(own: Own) -> DeviceId:
+    return next(device for state in own.chain.states for device in state if device not in own.chain.devices)
+
+
+def test_how_a_device_ended_something_before_it_left_is_told_on_by_an_approver() -> None:
+    own, phone = after_the_laptop_left()
+    gone = left_with(own)
+    deeds = [replace(each, device=gone.hex) for each in (ACCEPTED, DONE, DECLINED)]
+    entries = siblings.told_on([*deeds, replace(DONE, device=BOB.device.hex)], own)
+    assert [entry.deed for entry in entries] == [Deed.FINISHED, Deed.DECLINED]
+    assert siblings.taken(entries[0], None) == [Put(deeds[1])]
+    assert all(siblings.may_tell_on(entry, phone, own) for entry in entries)
+    done = entries[0]
+    assert not siblings.may_tell_on(replace(done, deed=Deed.ACCEPTED), phone, own), "that is free again"
+    assert not siblings.may_tell_on(replace(done, device=BOB.device), phone, own), "who is here says it"
+    assert not siblings.may_tell_on(replace(done, device=LAPTOP), phone, own), (
+        "who was never here has done nothing"
+    )
+    runner, watch = after_the_laptop_left(roles=frozenset({Role.RUNNER}))
+    assert not siblings.may_tell_on(done, watch, runner), "it decides nothing"
 
 
 # -- what follows ----------------------------------------------------------------------------------------
