@@ -14,6 +14,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.render.fields import Document, items, text, truth
 from dispatch_cli.render.text import cut_end, one_line
+from dispatch_cli.tool_servers import listed
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -54,6 +55,11 @@ def recipients() -> Offer:
 def peers() -> Offer:
     """Offer everybody with whom there is an edge."""
     return _offer(lambda invocation: _peers(invocation, {"incoming", "outgoing"}))
+
+
+def tool_servers() -> Offer:
+    """Offer the MCP servers of this machine, which the home itself lists."""
+    return _offer(lambda invocation: ((each.name, each.argv[0]) for each in listed(invocation.home)))
 
 
 def questions() -> Offer:

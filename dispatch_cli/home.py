@@ -99,6 +99,26 @@ class Home:
                 hint="dispatch --home DIR doctor",
             ) from error
 
+    def keep(self, name: str, data: bytes) -> None:
+        """Replace a file of the home in one step, readable by its owner alone.
+
+        Raises `CliError` (`home_unusable`).
+        """
+        import tempfile
+
+        self.create()
+        try:
+            descriptor, beside = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, self.path / name)
+        except OSError as error:
+            raise CliError(
+                "home_unusable", f"{self.path / name} cannot be written: {error.strerror or error}."
+            ) from error
+
     def _closed(self) -> CliError:
         """Return the error of a home that somebody else has closed: often root, once, by `sudo`."""
         try:

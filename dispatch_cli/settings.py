@@ -6,7 +6,6 @@ mistake is refused where it is made. A test holds both lists against each other.
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -264,18 +263,7 @@ def change(values: Mapping[str, str | None], home: Home) -> dict[str, Any]:
         key: None if value is None else _parsed(key, known(key), value, "the command line")
         for key, value in values.items()
     }
-    home.create()
     config = {name: kept for name, kept in (home.config() | stored).items() if kept is not None}
     text = json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    try:
-        descriptor, beside = tempfile.mkstemp(prefix=".config.json.", dir=home.path)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, home.config_path)
-    except OSError as error:
-        raise CliError(
-            "home_unusable", f"{home.config_path} cannot be written: {error.strerror or error}."
-        ) from error
+    home.keep(home.config_path.name, text.encode())
     return stored

@@ -29,6 +29,7 @@ from dispatch_protocol.limits import (
     RUNTIME_S,
 )
 from dispatch_protocol.paths import PathGrant, PathMode, canonical, meet_paths, mode_at
+from dispatch_protocol.tool_server import server_of
 
 ANY: Final = "*"  # every MCP server
 HTTPS_PORT: Final = 443
@@ -264,11 +265,11 @@ def _narrower(left: _Rank, right: _Rank) -> _Rank:
 
 
 def covers(scopes: Scopes, tool: str) -> bool:
-    """Return whether the scopes allow this tool: by name, or `mcp__SERVER__TOOL` by its server."""
-    if tool.startswith("mcp__"):
-        server = tool.split("__")[1]
-        return scopes.mcp_servers == (ANY,) or server in scopes.mcp_servers
-    return tool in scopes.tools
+    """Return whether the scopes allow this tool: by name, or `mcp__SERVER__TOOL` by its server, which ends at the next `__`."""
+    server = server_of(tool)
+    if server is None:
+        return tool in scopes.tools
+    return scopes.mcp_servers == (ANY,) or server in scopes.mcp_servers
 
 
 def reach(scopes: Scopes, cwd: str) -> tuple[PathGrant, ...]:

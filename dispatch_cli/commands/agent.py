@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from dispatch_cli import hosts, programs
+from dispatch_cli.commands.tool_servers import server
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
@@ -34,6 +35,9 @@ def list_agents(invocation: Invocation) -> None:
     """List the agents of this machine. The chosen ones come first, then what was found to choose from."""
     found = invocation.door.get("/v1/agents")
     invocation.show(found, lambda view: _lines(found, view))
+
+
+agent.add_command(server)
 
 
 @agent.group(cls=Group)

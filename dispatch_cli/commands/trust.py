@@ -23,7 +23,7 @@ _MENU = (
     "What may their tasks do here?",
     "  --profile read-only    Read, Glob, Grep: they can look and change nothing",
     "  --profile edit         also Write and Edit, no shell",
-    "  --profile full         also Bash: full shell access inside the wall",
+    "  --profile full         also Bash: full shell access inside the wall, and all MCP servers of this machine",
     "  --tools Read,Grep,…    exactly these",
 )
 
@@ -42,7 +42,9 @@ def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Where; a bare path is read-only. May be repeated.",
         ),
         click.option(
-            "--mcp-servers", metavar="A,B", help="MCP servers by name; there are none to grant yet."
+            "--mcp-servers",
+            metavar="A,B|*|none",
+            help="MCP servers of this machine; * is all that are here now.",
         ),
         click.option(
             "--network",

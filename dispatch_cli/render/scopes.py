@@ -26,7 +26,7 @@ def scopes_line(scopes: Document, view: View, *, anywhere: bool = True, own: boo
     parts = [
         line(f"may {tools}" if tools else "may use no tool"),
         line(f"in {places(scopes, view)}" if anywhere or items(scopes, "paths") else ""),
-        line(f"MCP servers {servers}" if servers else ""),
+        line(server_words(servers, text(scopes, "approval"))),
         line(f"network {hosts}" if hosts else "no network"),
         line(approval),
         line("" if own else _SEEN.get(text(scopes, "returns"), "")),
@@ -36,6 +36,12 @@ def scopes_line(scopes: Document, view: View, *, anywhere: bool = True, own: boo
         line(f"until {times.moment(deadline, view.now_ms)}" if deadline else ""),
     ]
     return joined(parts)
+
+
+def server_words(servers: str, approval: str) -> str:
+    """Return `MCP servers files, mail`; where only changes are approved, that their calls ask all the same."""
+    asks = " (each call asks)" if approval == "review" else ""
+    return f"MCP servers {servers}{asks}" if servers else ""
 
 
 def budget_words(budget: Document) -> str:

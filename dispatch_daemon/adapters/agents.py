@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from dispatch_daemon.adapters.broker_address import repair
-from dispatch_daemon.adapters.home import HomeError, read_private
+from dispatch_daemon.adapters.home import HomeError
 from dispatch_daemon.adapters.prices import prices_of
+from dispatch_daemon.adapters.secret_places import SecretMissingError, secret_at
 from dispatch_daemon.adapters.settings import ACP, CLAUDE, PROGRAMS, Settings, load_settings
 from dispatch_protocol.broker_url import is_loopback
 from dispatch_protocol.errors import LocalError
 
 MODEL: Final = "model"  # the words for them in runs, receipts and results; which one it is stays here
-KEY_BYTES: Final = 4096
 KNOWN_PROGRAMS: Final = ("claude-agent-acp", "gemini --acp", "opencode acp", "codex-acp")
 KEY_VARIABLES: Final = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _CHOOSE: Final = {
@@ -155,25 +155,10 @@ class Agents:
     def _key(self, reference: str | None) -> str | None:
         if reference is None:
             return None
-        kind, _, place = reference.partition(":")
-        if kind == "env":
-            key = self._environ.get(place, "")
-            if not key:
-                raise AgentError(
-                    "agent_key_missing",
-                    f"The daemon's environment has no {place}: it has the environment of whoever started it.",
-                    f"export {place}=KEY; dispatch daemon stop; dispatch daemon start",
-                )
-            return _checked(key, place)
         try:
-            data = read_private(Path(place), max_bytes=KEY_BYTES)
-        except HomeError as error:
-            raise AgentError("agent_key_missing", error.detail, f"chmod 600 {place}") from error
-        if not data:
-            raise AgentError(
-                "agent_key_missing", f"{place} holds no key.", f"put the key into {place}, one line"
-            )
-        return _checked(data.decode("utf-8", "replace").strip(), place)
+            return _checked(secret_at(reference, self._environ), reference.partition(":")[2])
+        except SecretMissingError as error:
+            raise AgentError("agent_key_missing", error.detail, error.remedy) from error
 
     # -- what else there is ----------------------------------------------------------------------------
 

@@ -60,6 +60,7 @@ from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
+from dispatch_daemon.app.services.tool_servers import ToolServers
 from dispatch_daemon.app.services.trust_files import TrustFiles
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.sharing import asked_here, is_elsewhere
@@ -208,6 +209,7 @@ class Daemon:
             *(devices, self._pairing, self._recovering(keystore), self._pausing(), self._panic),
             TrustFiles(self._journal, self._people, self._chains),
             Logs(self._people, self._auditing, self._household),
+            ToolServers(self._journal, self._clock, self._executor),
         )
 
     def _machine(self, keystore: Keystore) -> Machine:

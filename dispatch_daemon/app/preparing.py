@@ -70,7 +70,12 @@ async def seal_artifacts(
 
 
 def spec_of(
-    task: Task, run: RunRecord, edge: EdgeRecord | None, order: Order | None, blobs: BlobStore
+    task: Task,
+    run: RunRecord,
+    edge: EdgeRecord | None,
+    order: Order | None,
+    blobs: BlobStore,
+    servers: Sequence[str] = (),
 ) -> RunSpec:
     """Return what the run may see and do: the scopes at its start, on the paths as their owner granted them."""
     scopes = questions.scopes_of(run)
@@ -87,4 +92,5 @@ def spec_of(
         unpack=partial(blobs.unpack, task.attachments) if task.attachments else None,
         order=order,
         resume=run.parked_ms is not None,
+        servers=servers,
     )

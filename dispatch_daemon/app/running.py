@@ -48,7 +48,8 @@ class Conductor:
         self._book.recall()
         try:
             edge = self._book.journal.edge(record.edge)
-            spec = spec_of(task, self._book.run, edge, order, self._blobs)
+            servers = self._executor.servers.granted(self._book.scopes.mcp_servers)
+            spec = spec_of(task, self._book.run, edge, order, self._blobs, servers)
             settlement = await self._executor.execute(spec, self)
         except WallError as error:
             await self._book.end(

@@ -13,6 +13,7 @@ from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, GrantCho
 from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.scopes import Approval, Scopes, covers
+from dispatch_protocol.tool_server import server_of
 
 _SHOWN_ARGUMENT = {
     "Read": "file_path",
@@ -23,6 +24,7 @@ _SHOWN_ARGUMENT = {
     "Bash": "command",
 }
 _TITLE_CHARS = 120
+_OUTSIDE_FLAG = "a program outside the wall does it, with your own rights: no changeset shows it, and no undo takes it back"
 _SHELL_FLAG = "a shell command: once it runs, only the wall and the changeset bind it"
 
 
@@ -59,7 +61,8 @@ def rule_on(
     """
     if not covers(scopes, tool):
         return Ruling(Verdict.REFUSE, f"{tool} is not granted on this edge")
-    if scopes.approval in (Approval.AUTO, Approval.REVIEW):
+    reviewed = scopes.approval is Approval.REVIEW and not acts_outside(tool)
+    if scopes.approval is Approval.AUTO or reviewed:
         return Ruling(Verdict.ALLOW, f"approval is {scopes.approval}")
     for rule in rules:
         if rule_reach(rule).covers(tool, arguments, cwd):
@@ -74,7 +77,7 @@ def rule_on(
             and reach_of(earlier.tool, call_input(earlier), cwd, seen).covers(tool, arguments, cwd)
         ):
             return Ruling(Verdict.ALLOW, "this run")
-    return Ruling(Verdict.ASK, "approval is manual")
+    return Ruling(Verdict.ASK, f"approval is {scopes.approval}")
 
 
 def rule_reach(rule: RuleRecord) -> Reach:
@@ -96,8 +99,15 @@ def call_title(tool: str, arguments: Mapping[str, JSON]) -> str:
     return f"{tool} {shown}".strip()
 
 
+def acts_outside(tool: str) -> bool:
+    """Return whether a call is made outside the wall: what it does stands in no changeset, so nobody can review it later."""
+    return server_of(tool) is not None
+
+
 def call_flags(tool: str, hosts: Sequence[str] = ()) -> tuple[str, ...]:
     """Return words of warning about the call; `hosts` are those that its run may reach."""
+    if acts_outside(tool):
+        return (_OUTSIDE_FLAG,)
     if tool != "Bash":
         return ()
     sends = (f"what it reads here it may send to {', '.join(hosts)}",) if hosts else ()

@@ -20,6 +20,7 @@ from dispatch_protocol.encoding import JSON, Fields, dumps
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.trace import EventType
 from dispatch_protocol.scopes import Approval, Returns, Scopes, destinations
+from dispatch_protocol.tool_server import server_of
 
 CHANGESET_WAIT_MS = 7 * 86_400_000  # a changeset is kept and can be answered for this long
 _RUN_PATHS = "run_paths"
@@ -145,6 +146,11 @@ def _meaning(grant: GrantChoice, tool: str | None, meaning: str) -> dict[str, JS
 
 def _describe(tool: str, run: RunRecord) -> str:
     where = run.cwd or "the run directory"
+    server = server_of(tool)
+    if server is not None:
+        return (
+            f"asks the MCP server {server} of this machine, which acts outside the wall with your own rights"
+        )
     if tool == "Bash":
         hosts = ", ".join(destinations(scopes_of(run)))
         return f"runs a shell command, confined, in {where}" + (f", and may reach {hosts}" if hosts else "")

@@ -7,6 +7,7 @@ end it at once with a denial.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dispatch_daemon.core import gate
 from dispatch_daemon.core.approvals import close
 from dispatch_daemon.core.composing import Moment, Own, Peer
 from dispatch_daemon.core.effects import Effect, Note, Put, StopRun
@@ -69,6 +70,7 @@ def review(
         if (
             approval.run_id == run.run_id
             and approval.kind is ApprovalKind.TOOL
+            and not gate.acts_outside(approval.tool or "")  # it would stand in no changeset
             and _is_open(approval, now_ms)
         ):
             effects += close(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from dispatch_daemon.core import siblings
-from dispatch_daemon.core.gate import call_input
+from dispatch_daemon.core.gate import acts_outside, call_input
 from dispatch_daemon.core.questions import may_review, meanings, scopes_of
 from dispatch_daemon.core.records import (
     AnswerRecord,
@@ -281,7 +281,7 @@ def approval_view(
         "expires_at": format_time(approval.deadline_ms),
         "grants": ["once", "always", "session"] if is_call else ["once"],
         "grant_details": list(meanings(approval, run, own=record.box is Box.OWN)),
-        "can_review": is_call and may_review(run, trust),
+        "can_review": is_call and not acts_outside(approval.tool or "") and may_review(run, trust),
     }
 
 

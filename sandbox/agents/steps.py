@@ -12,7 +12,7 @@ from sandbox.errors import SandboxError, SessionError, StepsError
 from sandbox.events import CallFinished, CallProposed, Ended, Started
 from sandbox.job import ToolCall
 from sandbox.names import is_plain_name
-from sandbox.tools import inputs
+from sandbox.tools import foreign, inputs
 
 MAX_STEPS = 1000
 _FIELDS = {"tool", "input", "save_as", "allow_failure"}
@@ -104,7 +104,7 @@ def _parse_step(number: int, step: object) -> ToolCall:
     ):
         raise StepsError(f"Step {number} needs a tool name and an input mapping.")
     try:
-        inputs.check(tool, given)
+        (foreign if foreign.is_foreign(tool) else inputs).check(tool, given)
     except inputs.InputError as error:
         raise StepsError(f"Step {number}: {error}.") from None
     return ToolCall(

@@ -115,8 +115,12 @@ class Box:
             self.check_alive()
             result = await self._ask(call)
         if call.save_as is not None:
-            await asyncio.to_thread(_save, self._artifacts, call.save_as, result.output)
+            await self.save(call.save_as, result.output)
         return result
+
+    async def save(self, name: str, output: str) -> None:
+        """Keep the output of a call as an artifact."""
+        await asyncio.to_thread(_save, self._artifacts, name, output)
 
     async def kill(self) -> None:
         """End everything inside now; later calls raise `killed`."""

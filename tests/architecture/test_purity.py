@@ -58,6 +58,8 @@ MAY_START_PROCESSES = {
     "sandbox/tools/bash.py": "the Bash tool, inside the wall",
     "sandbox/wall/inside.py": "the helper and its children, inside the wall",
     "sandbox/wall/overlay.py": "the stage between bubblewrap and the helper",
+    "dispatch_daemon/adapters/servers/child.py": "the keeper of a tool server of this machine's owner",
+    "dispatch_daemon/adapters/servers/keeper.py": "the tool server that it keeps",
     "dispatch_daemon/adapters/notifier.py": "the program by which a person wants to be called",
     "sandbox/wall/runner.py": "the one place that starts the wall",
 }

@@ -21,6 +21,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "recover": {"broker": "http://127.0.0.1:8000", "key": "dispatch-recovery-x", "keep": ["abcd"]},
     "join": {"code": "dispatch-pair1:x#y"},
     "confirm_pairing": {"number": "428913"},
+    "test_tool_server": {"name": "files"},
     "revoke": {"peer": "alice", "outgoing": True},
     "alias_contact": {"peer": "alice@example.org", "name": "Ali"},
     "verify_contact": {"peer": "alice", "words": None, "different": False, "again": True},

@@ -9,7 +9,8 @@ from typing import Any
 
 from dispatch_daemon.adapters.agents import Agent, AgentProgram
 from dispatch_daemon.adapters.executor import Executor, Order, RunSpec, Settlement, Surroundings
-from tests.support import acp_agent, grounds
+from dispatch_protocol.tool_server import FILE_NAME, ToolServer, write_servers
+from tests.support import acp_agent, grounds, tool_server
 from tests.support.grounds import SELF, Ground
 from tests.support.model_server import scripted
 from tests.support.witness import Witness
@@ -35,6 +36,7 @@ class Bench:
     price: tuple[int, int] | None = None
     network: tuple[str, ...] = ()
     wall_s: float = 120.0
+    servers: tuple[str, ...] = ()
 
     @property
     def notes(self) -> Path:
@@ -51,12 +53,20 @@ class Bench:
         """Run turns of a script: what a model decides, or the calls among them as a list of steps."""
         if self.follows_steps:
             return await self.run(
-                "", [part for turn in turns for part in turn if isinstance(part, dict)], resume=resume
+                "",
+                [part for turn in turns for part in turn if isinstance(part, dict)],
+                resume=resume,
+                wall_s=wall_s,
             )
         return await self.run(scripted(*turns, words=words), resume=resume)
 
     async def run(
-        self, prompt: str, steps: Sequence[dict[str, Any]] = (), *, resume: bool = False
+        self,
+        prompt: str,
+        steps: Sequence[dict[str, Any]] = (),
+        *,
+        resume: bool = False,
+        wall_s: float = 120.0,
     ) -> Settlement:
         spec = RunSpec(
             run_id="run-1",
@@ -69,6 +79,7 @@ class Bench:
             wall_s=self.wall_s,
             order=None if steps else self._order(prompt),
             resume=resume,
+            servers=self.servers,
         )
         return await self.executor.execute(spec, self.witness)
 
@@ -76,6 +87,19 @@ class Bench:
         """Let the next run reach hosts, of which the owner said that these may lie in a private place."""
         self.network = hosts
         self.executor = Executor(self.ground.base / "of-the-daemon", Surroundings(frozenset(private)))
+
+    def serve(self, **modes: str) -> Path:
+        """Write tool servers down that behave as their modes say, grant them, and return what they log into."""
+        log = self.ground.base / "server.log"
+        script = Path(tool_server.__file__)
+        made = [
+            ToolServer(name, (sys.executable, str(script), mode, str(log))) for name, mode in modes.items()
+        ]
+        path = self.ground.base / "of-the-daemon" / FILE_NAME
+        path.write_bytes(write_servers(made))
+        path.chmod(0o600)
+        self.servers = tuple(modes)
+        return log
 
     def falls_silent(self, tool: str) -> None:
         """Let nobody answer from the first call of this tool on."""

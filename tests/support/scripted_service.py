@@ -128,6 +128,22 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         await self._asked("test_agent")
         return {"ok": True, "checks": [{"name": "answers", "ok": True, "detail": "it does", "remedy": None}]}
 
+    async def tool_servers(self) -> JsonObject:
+        await self._asked("tool_servers")
+        server: JsonObject = {
+            "name": "files",
+            "command": ["/usr/bin/files"],
+            "environment": ["PLACE"],
+            "secrets": {"KEY": "env:FILES_KEY"},
+            "granted_to": ["alice@example.org"],
+        }
+        return {"servers": [server]}
+
+    async def test_tool_server(self, *, name: str) -> JsonObject:
+        await self._asked("test_tool_server", name=name)
+        tool: JsonObject = {"name": "mcp__files__list", "description": "Lists."}
+        return {"ok": True, "name": name, "detail": "it offers 1 tool", "tools": [tool], "left_out": []}
+
     async def download(self, *, key: str) -> tuple[Path, str]:
         await self._asked("download", key=key)
         return Path(__file__), "a name \u202e.txt"

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from dispatch_daemon.adapters.agents import Agent
+from dispatch_daemon.adapters.executor.toolbox import Toolbox
 from dispatch_daemon.adapters.relay.dial import read_address, trust
 from dispatch_protocol.broker_url import is_loopback
-from sandbox.agents.agent import Emit, Gate, Session, Tools
+from sandbox.agents.agent import Emit, Gate, Session
 from sandbox.agents.model.endpoint import Endpoint, Protocol
 from sandbox.agents.model.loop import Allowance, Spent, run_model
 from sandbox.events import Ended
@@ -36,12 +37,13 @@ def price_of(order: Order | None) -> Price | None:
 
 
 async def work(
-    order: Order, cwd: str, box: Tools, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
+    order: Order, cwd: str, box: Toolbox, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
 ) -> Ended:
     """Let the model work on its order in an open box until it is done, denied or out of its allowance."""
     allowance = Allowance(order.turns or Allowance().turns, order.tokens, order.cost_microusd)
     endpoint = endpoint_of(order.agent)
-    return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session)
+    offers = await box.offers()
+    return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session, offers)
 
 
 def endpoint_of(agent: Agent) -> Endpoint:

@@ -28,7 +28,9 @@ from dispatch_daemon.adapters.executor.shown import (
     plain,
     result_json,
 )
+from dispatch_daemon.adapters.executor.toolbox import opened
 from dispatch_daemon.adapters.executor.undoing import Originals
+from dispatch_daemon.adapters.servers import Servers
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.errors import RefusedError
 from sandbox.agents.agent import Gate, Session, Verdict
@@ -62,6 +64,7 @@ class Executor:
         self._runs = home / "runs"
         self._probed: Probe | None = None
         self.originals = Originals(home)
+        self.servers = Servers(home)
 
     async def probe(self) -> Probe:
         """Try the wall on this machine with its real command line; a success is remembered, a failure tried again."""
@@ -103,15 +106,19 @@ class Executor:
             calls = parse_steps(list(spec.steps)) if spec.steps else ()
             spent = Spent(price=price_of(spec.order))
             policy, gate, emit = self._policy(spec, session), _gate(observer), _emit(observer)
-            async with open_box(policy, directory, spec.run_id, forbidden=(self._home,), kept=layers) as box:
+            async with (
+                open_box(policy, directory, spec.run_id, forbidden=(self._home,), kept=layers) as box,
+                opened(box, spec.servers, self.servers, emit) as toolbox,
+            ):
                 await observer.started(confinement_json(box.confinement))
                 async with reaching(spec.network, box, emit, self._surroundings):
                     if calls:
-                        ended = await run_steps(calls, box, gate, emit, session)
+                        toolbox.name(call.tool for call in calls)
+                        ended = await run_steps(calls, toolbox, gate, emit, session)
                     else:
                         assert spec.order is not None  # noqa: S101 - a run without steps has an order
                         working = work if spec.order.agent.program is None else reside
-                        ended = await working(spec.order, spec.cwd, box, gate, emit, spent, session)
+                        ended = await working(spec.order, spec.cwd, toolbox, gate, emit, spent, session)
                 ended = replace(_judged(ended, box), detail=clean(ended.detail))
             if ended.session is not None:
                 saved = tuple(call.save_as for call in calls if call.save_as is not None)

@@ -8,6 +8,7 @@ from typing import Final
 
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.asking import Order
+from dispatch_daemon.adapters.executor.toolbox import Toolbox
 from dispatch_daemon.adapters.relay.dial import read_address, trust
 from dispatch_daemon.adapters.settings import CLAUDE
 from dispatch_protocol.broker_url import is_loopback
@@ -24,7 +25,6 @@ from sandbox.gate.meter import Meter
 from sandbox.gate.model import PORT, SHAPES, Decision, ModelGate, Upstream, rule_for
 from sandbox.gate.pin import Pin
 from sandbox.job import Program
-from sandbox.wall.runner import Box
 
 _INSIDE: Final = f"http://127.0.0.1:{PORT}"
 _PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -115,7 +115,7 @@ def _codex(argv: Sequence[str], agent: Agent) -> tuple[str, ...]:
 
 
 async def reside(
-    order: Order, cwd: str, box: Box, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
+    order: Order, cwd: str, box: Toolbox, gate: Gate, emit: Emit, spent: Spent, session: Session | None = None
 ) -> Ended:
     """Let the agent in the box work on its order, its model behind the gate; `spent` is what the gate counted.
 

@@ -44,6 +44,7 @@ class RunSpec:
     unpack: Callable[[Path], None] | None = None
     order: Order | None = None
     resume: bool = False
+    servers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

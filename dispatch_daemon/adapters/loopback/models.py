@@ -57,6 +57,12 @@ class Nothing(Asked):
     """An act that needs no words."""
 
 
+class ServerChoice(Asked):
+    """One MCP server of this machine."""
+
+    name: Name
+
+
 class Pause(Asked):
     """Let nothing new start here, or let it again."""
 
@@ -289,6 +295,7 @@ MODELS: Final[Mapping[str, type[Asked]]] = MappingProxyType(
             Rename,
             Revoke,
             Send,
+            ServerChoice,
             SettingChange,
             Stepping,
             Undo,

@@ -59,6 +59,22 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Doctor",
         body="Nothing",
     ),
+    Route(
+        "GET",
+        "/v1/agents/servers",
+        "tool_servers",
+        "The MCP servers of this machine.",
+        "ToolServers",
+        page=True,
+    ),
+    Route(
+        "POST",
+        "/v1/agents/servers/test",
+        "test_tool_server",
+        "Start one, ask what it offers, and end it.",
+        "ToolServerTried",
+        body="ServerChoice",
+    ),
     Route("GET", "/v1/contacts", "contacts", "Trust edges in both directions.", "Contacts", page=True),
     Route(
         "POST",

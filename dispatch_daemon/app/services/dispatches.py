@@ -20,6 +20,7 @@ from dispatch_daemon.app.services.finding import find_dispatch
 from dispatch_daemon.app.services.paging import cursor_of, read_cursor
 from dispatch_daemon.app.services.placing import look_around, place_of
 from dispatch_daemon.app.services.pricing import require_price
+from dispatch_daemon.app.services.serving import require_servers
 from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.app.unheard import bounded
 from dispatch_daemon.core import (
@@ -206,6 +207,7 @@ class Dispatches:
         self._require_acceptable(record, here=here)
         await self._require_files(record)
         require_price(self._agents, views.task_of(record), scopes)
+        require_servers(self._executor.servers, self._agents, views.task_of(record), scopes)
         place = place_of(record, scopes, self._projects, cwd=cwd, caller_cwd=caller_cwd)
         if not headless:
             await self.require_able(record, instead=f"dispatch accept {record.dispatch_id[:8]} --by-hand")

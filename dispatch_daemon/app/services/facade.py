@@ -22,6 +22,7 @@ from dispatch_daemon.app.services.recovering import Recovering
 from dispatch_daemon.app.services.sending import Sending
 from dispatch_daemon.app.services.signing_in import SigningIn
 from dispatch_daemon.app.services.threads import Threads
+from dispatch_daemon.app.services.tool_servers import ToolServers
 from dispatch_daemon.app.services.trust_files import TrustFiles
 from dispatch_daemon.app.services.undoing import Undoing
 from dispatch_daemon.app.watchers import Watchers
@@ -57,6 +58,7 @@ class Service:
         panic: Panic,
         trust_files: TrustFiles,
         logs: Logs,
+        tool_servers: ToolServers,
     ) -> None:
         self._journal = journal
         self._watchers = watchers
@@ -67,6 +69,8 @@ class Service:
         self._bind_stopping(pausing, panic)
         self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
+        self.tool_servers = tool_servers.tool_servers
+        self.test_tool_server = tool_servers.test_tool_server
         self._bind_trust(invitations, accepting, contacts)
         self.download = dispatches.download
         self.keep_file = sending.keep_file

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor, WallError
+from dispatch_daemon.adapters.servers import ServerError
 from dispatch_daemon.core import choosing
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.core.trust_records import Trust
 from dispatch_protocol.paths import contains
-from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.scopes import ANY, Scopes
 
 Identity = tuple[str, int, int]  # a path, its device and its inode
 
@@ -28,12 +29,7 @@ def granted(
     `present` is what an edit changes. `kept` are paths that were granted before and are not granted anew: what stood there
     then is what counts.
     """
-    if choice.mcp_servers:
-        raise ServiceError(
-            "mcp_unavailable",
-            "this version offers a run no MCP server, so there is none to grant",
-            hint="leave --mcp-servers out",
-        )
+    servers = _servers(choice.mcp_servers or (), executor)
     before = {path: (path, device, inode) for path, device, inode in kept}
     listed = choice.paths
     if listed is None:
@@ -44,8 +40,26 @@ def granted(
     _refuse_nested(paths)
     named = replace(choice, paths=None if choice.paths is None else paths)
     scopes = choosing.chosen_scopes(named, known, now_ms, present)
-    # `full` names every server of this machine: it has none, and none that comes later is granted today.
-    return replace(scopes, mcp_servers=()), identities
+    # `*` and `full` mean the servers that are here now, by name: one that comes later was not granted today.
+    return (replace(scopes, mcp_servers=servers) if ANY in scopes.mcp_servers else scopes), identities
+
+
+def _servers(named: Sequence[str], executor: Executor) -> tuple[str, ...]:
+    """Return the MCP servers of this machine, which all that are named must be."""
+    try:
+        here = tuple(server.name for server in executor.servers.listed())
+    except ServerError as error:
+        raise ServiceError(error.code, error.detail, hint=error.remedy) from error
+    unknown = sorted(set(named) - {*here, ANY})
+    if unknown:
+        shown = ", ".join(here) or "none"
+        raise ServiceError(
+            "mcp_unavailable",
+            f"this machine has no MCP server called {unknown[0]}; it has: {shown}",
+            hint="dispatch agent server add NAME -- COMMAND",
+            candidates=here,
+        )
+    return here
 
 
 def _enrolled(executor: Executor, path: str, mode: str) -> Identity:

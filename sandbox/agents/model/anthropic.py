@@ -29,12 +29,11 @@ def request(model: str, conversation: Conversation, max_tokens: int) -> dict[str
         "system": conversation.system,
         "messages": [_message(turn) for turn in conversation.turns],
     }
-    if conversation.tools:
-        body["tools"] = [
-            {"name": tool, "description": schemas.description(tool), "input_schema": schemas.schema(tool)}
-            for tool in sorted(conversation.tools)
-        ]
-    return body
+    tools = [
+        {"name": name, "description": description, "input_schema": schema}
+        for name, description, schema in schemas.told(conversation)
+    ]
+    return body | ({"tools": tools} if tools else {})
 
 
 def _message(turn: Turn) -> dict[str, object]:

@@ -5,7 +5,9 @@ once over these values and each protocol is a pair of pure functions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from sandbox.tools.foreign import ForeignTool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,19 @@ Turn = Asked | Reply | tuple[Returned, ...]
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Everything one request to a model carries: who it is to be, what was said so far, which tools it has."""
+    """Everything one request to a model carries: who it is to be, what was said so far, which tools it has.
+
+    `tools` are those inside; `foreign` are those of servers outside, as these describe them.
+    """
 
     system: str
     turns: tuple[Turn, ...]
     tools: frozenset[str]
+    foreign: tuple[ForeignTool, ...] = ()
 
     def then(self, *turns: Turn) -> "Conversation":
         """Return the conversation with these turns at its end."""
-        return Conversation(self.system, (*self.turns, *turns), self.tools)
+        return replace(self, turns=(*self.turns, *turns))
 
 
 class ModelError(Exception):

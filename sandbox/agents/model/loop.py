@@ -26,7 +26,8 @@ from sandbox.events import CallFinished, CallProposed, Ended, Said, Started, Tho
 from sandbox.job import ARTIFACTS, ToolCall, ToolResult
 from sandbox.oneline import one_line
 from sandbox.price import Price, dollars
-from sandbox.tools import inputs
+from sandbox.tools import foreign, inputs
+from sandbox.tools.foreign import ForeignTool
 
 _OUTPUT_CHARS = 30_000  # of one result, for the model; the trace keeps more
 _CUT = "\n[cut here: {more} more characters]"
@@ -84,6 +85,7 @@ async def run_model(
     allowance: Allowance,
     spent: Spent,
     session: Session | None = None,
+    offers: tuple[ForeignTool, ...] = (),
 ) -> Ended:
     """Let the model work until it calls no tool any more; emits `Started`, what it says, and its calls.
 
@@ -97,6 +99,7 @@ async def run_model(
         allowance: The bounds; reaching one ends the run as `blocked`, `budget`.
         spent: Filled in as the run goes on.
         session: Where an earlier run of this task was set aside; what it had spent counts.
+        offers: What the servers outside say of their tools, which are in the box too.
 
     Returns:
         The end, not emitted; on success its `detail` is the model's last words.
@@ -106,7 +109,9 @@ async def run_model(
     """
     pause = None if session is None else sessions.read(session)
     await emit(Started(box.confinement))
-    conversation = Conversation(SYSTEM.format(cwd=cwd, artifacts=ARTIFACTS), (Asked(prompt),), box.tools)
+    inside = box.tools - {offer.name for offer in offers}
+    system = SYSTEM.format(cwd=cwd, artifacts=ARTIFACTS)
+    conversation = Conversation(system, (Asked(prompt),), inside, offers)
     try:
         if pause is not None:
             conversation = replace(conversation, turns=pause.turns)
@@ -225,7 +230,7 @@ def _wrong(asked: Call, granted: frozenset[str]) -> tuple[str, str]:
     if asked.input is None:
         return _NO_OBJECT, "The input was not a JSON object."
     try:
-        inputs.check(asked.tool, asked.input)
+        (foreign if foreign.is_foreign(asked.tool) else inputs).check(asked.tool, asked.input)
     except inputs.InputError as error:
         return str(error), f"{error}."
     return "", ""

@@ -31,19 +31,11 @@ def request(model: str, conversation: Conversation, max_tokens: int) -> dict[str
         "stream_options": {"include_usage": True},
         "messages": messages,
     }
-    if conversation.tools:
-        body["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool,
-                    "description": schemas.description(tool),
-                    "parameters": schemas.schema(tool),
-                },
-            }
-            for tool in sorted(conversation.tools)
-        ]
-    return body
+    tools = [
+        {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
+        for name, description, schema in schemas.told(conversation)
+    ]
+    return body | ({"tools": tools} if tools else {})
 
 
 def _messages(turn: Turn) -> list[dict[str, object]]:

@@ -1,5 +1,11 @@
-"""The six tools as a model is told of them: names and inputs of Claude Code, schemas from the table that checks them."""
+"""The tools as a model is told of them: the six as Claude Code has them, and those outside in their servers' words.
 
+The schemas of the six come from the table that checks their inputs, so neither can say what the other does not.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from sandbox.agents.model.conversation import Conversation
 from sandbox.tools.inputs import INPUTS, Field
 
 _DESCRIPTIONS = {
@@ -11,6 +17,14 @@ _DESCRIPTIONS = {
     "Bash": "Run one shell command. timeout is in milliseconds.",
 }
 _TYPES: dict[type, str] = {str: "string", int: "integer", bool: "boolean"}
+
+
+def told(conversation: Conversation) -> Iterator[tuple[str, str, Mapping[str, object]]]:
+    """Yield (name, description, schema of its input) of every tool of a conversation."""
+    for tool in sorted(conversation.tools):
+        yield tool, description(tool), schema(tool)
+    for outside in conversation.foreign:
+        yield outside.name, outside.description, outside.schema
 
 
 def description(tool: str) -> str:

@@ -182,7 +182,7 @@ async def test_hosts_are_granted_by_name_in_one_spelling(signed_in: Victim, caro
     assert edge["scopes"]["network"] == ["example.org", "git.lan:8443"]
 
 
-async def test_servers_are_not_granted_while_there_are_none(signed_in: Victim, carol: Stranger) -> None:
+async def test_a_server_that_is_not_here_is_not_granted(signed_in: Victim, carol: Stranger) -> None:
     with pytest.raises(AssertionError, match=r"409.*mcp_unavailable"):
         await carol.may_dispatch(tools=["Read"], mcp_servers=["files"])
     assert carol.all_heard(Kind.ACCEPTANCE) == []

@@ -224,6 +224,7 @@ class TestCovers:
         named = Scopes(tools=(), mcp_servers=("files",))
         assert covers(named, "mcp__files__open")
         assert not covers(named, "mcp__mail__send")
+        assert not covers(Scopes(tools=(), mcp_servers=("a__b",)), "mcp__a__b__c"), "that is a tool of a"
         assert covers(PROFILES["full"], "mcp__mail__send")
 
     def test_a_tool_that_is_called_like_a_server_is_none_of_it(self):

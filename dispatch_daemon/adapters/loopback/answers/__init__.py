@@ -29,6 +29,8 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.Doctor,
             machine.DaemonStatus,
             machine.Agents,
+            machine.ToolServers,
+            machine.ToolServerTried,
             machine.Stopping,
             machine.RecoveryKeyShown,
             machine.Devices,

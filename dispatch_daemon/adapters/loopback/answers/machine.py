@@ -116,6 +116,39 @@ class Agents(Answer):
     agents: list[AgentListed]
 
 
+class ToolServerListed(Answer):
+    """One MCP server: of `secrets` only the places, of `environment` only the names."""
+
+    name: str
+    command: list[str]
+    environment: list[str]
+    secrets: dict[str, str]
+    granted_to: list[str]
+
+
+class ToolServers(Answer):
+    """The MCP servers of this machine, by name."""
+
+    servers: list[ToolServerListed]
+
+
+class OfferedTool(Answer):
+    """One tool, as its server describes it."""
+
+    name: str
+    description: str
+
+
+class ToolServerTried(Answer):
+    """What a server offered; `left_out` names tools that no call could name."""
+
+    ok: bool
+    name: str
+    detail: str
+    tools: list[OfferedTool]
+    left_out: list[str]
+
+
 class DaemonStatus(Answer):
     """The daemon's process and places."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from dispatch_daemon.core import gate
 from dispatch_daemon.core.gate import Verdict
+from dispatch_daemon.core.reach import call_subject
 from dispatch_daemon.core.records import ApprovalState, GrantChoice
 from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
@@ -43,6 +44,34 @@ def test_tool_of_a_server_is_granted_by_its_server_alone() -> None:
 )
 def test_mode_decides_a_granted_call(mode: Approval, verdict: Verdict) -> None:
     assert ruling("Read", {"file_path": "x"}, scopes=replace(SCOPES, approval=mode)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [(Approval.MANUAL, Verdict.ASK), (Approval.REVIEW, Verdict.ASK), (Approval.AUTO, Verdict.ALLOW)],
+)
+def test_call_of_a_server_asks_where_only_changes_are_reviewed(mode: Approval, verdict: Verdict) -> None:
+    scopes = replace(SCOPES, mcp_servers=("files",), approval=mode)
+    assert ruling("mcp__files__list", {"in": "x"}, scopes=scopes) is verdict
+    always = RuleRecord(
+        rule_id="r",
+        edge=EDGE.hex,
+        tool="mcp__files__list",
+        command=None,
+        created_ms=NOW_MS,
+        subject=call_subject("mcp__files__list", {"in": "x"}),
+    )
+    assert ruling("mcp__files__list", {"in": "x"}, scopes=scopes, rules=[always]) is Verdict.ALLOW
+    assert ruling("mcp__files__list", {"in": "y"}, scopes=scopes, rules=[always]) is verdict, (
+        "a standing yes is for exactly that call"
+    )
+
+
+def test_call_of_a_server_warns_that_it_acts_outside() -> None:
+    (flag,) = gate.call_flags("mcp__files__list")
+    assert "outside the wall" in flag
+    assert gate.call_flags("Read") == ()
+    assert (gate.acts_outside("mcp__files__list"), gate.acts_outside("Bash")) == (True, False)
 
 
 def test_standing_yes_covers_its_tool_and_for_bash_one_exact_command() -> None:

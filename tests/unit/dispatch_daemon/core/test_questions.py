@@ -224,7 +224,13 @@ def test_only_a_run_that_asks_may_be_reviewed_instead(
 
 
 @pytest.mark.parametrize(
-    ("tool", "words"), [("Bash", "shell command"), ("Edit", "own copy"), ("Read", "only reads")]
+    ("tool", "words"),
+    [
+        ("Bash", "shell command"),
+        ("Edit", "own copy"),
+        ("Read", "only reads"),
+        ("mcp__files__note", "the MCP server files of this machine, which acts outside the wall"),
+    ],
 )
 def test_call_is_shown_verbatim_with_what_it_means(tool: str, words: str) -> None:
     asked = questions.about_call(

@@ -36,10 +36,11 @@ def test_reviewed_run_asks_no_more_and_may_do_no_more() -> None:
     closing = approval(request_id="closing", kind=ApprovalKind.CHANGESET)
     other = approval(request_id="other", run_id="another")
     answered = approval(request_id="answered", state=ApprovalState.DENIED)
+    outside = approval(request_id="outside", tool="mcp__files__note")
     effects = stepping_in.review(
         ACCEPTED,
         before,
-        [approval(), late, closing, other, answered],
+        [approval(), late, closing, other, answered, outside],
         trust="token",
         door=Door.PAGE,
         now_ms=NOW_MS,

@@ -295,3 +295,9 @@ def test_questions_of_the_last_run_are_counted_by_what_became_of_them() -> None:
 
 def test_lists_show_ones_own_jobs_by_their_box() -> None:
     assert views.dispatch(own_job(), (), own_address=None)["box"] is Box.OWN
+
+
+def test_question_about_a_call_outside_offers_no_review_instead() -> None:
+    asked = approval(tool="mcp__files__note")
+    shown = views.approval_view(asked, received(), run(), own_address=BOB.email, trust="token")
+    assert (shown["tool"], shown["can_review"]) == ("mcp__files__note", False)
