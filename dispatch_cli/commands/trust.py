@@ -41,11 +41,7 @@ def _scope_options(command: Callable[..., None]) -> Callable[..., None]:
             multiple=True,
             help="Where; a bare path is read-only. May be repeated.",
         ),
-        click.option(
-            "--mcp-servers",
-            metavar="A,B|*|none",
-            help="MCP servers of this machine; * is all that are here now.",
-        ),
+        click.option("--mcp-servers", metavar="A,B|*", help="MCP servers of this machine; * is all of now."),
         click.option(
             "--network",
             metavar="HOST,…",

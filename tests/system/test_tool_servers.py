@@ -39,7 +39,7 @@ def notes(log: Path) -> list[str]:
     return [line for line in log.read_text().splitlines() if line.startswith("note ")] if log.exists() else []
 
 
-def test_a_granted_server_is_asked_under_each_mode_and_no_other_ever(
+def test_each_call_of_a_granted_server_is_a_question_and_what_it_says_comes_back(
     neighbourhood: Neighbourhood, repository: Path, log: Path
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
@@ -66,8 +66,15 @@ def test_a_granted_server_is_asked_under_each_mode_and_no_other_ever(
     bob.do("accept", denied)
     bob.do("deny", bob.question(denied)["request_id"])
     assert bob.until(denied, "failed")["outcome"] == "blocked"
+    assert len(notes(log)) == 1
 
-    bob.do("edit-edge", alice.address, "--approval", "review")
+
+def test_a_review_of_changes_is_none_of_what_a_server_did_and_no_other_server_is_asked(
+    neighbourhood: Neighbourhood, repository: Path, log: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    scopes = ("--tools", "Read,Edit", "--paths", f"{repository}:rw", "--mcp-servers", "files")
+    neighbourhood.befriend(*scopes, "--approval", "review")
     reviewed = neighbourhood.send("Change and note it", [EDIT, note("files", "three")])
     bob.do("accept", reviewed)
     first = bob.question(reviewed)
@@ -89,7 +96,7 @@ def test_a_granted_server_is_asked_under_each_mode_and_no_other_ever(
         bob.do("accept", other)
         ended = bob.until(other, "failed")
         assert ended["outcome"] == ("failed" if "files__x" in step["tool"] else "blocked"), ended
-    assert [line.split('"')[3] for line in notes(log)] == ["one", "three", "four"]
+    assert [line.split('"')[3] for line in notes(log)] == ["three", "four"]
 
 
 def test_what_is_granted_is_written_out_and_what_comes_later_is_not(

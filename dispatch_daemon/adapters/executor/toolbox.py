@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from socket import socket
 from typing import Any, Final, TypeVar
 
 from dispatch_daemon.adapters.servers import Server, ServerError, Servers
@@ -57,6 +58,9 @@ class Toolbox:
     @property
     def resident(self) -> Resident:
         return self._box.resident
+
+    def listener(self, port: int) -> socket:
+        return self._box.listener(port)
 
     @property
     def tools(self) -> frozenset[str]:

@@ -64,13 +64,10 @@ class Service:
         self._watchers = watchers
         self._dispatches = dispatches
         self._approvals = approvals
-        self._bind_machine(account, machine)
+        self._bind_machine(account, signing_in, machine)
         self._bind_evidence(trust_files, logs)
         self._bind_stopping(pausing, panic)
-        self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
-        self.agents, self.test_agent = choosing.agents, choosing.test_agent
-        self.tool_servers = tool_servers.tool_servers
-        self.test_tool_server = tool_servers.test_tool_server
+        self._bind_agents(choosing, tool_servers)
         self._bind_trust(invitations, accepting, contacts)
         self.download = dispatches.download
         self.keep_file = sending.keep_file
@@ -95,6 +92,11 @@ class Service:
         self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
         self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
 
+    def _bind_agents(self, choosing: Choosing, tool_servers: ToolServers) -> None:
+        self.agents, self.test_agent = choosing.agents, choosing.test_agent
+        self.tool_servers = tool_servers.tool_servers
+        self.test_tool_server = tool_servers.test_tool_server
+
     def _bind_stopping(self, pausing: Pausing, panic: Panic) -> None:
         self.require_calm, self.panic_machine = panic.require_calm, panic.panic_machine
         self.pause_machine = pausing.pause_machine
@@ -103,7 +105,8 @@ class Service:
         self.audit = logs.audit
         self.export_trust, self.import_trust = trust_files.export_trust, trust_files.import_trust
 
-    def _bind_machine(self, account: Account, machine: Machine) -> None:
+    def _bind_machine(self, account: Account, signing_in: SigningIn, machine: Machine) -> None:
+        self.begin_login, self.finish_login = signing_in.begin_login, signing_in.finish_login
         self.whoami = account.whoami
         self.login, self.logout, self.recovery_key = account.login, account.logout, account.recovery_key
         self.doctor, self.daemon_status = machine.doctor, machine.daemon_status

@@ -16,6 +16,7 @@ from tests.support.decoders.decoder import Decoder
 from tests.support.decoders.documents import document_decoders
 from tests.support.decoders.programs import program_decoders
 from tests.support.decoders.signing_in import sign_in_decoders
+from tests.support.decoders.tool_servers import tool_server_decoders
 from tests.support.decoders.wire import wire_decoders
 
 _VERB: Final = re.compile(
@@ -84,7 +85,13 @@ BESIDES: Final = frozenset(
 @cache
 def decoders() -> Mapping[str, Decoder]:
     """Return every decoder by its name."""
-    found = [*document_decoders(), *wire_decoders(), *program_decoders(), *sign_in_decoders()]
+    found = [
+        *document_decoders(),
+        *wire_decoders(),
+        *program_decoders(),
+        *sign_in_decoders(),
+        *tool_server_decoders(),
+    ]
     named = {decoder.name: decoder for decoder in found}
     assert len(named) == len(found), "two decoders of one name"
     return MappingProxyType(named)

@@ -1,6 +1,5 @@
 """The decoders of the programs: what the broker, the daemon, the command line and the wall read from somebody else."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,14 +13,11 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.render.times import parse_ms
 from dispatch_daemon.adapters.loopback import routes
 from dispatch_daemon.adapters.relay.dial import read_address
-from dispatch_daemon.adapters.servers import ServerError
-from dispatch_daemon.adapters.servers import speech as server_speech
 from dispatch_daemon.app.services import paging
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_protocol.encoding import Fields, dumps, loads
-from dispatch_protocol.errors import LocalError, MalformedError
+from dispatch_protocol.encoding import dumps, loads
+from dispatch_protocol.errors import LocalError
 from dispatch_protocol.framing import encode_messages
-from dispatch_protocol.tool_server import ToolServer, read_servers, write_servers
 from sandbox.agents.steps import parse_steps
 from sandbox.changes.git import index, rules
 from sandbox.errors import HelperError, StepsError
@@ -31,7 +27,7 @@ from sandbox.tools import ignore
 from sandbox.tools.workplace import Outcome
 from sandbox.wall import speech, words
 from tests.support import hellos
-from tests.support.decoders.decoder import LONGEST, Decoder, canonical, plain, text
+from tests.support.decoders.decoder import LONGEST, Decoder, plain, text
 from tests.support.decoders.documents import name_of
 from tests.support.decoders.wire import message_seeds
 from tests.support.vectors import world
@@ -101,67 +97,7 @@ def _cursor_seeds() -> list[bytes]:
     return [b"MTIuYWI", b"", b"LTEu", b"\xc3\xa4"]
 
 
-def _of_tool_servers() -> Iterator[Decoder]:
-    entry = ToolServer("files", ("/usr/bin/files",), {"PLACE": "/srv"}, {"KEY": "env:FILES_KEY"})
-    yield Decoder(
-        name_of(read_servers),
-        read_servers,
-        lambda: [write_servers([entry]), b'{"servers":[]}', b"[]"],
-        write=write_servers,
-    )
-    yield Decoder(
-        name_of(ToolServer.read),
-        lambda data: ToolServer.read(Fields(loads(data, max_bytes=LONGEST), "server")),
-        lambda: [dumps(entry.write()), b"{}"],
-        write=lambda server: dumps(server.write()),
-        spelling=canonical,
-    )
-    yield Decoder(
-        name_of(server_speech.read_message),
-        server_speech.read_message,
-        lambda: [b'{"jsonrpc":"2.0","id":1,"result":{}}', b'{"jsonrpc":"2.0"}\n', b"[NaN]", b"{" * 99],
-        errors=(ServerError,),
-    )
-    yield Decoder(
-        name_of(server_speech.read_greeting),
-        lambda data: server_speech.read_greeting(_result(data)),
-        lambda: [b'{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}', b"{}"],
-        errors=(ServerError, MalformedError),
-    )
-    yield Decoder(
-        name_of(server_speech.read_page),
-        lambda data: server_speech.read_page("files", _result(data)),
-        lambda: [
-            b'{"tools":[{"name":"a","description":"b","inputSchema":{"type":"object"}}],"nextCursor":"c"}',
-            b'{"tools":[{"name":"a b"},{"name":""},{}]}',
-        ],
-        errors=(ServerError, MalformedError),
-    )
-    yield Decoder(
-        name_of(server_speech.read_outcome),
-        lambda data: server_speech.read_outcome(_result(data)),
-        lambda: [
-            b'{"content":[{"type":"text","text":"a\\ud800"},{"type":"image"}],"isError":true}',
-            b'{"content":[],"structuredContent":{"a":1}}',
-            b'{"content":[{"type":"resource","resource":{"uri":"file:///x"}}]}',
-        ],
-        errors=(ServerError, MalformedError),
-    )
-
-
-def _result(data: bytes) -> Any:
-    """Return what a server answers, as it comes: an object of any shape."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        raise MalformedError("no JSON") from None
-    if not isinstance(value, dict):
-        raise MalformedError("no object")
-    return value
-
-
 def _of_the_daemon() -> Iterator[Decoder]:
-    yield from _of_tool_servers()
     yield Decoder(
         name_of(paging.read_cursor),
         lambda data: paging.read_cursor(text(data)),
