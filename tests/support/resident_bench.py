@@ -56,7 +56,6 @@ class Bench:
                 "",
                 [part for turn in turns for part in turn if isinstance(part, dict)],
                 resume=resume,
-                wall_s=wall_s,
             )
         return await self.run(scripted(*turns, words=words), resume=resume)
 
@@ -66,7 +65,6 @@ class Bench:
         steps: Sequence[dict[str, Any]] = (),
         *,
         resume: bool = False,
-        wall_s: float = 120.0,
     ) -> Settlement:
         spec = RunSpec(
             run_id="run-1",

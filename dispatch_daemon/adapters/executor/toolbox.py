@@ -5,15 +5,16 @@ passed the gate. What they answer goes back as the output of any call does.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from socket import socket
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from dispatch_daemon.adapters.servers import Server, ServerError, Servers
 from dispatch_protocol.tool_server import PREFIX, server_of
-from sandbox.agents.agent import Emit
+from sandbox.agents.agent import Emit, while_alive
+from sandbox.errors import SandboxError
 from sandbox.events import Confinement, Crossed, Noted
 from sandbox.job import ToolCall, ToolResult
 from sandbox.oneline import one_line
@@ -23,8 +24,6 @@ from sandbox.tools.inputs import InputError
 from sandbox.wall.box import Box
 from sandbox.wall.resident import Resident
 
-_T = TypeVar("_T")
-_LOOK_S: Final = 0.5  # how often a call outside is ended by what has ended the box
 STARTED: Final = "the MCP server {name}, a program of this machine outside the wall"
 
 
@@ -35,9 +34,9 @@ async def opened(box: Box, names: Sequence[str], servers: Servers, emit: Emit) -
     try:
         yield toolbox
     except BaseException:
-        await toolbox.end(at_once=True)
+        await toolbox.close(at_once=True)
         raise
-    await toolbox.end(at_once=False)
+    await toolbox.close(at_once=False)
 
 
 class Toolbox:
@@ -80,7 +79,7 @@ class Toolbox:
         found: list[ForeignTool] = []
         for name, server in self._servers.items():
             try:
-                offers = await self._while_alive(server.offers())
+                offers = await while_alive(self._box, server.offers())
             except ServerError as error:
                 await self._emit(Noted(f"{error.detail} Its tools are not offered in this run."))
                 continue
@@ -108,7 +107,7 @@ class Toolbox:
         try:
             foreign.check(call.tool, call.input)
             own_name = call.tool.removeprefix(f"{PREFIX}{name}__")
-            outcome = await self._while_alive(self._servers[name].call(own_name, call.input))
+            outcome = await while_alive(self._box, self._servers[name].call(own_name, call.input))
         except InputError as error:
             return ToolResult(call.call_id, ok=False, output="", error=f"{error}")
         except ServerError as error:
@@ -116,22 +115,14 @@ class Toolbox:
         failed = None if outcome.ok else f"the MCP server {name} says that it failed"
         return ToolResult(call.call_id, outcome.ok, outcome.text, outcome.truncated, error=failed)
 
-    async def _while_alive(self, asking: Coroutine[Any, Any, _T]) -> _T:
-        """Wait for what is asked outside, as long as the run goes on."""
-        task = asyncio.create_task(asking)
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=_LOOK_S)
-                self.check_alive()
-            return task.result()
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
     async def _starting(self, name: str) -> None:
         """Write down that the run acts outside before it can."""
         await self._emit(Crossed(True, STARTED.format(name=name)))
 
-    async def end(self, *, at_once: bool) -> None:
+    async def end(self) -> SandboxError:
+        """Wait until the box is no longer alive, and return why."""
+        return await self._box.end()
+
+    async def close(self, *, at_once: bool) -> None:
         """End every server."""
         await asyncio.gather(*(server.end(at_once=at_once) for server in self._servers.values()))
