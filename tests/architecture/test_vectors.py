@@ -61,6 +61,17 @@ def test_every_entry_of_a_household_has_a_vector_of_both_kinds() -> None:
     assert missing == set()
 
 
+def test_every_entry_of_a_household_is_heard_in_a_scene() -> None:
+    kinds = {name.removesuffix("Entry").lower() for name in names_of(Entry)}
+    steps = [step for scene in vectors("households.json")["scenes"] for step in scene["steps"]]
+    heard = {
+        (entry["kind"], step["changes"]) for step in steps for entry in json.loads(step["body"])["entries"]
+    }
+    assert {kind for kind, _ in heard} == kinds
+    assert {kind for kind, changes in heard if not changes} == kinds, "each is told in vain, too"
+    assert {kind for kind, changes in heard if changes} == kinds - {"verdict"}, "which is for who runs"
+
+
 def _called(kind: str) -> str:
     """Return how the vectors speak of an entry."""
     return {

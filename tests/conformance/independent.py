@@ -11,6 +11,7 @@ from tests.support import (
     independent_blob,
     independent_bytes,
     independent_evidence,
+    independent_household_log,
     independent_opener,
     independent_pairing,
     independent_session,
@@ -106,8 +107,22 @@ def hello(frame: str, url: str, challenge: str, genesis: str) -> Json:
     return independent_session.hello(bytes.fromhex(frame), url, challenge, genesis)
 
 
+class Sibling:
+    """A device that hears the others of its person."""
+
+    def begin(self, **known: Any) -> Json:
+        self.heard = independent_household_log.Household(**known)
+        return {}
+
+    def hear(self, by: str, body: str) -> Json:
+        return self.heard.hear(by, body)
+
+    def torn(self) -> Json:
+        return {"torn": self.heard.torn}
+
+
 if __name__ == "__main__":
-    recipient = Recipient(opens)
+    recipient, sibling = Recipient(opens), Sibling()
     serve(
         {
             "pae": pae,
@@ -123,6 +138,9 @@ if __name__ == "__main__":
             "hello": refusing(hello),
             "pairing": refusing(independent_pairing.pair),
             "trust": refusing(lambda file: {"chains": independent_session.trust_file(file)}),
+            "household": sibling.begin,
+            "hear": sibling.hear,
+            "torn": sibling.torn,
             "world": recipient.world,
             "open": recipient.open,
             "begin": recipient.begin,

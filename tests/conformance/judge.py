@@ -34,6 +34,7 @@ def chapters(asked: Implementation) -> Iterator[tuple[str, Iterator[Finding]]]:
     yield "sessions", sessions(asked)
     yield "pairings", pairings(asked)
     yield "trust files", trust_files(asked)
+    yield "own devices", own_devices(asked)
     yield "the hostile broker", played(asked)
 
 
@@ -147,6 +148,18 @@ def trust_files(asked: Implementation) -> Iterator[Finding]:
     yield Finding("a file", {"chains": document["chains"]}, asked.ask("trust", file=document["file"]))
     for case in document["refused"]:
         yield Finding(case["name"], {"refused": "malformed"}, asked.ask("trust", file=case["file"]))
+
+
+def own_devices(asked: Implementation) -> Iterator[Finding]:
+    document = load("households.json")
+    known = {name: document[name] for name in ("links", "genesis", "device", "now")}
+    for scene in document["scenes"]:
+        asked.ask("household", **known)
+        for number, step in enumerate(scene["steps"], start=1):
+            said = asked.ask("hear", by=step["by"], body=step["body"])
+            wanted = {name: step[name] for name in ("changes", "followed")}
+            yield Finding(f"{scene['name']}: document {number}", wanted, said)
+        yield Finding(f"{scene['name']}: torn", {"torn": scene["torn"]}, asked.ask("torn"))
 
 
 def played(asked: Implementation) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from dispatch_protocol.signing import verify as verified
 from dispatch_protocol.trust_file import TrustFile
 from tests.conformance.implementation import serve
 from tests.conformance.memory import Recipient
+from tests.support.hearing_desk import Hearing
 from tests.support.independent_blob import content
 from tests.support.paired import pair
 from tests.support.vectors.opening import Book
@@ -141,8 +142,28 @@ def trust(file: str) -> Json:
     }
 
 
+class Sibling:
+    """A device that hears the others of its person."""
+
+    heard: Hearing | None = None
+
+    def begin(self, **known: Any) -> Json:
+        if self.heard is not None:
+            self.heard.close()
+        self.heard = Hearing(**known)
+        return {}
+
+    def hear(self, by: str, body: str) -> Json:
+        assert self.heard is not None
+        return self.heard.hear(by, body)
+
+    def torn(self) -> Json:
+        assert self.heard is not None
+        return {"torn": self.heard.torn}
+
+
 if __name__ == "__main__":
-    recipient = Recipient(opens)
+    recipient, sibling = Recipient(opens), Sibling()
     serve(
         {
             "pae": pae,
@@ -158,6 +179,9 @@ if __name__ == "__main__":
             "hello": refusing(hello),
             "pairing": refusing(pair),
             "trust": refusing(trust),
+            "household": sibling.begin,
+            "hear": sibling.hear,
+            "torn": sibling.torn,
             "world": recipient.world,
             "open": recipient.open,
             "begin": recipient.begin,

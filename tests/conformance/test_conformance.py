@@ -39,6 +39,8 @@ CARELESS = {
     "verifies no signature": ("independent_opener.signed_by = lambda *a: True", "does not conform"),
     "reads no entry of a household": ("independent_opener.is_document = lambda *a: True", "told: a deed"),
     "compares no commitment": ("independent_pairing.commits = lambda *a: True", "a reveal of another nonce"),
+    "believes any sibling": ("independent_household_log.Household.decides = lambda *a: True", "a rule that was removed never returns: document 1"),
+    "follows whatever comes": ("independent_household_log.Household.followed = lambda self, by: max(self.documents.get(by, [0]), default=0)", "as far as nothing is missing"),
     "compares no label": ("independent_opener.check_equal = lambda *a: None", "does not conform"),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from tests.support.vectors.chains import chain_vectors
 from tests.support.vectors.comparisons import comparison_vectors
 from tests.support.vectors.edges import edge_vectors
 from tests.support.vectors.evidence import bundle_vectors
+from tests.support.vectors.households import household_vectors
 from tests.support.vectors.introductions import introduced, not_introduced
 from tests.support.vectors.logs import log_vectors
 from tests.support.vectors.opened import opened
@@ -57,6 +58,7 @@ FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "encoding.json": primitives.encoding_vectors,
     "envelopes.json": valid_envelopes,
     "frames.json": words.frame_vectors,
+    "households.json": household_vectors,
     "hkdf.json": primitives.hkdf_vectors,
     "hpke.json": primitives.hpke_vectors,
     "ids.json": primitives.id_vectors,
