@@ -11,7 +11,7 @@ from dataclasses import replace
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.watchers import Watchers
-from dispatch_daemon.core.effects import Durable, Effect, Plan, Put, Resolve, Send, StopRun, Unplan
+from dispatch_daemon.core.effects import Durable, Effect, Enter, Plan, Put, Resolve, Send, StopRun, Unplan
 from dispatch_daemon.core.records import ApprovalRecord, DispatchRecord, MessageRecord
 from dispatch_daemon.core.shared_records import HouseholdRecord
 from dispatch_daemon.core.trust_records import ComparisonRecord, ContactRecord, EdgeRecord, InvitationRecord
@@ -53,7 +53,8 @@ class Performer:
             decided += tuple(self.household(decided))
         if self.audit is not None:
             decided += tuple(self.audit(decided))
-        todo, signatures = self._signed(decided)
+        # What was to be entered in the private log stands there now, as a record.
+        todo, signatures = self._signed(tuple(each for each in decided if not isinstance(each, Enter)))
         if not todo:
             return
         self._write(todo, signatures)

@@ -76,8 +76,8 @@ def every(*unions: Any) -> set[tuple[str, Moment]]:
 
 
 def of_daemon() -> set[tuple[str, Moment]]:
-    """Return the points that a daemon must be able to die at."""
-    return every(daemon.Effect)
+    """Return the points that a daemon must be able to die at; what is to be entered in its private log is a record by then."""
+    return {point for point in every(daemon.Effect) if point[0] != daemon.Enter.__name__}
 
 
 def of_broker() -> set[tuple[str, Moment]]:
