@@ -7,6 +7,7 @@ from dispatch_protocol.grant import Version
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry, PanicEntry
+from dispatch_protocol.messages.shared_acts import ActsEntry
 from dispatch_protocol.messages.shared_questions import Asked, QuestionEntry, QuestionState, VerdictEntry
 from dispatch_protocol.messages.shared_trust import EdgeEntry, InvitationEntry, PinEntry, RuleEntry
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
@@ -100,6 +101,7 @@ ENTRIES: tuple[Entry, ...] = (
     HandoverEntry(dispatch=digest("dispatch"), turn=2, to=BOB.device, handed_ms=NOW_MS),
     QUESTION,
     VERDICT,
+    ActsEntry(since=2, digests=(digest("third act"),), root=digest("all acts")),
 )
 HEADS = (LogHead(device=ALICE.device, seq=1, digest=digest("first")),)
 
