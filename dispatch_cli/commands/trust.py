@@ -23,7 +23,8 @@ _MENU = (
     "What may their tasks do here?",
     "  --profile read-only    Read, Glob, Grep: they can look and change nothing",
     "  --profile edit         also Write and Edit, no shell",
-    "  --profile full         also Bash: full shell access inside the wall, and all MCP servers of this machine",
+    "  --profile full         also Bash: full shell access inside the wall,",
+    "                         and the MCP servers of this machine, outside of it",
     "  --tools Read,Grep,…    exactly these",
 )
 

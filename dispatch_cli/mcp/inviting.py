@@ -10,7 +10,7 @@ from dispatch_cli.render.fields import Document
 _MENU = [
     "1. Read-only: Read, Glob, Grep (safest; can look, can't change anything)",
     "2. Read + Write/Edit: create and modify files, no shell",
-    "3. Allow all: Read, Glob, Grep, Write, Edit, Bash (Bash = full shell access inside the sandbox)",
+    "3. Allow all: Read, Glob, Grep, Write, Edit, Bash (full shell access inside the sandbox) + mcp_servers='*' (they act outside)",
     "4. Custom: the exact tools you name",
     "5. Decline: no edge is made",
 ]

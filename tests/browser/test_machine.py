@@ -135,6 +135,25 @@ def test_a_budget_is_granted_kept_and_taken_back(opens: Opens, bob: Person) -> N
     assert _granted(bob) == {"turns": None, "tokens": None, "cost_microusd": None}
 
 
+def test_granted_tool_servers_are_told_and_kept_by_an_edit_on_the_page(opens: Opens, bob: Person) -> None:
+    """They are named at a terminal, where the programs stand; the page says them and lets them stay."""
+    [edge] = [each for each in bob.do("contacts")["edges"] if each["direction"] == "incoming"]
+    assert bob.try_("agent", "server", "add", "shelf", "--", "true").code == 0
+    bob.do("edit-edge", edge["peer"], "--mcp-servers", "shelf")
+    try:
+        incoming = opens(bob, "contacts").page.get_by_role("region", name="May send tasks to me")
+        expect(incoming).to_contain_text("and asking the MCP servers shelf;")
+        incoming.get_by_role("button", name="Change what they may").click()
+        incoming.get_by_label("Tasks a day").fill("498")
+        expect(incoming.locator(".meaning")).to_contain_text("and asking the MCP servers shelf;")
+        incoming.get_by_role("button", name="Change to this").click()
+        expect(incoming).to_contain_text("498 tasks a day")
+        assert bob.do("edit-edge", edge["peer"])["scopes"]["mcp_servers"] == ["shelf"]
+    finally:
+        bob.do("edit-edge", edge["peer"], "--mcp-servers", "none")
+        bob.do("agent", "server", "remove", "shelf")
+
+
 def _granted(person: Person) -> dict[str, int | None]:
     [edge] = [each for each in person.do("contacts")["edges"] if each["direction"] == "incoming"]
     budget: dict[str, int | None] = edge["scopes"]["budget"]

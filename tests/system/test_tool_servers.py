@@ -104,7 +104,11 @@ def test_what_is_granted_is_written_out_and_what_comes_later_is_not(
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend("--profile", "full", "--paths", f"{repository}:rw", "--approval", "auto")
-    servers = lambda: bob.do("edit-edge", alice.address)["scopes"]["mcp_servers"]  # noqa: E731 - read again and again
+
+    def servers() -> list[str]:
+        named: list[str] = bob.do("edit-edge", alice.address)["scopes"]["mcp_servers"]
+        return named
+
     assert servers() == ["files", "mail"], "full means those that are here, by name"
     serve(bob, "later", "honest", log)
     assert servers() == ["files", "mail"]

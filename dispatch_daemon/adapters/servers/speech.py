@@ -107,7 +107,8 @@ def read_greeting(result: Mapping[str, Any]) -> None:
     Raises:
         ServerError: `server_garbled`.
     """
-    if result.get("protocolVersion") not in PROTOCOLS:
+    version = result.get("protocolVersion")
+    if not isinstance(version, str) or version not in PROTOCOLS:
         garbled("it speaks a version of the protocol that is not known here")
     capabilities = result.get("capabilities")
     if not isinstance(capabilities, dict) or not isinstance(capabilities.get("tools"), dict):

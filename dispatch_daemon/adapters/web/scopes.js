@@ -54,7 +54,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     custom.hidden = chosen() !== "4";
     const named = tools();
     meaning.textContent = named === null ? "Choose one." : sentence(
-      { tools: named, paths: listed(), network: now?.network ?? [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, budget: budget(), max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
+      { tools: named, paths: listed(), network: now?.network ?? [], mcp_servers: now?.mcp_servers ?? [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, budget: budget(), max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
       oneLine(name),
     );
   };

@@ -68,10 +68,11 @@ export function sentence(scopes, name, whom = "you") {
     ? `in the one directory that ${whom} accept each task in`
     : `in ${scopes.paths.map((each) => `${oneLine(each.path)} (${each.mode === "rw" ? "may change" : "only read"})`).join(", ")}`;
   const network = scopes.network.length === 0 ? "without network" : `reaching ${scopes.network.map(oneLine).join(", ")}`;
+  const servers = scopes.mcp_servers.length === 0 ? "" : `, and asking the MCP servers ${scopes.mcp_servers.map(oneLine).join(", ")}${scopes.approval === "review" ? " (each call asks)" : ""}`;
   const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";
   const daily = scopes.max_per_day ? `; at most ${count(scopes.max_per_day, "task")} a day` : "";
   const bounds = [budget(scopes.budget), times(scopes)].filter(Boolean).join("; ");
-  return `${name} may ${tools} ${places}, ${network}; ${whom} ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
+  return `${name} may ${tools} ${places}, ${network}${servers}; ${whom} ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
 }
 
 /** Return how long a run may take and a question waits, where they are not what goes without saying: an hour, two minutes. */

@@ -226,6 +226,21 @@ async def test_a_server_that_was_removed_is_said_to_be_gone(bench: Bench, model:
         assert gone in bench.witness.of("noted")[0]
 
 
+@both
+async def test_a_run_that_nobody_answered_goes_on_with_a_server_started_anew(
+    bench: Bench, model: ModelServer
+) -> None:
+    log = bench.serve(files="honest")
+    bench.falls_silent(NOTE["tool"])  # type: ignore[arg-type]  # the name of a tool is text
+    parked = await bench.do([READ], [NOTE], ["Done."])
+    assert (parked.code, parked.resumable) == ("parked", True)
+    assert "note {" not in (log.read_text() if log.exists() else "")
+    bench.witness.allows, bench.witness.parked = (lambda _tool: True), False
+    settled = await bench.do([READ], [NOTE], ["Done."], resume=True)
+    assert settled.outcome == "success", (settled, bench.witness.told)
+    assert log.read_text().count("note {") == 1
+
+
 # -- by itself ---------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ def tool_server_decoders() -> Iterator[Decoder]:
     yield Decoder(
         name_of(speech.read_greeting),
         lambda data: speech.read_greeting(_result(data)),
-        lambda: [b'{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}', b"{}"],
+        lambda: [b'{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}', b'{"protocolVersion":[]}'],
         errors=(ServerError, MalformedError),
     )
     yield Decoder(
