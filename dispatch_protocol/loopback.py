@@ -95,6 +95,7 @@ CODES = {
     "edge_expired": (403, REFUSED, _INVITE),
     "edge_narrowed": (403, REFUSED, "dispatch send RECIPIENT 'TASK'"),
     "edge_exists": (409, REFUSED, _CONTACTS),
+    "not_mailed": (409, REFUSED, "dispatch invite EMAIL --link-only"),
     "daily_limit": (429, REFUSED, "Try again tomorrow, or ask for a higher limit."),
     "quota": (429, REFUSED, "Try again when the other side has fetched what waits for it."),
     "rate_limited": (429, REFUSED, _RETRY),

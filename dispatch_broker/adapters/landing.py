@@ -57,6 +57,14 @@ def _open(invitation: Invitation, broker_url: str, install: str | None, *, dev: 
         else f"Install Dispatch, from where {inviter} or whoever runs {broker} tells you to. Take no program for it that only"
         " has the same name."
     )
+    alone = (
+        ""
+        if invitation.needs_token
+        else f"""Without a token you may accept by this invitation alone. Then you know each other by mail only, as <code>unverified</code>:
+each call asks you, and nothing runs a shell or leaves your machine.
+<pre>dispatch accept-invitation {escape(invitation.invitation_id.uuid)} --profile read-only</pre>
+"""
+    )
     until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
     return f"""<p>Accepting lets {inviter} send tasks to your machine. Each one waits for your yes, runs in a sandbox,
 and sees only what you choose when you accept. You can end it at any time.</p>
@@ -65,7 +73,7 @@ and sees only what you choose when you accept. You can end it at any time.</p>
 <li>Sign in:<pre>{login}</pre></li>
 <li>Accept, with the token that {inviter} gave you. It begins with <code>dispatch1:</code> and is not on this page:
 <pre>dispatch accept-invitation TOKEN --profile read-only</pre>
-The profile says what tasks may do here: <code>read-only</code>, <code>edit</code> or <code>full</code>.</li>
+{alone}The profile says what tasks may do here: <code>read-only</code>, <code>edit</code> or <code>full</code>.</li>
 </ol>
 <p>Or say no: <code>dispatch decline-invitation {escape(invitation.invitation_id.uuid)}</code></p>
 <p><small>Valid until {until}. Opening this page has changed nothing.</small></p>"""

@@ -119,6 +119,12 @@ def invitation_mail(invitation: Invitation, *, sender: str, link: str, now_ms: i
     """Return the mail about an invitation: who, what it means, where to go on, and that nothing has to be done."""
     inviter = invitation.inviter.address
     until = datetime.fromtimestamp(invitation.expires_ms / 1000, UTC).strftime("%d %B %Y, %H:%M UTC")
+    token = (
+        f"You also need the token that {inviter} gives you; it begins with dispatch1: and is not in this mail."
+        if invitation.needs_token
+        else f"Best with the token that {inviter} gives you; it begins with dispatch1: and is not in this mail. Without it you\n"
+        "know each other by mail only, and less is possible."
+    )
     message = _letter(sender, invitation.to_address, f"{inviter} invites you to Dispatch", now_ms)
     message["Reply-To"] = inviter
     message["Message-ID"] = make_msgid(
@@ -132,7 +138,7 @@ time. How to install it, and the one command to type, stands here:
 
     {link}
 
-You also need the token that {inviter} gives you; it begins with dispatch1: and is not in this mail.
+{token}
 
 The invitation is valid until {until}. Opening the page changes nothing. If you do not know {inviter}, do nothing:
 without your answer nothing happens.

@@ -72,8 +72,10 @@ def invite(
         return Refusal(BrokerCode.WRONG_PARTY, "the invitation speaks for somebody else")
     if draft.broker_url not in broker_urls:
         return Refusal(BrokerCode.MALFORMED, "the invitation names another broker")
-    if not draft.secret_required:
-        return Refusal(BrokerCode.MALFORMED, "an invitation that was not mailed asks for its secret")
+    if not draft.secret_required and not mail:
+        return Refusal(
+            BrokerCode.NOT_MAILED, "this broker mails it to nobody, so it has to ask for its token"
+        )
     if invitation.to_address == inviter.address:
         return Refusal(BrokerCode.MALFORMED, "one's own devices need no invitation")
     if not now_ms < invitation.expires_ms <= now_ms + INVITATION_S * 1000 + EXPIRY_GRACE_MS:

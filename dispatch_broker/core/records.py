@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import DeviceId, EdgeId, Genesis
+from dispatch_protocol.signing import Document
 
 
 class EdgeStatus(StrEnum):
@@ -113,6 +115,11 @@ class Invitation:
     status: InvitationStatus
     created_ms: int
     expires_ms: int
+
+    @property
+    def needs_token(self) -> bool:
+        """Say whether it is accepted with its token only."""
+        return InvitationDocument.decode(Document.decode(self.document).body).mac is MacRule.REQUIRED
 
     def at(self, now_ms: int) -> InvitationStatus:
         """Say where the invitation stands now; one that was accepted in time stays accepted."""

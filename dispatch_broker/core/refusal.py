@@ -42,6 +42,7 @@ class BrokerCode(StrEnum):
     ID_COLLISION = "id_collision"  # somebody else deposited under this digest
     REPLACED = "replaced"  # the same device has opened a newer session
     EDGE_EXISTS = "edge_exists"  # that trust is there already
+    NOT_MAILED = "not_mailed"  # only what is mailed may be accepted without its token
     NOT_PENDING = "not_pending"  # decided, ended or expired before
     TOO_LARGE = "too_large"
     OFFSET_WRONG = "offset_wrong"  # bytes of a blob that do not go on where the last ones ended
@@ -88,6 +89,7 @@ STATUS: Mapping[BrokerCode, int] = MappingProxyType(
         BrokerCode.ID_COLLISION: 409,
         BrokerCode.REPLACED: 409,
         BrokerCode.EDGE_EXISTS: 409,
+        BrokerCode.NOT_MAILED: 409,
         BrokerCode.NOT_PENDING: 409,
         BrokerCode.OFFSET_WRONG: 409,
         BrokerCode.TOO_LARGE: 413,

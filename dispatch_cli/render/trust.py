@@ -100,7 +100,7 @@ def invited_lines(invitation: Document, email: str, view: View) -> list[Line]:
     until = f", until {times.moment(deadline, view.now_ms)}" if deadline else ""
     mailed = truth(invitation, "emailed")
     told = (
-        "They are told by mail; the token is for you to pass on."
+        "They are told by mail. Pass the token on too: without it they are `unverified`."
         if mailed
         else "Nothing was mailed: pass it on yourself."
     )

@@ -31,15 +31,17 @@ from dispatch_protocol.signing import Document, edge_id
 from dispatch_protocol.standing import EdgeStatus
 
 
-def invitation(own: Own, moment: Moment, *, to_email: str, broker: str) -> InvitationDocument:
-    """Return the invitation of `to_email` by this identity; it lives seven days."""
+def invitation(
+    own: Own, moment: Moment, *, to_email: str, broker: str, mac: MacRule = MacRule.REQUIRED
+) -> InvitationDocument:
+    """Return the invitation of `to_email` by this identity; it lives seven days. Only what is mailed may waive its `mac`."""
     return InvitationDocument(
         nonce=moment.nonce(),
         sender=own.party,
         from_email=(own.address or "").lower(),
         to_email=to_email.lower(),
         broker=broker,
-        mac=MacRule.REQUIRED,
+        mac=mac,
         created_ms=moment.now_ms,
         expires_ms=moment.now_ms + INVITATION_S * 1000,
     )

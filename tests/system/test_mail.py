@@ -5,13 +5,14 @@ import sqlite3
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dispatch_broker.adapters.mail import Server
 from dispatch_broker.adapters.settings import Settings, SettingsError, is_loopback
 from tests.support.mail_sink import MailSink
-from tests.support.neighbourhood import Broker, Neighbourhood
+from tests.support.neighbourhood import Broker, Neighbourhood, Person, edit
 from tests.support.patience import poll
 
 
@@ -82,6 +83,46 @@ def test_the_token_of_a_mailed_invitation_is_accepted(mailing: Neighbourhood, si
     invited = mailing.alice.do("invite", mailing.bob.address)
     poll(lambda: sink.mails, "the mail came")
     assert mailing.bob.do("accept-invitation", invited["token"], "--profile", "read-only")["trust"] == "token"
+
+
+def test_a_mailed_invitation_is_accepted_by_its_id_and_makes_both_known_by_mail_only(
+    mailing: Neighbourhood, sink: MailSink, repository: Path
+) -> None:
+    """The page says the command; whoever follows it asks for each call, without a shell; and the other side knows it too."""
+    alice, bob = mailing.alice, mailing.bob
+    invited = alice.do("invite", bob.address, "--offer", "full")
+    (mail,) = poll(lambda: sink.mails, "the mail came")
+    (link,) = re.findall(r"http\S+", mail.get_content())
+    with urllib.request.urlopen(link) as answer:
+        page = answer.read().decode()
+    (named,) = set(re.findall(r"accept-invitation ([0-9a-f-]{36})", page))
+    assert named == invited["invitation_id"]
+    wide = ("--profile", "full", "--approval", "auto", "--paths", f"{repository}:rw")
+    given = bob.do("accept-invitation", named, *wide)
+    assert (given["trust"], given["scopes"]["approval"]) == ("unverified", "manual")
+    assert "Bash" not in given["scopes"]["tools"]
+
+    def edges(person: Person, direction: str) -> list[dict[str, Any]]:
+        found = person.do("contacts")["edges"]
+        return [each for each in found if each["direction"] == direction and each["status"] == "active"]
+
+    for person in (alice, bob):
+        incoming, outgoing = (
+            poll(lambda person=person, way=way: edges(person, way), f"{person.name} has an edge {way}")
+            for way in ("incoming", "outgoing")
+        )
+        assert {each["trust"] for each in (*incoming, *outgoing)} == {"unverified"}
+        assert all("Bash" not in each["scopes"]["tools"] for each in (*incoming, *outgoing))
+    task = mailing.send("Change it", [edit("notes.md", "first line", "by mail")])
+    bob.do("accept", task, "--cwd", str(repository))
+    assert bob.approve_all(task)["outcome"] == "success"
+    assert alice.until(task, "completed")["outcome"] == "success"
+
+
+def test_what_was_not_mailed_is_accepted_with_its_token_only(mailing: Neighbourhood) -> None:
+    invited = mailing.alice.do("invite", mailing.bob.address, "--link-only")
+    refusal = mailing.bob.do("accept-invitation", invited["invitation_id"], "--profile", "read-only", code=3)
+    assert refusal["error"]["code"] == "token_needed"
 
 
 def test_link_only_mails_nothing(mailing: Neighbourhood, sink: MailSink) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor
@@ -22,11 +22,11 @@ from dispatch_daemon.core.trust_records import Direction, InvitationRecord, Invi
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.first_contact import Secret
-from dispatch_protocol.invitation import MacRule, is_address
+from dispatch_protocol.invitation import InvitationDocument, MacRule, is_address
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.payloads import Kind, payload_type
-from dispatch_protocol.signing import edge_id, sign_document
+from dispatch_protocol.signing import Document, edge_id, sign_document
 from dispatch_protocol.timestamps import time_or_none
 
 LOOK_S = 1.0  # how long a list waits for the relay: it is worth a look, and no more
@@ -66,13 +66,10 @@ class Invitations:
             raise ServiceError("invalid", "you cannot invite yourself; one's own tasks go to `me`")
         moment = self._clock.moment()
         back = None if offer is None else granted(offer, Trust.TOKEN, moment.now_ms, self._executor)
-        document = trust.invitation(self._people.own, moment, to_email=address, broker=online.url)
-        signed = sign_document([self._people.keys.signing], payload_type(Kind.INVITATION), document.encode())
+        rule = MacRule.REQUIRED if link_only else MacRule.OPTIONAL
+        document, signed, answer = await self._leave(online, address, rule)
         edge = edge_id(signed.digest)
         secret = Secret(self._clock.random(16))
-        answer = await online.call(
-            "invite", {"document": signed.to_json(), "to_email": address, "emailed": not link_only}
-        )
         record = InvitationRecord(
             invitation_id=edge.hex,
             direction=Direction.OUTGOING,
@@ -101,6 +98,29 @@ class Invitations:
             "offer": None if back is None else trust_views.scopes_view(back[0]),
             "expires_at": time_or_none(record.expires_ms),
         }
+
+    async def _leave(
+        self, online: Online, address: str, mac: MacRule
+    ) -> tuple[InvitationDocument, Document, Mapping[str, JSON]]:
+        """Leave an invitation at the relay: one that may be accepted by its id is mailed, or is none.
+
+        A relay that does not say that it mails it gets another one, which asks for its token; nobody answers for the first.
+        """
+        mailed = mac is MacRule.OPTIONAL
+        document = trust.invitation(
+            self._people.own, self._clock.moment(), to_email=address, broker=online.url, mac=mac
+        )
+        signed = sign_document([self._people.keys.signing], payload_type(Kind.INVITATION), document.encode())
+        arguments: JsonObject = {"document": signed.to_json(), "to_email": address, "emailed": mailed}
+        try:
+            answer = await online.call("invite", arguments)
+        except ServiceError as error:
+            if error.code != "not_mailed" or not mailed:
+                raise
+            answer = {}
+        if mailed and answer.get("emailed") is not True:
+            return await self._leave(online, address, MacRule.REQUIRED)
+        return document, signed, answer
 
     async def invitations(self) -> JsonObject:
         """List what was sent (by this journal) and received (as the relay tells, beside what was accepted)."""

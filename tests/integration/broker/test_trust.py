@@ -66,6 +66,13 @@ class TestInvitations:
             (sent,) = (await a.call("invitations"))["sent"]
             assert sent["status"] == "confirmed"
 
+    async def test_what_is_mailed_to_nobody_asks_for_its_token(self, url, alice, bob):
+        async with alice.signed_in(url) as a:
+            with refused("not_mailed"):
+                await invite(a, bob, mac=MacRule.OPTIONAL)
+            assert (await a.call("invitations"))["sent"] == []
+            assert (await invite(a, bob))["emailed"] is False
+
     async def test_an_invitation_waits_for_somebody_who_is_not_here_yet(self, url, alice, bob):
         async with alice.signed_in(url) as a:
             left = await invite(a, bob)
@@ -142,7 +149,7 @@ class TestInvitations:
             ({"from_email": "boss@example.org"}, "wrong_party"),
             ({"to_email": "carol@example.org"}, "malformed"),
             ({"broker": "https://elsewhere.example.org"}, "malformed"),
-            ({"mac": MacRule.OPTIONAL}, "malformed"),
+            ({"mac": MacRule.OPTIONAL}, "not_mailed"),
             ({"created_ms": 1, "expires_ms": 2}, "malformed"),
         ],
     )

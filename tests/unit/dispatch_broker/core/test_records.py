@@ -1,5 +1,12 @@
+import pytest
+
 from dispatch_broker.core.records import EDGE_MOVES, INVITATION_MOVES, EdgeStatus, InvitationStatus
-from tests.support.broker_facts import ALICE, BOB, CAROL, NOW_MS, edge, invitation
+from dispatch_protocol.head import Party
+from dispatch_protocol.invitation import InvitationDocument, MacRule
+from dispatch_protocol.keys import Digest, SigningKey
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.signing import sign_document
+from tests.support.broker_facts import ALICE, ALICE_DEVICE, BOB, CAROL, NOW_MS, edge, invitation
 
 
 def test_every_status_has_its_row_in_the_table():
@@ -37,3 +44,23 @@ def test_only_an_unanswered_invitation_expires():
     assert invitation(expires_ms=NOW_MS).at(NOW_MS) is InvitationStatus.EXPIRED
     assert invitation(expires_ms=NOW_MS + 1).at(NOW_MS) is InvitationStatus.PENDING
     assert invitation(InvitationStatus.ACCEPTED, expires_ms=NOW_MS).at(NOW_MS) is InvitationStatus.ACCEPTED
+
+
+@pytest.mark.parametrize("rule", MacRule)
+def test_an_invitation_says_itself_whether_it_is_accepted_with_its_token_only(rule):
+    signed = a_document(rule)
+    assert invitation(document=signed.encode()).needs_token is (rule is MacRule.REQUIRED)
+
+
+def a_document(rule):
+    stated = InvitationDocument(
+        nonce=bytes(16),
+        sender=Party(ALICE.genesis, ALICE_DEVICE, Digest(bytes(32))),
+        from_email=ALICE.address,
+        to_email=BOB.address,
+        broker="https://relay.example",
+        mac=rule,
+        created_ms=NOW_MS,
+        expires_ms=NOW_MS + 1,
+    )
+    return sign_document([SigningKey(bytes(32))], payload_type(Kind.INVITATION), stated.encode())
