@@ -110,6 +110,7 @@ def _bare(value: dict[str, Any]) -> dict[str, Any]:
         "handover",
         "question",
         "verdict",
+        "acts",
     )
     named = {"v", *(["type"] if link else []), *(["kind"] if told else [])}
     return {name: item for name, item in value.items() if name not in named}
