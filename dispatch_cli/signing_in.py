@@ -3,6 +3,7 @@
 A code is read from the terminal or from a file, and never from the command line, which everybody on the machine can see.
 """
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,19 +34,28 @@ def sign_in(
         if code_file is not None:
             raise CliError("usage", "No code was mailed: this sign-in goes by a page.", hint="dispatch login")
         return _by_page(invocation, begun, browser=browser is not False)
-    return _by_mail(invocation, begun, code_file)
+    return _by_mail(invocation, begun, broker, code_file)
 
 
-def _by_mail(invocation: "Invocation", begun: Document, code_file: str | None) -> Document:
+def _by_mail(invocation: "Invocation", begun: Document, broker: str, code_file: str | None) -> Document:
     address, shown = visible(text(begun, "email")), visible(text(begun, "user_code"))
-    invocation.note(f"If {address} may sign in here, a code is on its way. Its mail names {shown}.")
+    come_back = f"dispatch login --broker {shlex.quote(broker)} --email {shlex.quote(address)} --code-file"
+    if begun.get("mailed") is True:
+        invocation.note(f"If {address} may sign in here, a code is on its way. Its mail names {shown}.")
+    else:
+        invocation.note(f"The code that was mailed still counts; no other one is. Its mail names {shown}.")
     if code_file is not None:
-        return _finish(invocation, begun, read_text(code_file, "code", limit=_CODE_BYTES).strip())
+        try:
+            return _finish(invocation, begun, read_text(code_file, "code", limit=_CODE_BYTES).strip())
+        except CliError as error:
+            if error.code == "code_wrong":
+                error.hint = f"{come_back} {shlex.quote(code_file)}"
+            raise
     if not invocation.is_interactive:
         raise CliError(
             "code_needed",
             f"A code was mailed to {address}, and nobody is here to type it.",
-            hint=f"dispatch login --email {address} --code-file -",
+            hint=f"{come_back} -",
         )
     while True:
         try:

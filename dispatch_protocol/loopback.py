@@ -226,8 +226,8 @@ CODES = {
     "layer_unreadable": (500, FAILED, _DOCTOR),
     # Who are you?
     "login_needed": (401, SIGN_IN, _LOGIN),
-    "code_needed": (401, SIGN_IN, "dispatch login --email X --code-file -"),
-    "code_wrong": (401, SIGN_IN, "Type the code of the newest mail."),
+    "code_needed": (401, SIGN_IN, "dispatch login --broker URL --email X --code-file -"),
+    "code_wrong": (401, SIGN_IN, "dispatch login --broker URL --email X --code-file -"),
     "sign_in_over": (409, SIGN_IN, _LOGIN),
     "sign_in_unavailable": (403, REFUSED, "Ask the broker's operator for --smtp-url or --oidc-issuer."),
     "authorization_pending": (400, PENDING, _LOGIN),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 from dispatch_daemon.adapters.relay import RelayLink, RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.core.errors import ServiceError
@@ -10,11 +11,17 @@ from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import Genesis
 
+_NOT_MINE: Final = {
+    "pair_needed": "if none of your machines has it, somebody else signed in as you, perhaps with an invitation"
+    " that was yours: tell whoever runs this broker, and whoever invited you"
+}
+
 
 def refused_by_relay(error: RelayRejectedError) -> ServiceError:
     """Return a relay's no in words of ours: one whose code is none that we know is a plain refusal."""
     if error.code in loopback.CODES:
-        return ServiceError(error.code, error.detail)
+        warning = _NOT_MINE.get(error.code)
+        return ServiceError(error.code, error.detail if warning is None else f"{error.detail}; {warning}")
     return ServiceError("refused", f"the relay refused ({error.code}): {error.detail}")
 
 

@@ -102,6 +102,7 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
             "user_code": "BCDF-GHJK",
             "verification_uri": "http://127.0.0.1:8000/login",
             "email": None if page else email,
+            "mailed": not page,
             "expires_at": "2026-01-02T03:04:05.678Z",
         }
 

@@ -1,8 +1,10 @@
 """Signing in by a mailed code: on a terminal, in a pipe, wrongly, too often, and by somebody who may not."""
 
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,9 +37,17 @@ def alice(place: Path) -> Iterator[Person]:
     person.daemon.stop()
 
 
-def ask_for_a_code(person: Person, broker: SigningBroker, address: str = "") -> None:
+def ask_for_a_code(person: Person, broker: SigningBroker, address: str = "") -> dict[str, Any]:
     asked = person.do("login", "--broker", broker.url, "--email", address or person.address, code=4)
     assert asked["error"]["code"] == "code_needed"
+    return asked
+
+
+def hinted(failed: dict[str, Any]) -> list[str]:
+    """Return the arguments of the command that a failure says to type next."""
+    program, *arguments = shlex.split(failed["error"]["hint"])
+    assert program == "dispatch"
+    return arguments
 
 
 def test_on_a_terminal_the_code_is_asked_for_and_stands_nowhere_else(
@@ -70,12 +80,24 @@ def test_on_a_terminal_the_code_is_asked_for_and_stands_nowhere_else(
 def test_in_a_pipe_the_code_comes_from_a_file_and_no_second_mail_is_sent(
     broker: SigningBroker, alice: Person, sink: MailSink
 ) -> None:
-    ask_for_a_code(alice, broker)
+    asked = ask_for_a_code(alice, broker)
     code = mailed_code(sink, 1)
-    who = alice.do(
-        "login", "--email", alice.address, "--broker", broker.url, "--code-file", "-", stdin=code.encode()
-    )
+    who = alice.do(*hinted(asked), stdin=code.encode())
     assert (who["user"], who["broker"]) == (alice.address, broker.url)
+    assert len(sink.mails) == 1
+
+
+def test_a_wrong_code_from_a_file_promises_no_mail_and_names_the_next_command(
+    broker: SigningBroker, alice: Person, sink: MailSink
+) -> None:
+    begun = alice.try_("login", "--broker", broker.url, "--email", alice.address)
+    assert (begun.code, "a code is on its way" in begun.err) == (4, True)
+    code = mailed_code(sink, 1)
+    line = ("login", "--broker", broker.url, "--email", alice.address, "--code-file", "-")
+    wrong = alice.try_(*line, stdin=b"00000000")
+    assert (wrong.code, "on its way" in wrong.err) == (4, False)
+    assert "The code that was mailed still counts" in wrong.err
+    alice.do(*hinted(alice.do(*line, stdin=b"00000000", code=4)), stdin=code.encode())
     assert len(sink.mails) == 1
 
 
@@ -119,6 +141,8 @@ def test_an_address_with_an_identity_gets_no_second_one(
         ask_for_a_code(thief, broker, alice.address)
         refused = thief.do(*line, stdin=mailed_code(sink, 2).encode(), code=3)["error"]
         assert refused["code"] == "pair_needed"
+        assert "somebody else signed in as you" in refused["message"]
+        assert "tell whoever runs this broker, and whoever invited you" in refused["message"]
         assert thief.do("whoami")["user"] is None
     finally:
         thief.do("daemon", "stop")

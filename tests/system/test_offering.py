@@ -45,6 +45,20 @@ def test_what_is_offered_is_in_force_as_soon_as_the_other_side_has_accepted(
     assert (edges(alice)["outgoing"]["status"], edges(bob)["incoming"]["status"]) == ("active", "active")
 
 
+def test_a_used_token_says_whom_to_tell_if_it_was_not_oneself(neighbourhood: Neighbourhood) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    token = alice.do("invite", bob.address, "--link-only")["token"]
+    accept = ("accept-invitation", token, "--profile", "read-only")
+    bob.do(*accept)
+    said = "if you have not answered it, somebody else used your token: tell whoever gave it to you"
+    used = bob.do(*accept, code=6)["error"]
+    assert (used["code"], said in used["message"]) == ("not_pending", True)
+    with bought("other", neighbourhood.directory, "carol@example.org") as carol:
+        carol.do("login", "--broker", neighbourhood.broker.url, "--email", carol.address, "--dev")
+        gone = carol.do(*accept, code=6)["error"]
+        assert (gone["code"], said in gone["message"]) == ("not_found", True)
+
+
 def test_what_is_offered_is_answered_by_the_machine_that_offers_it(
     neighbourhood: Neighbourhood, place: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Answering an invitation at the door: verified from its token, granted within what the human chose, or declined."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from dispatch_daemon.adapters.executor import Executor
@@ -64,7 +65,8 @@ class Accepting:
                 f"this invitation is at {parsed.broker_url}, and you are signed in at {online.url}",
                 hint=f"dispatch login --broker {parsed.broker_url}",
             )
-        record = await pending(typed, online, self._journal, self._performer)
+        with _used_by_me(parsed):
+            record = await pending(typed, online, self._journal, self._performer)
         if parsed is None and record.mac_required:
             raise ServiceError(
                 "token_needed",
@@ -92,7 +94,8 @@ class Accepting:
             )
         known = Trust.TOKEN if token else Trust.UNVERIFIED
         scopes, identities = granted(choice, known, now_ms, self._executor)
-        await online.call("accept_invitation", _edge_header(edge, scopes))
+        with _used_by_me(token):
+            await online.call("accept_invitation", _edge_header(edge, scopes))
         if self._journal.invitation(edge.hex) != record:
             raise ServiceError(
                 "not_pending", "this invitation was answered meanwhile", hint="dispatch contacts"
@@ -143,6 +146,19 @@ class Accepting:
         await online.call("decline_invitation", {"invitation_id": edge.uuid})
         await self._performer.perform([Put(replace(record, status=InvitationStatus.DECLINED))])
         return {"invitation_id": edge.uuid, "peer": record.address, "status": InvitationStatus.DECLINED}
+
+
+@contextmanager
+def _used_by_me(token: InvitationToken | None) -> Iterator[None]:
+    """Say beside a no to a token what it means for whoever has not used it: somebody else has."""
+    try:
+        yield
+    except ServiceError as error:
+        if token is not None and error.code in {"not_found", "not_pending"}:
+            error.detail += (
+                "; if you have not answered it, somebody else used your token: tell whoever gave it to you"
+            )
+        raise
 
 
 def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:

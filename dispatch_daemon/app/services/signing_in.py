@@ -59,7 +59,7 @@ class SigningIn:
         address = None if email is None else self._account.address(email)
         known = self._open
         if known is not None and not page and address is not None and self._is_mailed(known, url, address):
-            return self._shown(known)
+            return self._shown(known, mailed=False)
         own = self._people.own
         broker_signs_in = SignIns(url, ca_bundle=self._ca_bundle)
         with relay_words():
@@ -80,18 +80,20 @@ class SigningIn:
             expires_ms=self._now_ms() + begun.expires_in_s * 1000,
             interval_s=begun.interval_s,
         )
-        return self._shown(self._open)
+        return self._shown(self._open, mailed=mailed_to is not None)
 
     def _is_mailed(self, known: _Open, url: str, address: str) -> bool:
         return (known.url, known.mailed_to) == (url, address) and self._now_ms() < known.expires_ms
 
-    def _shown(self, known: _Open) -> JsonObject:
+    @staticmethod
+    def _shown(known: _Open, *, mailed: bool) -> JsonObject:
         return {
             "login": known.handle,
             "way": "page" if known.mailed_to is None else "mail",
             "user_code": known.begun.user_code,
             "verification_uri": known.begun.verification_uri,
             "email": known.mailed_to,
+            "mailed": mailed,
             "expires_at": format_time(known.expires_ms),
         }
 

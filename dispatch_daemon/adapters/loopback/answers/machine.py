@@ -74,13 +74,17 @@ class LoggedOut(Answer):
 
 
 class LoginBegun(Answer):
-    """A sign-in that goes on: by `mail`, or on the `page` at `verification_uri`, where `user_code` is typed."""
+    """A sign-in that goes on: by `mail`, or on the `page` at `verification_uri`, where `user_code` is typed.
+
+    `mailed` is false where the code that counts was mailed before, so that no other one is on its way.
+    """
 
     login: str
     way: Literal["mail", "page"]
     user_code: str
     verification_uri: str
     email: str | None
+    mailed: bool
     expires_at: Moment
 
 
