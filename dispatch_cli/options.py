@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
+from dispatch_protocol import loopback
 
 Stored = Callable[[click.Context, click.Parameter, Any], Any]
 
@@ -78,6 +80,25 @@ class Command(Documented):
         kwargs.setdefault("epilog", "The global options work here too: dispatch --help lists them.")
         super().__init__(*args, **kwargs)
         self.params.extend(global_options(hidden=True))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; what the daemon says of a field is said of the option that was typed, and ends in this command's help."""
+        try:
+            return super().invoke(ctx)
+        except CliError as error:
+            error.message = self._of_options(error.message)
+            if error.hint == loopback.hint("usage"):
+                error.hint = f"{ctx.command_path} --help"
+            raise
+
+    def _of_options(self, message: str) -> str:
+        """Return `--expires-at: …` for `expires_at: …`."""
+        field, colon, said = message.partition(": ")
+        flags = {
+            param.name: max(param.opts, key=len) for param in self.params if isinstance(param, click.Option)
+        }
+        flag = next((flags[part] for part in field.split(".") if part in flags), None)
+        return message if flag is None else f"{flag}{colon}{said}"
 
 
 class Group(Documented, click.Group):

@@ -84,11 +84,18 @@ def _told(kind: str, data: Document) -> list[Line]:
         case "gate":
             return [line(Span(f"! stopped at the gate: {visible(text(data, 'what'))}", Tone.WAITING))]
         case "cancel_requested":
-            return [line(Span("· cancel requested", Tone.WAITING))]
+            return [line(Span(_WHY_CANCELLED.get(text(data, "by"), "· cancel requested"), Tone.WAITING))]
         case "run_ended" if text(data, "detail"):
             return [line(Span(f"· {visible(text(data, 'detail'))}", Tone.QUIET))]
         case _:
             return []
+
+
+# What ended a run although nobody asked for that run to end.
+_WHY_CANCELLED = {
+    "edge": "· stopped: the edge that it came over was revoked or narrowed",
+    "device": "· stopped: the device that it came from was revoked",
+}
 
 
 def _files(data: Document) -> list[Line]:

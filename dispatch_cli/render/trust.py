@@ -209,7 +209,12 @@ def edited_lines(edge: Document, view: View, *, changed: bool) -> list[Line]:
         lines.append(line(Span(f"  {runs} ended; nothing of it was kept.", Tone.WAITING)))
     if changed:
         return lines
+    if not set(words(inner(edge, "scopes"), "tools")) > _READ_ONLY:
+        return lines  # the profile would take nothing from it, or add what it has not
     return [*lines, following("narrow it with", f"dispatch edit-edge {peer} --profile read-only")]
+
+
+_READ_ONLY = {"Read", "Glob", "Grep"}  # what --profile read-only stands for
 
 
 _LEARNT = {

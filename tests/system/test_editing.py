@@ -26,6 +26,7 @@ def test_narrowing_ends_what_may_do_more_and_lets_the_rest_go_on(
     edited = bob.do("edit-edge", alice.address, "--tools", "Read")
     assert edited["runs_ended"] == 1
     assert edited["scopes"] == before["scopes"] | {"tools": ["Read"]}
+    assert "--profile" not in bob.try_("edit-edge", alice.address).out, "read-only would be wider"
     for person in (bob, alice):
         state = person.until(waiting, "cancelled")
         assert state["error"]["code"] == "edge_narrowed"
@@ -42,6 +43,14 @@ def test_narrowing_ends_what_may_do_more_and_lets_the_rest_go_on(
     again = bob.do("edit-edge", alice.address, "--profile", "edit", "--approval", "review")
     assert (again["runs_ended"], again["scopes"]["max_per_day"]) == (0, 9)
     poll(lambda: _scopes(alice)["approval"] == "review", "a newer version counts, also a wider one")
+    narrower = f"dispatch edit-edge {alice.address} --profile read-only"
+    assert narrower in bob.try_("edit-edge", alice.address).out
+    for wrong, said in (
+        ("soon", "--expires-at: "),
+        ("2020-01-01T00:00:00Z", "this grant would have expired"),
+    ):
+        refused = bob.do("edit-edge", alice.address, "--expires-at", wrong, code=2)["error"]
+        assert (refused["hint"], refused["message"].startswith(said)) == ("dispatch edit-edge --help", True)
 
 
 def test_an_edit_made_without_the_relay_is_told_later(neighbourhood: Neighbourhood, repository: Path) -> None:

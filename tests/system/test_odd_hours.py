@@ -120,9 +120,17 @@ def test_edge_that_a_broker_keeps_open_past_its_end_ends_by_the_recipients_clock
     state = alice.until(late, "refused")
     assert (state["error"]["code"], state["presumed"]) == ("edge_expired", False)
     assert [each["type"] for each in state["receipts"]] == ["refused"]
-    assert bob.do("accept", waiting, "--cwd", str(repository), code=3)["error"]["code"] == "edge_expired"
-    (shown,) = [each for each in bob.do("contacts")["edges"] if each["edge_id"] == edge]
-    assert shown["status"] == "expired"
+    refused = bob.do("accept", waiting, "--cwd", str(repository), code=3)["error"]
+    assert refused["code"] == "edge_expired"
+
+    def status() -> str:
+        (shown,) = [each for each in bob.do("contacts")["edges"] if each["edge_id"] == edge]
+        return str(shown["status"])
+
+    assert status() == "expired"
+    assert refused["hint"] == f"dispatch edit-edge {alice.address} --expires-at never"
+    bob.do(*refused["hint"].split()[1:])
+    assert status() == "active"
 
 
 def test_edge_revoked_while_its_task_runs_kills_it_and_both_hear_why(
@@ -139,5 +147,8 @@ def test_edge_revoked_while_its_task_runs_kills_it_and_both_hear_why(
     state = alice.until(running, "cancelled")
     assert state["runs"][0]["status"] == "cancelled"
     assert state["receipts"][-1]["type"] == "cancelled"
+    watched = bob.try_("watch", running).out
+    assert "stopped: the edge that it came over was revoked" in watched
+    assert "cancel requested" not in watched
     assert changed(repository) == set()
     assert alice.do("send", bob.address, "Once more", code=3)["error"]["code"] in ("edge_revoked", "no_edge")

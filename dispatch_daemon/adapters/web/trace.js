@@ -33,6 +33,8 @@ function entry(event, results) {
     case "gate":
       return plain(event, `${data.allowed ? "asked outside the wall" : "was not let outside the wall"}: ${visible(data.what ?? "")}`, "warn");
     case "cancel_requested":
+      if (data.by === "edge") return plain(event, "was stopped, because the edge that it came over was revoked or narrowed", "warn");
+      if (data.by === "device") return plain(event, "was stopped, because the device that it came from was revoked", "warn");
       return plain(event, `a cancel was asked for by the ${oneLine(data.by)}${data.reason ? `: ${visible(data.reason)}` : ""}`);
     case "files":
       return plain(event, data.state === "here" ? "its files are here" : `a file is ${oneLine(data.state)}: ${visible(data.name ?? "")}`, data.state === "here" ? "" : "warn");

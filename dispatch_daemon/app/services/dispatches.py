@@ -265,7 +265,12 @@ class Dispatches:
             return
         status = trust_views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
-            raise ServiceError(f"edge_{status}", f"the edge from {edge.address} is {status}")
+            longer = f"dispatch edit-edge {edge.address} --expires-at never"
+            raise ServiceError(
+                f"edge_{status}",
+                f"the edge from {edge.address} is {status}",
+                hint=longer if status is EdgeStatus.EXPIRED else "dispatch contacts",
+            )
         if self._people.in_conflict(edge.peer):
             raise ServiceError(
                 "chain_forked", f"two histories of {edge.address} were told, and nothing says which is theirs"

@@ -55,6 +55,17 @@ def told(*events: Json, width: int | None = None) -> list[str]:
         ("discarded", {}, ["✗ discarded, no file was changed"]),
         ("warning", {"detail": "odd"}, ["! odd"]),
         ("cancel_requested", {}, ["· cancel requested"]),
+        ("cancel_requested", {"by": "author"}, ["· cancel requested"]),
+        (
+            "cancel_requested",
+            {"by": "edge"},
+            ["· stopped: the edge that it came over was revoked or narrowed"],
+        ),
+        (
+            "cancel_requested",
+            {"by": "device"},
+            ["· stopped: the device that it came from was revoked"],
+        ),
         ("run_ended", {"detail": "a call was denied"}, ["· a call was denied"]),
         ("run_ended", {}, []),
         ("status", {"status": "running"}, []),
