@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import platformdirs
@@ -179,7 +180,13 @@ def _user_command(name: str, words: str) -> None:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @click.argument("email")
     def decide(data: Path | None, as_json: bool, email: str) -> None:
-        _about_users(data, lambda desk: [getattr(desk, name)(email)], as_json=as_json, one=True)
+        _about_users(
+            data,
+            lambda desk: [getattr(desk, name)(email)],
+            as_json=as_json,
+            one=True,
+            begins=name == "add",
+        )
 
 
 _user_command("add", "Admit an address. That holds whatever --signup says, and lets a disabled one in again.")
@@ -196,11 +203,16 @@ def list_users(data: Path | None, as_json: bool) -> None:
 
 
 def _about_users(
-    data: Path | None, act: Callable[[UserDesk], list[User]], *, as_json: bool, one: bool
+    data: Path | None,
+    act: Callable[[UserDesk], list[User]],
+    *,
+    as_json: bool,
+    one: bool,
+    begins: bool = False,
 ) -> None:
     """Do something at the desk and show what came of it; a mistake is exit 1 and one sentence."""
     try:
-        with UserDesk(data or _default_data()) as desk:
+        with UserDesk(data or _default_data(), begins=begins) as desk:
             rows = [
                 {
                     "email": user.address,
@@ -212,27 +224,23 @@ def _about_users(
                 for user in act(desk)
             ]
     except (UserError, OSError, sqlite3.Error) as error:
-        if as_json:
-            click.echo(
-                json.dumps(
-                    {
-                        "error": {
-                            "code": "user_refused",
-                            "message": str(error),
-                            "hint": "dispatch-broker user list",
-                        }
-                    }
-                )
-            )
-        else:
-            click.echo(f"dispatch-broker: {error}", err=True)
-        sys.exit(1)
+        _user_failed(error if isinstance(error, UserError) else UserError(str(error)), as_json=as_json)
     if as_json:
         click.echo(json.dumps(rows[0] if one else {"users": rows}))
         return
     for row in rows:
         devices = f"{row['devices']} device{'' if row['devices'] == 1 else 's'}"
         click.echo(f"{row['email']}  {row['status']}  {devices}  since {row['since']}")
+
+
+def _user_failed(error: UserError, *, as_json: bool) -> NoReturn:
+    """Say what was refused, why, and what to type instead."""
+    if as_json:
+        document = {"code": error.code, "message": str(error), "hint": error.hint}
+        click.echo(json.dumps({"error": document}))
+    else:
+        click.echo(f"dispatch-broker: {error}\n  next   {error.hint}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,9 @@ class Command(Documented):
         """Return `--expires-at: …` for `expires_at: …`."""
         field, colon, said = message.partition(": ")
         flags = {
-            param.name: max(param.opts, key=len) for param in self.params if isinstance(param, click.Option)
+            param.name: max(param.opts, key=len)
+            for param in self.params
+            if isinstance(param, click.Option) and not param.hidden
         }
         flag = next((flags[part] for part in field.split(".") if part in flags), None)
         return message if flag is None else f"{flag}{colon}{said}"

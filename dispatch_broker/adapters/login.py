@@ -253,7 +253,7 @@ async def token(context: Context, request: web.Request) -> web.Response:
     if isinstance(asked, Refusal):
         return _refused(asked)
     if asked.grant_type != DEVICE_GRANT:
-        return _refused(_NO_GRANT)
+        return problem(_NO_GRANT, error="unsupported_grant_type")
     waiting = context.sign_ins.of_device(asked.device_code)
     if waiting is None:
         return _refused(_OVER)

@@ -40,7 +40,14 @@ _LISTING = (
 
 
 class UserError(Exception):
-    """Nothing was changed; the sentence says why and what to do."""
+    """Nothing was changed; the sentence says why and what to do, `hint` what to type."""
+
+    def __init__(
+        self, words: str, *, code: str = "user_refused", hint: str = "dispatch-broker user list"
+    ) -> None:
+        super().__init__(words)
+        self.code = code
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +62,26 @@ class User:
 
 
 class UserDesk:
-    """The people of one data directory; used in a `with`."""
+    """The people of one data directory; used in a `with`.
 
-    def __init__(self, data: Path) -> None:
+    Only one that `begins` makes the database that is not there yet: whoever admits people before a broker ever served.
+    For everybody else a directory without one is a slip of the pen, and an empty answer from it would be a lie.
+    """
+
+    def __init__(self, data: Path, *, begins: bool = False) -> None:
         self._data = data
+        self._begins = begins
         self._opened = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        """Open the database; one that is not there yet is made."""
+        """Open the database; raises UserError for a directory of another user, or without one."""
         with contextlib.ExitStack() as opened:
+            if not self._begins and not (self._data / "broker.db").is_file():
+                raise UserError(
+                    f"no broker has its data in {self._data}: it holds no broker.db",
+                    code="no_broker",
+                    hint="dispatch-broker user list --data DIR, the one that `dispatch-broker serve` was given",
+                )
             self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._data.stat().st_uid != os.geteuid():
                 raise UserError(
@@ -137,7 +155,7 @@ class UserDesk:
         for user in self.users():
             if user.address == address:
                 return user
-        raise UserError(f"nobody is known here as {address}; see: dispatch-broker user list")
+        raise UserError(f"nobody is known here as {address}")
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from dispatch_cli import candidates
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command, Group
 from dispatch_cli.render.comparing import comparison_lines
-from dispatch_cli.render.fields import Document, text
+from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lines import line
 from dispatch_cli.render.text import visible
 from dispatch_cli.render.trust import contacts_lines
@@ -25,7 +25,15 @@ def contacts(ctx: click.Context) -> None:
         return
     invocation: Invocation = ctx.obj
     found = invocation.door.get("/v1/contacts")
-    invocation.show(found, lambda view: contacts_lines(found, view))
+    asked = not found.get("edges") and not invocation.options.json and _waits(invocation)
+    invocation.show(found, lambda view: contacts_lines(found, view, invited=asked))
+
+
+def _waits(invocation: Invocation) -> bool:
+    """Say whether an invitation, sent or received, still waits for its answer."""
+    listed = invocation.door.get("/v1/invitations")
+    both = [*items(listed, "sent"), *items(listed, "received")]
+    return any(text(each, "status") == "pending" for each in both)
 
 
 @contacts.command("verify")

@@ -18,9 +18,14 @@ _SHORT = 8  # as many letters as `dispatch devices` takes for an id
 _TRUST = {"compared": Tone.DONE, "token": Tone.PLAIN, "unverified": Tone.WAITING}
 
 
-def contacts_lines(contacts: Document, view: View) -> list[Line]:
-    """Return the edges by direction, each incoming one with what it allows."""
+def contacts_lines(contacts: Document, view: View, *, invited: bool = False) -> list[Line]:
+    """Return the edges by direction, each incoming one with what it allows; `invited` says that somebody is asked."""
     edges = items(contacts, "edges")
+    if not edges and invited:
+        return [
+            line("You have no contacts yet; an invitation waits for its answer."),
+            following("see it with", "dispatch invitations"),
+        ]
     if not edges:
         return [line("You have no contacts yet."), following("invite somebody with", "dispatch invite EMAIL")]
     outgoing = [edge for edge in edges if text(edge, "direction") == "outgoing"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from dispatch_daemon.adapters.relay import RelayLink, RelayRejectedError, RelayUnreachableError
+from dispatch_daemon.adapters.relay import LinkPhase, RelayLink, RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol import loopback
 from dispatch_protocol.chain import Chain, read_links
@@ -36,6 +36,11 @@ def relay_words() -> Iterator[None]:
         raise refused_by_relay(error) from error
 
 
+def _no_session(code: str, words: str) -> tuple[str, str]:
+    """Return the code and the words of a session that the relay refuses, or that this home must not open."""
+    return (code, words) if code in loopback.CODES else ("refused", f"{words} ({code})")
+
+
 class Online:
     """The relay link of a signed-in daemon, for requests that a person makes."""
 
@@ -47,9 +52,15 @@ class Online:
         return self._link.url
 
     async def call(self, op: str, args: Mapping[str, JSON]) -> Mapping[str, JSON]:
-        """Make a call; raises ServiceError with the relay's code, or `broker_unreachable`."""
+        """Make a call; raises ServiceError with the relay's code, also that of a session it refuses, or `broker_unreachable`."""
         with relay_words():
-            return await self._link.call(op, args)
+            try:
+                return await self._link.call(op, args)
+            except RelayUnreachableError as error:
+                state = self._link.state
+                if state.phase is LinkPhase.REFUSED and state.code is not None:
+                    raise ServiceError(*_no_session(state.code, state.words)) from error
+                raise
 
     async def chain(self, genesis: Genesis) -> Chain:
         """Fetch an identity's chain and verify it from its fingerprint up; the relay is not believed."""

@@ -51,6 +51,8 @@ def test_a_used_token_says_whom_to_tell_if_it_was_not_oneself(neighbourhood: Nei
     accept = ("accept-invitation", token, "--profile", "read-only")
     bob.do(*accept)
     said = "if you have not answered it, somebody else used your token: tell whoever gave it to you"
+    empty = bob.do("accept-invitation", "", "--profile", "read-only", code=2)["error"]
+    assert (empty["message"], empty["hint"]) == ("token: It is empty.", "dispatch accept-invitation --help")
     used = bob.do(*accept, code=6)["error"]
     assert (used["code"], said in used["message"]) == ("not_pending", True)
     with bought("other", neighbourhood.directory, "carol@example.org") as carol:

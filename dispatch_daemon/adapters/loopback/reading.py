@@ -81,6 +81,8 @@ def _complaint(error: ValidationError) -> ServiceError:
 def _length(complaint: Mapping[str, Any]) -> str | None:
     """Say a length and its limit in words of ours; pydantic counts the characters of a checked text as items."""
     found = complaint.get("ctx", {})
+    if complaint["type"] in {"too_short", "string_too_short"} and found.get("min_length") == 1:
+        return "It is empty"
     given, limit = found.get("actual_length"), found.get("max_length")
     if complaint["type"] != "too_long" or limit is None:
         return None

@@ -168,6 +168,14 @@ async def test_fields_are_checked_strictly(mailing, what, fields):
     assert (await mailing.post(what, **fields)).no == (400, "malformed")
 
 
+async def test_another_grant_is_refused_in_the_word_that_oauth_has_for_it(mailing):
+    """RFC 6749, 5.2; fields that are wrong in another way stay an `invalid_request`."""
+    other = await mailing.post("token", grant_type="password", device_code="x")
+    assert (*other.no, other.body["error"]) == (400, "malformed", "unsupported_grant_type")
+    none = await mailing.post("token", device_code="x")
+    assert (*none.no, none.body["error"]) == (400, "malformed", "invalid_request")
+
+
 @pytest.mark.parametrize(
     "body", [b"device=a&device=a", b"device", b"%ff=%ff", b"\xff", b"&".join([b"a=b"] * 20)]
 )

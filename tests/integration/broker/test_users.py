@@ -52,6 +52,21 @@ async def test_an_admitted_address_signs_up_at_a_closed_broker(data, alice, bob)
     assert listed["users"][0]["identity"] == alice.genesis.hex
 
 
+@pytest.mark.parametrize(
+    "arguments", [("list",), ("disable", "alice@example.org"), ("remove", "alice@example.org")]
+)
+async def test_a_directory_that_is_no_brokers_is_refused_and_left_alone(tmp_path, data, arguments):
+    await user(data, "add", "alice@example.org")
+    (tmp_path / "empty").mkdir()
+    for wrong in (tmp_path / "typo", tmp_path / "empty"):
+        error = (await user(wrong, *arguments, code=1))["error"]
+        assert (error["code"], str(wrong) in error["message"]) == ("no_broker", True)
+        assert error["hint"].startswith("dispatch-broker user list --data DIR")
+    assert not (tmp_path / "typo").exists()
+    assert not list((tmp_path / "empty").iterdir())
+    assert [each["email"] for each in (await user(data, "list"))["users"]] == ["alice@example.org"]
+
+
 async def test_whoever_is_disabled_is_let_go_of_and_stays_outside(data, alice):
     async with broker_here(data) as broker, aiohttp.ClientSession() as client:
         async with alice.signed_in(broker.url) as wire:

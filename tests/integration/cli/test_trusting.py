@@ -179,7 +179,16 @@ def test_contacts_stand_by_direction(door: Script, home: Path) -> None:
     assert "Alice <alice@example.org>" in shown
     assert "you approve each call" in shown
     door.answer("GET", "/v1/contacts", {"edges": []})
-    assert dispatch(home, "contacts").out.startswith("You have no contacts yet.")
+    door.answer("GET", "/v1/invitations", {"sent": [], "received": []})
+    assert dispatch(home, "contacts").out.startswith("You have no contacts yet.\n")
+    for box in ("sent", "received"):
+        waiting = {"invitation_id": ID, "peer": BOB, "status": "pending", "expires_at": documents.LATER}
+        door.answer("GET", "/v1/invitations", {"sent": [], "received": []} | {box: [waiting]})
+        pointed = dispatch(home, "contacts").out
+        assert pointed.endswith("see it with   dispatch invitations\n")
+        assert "dispatch invite EMAIL" not in pointed
+    door.answer("GET", "/v1/invitations", {"sent": [{**waiting, "status": "declined"}], "received": []})
+    assert "dispatch invite EMAIL" in dispatch(home, "contacts").out
 
 
 def test_a_contact_with_two_histories_stands_as_a_conflict(door: Script, home: Path) -> None:
