@@ -25,3 +25,8 @@ def dollars(microusd: int) -> str:
     """Return an amount as people read it, to the cent or as exactly as it needs: `$0.50`, `$0.0013`."""
     whole, part = divmod(microusd, _MILLION)
     return f"${whole}.{f'{part:06}'.rstrip('0'):0<2}"
+
+
+def turns(allowed: int) -> str:
+    """Return a number of turns that is used up: `its only turn`, `its 5 turns`."""
+    return "its only turn" if allowed == 1 else f"its {allowed} turns"

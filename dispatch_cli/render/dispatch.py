@@ -8,7 +8,7 @@ from dispatch_cli.render.people import People
 from dispatch_cli.render.scopes import budget_words, dollars
 from dispatch_cli.render.text import count, home_relative, one_line, visible
 from dispatch_cli.render.trace import Trace, in_order
-from dispatch_cli.render.words import is_for_me, presumption, short_id, status_span, typed_id
+from dispatch_cli.render.words import is_for_me, next_step, presumption, short_id, status_span, typed_id, why
 
 _SIGNS_OF_LIFE = frozenset(["heartbeat", "waiting"])
 
@@ -169,7 +169,9 @@ def _result_lines(dispatch: Document, view: View) -> list[Line]:
         return (_section("Reason", quote(said, view)) if said else []) + doubt
     outcome = visible(text(result, "outcome").replace("_", " "))
     summary = text(result, "summary")
-    return _section(f"Result: {outcome}", quote(summary, view) if summary else [line("  no text")])
+    wrong = [line(Span(f"  {why(dispatch, summary)}", Tone.FAILED))] if why(dispatch, summary) else []
+    said = quote(summary, view) if summary else [] if wrong else [line("  no text")]
+    return _section(f"Result: {outcome}", said + wrong)
 
 
 def _file_line(file: Document) -> Line:
@@ -231,6 +233,8 @@ def _next_lines(dispatch: Document) -> list[Line]:
     status, short = text(dispatch, "status"), short_id(dispatch)
     if status == "conflict":
         return [line(), *_conflict_lines(dispatch)]
+    if next_step(dispatch):
+        return [line(), following("go on with", next_step(dispatch))]
     if items(dispatch, "approvals"):
         return []
     if inner(dispatch, "elsewhere"):

@@ -3,11 +3,11 @@
 from dispatch_cli.render import times
 from dispatch_cli.render.changes import changeset_lines, diff_lines
 from dispatch_cli.render.dispatch import artifact_line, receipt_lines
-from dispatch_cli.render.fields import Document, items, moment_ms, text, words
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
 from dispatch_cli.render.people import ME, People, short
 from dispatch_cli.render.text import count, home_relative, visible
-from dispatch_cli.render.words import is_for_me, presumption, reason, short_id, status_span
+from dispatch_cli.render.words import is_for_me, next_step, presumption, reason, short_id, status_span, why
 
 _ENDS = {
     "completed": ("Done.", Tone.DONE),
@@ -18,6 +18,11 @@ _ENDS = {
     "cancelled": ("Cancelled.", Tone.QUIET),
     "conflict": ("Conflict: two devices of theirs have answered it, and not the same.", Tone.DANGER),
     "waiting_input": ("Needs input there before it can go on.", Tone.WAITING),
+}
+_BLOCKED = {
+    "budget": "Blocked: a budget was used up. Nothing was changed.",
+    "tool_not_granted": "Blocked: a tool is not granted. Nothing was changed.",
+    "halted": "Blocked: it was stopped. Nothing was changed.",
 }
 _OUTCOMES = {
     "blocked": ("Blocked: a call or the changes were denied. Nothing was changed.", Tone.FAILED),
@@ -52,6 +57,9 @@ def outcome_lines(dispatch: Document, view: View) -> list[Line]:
     """Return how a dispatch ended, what it said and what it changed; or that it has not ended yet."""
     status, outcome, short_form = text(dispatch, "status"), text(dispatch, "outcome"), short_id(dispatch)
     known = _OUTCOMES.get(outcome) if status in {"failed", "completed"} else None
+    code = text(inner(dispatch, "error"), "code")
+    if known is not None and outcome == "blocked" and code in _BLOCKED:
+        known = (_BLOCKED[code], known[1])
     end = known or _ENDS.get(status)
     if end is None:
         return [
@@ -62,12 +70,16 @@ def outcome_lines(dispatch: Document, view: View) -> list[Line]:
     said = reason(dispatch)
     if said:
         lines += quote(said, view)
+    if said and why(dispatch, said):
+        lines.append(line(Span(why(dispatch, said), Tone.FAILED)))
     if presumption(dispatch):
         lines.append(line(Span(presumption(dispatch), Tone.WAITING)))
     changes = items(dispatch, "changeset")
     if changes and status == "completed":
         lines.append(line(f"{count(len(changes), 'path')} changed:"))
         lines += changeset_lines(changes, view)
+    if next_step(dispatch):
+        lines.append(following("go on with", next_step(dispatch)))
     if status in {"completed", "failed"}:
         lines.append(following("more with", f"dispatch result {short_form}"))
     return lines

@@ -78,6 +78,17 @@ def reason(dispatch: Document) -> str:
     return said or text(inner(dispatch, "error"), "detail")
 
 
+def why(dispatch: Document, said: str) -> str:
+    """Return what went wrong in this machine's words, where what was said does not say it already."""
+    detail = text(inner(dispatch, "error"), "detail")
+    return "" if detail in said else visible(detail)
+
+
+def next_step(dispatch: Document) -> str:
+    """Return the command that goes on from a failure, or nothing."""
+    return visible(text(inner(dispatch, "error"), "hint")) if text(dispatch, "status") == "failed" else ""
+
+
 def presumption(dispatch: Document) -> str:
     """Return what an end that nobody has signed is worth, or nothing if the recipient signed it."""
     if dispatch.get("presumed") is not True:

@@ -12,7 +12,7 @@ from dispatch_daemon.app.asking import Asker
 from dispatch_daemon.app.preparing import context_of, order_of, spec_of
 from dispatch_daemon.app.run_book import RunBook
 from dispatch_daemon.app.settling import Settling
-from dispatch_daemon.core import gate, parking, runs, views
+from dispatch_daemon.core import endings, gate, parking, runs, views
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.messages.task import Task
@@ -41,7 +41,7 @@ class Conductor:
         except AgentError as error:
             detail = f"{error.detail} Before the next one: {error.remedy}"
             await self._book.end(
-                runs.Ending(outcome=Outcome.NEED_INPUT, summary=error.detail, code=error.code, detail=detail)
+                runs.Ending(outcome=Outcome.NEED_INPUT, summary="", code=error.code, detail=detail)
             )
             return
         self._book.by_model = order is not None
@@ -55,7 +55,7 @@ class Conductor:
             await self._book.end(
                 runs.Ending(
                     outcome=Outcome.NEED_INPUT if error.code == "changeset_too_large" else Outcome.FAILED,
-                    summary=self._book.summary(error.detail),
+                    summary=self._book.summary(endings.signed_words(error.code, error.detail)),
                     code=error.code,
                     detail=f"{error.detail} {error.remedy}".strip(),
                 )

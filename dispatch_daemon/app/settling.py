@@ -12,7 +12,7 @@ from dispatch_daemon.adapters.blobs import BlobStore
 from dispatch_daemon.adapters.executor import Executor, Settlement, WallError
 from dispatch_daemon.app.preparing import seal_artifacts
 from dispatch_daemon.app.run_book import RunBook
-from dispatch_daemon.core import parking, questions, runs, undoing
+from dispatch_daemon.core import endings, parking, questions, runs, undoing
 from dispatch_daemon.core.effects import Note, Plan, Put, TaskKind
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, Box
 from dispatch_protocol.encoding import JSON
@@ -41,7 +41,7 @@ class Settling:
         if settlement.outcome != "success":
             ending = runs.Ending(
                 outcome=Outcome(settlement.outcome),
-                summary=self._book.summary(settlement.detail),
+                summary=self._book.summary(endings.signed_words(settlement.code, settlement.detail)),
                 code=settlement.code,
                 detail=settlement.detail,
             )

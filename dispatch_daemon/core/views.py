@@ -6,7 +6,7 @@ Fields may be added here and never renamed; what does not apply is null, never a
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from dispatch_daemon.core import siblings
+from dispatch_daemon.core import endings, siblings
 from dispatch_daemon.core.gate import acts_outside, call_input
 from dispatch_daemon.core.questions import may_review, meanings, scopes_of
 from dispatch_daemon.core.records import (
@@ -84,9 +84,7 @@ def dispatch(
         ],
         "files_arriving": arriving,
         "cancel_requested": record.cancel_requested,
-        "error": None
-        if record.ended_code is None
-        else {"code": record.ended_code, "detail": record.ended_detail},
+        "error": endings.error(record),
         "last_heard": time_or_none(record.last_heard_ms),
         "presumed": is_presumed(record),
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from sandbox.gate.refusal import GateRefusalError
 from sandbox.oneline import one_line
-from sandbox.price import Price, dollars
+from sandbox.price import Price, dollars, turns
 
 _BYTES_A_TOKEN = 4
 _LINE_BYTES = 1 << 20
@@ -53,7 +53,7 @@ class Meter:
         """Refuse a call for which nothing is left; raises GateRefusalError `gate_budget`."""
         room = self.room
         if self.turns >= self.turns_allowed:
-            self.over = f"the agent has used its {self.turns_allowed} turns"
+            self.over = f"the agent has used {turns(self.turns_allowed)}"
         elif self.cost_allowed is not None and self.price is None:
             self.over = "a limit in money was set, and what this model costs is not known here"
         elif self._affordable == 0 and self.cost_allowed is not None and self.price is not None:

@@ -21,6 +21,7 @@ from sandbox.gate.pin import Pin
 from sandbox.gate.refusal import GateRefusalError, malformed, read
 from sandbox.gate.rules import InjectionRule, admit
 from sandbox.oneline import one_line
+from sandbox.unanswered import unanswered
 
 if TYPE_CHECKING:
     import aiohttp
@@ -202,9 +203,7 @@ class ModelGate:
         except (aiohttp.ClientError, TimeoutError) as error:
             if count is not None and not answered:
                 count.cancel()
-            self.trouble = Trouble(
-                "model_unreachable", f"{self.upstream.base}: {str(error)[:300] or 'silence'}"
-            )
+            self.trouble = Trouble("model_unreachable", unanswered(self.upstream.base, error))
             if answered:
                 if request.transport is not None:
                     request.transport.abort()  # half an answer must not look like a whole one

@@ -253,3 +253,39 @@ def test_a_limit_in_money_holds_at_the_price_that_its_owner_told(
     cheap = send(neighbourhood, scripted([READ], ["It says: first line."]))
     bob.do("accept", cheap)
     assert alice.until(cheap, "completed")["runs"][0]["usage"]["cost_microusd"] == 44
+
+
+def test_both_sides_are_told_why_it_ended_each_in_words_of_its_own(
+    neighbourhood: Neighbourhood, repository: Path, model: ModelServer
+) -> None:
+    """What the machine says of its model stays there; the author has the signed code, and what can be typed next."""
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    scopes = ("--paths", f"{repository}:rw", "--approval", "auto", "--returns", "trace")
+    neighbourhood.befriend(*TOOLS, *scopes, "--budget", "turns=1")
+    choose(neighbourhood, model)
+    spent = send(neighbourhood, scripted([READ], ["done"]))
+    bob.do("accept", spent)
+    told = alice.until(spent, "failed")
+    assert (told["outcome"], told["error"]["code"]) == ("blocked", "budget")
+    shown = alice.try_("result", spent).out
+    assert "Blocked: a budget was used up. Nothing was changed." in shown
+    assert "denied" not in shown
+    watched = alice.try_("watch", spent).out
+    assert f"dispatch followup {spent[:8]} TASK --budget" in watched
+    here = bob.try_("status", spent).out
+    assert here.count("the model has used its only turn") == 1 + ("· the model has used" in here)
+    assert f"dispatch edit-edge {alice.address} --budget" in here
+
+    bob.do("agent", "use", "openai:m", "--url", "http://127.0.0.1:9")
+    bob.do("config", "set", "agent_key", "")
+    lost = send(neighbourhood, "Change something")
+    bob.do("accept", lost)
+    told = alice.until(lost, "failed")
+    assert told["error"] == {
+        "code": "model_unreachable",
+        "detail": "Their model did not answer.",
+        "hint": f"dispatch followup {lost[:8]} TASK",
+    }
+    assert "127.0.0.1" not in without("Change something", told)
+    here = bob.status(lost)["error"]
+    assert (here["detail"], here["hint"]) == ("nobody answers at http://127.0.0.1:9", "dispatch agent test")

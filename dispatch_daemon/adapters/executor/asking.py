@@ -1,6 +1,6 @@
 """A model at its endpoint, let to work in an open box."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.toolbox import Toolbox
@@ -9,7 +9,7 @@ from dispatch_protocol.broker_url import is_loopback
 from sandbox.agents.agent import Emit, Gate, Session
 from sandbox.agents.model.endpoint import Endpoint, Protocol
 from sandbox.agents.model.loop import Allowance, Spent, run_model
-from sandbox.events import Ended
+from sandbox.events import Ended, Noted
 from sandbox.price import Price
 
 _VENDOR = "https://vendor"
@@ -41,7 +41,11 @@ async def work(
 ) -> Ended:
     """Let the model work on its order in an open box until it is done, denied or out of its allowance."""
     allowance = Allowance(order.turns or Allowance().turns, order.tokens, order.cost_microusd)
-    endpoint = endpoint_of(order.agent)
+
+    async def tell(said: str) -> None:
+        await emit(Noted(said))
+
+    endpoint = replace(endpoint_of(order.agent), tell=tell)
     offers = await box.offers()
     return await run_model(endpoint, order.prompt, cwd, box, gate, emit, allowance, spent, session, offers)
 

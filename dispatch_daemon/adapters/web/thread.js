@@ -162,13 +162,14 @@ function reason(thread) {
 }
 
 function end(thread) {
-  const summary = thread.result?.summary;
   const error = thread.error;
+  const summary = thread.result?.summary?.replace(error?.detail ?? "", "").trim(); // why it failed is said once
   return el(
     "section",
     { class: "end" },
     el("h2", {}, thread.box === "sent" ? "What came back" : "The end"),
     error ? el("p", { class: "complaint" }, `${oneLine(error.detail ?? error.code)} (${oneLine(error.code)})`) : null,
+    error?.hint && thread.status === "failed" ? el("p", { class: "note" }, "Go on with ", el("code", {}, oneLine(error.hint))) : null,
     [summary, reason(thread)].filter(Boolean).map((words) => el("blockquote", {}, visible(words))),
   );
 }

@@ -45,7 +45,7 @@ function entry(event, results) {
     case "discarded":
       return plain(event, "what it wrote was thrown away");
     case "run_ended":
-      return plain(event, `ended: ${oneLine(data.outcome)}${data.detail ? ` (${visible(data.detail)})` : ""}`);
+      return plain(event, `ended: ${oneLine(data.outcome)}${data.code ? ` (${oneLine(data.code)})` : ""}`);
     default:
       return null; // moves of states are told by the thread's own status
   }

@@ -16,6 +16,7 @@ from sandbox.agents.model import anthropic, openai
 from sandbox.agents.model.conversation import Conversation, ModelError, Reply
 from sandbox.agents.model.stream import events
 from sandbox.oneline import one_line
+from sandbox.unanswered import unanswered
 
 if TYPE_CHECKING:
     import aiohttp
@@ -46,7 +47,8 @@ class Endpoint:
     """Where a model is asked; a `sandbox.agents.model.loop.Model`.
 
     `url` is the base address without `/v1`, None for the vendor's own. `key` is never logged or shown. `proxied`
-    says whether the environment's proxy is used; for an endpoint on this machine it never is. `attempts` are made at the most.
+    says whether the environment's proxy is used; for an endpoint on this machine it never is. `attempts` are made at the most,
+    and `tell` hears of each one after the first.
     """
 
     protocol: Protocol
@@ -57,6 +59,7 @@ class Endpoint:
     proxied: bool = True
     attempts: int = ATTEMPTS
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    tell: Callable[[str], Awaitable[None]] | None = None
 
     @property
     def address(self) -> str:
@@ -77,6 +80,10 @@ class Endpoint:
             except ModelError as error:
                 if not error.again or attempt == self.attempts:
                     raise
+                if self.tell is not None:
+                    what = "was busy" if error.code == "model_busy" else "did not answer"
+                    said = f"The model {what}; it is asked again ({attempt + 1} of {self.attempts})."
+                    await self.tell(said)
                 grown = FIRST_PAUSE_S * 4 ** (attempt - 1)
                 await self.pause(min(LONGEST_PAUSE_S, grown if error.after_s is None else error.after_s))
         raise AssertionError("the last attempt returns or raises")
@@ -101,8 +108,8 @@ class Endpoint:
                     raise await self._refusal(response)
                 return await self._reply(response)
         except (aiohttp.ClientError, TimeoutError) as error:
-            why = str(error) or type(error).__name__
-            raise ModelError("model_unreachable", f"{self.address}: {why[:300]}", again=True) from error
+            base = self.url or self.protocol.module.DEFAULT_URL
+            raise ModelError("model_unreachable", unanswered(base, error), again=True) from error
 
     async def _reply(self, response: "aiohttp.ClientResponse") -> Reply:
         if response.content_type != "text/event-stream":

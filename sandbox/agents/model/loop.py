@@ -25,7 +25,7 @@ from sandbox.errors import SandboxError
 from sandbox.events import CallFinished, CallProposed, Ended, Said, Started, Thought
 from sandbox.job import ARTIFACTS, ToolCall, ToolResult
 from sandbox.oneline import one_line
-from sandbox.price import Price, dollars
+from sandbox.price import Price, dollars, turns
 from sandbox.tools import foreign, inputs
 from sandbox.tools.foreign import ForeignTool
 
@@ -147,7 +147,7 @@ async def run_model(
 
 def _over(allowance: Allowance, spent: Spent) -> str:
     if spent.turns >= allowance.turns:
-        return f"the model has used its {allowance.turns} turns"
+        return f"the model has used {turns(allowance.turns)}"
     if allowance.tokens is not None and spent.tokens.total >= allowance.tokens:
         return f"the model has used {spent.tokens.total:,} of {allowance.tokens:,} tokens"
     return _too_dear(allowance, spent)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.price import Price, dollars
+from sandbox.price import Price, dollars, turns
 
 amounts = st.integers(min_value=0, max_value=10**12)
 
@@ -30,3 +30,7 @@ def test_what_a_sum_buys_does_not_cost_more(input_price: int, output_price: int,
     assert tokens >= 0
     assert price.cost(0, tokens) <= max(0, left)
     assert price.cost(0, tokens + 1) > left
+
+
+def test_turns_are_counted_as_people_count() -> None:
+    assert (turns(1), turns(5)) == ("its only turn", "its 5 turns")

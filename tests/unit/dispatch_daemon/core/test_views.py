@@ -101,7 +101,7 @@ def test_attachments_are_listed_without_their_keys() -> None:
         (received(expires_ms=0), None, None, None),
         (
             received(DispatchState.REFUSED, ended_code="daily_limit", last_heard_ms=NOW_MS),
-            {"code": "daily_limit", "detail": None},
+            {"code": "daily_limit", "detail": None, "hint": None},
             AT,
             "2026-01-02T04:04:05.678Z",
         ),
