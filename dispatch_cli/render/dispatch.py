@@ -170,8 +170,8 @@ def _result_lines(dispatch: Document, view: View) -> list[Line]:
     outcome = visible(text(result, "outcome").replace("_", " "))
     summary = text(result, "summary")
     wrong = [line(Span(f"  {why(dispatch, summary)}", Tone.FAILED))] if why(dispatch, summary) else []
-    said = quote(summary, view) if summary else [] if wrong else [line("  no text")]
-    return _section(f"Result: {outcome}", said + wrong)
+    told = quote(summary, view) if summary else [] if wrong else [line("  no text")]
+    return _section(f"Result: {outcome}", told + wrong)
 
 
 def _file_line(file: Document) -> Line:

@@ -82,11 +82,10 @@ def _edited(label: str, n: int, *parents: Version, by: Machine = DESK, **more: A
 
 
 def _trust() -> list[JSON]:
-    known = (told.pin(), told.edge())
-    foreign = told.grant("a stranger's", Version(1, MALLORY_LAPTOP.device), by=MALLORY_LAPTOP)
-    wider = told.edge(grant=_edited("wider", 2, told.FIRST))
-    elsewhere = told.edge(grant=told.grant("elsewhere", told.FIRST, edge=EdgeId(b"\7" * 16)))
-    leap = told.edge(grant=_edited("leap", 100_000, told.FIRST))
+    return [*_contacts(), *_edges(), *_promises()]
+
+
+def _contacts() -> list[JSON]:
     before = told.pin(links=ALICE.chain.links[:2])
     return [
         Scene("a contact is learnt once, and grows by its chain from any device")
@@ -110,6 +109,16 @@ def _trust() -> list[JSON]:
         .says(DESK, told.pin(alias="next", named_ms=NOW_MS + 1), changes=True, followed=4)
         .says(DESK, told.pin(alias="last", named_ms=NOW_MS), changes=False, followed=5)
         .write(),
+    ]
+
+
+def _edges() -> list[JSON]:
+    known = (told.pin(), told.edge())
+    foreign = told.grant("a stranger's", Version(1, MALLORY_LAPTOP.device), by=MALLORY_LAPTOP)
+    wider = told.edge(grant=_edited("wider", 2, told.FIRST))
+    elsewhere = told.edge(grant=told.grant("elsewhere", told.FIRST, edge=EdgeId(b"\7" * 16)))
+    leap = told.edge(grant=_edited("leap", 100_000, told.FIRST))
+    return [
         Scene("an edge counts with its grant's own proof")
         .says(DESK, told.edge(), changes=False, followed=0)
         .says(DESK, *reversed(known), changes=True, followed=1, seq=1, prev=Digest.ZERO)
@@ -126,6 +135,11 @@ def _trust() -> list[JSON]:
         .says(PHONE, told.edge(status="revoked"), changes=True, followed=1)
         .says(DESK, told.edge(status="active"), changes=False, followed=2)
         .write(),
+    ]
+
+
+def _promises() -> list[JSON]:
+    return [
         Scene("an invitation goes on, and two who proved it are an alarm")
         .says(PHONE, told.invitation(), changes=False, followed=1)
         .says(DESK, told.invitation(), changes=True, followed=1)
