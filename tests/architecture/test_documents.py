@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -19,7 +20,7 @@ MACHINE_PLACES = re.compile(
     r"(?<![\w.])/(?:root|work|Users|home/(?!you\b|alice\b|bob\b)\w+|opt/(?:pypi|wheels))(?:/|\b)"
 )
 NAMED_PATH = re.compile(r"`((?:dispatch_\w+|sandbox|scripts|tests|docs|requirements)/[\w./-]*)`")
-NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)((?:::\w+)*)(?:\[[^`]*\])?`")
 
 
 @cache
@@ -85,17 +86,40 @@ def test_every_test_that_a_document_names_exists() -> None:
         f"{document}: {match.group()}"
         for document in markdown()
         for match in NAMED_TEST.finditer((ROOT / document).read_text(encoding="utf-8"))
-        if not there(Path(match[1]), match[2])
+        if not there(Path(match[1]), match[2].split("::")[1:])
     ]
     expect_none(missing)
 
 
-def there(path: Path, name: str | None) -> bool:
+def there(path: Path, names: list[str]) -> bool:
+    """Say whether a test can be run by the id that a document gives: with the class that it stands in, or by its file."""
     if not (ROOT / path).is_file():
         return False
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    return name is None or any(isinstance(node, kinds) and node.name == name for node in ast.walk(tree))
+    body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+    for name in names:
+        found = next((node for node in body if isinstance(node, kinds) and node.name == name), None)
+        if found is None:
+            return False
+        body = found.body
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"),
+    [
+        ("::TestUpdating::test_two_histories_stop_the_contact_loudly", True),
+        ("::test_two_histories_stop_the_contact_loudly", False),
+        ("::TestGenesis::test_two_histories_stop_the_contact_loudly", False),
+        ("::TestUpdating", True),
+        ("", True),
+        ("::TestUpdating::test_nothing", False),
+    ],
+)
+def test_an_id_without_its_class_names_no_test(name: str, is_there: bool) -> None:
+    match = NAMED_TEST.fullmatch(f"`tests/unit/dispatch_protocol/test_chain.py{name}`")
+    assert match is not None
+    assert there(Path(match[1]), match[2].split("::")[1:]) is is_there
 
 
 def test_no_document_mentions_a_place_of_one_machine() -> None:
