@@ -291,6 +291,15 @@ class TestOrder:
         with pytest.raises(MalformedError, match="more than 2"):
             TWO.extend([add(TWO, TABLET)])
 
+    def test_a_chain_does_not_grow_beyond_its_bytes_and_fills_them_to_the_last(self, monkeypatch):
+        further = add(TWO, TABLET)
+        whole = TWO.extend([further]).size_bytes
+        monkeypatch.setattr(chains, "CHAIN_BYTES", whole)
+        assert TWO.extend([further]).size_bytes == whole
+        monkeypatch.setattr(chains, "CHAIN_BYTES", whole - 1)
+        with pytest.raises(MalformedError, match=f"or {whole - 1} bytes"):
+            TWO.extend([further])
+
     def test_a_state_is_found_by_its_head(self):
         assert TWO.at(ONE.head) == ONE
         assert TWO.at(TWO.head) == TWO
