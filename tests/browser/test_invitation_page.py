@@ -137,8 +137,10 @@ def test_the_mail_leads_to_the_page_and_its_commands_make_the_edge(
     expect(main).to_contain_text("sees only what you choose")
     for _ in range(2):
         page.reload()
-    install, login, accept = page.locator("pre").all_inner_texts()
+    install, login, accept, alone = page.locator("pre").all_inner_texts()
     assert install == INSTALL
+    assert alone == accept.replace("TOKEN", invited["invitation_id"])
+    expect(main).to_contain_text("each call asks you, and nothing runs a shell")
     assert page.locator("form, input, textarea, button, script, a, img, iframe").count() == 0
     assert not barriers(page)
     assert not tab.troubles()
