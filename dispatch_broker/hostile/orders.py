@@ -112,6 +112,8 @@ class Orders:
                     "digest": header.digest.hex,
                     "re": header.re.hex,
                     "edge": header.edge.uuid,
+                    "device": header.from_device.hex,
+                    "devices": [device.hex for device in header.devices],
                     "raw": raw.hex(),
                 }
                 found.append(shown)

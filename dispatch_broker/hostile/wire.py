@@ -28,7 +28,10 @@ ANY_WORD = "*"  # in a rule's value: another random word each time
 
 @dataclass
 class Rule:
-    """One thing that is done to frames of a kind, as long as `times` lasts (None: for ever)."""
+    """One thing that is done to frames of a kind, as long as `times` lasts (None: for ever).
+
+    A `party` is an address, or one device of whoever it belongs to, by its id in hex.
+    """
 
     frame: str
     act: str
@@ -43,7 +46,7 @@ class Rule:
         """Say whether this rule is about a frame."""
         if type(frame).__name__ != self.frame or (self.times is not None and self.taken >= self.times):
             return False
-        if self.party and wire.party != self.party:
+        if self.party and not wire.is_of(self.party):
             return False
         return all(_seen(wire, frame).get(name) == value for name, value in self.where.items())
 
@@ -62,12 +65,12 @@ class Hands:
 
     def wire_of(self, party: str) -> "Wire | None":
         """Return a party's newest wire that is open."""
-        found = [wire for wire in self.wires if wire.party == party and not wire.closed]
+        found = [wire for wire in self.wires if wire.is_of(party) and not wire.closed]
         return found[-1] if found else None
 
     def sessions(self, party: str) -> int:
         """Count the sessions that a party has begun."""
-        return sum(self.address_of(DeviceId.from_hex(device)) == party for device, _ in self.hellos)
+        return sum(party in (device, self.address_of(DeviceId.from_hex(device))) for device, _ in self.hellos)
 
     def rule_for(self, wire: "Wire", frame: Frame) -> Rule | None:
         """Return the first rule about a frame, and count that it is followed."""
@@ -94,6 +97,10 @@ class Wire(web.WebSocketResponse):
     def party(self) -> str:
         """Whose device this is, by address; empty before it has said so."""
         return "" if self.device is None else self.hands.address_of(self.device)
+
+    def is_of(self, party: str) -> bool:
+        """Say whether this is the wire of a device, by its id in hex, or of somebody with this address."""
+        return self.device is not None and party in (self.device.hex, self.party)
 
     # -- from the broker to the device -----------------------------------------------------------------
 
@@ -122,7 +129,7 @@ class Wire(web.WebSocketResponse):
             case "drop":
                 return
             case "hold":
-                rule.held.append((self.party, frame))
+                rule.held.append(("" if self.device is None else self.device.hex, frame))
             case "repeat":
                 yield from encode_messages([frame] * int(rule.give))
             case "set":
@@ -220,6 +227,7 @@ def _seen(wire: Wire, frame: Frame) -> dict[str, Any]:
                 "digest": header.digest.hex,
                 "re": header.re.hex,
                 "from": wire.hands.address_of(header.from_device),
+                "device": header.from_device.hex,
             }
         case _:
             return {}

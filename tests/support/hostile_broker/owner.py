@@ -19,7 +19,7 @@ TASK, FOLLOW_ON, ANSWER, TRUST = 1, 2, 3, 4  # the classes of envelopes
 
 @dataclass(frozen=True)
 class Parcel:
-    """One envelope that was deposited once, as its clear header describes it."""
+    """One envelope that was deposited once, as its clear header describes it; `device` has signed it, for `devices`."""
 
     sender: str
     to: str
@@ -27,6 +27,8 @@ class Parcel:
     digest: str
     re: str
     edge: str
+    device: str
+    devices: tuple[str, ...]
     raw: bytes
 
 
@@ -148,6 +150,8 @@ class HostileBroker(Broker):
                 row["digest"],
                 row["re"],
                 row["edge"],
+                row["device"],
+                tuple(row["devices"]),
                 bytes.fromhex(row["raw"]),
             )
             for row in rows

@@ -124,24 +124,34 @@ class Village:
     def __init__(self, directory: Path, *, careless: str = "") -> None:
         self.directory = directory
         self.broker = HostileBroker(directory, tls=True)
-        environ = {"DISPATCH_CA_BUNDLE": str(self.broker.certificates)}
+        self._environ = {"DISPATCH_CA_BUNDLE": str(self.broker.certificates)}
         if careless:
-            environ |= {"module": "tests.support.careless_daemon", "DISPATCH_TEST_LEAVES_OUT": careless}
+            self._environ |= {"module": "tests.support.careless_daemon", "DISPATCH_TEST_LEAVES_OUT": careless}
         self.alice, self.bob, self.carol = (
-            Villager(name, directory, **environ) for name in ("alice", "bob", "carol")
+            Villager(name, directory, **self._environ) for name in ("alice", "bob", "carol")
         )
+        self.moved_in: list[Villager] = []  # the machines of whoever came later
+        self.household: object | None = None
         self.project = make_repository(directory / "project", {"notes.md": "# Notes\n\nfirst line\n"})
         self.edge = ""
 
     @property
     def people(self) -> tuple[Villager, ...]:
-        return self.alice, self.bob, self.carol
+        return self.alice, self.bob, self.carol, *self.moved_in
+
+    def moves_in(self, name: str, address: str) -> Villager:
+        """Start one more machine, which belongs to nobody yet, of somebody with this address."""
+        machine = Villager(name, self.directory, **self._environ)
+        machine.address = address
+        self.moved_in.append(machine)
+        machine.daemon.start()
+        return machine
 
     def open(self) -> None:
         """Start everything, sign everybody in over TLS, and let Alice send to both."""
         url = self.broker.start()
         assert url.startswith("https://")
-        for person in self.people:
+        for person in (self.alice, self.bob, self.carol):
             person.daemon.start()
             person.post("/v1/login", broker=url, email=person.address, dev=True)
         self.edge = self.befriend(self.alice, self.bob)

@@ -5,6 +5,7 @@ from tests.support.hostile_broker.attacks import (
     directory,
     edges,
     forgery,
+    household,
     revival,
     sequence,
     session,
@@ -23,6 +24,7 @@ CHAPTERS: dict[str, list[Attack]] = {
     "Edges and refusals": edges.CHAPTER,
     "Together with a contact who turned bad": company.CHAPTER,
     "Together with a stolen device": theft.CHAPTER,
+    "Between one person's own devices": household.CHAPTER,
     "Time, presence and epochs": time.CHAPTER,
     "The session itself": session.CHAPTER,
 }
