@@ -229,6 +229,16 @@ def _devices(dispatch: Document, name: str) -> str:
     )
 
 
+def _in_doubt_lines(owner: Document, short: str) -> list[Line]:
+    """Say that another device may have been given it by one that has left, which nobody here would know."""
+    others = _devices(owner, "perhaps")
+    said = f"The device that was to run it has left, and may have given it to {others} before: accept it there if you can."
+    return [
+        line(Span(said, Tone.QUIET)),
+        *followings(("if not", f"dispatch accept {short} --here"), ("or", f"dispatch decline {short}")),
+    ]
+
+
 def _next_lines(dispatch: Document) -> list[Line]:
     status, short = text(dispatch, "status"), short_id(dispatch)
     if status == "conflict":
@@ -245,6 +255,8 @@ def _next_lines(dispatch: Document) -> list[Line]:
         place = visible(text(owner, "name"))
         said = line(Span(f"{place} is to run it: accept it there.", Tone.QUIET))
         return [line(), said, following("if that one is silent", f"dispatch accept {short} --here")]
+    if status == "delivered" and items(owner, "perhaps"):
+        return [line(), *_in_doubt_lines(owner, short)]
     if is_for_me(dispatch) and status in {"delivered", "sent"}:
         pairs = (("run it here with", f"dispatch accept {short}"), ("or", f"dispatch decline {short}"))
         return [line(), *followings(*pairs)]

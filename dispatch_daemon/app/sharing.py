@@ -75,8 +75,8 @@ def is_elsewhere(journal: Journal, own: Own, record: DispatchRecord) -> bool:
 
 
 def is_owner(journal: Journal, own: Own, record: DispatchRecord) -> bool:
-    """Say whether this device is the one of its person's that is to run a dispatch."""
-    return handover.owner(task_of(record), journal.handovers(record.digest), own) == own.device
+    """Say whether this device is the one of its person's that is to run a dispatch, for all that a relay may have kept back."""
+    return handover.is_certain_owner(task_of(record), journal.handovers(record.digest), own)
 
 
 class Sharing:

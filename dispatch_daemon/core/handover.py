@@ -32,6 +32,30 @@ def owner(task: Task, handovers: Sequence[HandoverRecord], own: Own) -> DeviceId
     return own.chain.runs(last) or last
 
 
+def may_have_it(task: Task, handovers: Sequence[HandoverRecord], own: Own) -> list[DeviceId]:
+    """Return the other devices of ours that may be the one to run a task whose last known holder has left our chain.
+
+    Before it left it may have given the task to any runner that the task was sealed for, and a relay may have kept that
+    from whoever succeeds it. Empty while the holder is here.
+    """
+    last, _ = _last(task, handovers)
+    if last in own.chain.devices:
+        return []
+    sealed_for = own.chain.at(task.head.recipient.head)
+    return [
+        device
+        for device in sorted(own.chain.devices)
+        if device != own.device
+        and (sealed_for is None or device in sealed_for.devices)
+        and any(device in state and Role.RUNNER in state[device].roles for state in own.chain.states)
+    ]
+
+
+def is_certain_owner(task: Task, handovers: Sequence[HandoverRecord], own: Own) -> bool:
+    """Say whether this device runs a task, and no other one of ours may have been given it without our knowing."""
+    return owner(task, handovers, own) == own.device and not may_have_it(task, handovers, own)
+
+
 def _last(task: Task, handovers: Sequence[HandoverRecord]) -> tuple[DeviceId, int]:
     """Follow the handovers from the device that the task names; only who has it can give it away. Returns it and its turn."""
     has, turn = task.owner_device, 0
@@ -74,11 +98,20 @@ def require_owner(record: DispatchRecord, shared: Shared, own: Own, *, here: boo
     Raises:
         ServiceError: `not_owner`, or `not_runner` for a device that runs nothing that it is not named for.
     """
-    runs = owner(task_of(record), shared.handovers, own)
-    if runs == own.device:
+    task, short = task_of(record), short_id(record.dispatch_id)
+    runs, others = owner(task, shared.handovers, own), may_have_it(task, shared.handovers, own)
+    if runs == own.device and not others:
         return
+    if not here and runs == own.device:
+        where = " or ".join(shared.called(each.hex) for each in others)
+        raise ServiceError(
+            "not_owner",
+            f"the device that was to run this one has left, and may have given it to {where} before; "
+            "accepted here as well, it might run twice",
+            hint=f"look whether it can be accepted on {where}; if not: dispatch accept {short} --here",
+        )
     if not here:
-        where, short = shared.called(runs.hex), short_id(record.dispatch_id)
+        where = shared.called(runs.hex)
         raise ServiceError(
             "not_owner",
             f"{where} is to run this one; accepted here as well, it might run twice",
@@ -159,5 +192,12 @@ def view(record: DispatchRecord, shared: Shared, own: Own) -> dict[str, JSON] | 
     """Return which device is to run a dispatch that was sent to us, as people and programs see it."""
     if record.box is not Box.INBOX:
         return None
-    runs = owner(task_of(record), shared.handovers, own)
-    return {"device": runs.hex, "name": shared.called(runs.hex), "this": runs == own.device}
+    task = task_of(record)
+    runs = owner(task, shared.handovers, own)
+    others = may_have_it(task, shared.handovers, own) if runs == own.device else []
+    return {
+        "device": runs.hex,
+        "name": shared.called(runs.hex),
+        "this": runs == own.device,
+        "perhaps": [{"device": each.hex, "name": shared.called(each.hex)} for each in others],
+    }

@@ -14,6 +14,7 @@ from dispatch_daemon.app.sharing import is_elsewhere, is_owner, shared
 from dispatch_daemon.core import decisions
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord
+from dispatch_protocol.links import RevokeDeviceLink, sign_link
 from dispatch_protocol.messages.follow_on import Cancel
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
 from tests.support.besieged_desk import Desk, desk_of, receipts
@@ -143,6 +144,58 @@ async def test_an_end_is_an_end_in_whatever_order_it_is_told(desktop: Desk, orde
         await desktop.incoming.deliver(words[number])
     (deed,) = shared(desktop.journal, desktop.people.own, D.hex).deeds
     assert deed.deed is Deed.FINISHED
+
+
+# -- the machine that the task names has left, and may have given it to somebody before ---------------------
+
+
+def left(desk: Desk, *machines: Machine) -> None:
+    """Let machines leave Bob's chain, one after the other, by a word of this one's."""
+    for machine in machines:
+        chain = desk.people.own.chain
+        link = RevokeDeviceLink(
+            prev=chain.head, device=machine.device, created_ms=world.NOW_MS, nonce=bytes(16)
+        )
+        desk.people.grown(chain.extend([sign_link(link, (desk.machine.sign,))]))
+
+
+@pytest.fixture
+def phone(tmp_path: Path) -> Iterator[Desk]:
+    home = tmp_path / "phone"
+    home.mkdir()
+    with desk_of(home, machine=BOB_PHONE) as desk:
+        yield desk
+
+
+async def test_one_handover_that_is_withheld_lets_one_machine_run_it_and_not_two(
+    desktop: Desk, phone: Desk
+) -> None:
+    """The laptop gives it to the phone; the relay keeps that from the desktop, which revokes the laptop and succeeds it."""
+    for desk in (desktop, phone):
+        await desk.incoming.deliver(the_task(desk))
+    await phone.incoming.deliver(letter(BOB_LAPTOP, phone, handed(1, BOB_PHONE)))
+    for desk in (desktop, phone):
+        left(desk, BOB_LAPTOP)
+    assert may_accept(phone) is None
+    assert may_accept(desktop) == "not_owner"
+    assert may_accept(desktop, here=True) is None
+    assert not is_owner(desktop.journal, desktop.people.own, record(desktop))
+
+
+async def test_who_succeeds_and_was_the_only_one_to_give_it_to_runs_it(desktop: Desk) -> None:
+    await desktop.incoming.deliver(the_task(desktop))
+    left(desktop, BOB_LAPTOP)
+    assert may_accept(desktop) == "not_owner"
+    left(desktop, BOB_PHONE)
+    assert may_accept(desktop) is None
+    assert is_owner(desktop.journal, desktop.people.own, record(desktop))
+
+
+async def test_who_succeeds_in_doubt_does_not_say_that_it_was_cancelled(desktop: Desk) -> None:
+    await desktop.incoming.deliver(the_task(desktop))
+    left(desktop, BOB_LAPTOP)
+    await desktop.incoming.deliver(cancel(desktop))
+    assert said(desktop) == ["delivered"]
 
 
 # -- the author's cancel, which reaches all of them --------------------------------------------------------

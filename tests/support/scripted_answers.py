@@ -50,7 +50,7 @@ LISTED: JsonObject = {
     "task": "look",
     "status": "delivered",
     "elsewhere": None,
-    "owner": {"device": KEY, "name": "laptop", "this": True},
+    "owner": {"device": KEY, "name": "laptop", "this": True, "perhaps": []},
     "outcome": None,
     "created_at": WHEN,
     "expires_at": WHEN,

@@ -16,7 +16,7 @@ from dispatch_daemon.core.siblings import Shared
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.head import Recipient
 from dispatch_protocol.keys import DeviceId, Digest, SealingKey, SigningKey
-from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RevokeDeviceLink, Role, sign_link
+from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RevokeDeviceLink, Role, SetRolesLink, sign_link
 from dispatch_protocol.messages.shared_work import HandoverEntry
 from tests.support.desk import received, sent
 from tests.support.documents import BOB, HOUR_MS, NOW_MS, fixed, head, task
@@ -114,6 +114,75 @@ def test_who_has_left_is_succeeded_by_the_owner() -> None:
     assert handover.owner(TASK, [given(1, DESK, stranger)], on(PHONE)) == stranger.device
 
 
+# -- whose holder has left ---------------------------------------------------------------------------------
+
+
+def gone(*left: SigningKey, chain: Chain = FOUR) -> Chain:
+    """Return Bob's chain after these have left it, by a word of the laptop's."""
+    for key in left:
+        link = RevokeDeviceLink(prev=chain.head, device=key.device, created_ms=NOW_MS, nonce=bytes(16))
+        chain = chain.extend([sign_link(link, (LAPTOP,))])
+    return chain
+
+
+TABLET = SigningKey(fixed("tablet"))
+FIVE = added(FOUR, TABLET)  # a runner too, but the task was not sealed for it
+
+
+def test_while_its_holder_is_here_nobody_else_may_have_it() -> None:
+    assert handover.may_have_it(TASK, [], on(LAPTOP)) == []
+    assert handover.may_have_it(TASK, [ROUND[0]], on(DESK)) == []
+    assert handover.is_certain_owner(TASK, [], on(DESK))
+    assert not handover.is_certain_owner(TASK, [], on(LAPTOP))
+
+
+def test_whoever_it_was_sealed_for_and_could_run_it_may_have_been_given_it() -> None:
+    chain = gone(DESK, chain=FIVE)
+    assert handover.may_have_it(TASK, [], on(LAPTOP, chain)) == [PHONE.device]
+    assert handover.may_have_it(TASK, [], on(PHONE, chain)) == [LAPTOP.device]
+    assert not handover.is_certain_owner(TASK, [], on(LAPTOP, chain))
+    assert handover.is_certain_owner(TASK, [], on(LAPTOP, gone(DESK, PHONE)))
+    # What it was given and gave on is known as far as it was told: the last who is known to have had it counts.
+    assert handover.may_have_it(TASK, [ROUND[0]], on(LAPTOP, chain)) == []
+    assert handover.may_have_it(TASK, ROUND, on(LAPTOP, chain)) == [PHONE.device]
+
+
+def test_who_runs_nothing_any_more_may_have_been_given_it_when_it_did() -> None:
+    chain = gone(DESK)
+    link = SetRolesLink(
+        prev=chain.head,
+        device=PHONE.device,
+        roles=frozenset({Role.APPROVER}),
+        created_ms=NOW_MS,
+        nonce=bytes(16),
+    )
+    chain = chain.extend([sign_link(link, (LAPTOP,))])
+    assert handover.may_have_it(TASK, [], on(LAPTOP, chain)) == [PHONE.device]
+
+
+def test_where_its_chain_is_void_everybody_who_could_run_it_may_have_it() -> None:
+    voided = replace(TASK, head=replace(TASK.head, recipient=Recipient(BOB.chain.genesis, Digest(bytes(32)))))
+    found = handover.may_have_it(voided, [], on(LAPTOP, gone(DESK, chain=FIVE)))
+    assert sorted(found) == sorted([PHONE.device, TABLET.device])
+
+
+def test_who_succeeds_in_doubt_needs_a_humans_word() -> None:
+    shared = Shared(names={PHONE.device.hex: "phone"})
+    chain = gone(DESK)
+    with pytest.raises(ServiceError) as raised:
+        handover.require_owner(RECORD, shared, on(LAPTOP, chain), here=False)
+    assert code(raised) == "not_owner"
+    assert "may have given it to phone before" in str(raised.value)
+    assert str(raised.value.hint).endswith(f"dispatch accept {RECORD.dispatch_id[:8]} --here")
+    handover.require_owner(RECORD, shared, on(LAPTOP, chain), here=True)
+    shown = handover.view(RECORD, shared, on(LAPTOP, chain))
+    assert shown is not None
+    assert (shown["this"], shown["perhaps"]) == (True, [{"device": PHONE.device.hex, "name": "phone"}])
+    elsewhere = handover.view(RECORD, shared, on(PHONE, chain))
+    assert elsewhere is not None
+    assert (elsewhere["device"], elsewhere["perhaps"]) == (LAPTOP.device.hex, [])
+
+
 # -- accepting -------------------------------------------------------------------------------------------
 
 
@@ -194,6 +263,7 @@ def test_who_is_to_run_it_is_shown_by_name() -> None:
         "device": DESK.device.hex,
         "name": "desk",
         "this": False,
+        "perhaps": [],
     }
     assert handover.view(sent(), SHARED, on(LAPTOP)) is None
 
