@@ -208,10 +208,11 @@ def _lines(found: Document, view: View) -> list[Line]:
         [line(visible(text(row, "name"))), _state(row), line(visible(text(row, "detail")))] for row in listed
     ]
     lines = table(columns, rows, view)
-    mend = next((row for row in listed if truth(row, "chosen") and not truth(row, "ready")), None)
+    mend = next((row for row in listed if truth(row, "chosen") and text(row, "remedy")), None)
     offers = {text(row, "detail"): row for row in reversed(listed) if not truth(row, "chosen")}
     if mend is not None:
-        lines.append(following("mend it with", visible(text(mend, "remedy"))))
+        what = "try it with" if truth(mend, "ready") else "mend it with"
+        lines.append(following(what, visible(text(mend, "remedy"))))
     for offer in reversed(offers.values()):  # of the models that one server holds, the first
         lines.append(following("choose it with", visible(text(offer, "remedy"))))
     if len(listed) == 1:
@@ -222,4 +223,9 @@ def _lines(found: Document, view: View) -> list[Line]:
 def _state(row: Document) -> Line:
     if not truth(row, "chosen"):
         return line(Span("found", Tone.QUIET))
-    return line(Span("ready", Tone.DONE)) if truth(row, "ready") else line(Span("not ready", Tone.FAILED))
+    if not truth(row, "ready"):
+        silent = row.get("answers") is False
+        return line(Span("silent" if silent else "not ready", Tone.FAILED))
+    if not text(row, "remedy"):  # signed steps need nobody
+        return line(Span("ready", Tone.DONE))
+    return line(Span("answers" if truth(row, "answers") else "not tried", Tone.PLAIN))

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from dispatch_daemon.adapters.broker_address import repair
+from dispatch_daemon.adapters.choosing_again import again, directories, remedy
+from dispatch_daemon.adapters.endpoint_probe import PROBE_S, somebody_answers
 from dispatch_daemon.adapters.home import HomeError
 from dispatch_daemon.adapters.prices import prices_of
 from dispatch_daemon.adapters.secret_places import SecretMissingError, secret_at
@@ -32,7 +34,6 @@ _CHOOSE: Final = {
 ANTHROPIC: Final = "anthropic"
 _ASKS: Final = {"codex-acp": "openai"}  # in which protocol a known program asks, if not in the other
 _OLLAMA: Final = "127.0.0.1:11434"
-_PROBE_S: Final = 0.5
 
 
 class AgentError(Exception):
@@ -135,16 +136,25 @@ class Agents:
             raise AgentError(
                 "agent_key_missing",
                 f"{asked} is asked at its vendor, which needs a key, and none is named.",
-                _again(settings, f"env:{KEY_VARIABLES[protocol]}", None),
+                again(settings, f"env:{KEY_VARIABLES[protocol]}", None),
             )
         if key is not None and settings.agent_url is not None and _is_exposed(settings.agent_url):
             raise AgentError(
                 "agent_key_missing",
                 f"{settings.agent_url} is plain HTTP to another machine; no key is sent there.",
-                _again(settings, settings.agent_key, f"https{settings.agent_url.removeprefix('http')}"),
+                again(settings, settings.agent_key, f"https{settings.agent_url.removeprefix('http')}"),
             )
         price = prices_of(settings.agent_prices).get(model)
         return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle, program, price)
+
+    async def answers(self) -> bool | None:
+        """Say whether anything answers where the chosen agent's model is asked; None where that is not asked."""
+        settings = self._settings()
+        return await somebody_answers(settings.agent_url, settings.ca_bundle)
+
+    def remedy(self, check: str, code: str | None) -> str:
+        """Return what to type after a check of the chosen agent that failed, from what it failed of."""
+        return remedy(self._settings(), check, code)
 
     def _settings(self) -> Settings:
         try:
@@ -198,7 +208,7 @@ class Agents:
             return named, []
         if not is_loopback(url):
             return url, []
-        timeout = aiohttp.ClientTimeout(total=_PROBE_S)
+        timeout = aiohttp.ClientTimeout(total=PROBE_S)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as client,
@@ -212,25 +222,6 @@ class Agents:
         return url, [name for name in named_models if isinstance(name, str) and name.isprintable()][:50]
 
 
-def _again(settings: Settings, key: str | None, url: str | None) -> str:
-    """Return the command that makes the present choice again, with this key and at this endpoint."""
-    words = ["dispatch", "agent", "use", str(settings.agent)]
-    if settings.agent in PROGRAMS:
-        words += ["--command", settings.agent_command or ""]
-        for directory in _directories(settings):
-            words += ["--directory", directory]
-        words += ["--model", settings.agent_model or ""]
-    words += [] if url is None else ["--url", url]
-    if key is not None:
-        kind, _, place = key.partition(":")
-        words += [f"--key-{kind}", place]
-    return shlex.join(words)
-
-
-def _directories(settings: Settings) -> tuple[str, ...]:
-    return tuple(filter(None, (settings.agent_directories or "").split(":")))
-
-
 def _program(name: str, settings: Settings) -> AgentProgram:
     """Return the program that was chosen, which must still be there."""
     argv = tuple(shlex.split(settings.agent_command or ""))
@@ -241,7 +232,7 @@ def _program(name: str, settings: Settings) -> AgentProgram:
             f"{' cannot be started' if argv else ''}.",
             _CHOOSE[name],
         )
-    return AgentProgram(argv, _directories(settings), name)
+    return AgentProgram(argv, directories(settings), name)
 
 
 def _checked(key: str, place: str) -> str:

@@ -120,6 +120,7 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
             "name": "steps",
             "chosen": True,
             "ready": True,
+            "answers": None,
             "detail": "signed",
             "remedy": None,
         }

@@ -215,6 +215,9 @@ def test_an_endpoint_that_breaks_fails_the_run_and_changes_nothing(
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw", "--approval", "auto")
     bob.do("agent", "use", "openai:m", "--url", "http://127.0.0.1:9")
     assert bob.do("agent", "test", code=1)["ok"] is False
+    listed = bob.try_("agent", "list").out
+    assert "silent" in listed
+    assert "mend it with   start what serves http://127.0.0.1:9, then: dispatch agent test" in listed
     dispatch_id = send(neighbourhood, "Change something")
     bob.do("accept", dispatch_id)
     state = neighbourhood.alice.until(dispatch_id, "failed")

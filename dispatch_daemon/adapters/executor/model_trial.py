@@ -6,7 +6,7 @@ and drops the beginning of what is longer without a word: the task, and the rule
 
 import secrets
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from dispatch_daemon.adapters.agents import Agent
 from dispatch_daemon.adapters.executor.asking import endpoint_of
@@ -22,11 +22,18 @@ _LONGER: Final = (
     "let its server hold a longer prompt (Ollama: OLLAMA_CONTEXT_LENGTH=16384; llama.cpp: -c 16384)"
 )
 
-Check = tuple[str, bool, str]
+
+class Check(NamedTuple):
+    """One thing that was tried: whether it is well, what was found, and the code of what went wrong, where one has."""
+
+    name: str
+    ok: bool
+    detail: str
+    code: str | None = None
 
 
 async def try_model(agent: Agent) -> list[Check]:
-    """Ask the model for harmless calls that are never made; return (name, whether it is well, what was found).
+    """Ask the model for harmless calls that are never made; return what was found.
 
     The second one names its file only at the beginning of a prompt of some 8,000 tokens.
     """
@@ -34,11 +41,11 @@ async def try_model(agent: Agent) -> list[Check]:
     try:
         reply = await endpoint.ask(_asked(f"Call the tool {_TOOL} with file_path greeting.txt."))
     except ModelError as error:
-        return [("answers", False, f"{error.detail} ({error.code})")]
+        return [Check("answers", False, f"{error.detail} ({error.code})", error.code)]
     tokens = f"{reply.tokens.total} tokens" if reply.tokens.total else "tokens not counted"
     checks = [
-        ("answers", True, f"{agent.name} at {endpoint.address}, {tokens}"),
-        ("calls tools", bool(_paths(reply)), _how(reply)),
+        Check("answers", True, f"{agent.name} at {endpoint.address}, {tokens}"),
+        Check("calls tools", bool(_paths(reply)), _how(reply)),
     ]
     if _paths(reply):
         checks.append(await _try_long_prompt(endpoint))
@@ -55,15 +62,17 @@ async def _try_long_prompt(endpoint: Endpoint) -> Check:
     try:
         reply = await endpoint.ask(_asked(prompt))
     except ModelError as error:
-        return (
+        return Check(
             name,
             False,
             f"one of {_TOKENS:,} tokens was not taken: {error.detail} ({error.code}); {_LONGER}",
+            error.code,
         )
     if path in _paths(reply):
-        return name, True, f"it knew how one of {reply.tokens.input or _TOKENS:,} tokens begins"
+        return Check(name, True, f"it knew how one of {reply.tokens.input or _TOKENS:,} tokens begins")
     held = f", of which its server held {reply.tokens.input:,}" if reply.tokens.input else ""
-    return name, False, f"it did not know how one of about {_TOKENS:,} tokens begins{held}; {_LONGER}"
+    said = f"it did not know how one of about {_TOKENS:,} tokens begins{held}; {_LONGER}"
+    return Check(name, False, said)
 
 
 def _asked(words: str) -> Conversation:

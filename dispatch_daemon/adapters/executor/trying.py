@@ -43,7 +43,7 @@ class _Silent:
 
 
 async def try_agent(executor: Executor, agent: Agent) -> list[Check]:
-    """Try an agent; return (name, whether it is well, what was found).
+    """Try an agent; return what was found.
 
     Its model is tried first, whoever asks it later: a program of its own loses the beginning of a prompt as silently as
     we do. Then that program is started behind a wall of its own, on an empty directory, its model behind the gate.
@@ -54,10 +54,11 @@ async def try_agent(executor: Executor, agent: Agent) -> list[Check]:
     tried = await try_model(agent)
     if agent.program is None:
         return tried
-    ((_, answers, found), *_) = tried
-    if not answers and asks_responses(agent.program.argv):
-        tried = [("long prompts", True, f"not tried, because only its program can ask there: {found}")]
-    elif not answers:
+    (first, *_) = tried
+    if not first.ok and asks_responses(agent.program.argv):
+        said = f"not tried, because only its program can ask there: {first.detail}"
+        tried = [Check("long prompts", True, said)]
+    elif not first.ok:
         return tried
     return tried + await _try_program(executor, agent)
 
@@ -86,4 +87,7 @@ async def _try_program(executor: Executor, agent: Agent) -> list[Check]:
         f"it said {one_line(settlement.detail, 80)}" if well else f"{settlement.detail} ({settlement.code})"
     )
     spent = f"{settlement.spent.turns} calls of {agent.name} through the gate"
-    return [("its program works", well, said), ("asks its model", bool(settlement.spent.turns), spent)]
+    return [
+        Check("its program works", well, said, None if well else settlement.code),
+        Check("asks its model", bool(settlement.spent.turns), spent),
+    ]

@@ -82,7 +82,8 @@ function ruleList({ rules }, remove) {
 
 function agentList({ agents }) {
   const own = agents.filter((each) => each.name !== "steps"); // that one follows signed steps, and nobody has to choose it
-  const stands = (each) => (each.name === "steps" ? " · always there" : each.chosen ? ` · chosen${each.ready ? "" : ", not ready"}` : "");
+  const stands = (each) => (each.name === "steps" ? " · always there" : each.chosen ? ` · chosen, ${standing(each)}` : "");
+  const standing = ({ ready, answers }) => (answers === null ? (ready ? "not tried" : "not ready") : answers ? "answers" : "silent");
   return [
     own.some((each) => each.chosen) ? null : el("p", { class: "note" }, "No agent is chosen: a task without steps waits until one is, or you do it by hand.", own.length ? null : [" Choose one with ", el("code", {}, "dispatch agent use openai:MODEL --url URL")]),
     el("ul", {}, agents.map((each) => el("li", {}, el("span", { class: "strong" }, oneLine(each.name)), stands(each), ` · ${visible(each.detail)}`, each.remedy ? [" ", el("code", {}, visible(each.remedy))] : null))),

@@ -1,17 +1,21 @@
 """Agents at the door: which one decides the calls of a task without steps, what else there is, and whether it works."""
 
+import asyncio
 from typing import Final
 
 from dispatch_daemon.adapters.agents import AgentError, Agents
+from dispatch_daemon.adapters.choosing_again import TEST
 from dispatch_daemon.adapters.executor import Executor, WallError, try_agent
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 
 _STEPS = "follows the steps that were signed with a task; needs no model and no key"
-_REMEDIES: Final = {
-    "its program works": "dispatch agent use --help"
-}  # it may need more than what it is shown
+_STATES: Final = {
+    None: "nobody has asked it yet",
+    True: "something answers there, and whether its model works is not tried",
+    False: "nobody answers there",
+}
 
 
 class Choosing:
@@ -25,22 +29,36 @@ class Choosing:
         """List the agent of signed steps, the chosen one, and what was found to choose from."""
         listed = [_agent("steps", chosen=True, ready=True, detail=_STEPS)]
         chosen = self._agents.called()
-        if chosen is not None:
-            listed.append(self._chosen(chosen))
+        found, own = await asyncio.gather(self._agents.found(), self._chosen(chosen))
+        listed += own
         listed += [
             _agent(name, chosen=False, ready=False, detail=where, remedy=how)
-            for name, where, how in await self._agents.found()
+            for name, where, how in found
             if name != chosen
         ]
         return {"agents": listed}
 
-    def _chosen(self, name: str) -> dict[str, JSON]:
+    async def _chosen(self, name: str | None) -> list[dict[str, JSON]]:
+        """Return the chosen agent, if there is one, as far as can be said without a task for its model."""
+        if name is None:
+            return []
         try:
             agent = self._agents.open()
+            answers = await self._agents.answers()
+            remedy = self._agents.remedy("answers", "model_unreachable") if answers is False else TEST
         except AgentError as error:
-            return _agent(name, chosen=True, ready=False, detail=error.detail, remedy=error.remedy)
+            return [_agent(name, chosen=True, ready=False, detail=error.detail, remedy=error.remedy)]
         where = "at its vendor" if agent is None or agent.url is None else f"at {agent.url}"
-        return _agent(name, chosen=True, ready=True, detail=where, remedy="dispatch agent test")
+        return [
+            _agent(
+                name,
+                chosen=True,
+                ready=answers is not False,
+                answers=answers,
+                detail=f"{where}: {_STATES[answers]}",
+                remedy=remedy,
+            )
+        ]
 
     async def test_agent(self) -> JsonObject:
         """Let the chosen agent show that it can work: one harmless call that is never made, or one word."""
@@ -56,17 +74,30 @@ class Choosing:
             raise ServiceError(error.code, error.detail, hint=error.remedy or "dispatch doctor") from error
         checks: list[JSON] = [
             {
-                "name": name,
-                "ok": ok,
-                "detail": detail,
-                "remedy": None if ok else _REMEDIES.get(name, "dispatch agent list"),
+                "name": check.name,
+                "ok": check.ok,
+                "detail": check.detail,
+                "remedy": None if check.ok else self._agents.remedy(check.name, check.code),
             }
-            for name, ok, detail in tried
+            for check in tried
         ]
-        return {"ok": all(isinstance(check, dict) and check["ok"] for check in checks), "checks": checks}
+        return {"ok": all(check.ok for check in tried), "checks": checks}
 
 
 def _agent(
-    name: str, *, chosen: bool, ready: bool, detail: str, remedy: str | None = None
+    name: str,
+    *,
+    chosen: bool,
+    ready: bool,
+    detail: str,
+    remedy: str | None = None,
+    answers: bool | None = None,
 ) -> dict[str, JSON]:
-    return {"name": name, "chosen": chosen, "ready": ready, "detail": detail, "remedy": remedy}
+    return {
+        "name": name,
+        "chosen": chosen,
+        "ready": ready,
+        "answers": answers,
+        "detail": detail,
+        "remedy": remedy,
+    }

@@ -207,13 +207,13 @@ async def test_trying_says_whether_its_server_holds_a_long_prompt(home: Path, pr
         agent = Agent(protocol, "m", server.url)
         server.holds = 100_000
         tried = await try_agent(executor, agent)
-        assert [(name, ok) for name, ok, _ in tried] == [
+        assert [(name, ok) for name, ok, *_ in tried] == [
             ("answers", True),
             ("calls tools", True),
             ("long prompts", True),
         ]
         server.holds = 8_000
-        *_, (name, ok, detail) = await try_agent(executor, agent)
+        *_, (name, ok, detail, _) = await try_agent(executor, agent)
         assert (name, ok) == ("long prompts", False)
         assert "did not know how one of about 8,000 tokens begins" in detail
         assert "OLLAMA_CONTEXT_LENGTH" in detail
@@ -224,7 +224,7 @@ async def test_trying_waits_for_no_endpoint_that_is_not_there_now(home: Path) ->
     """A person sits before it, who can type it again; a run would try for half a minute."""
     async with model_server() as server:
         server.trouble = [Trouble(503, body=b"loading")] * 2
-        ((name, ok, detail),) = await try_agent(Executor(home), Agent("openai", "m", server.url))
+        ((name, ok, detail, _),) = await try_agent(Executor(home), Agent("openai", "m", server.url))
         assert len(server.requests) == 1
     assert (name, ok) == ("answers", False)
     assert "loading" in detail
@@ -238,7 +238,7 @@ async def test_trying_says_what_an_endpoint_says_that_does_not_take_a_long_promp
             Trouble(200, {"content-type": "text/event-stream"}, event),
             Trouble(400, body=b"maximum context length is 4096 tokens"),
         ]
-        *_, (name, ok, detail) = await try_agent(Executor(home), Agent("openai", "m", server.url))
+        *_, (name, ok, detail, _) = await try_agent(Executor(home), Agent("openai", "m", server.url))
     assert (name, ok) == ("long prompts", False)
     assert "maximum context length is 4096 tokens" in detail
 
@@ -257,7 +257,8 @@ async def test_trying_says_whether_it_answers_and_calls_tools(home: Path) -> Non
             "calls tools",
             False,
             "it answered in words instead: I cannot.",
+            None,
         )
-        ((name, ok, detail),) = await try_agent(executor, agent)
+        ((name, ok, detail, _),) = await try_agent(executor, agent)
     assert (name, ok) == ("answers", False)
     assert "who are you (model_key_refused)" in detail

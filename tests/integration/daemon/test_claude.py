@@ -142,12 +142,12 @@ async def test_what_is_not_served_is_answered_with_an_error(
 
 async def test_trying_it_starts_it_and_asks_its_model(bench: Bench, model: ModelServer) -> None:
     assert (await try_agent(bench.executor, bench.agent))[-2:] == [
-        ("its program works", True, "it said ready"),
-        ("asks its model", True, "1 calls of claude (anthropic:a-model) through the gate"),
+        ("its program works", True, "it said ready", None),
+        ("asks its model", True, "1 calls of claude (anthropic:a-model) through the gate", None),
     ]
     bench.program = AgentProgram(("/usr/bin/false",), speaks="claude")
     tried = await try_agent(bench.executor, bench.agent)
-    assert [name for name, ok, _ in tried if not ok] == ["its program works", "asks its model"]
+    assert [name for name, ok, *_ in tried if not ok] == ["its program works", "asks its model"]
 
 
 @pytest.mark.parametrize(

@@ -254,18 +254,18 @@ def test_codex_is_told_its_endpoint_and_to_ask_on_its_command(argv: tuple[str, .
 
 async def test_trying_an_agent_starts_it_and_asks_its_model(bench: Bench, model: ModelServer) -> None:
     tried = await try_agent(bench.executor, bench.agent)
-    assert [(name, ok) for name, ok, _ in tried[:-2]] == [
+    assert [(name, ok) for name, ok, *_ in tried[:-2]] == [
         ("answers", True),
         ("calls tools", True),
         ("long prompts", True),
     ]
     assert tried[-2:] == [
-        ("its program works", True, "it said ready"),
-        ("asks its model", True, "1 calls of acp (anthropic:a-model) through the gate"),
+        ("its program works", True, "it said ready", None),
+        ("asks its model", True, "1 calls of acp (anthropic:a-model) through the gate", None),
     ]
     bench.program = AgentProgram(("/usr/bin/false",))
     tried = await try_agent(bench.executor, bench.agent)
-    assert [name for name, ok, _ in tried if not ok] == ["its program works", "asks its model"]
+    assert [name for name, ok, *_ in tried if not ok] == ["its program works", "asks its model"]
     assert "agent_ended" in tried[-2][2]
 
 
@@ -273,9 +273,9 @@ async def test_trying_an_agent_says_what_its_model_cannot(bench: Bench, model: M
     """Its program says one word whatever the endpoint holds: the task would be what is lost."""
     model.holds = 8_000
     tried = await try_agent(bench.executor, bench.agent)
-    assert [name for name, ok, _ in tried if not ok] == ["long prompts"]
+    assert [name for name, ok, *_ in tried if not ok] == ["long prompts"]
     model.trouble = [Trouble(401, body=b"who are you")]
-    ((name, ok, detail),) = await try_agent(bench.executor, bench.agent)
+    ((name, ok, detail, _),) = await try_agent(bench.executor, bench.agent)
     assert (name, ok) == ("answers", False)
     assert "model_key_refused" in detail
 
@@ -286,7 +286,7 @@ async def test_an_endpoint_that_only_its_program_can_ask_is_tried_by_that_alone(
     model.trouble = [Trouble(404, body=b"no Chat Completions here")]
     bench.program = AgentProgram(("/usr/bin/false", "codex-acp"))
     tried = await try_agent(bench.executor, bench.agent)
-    assert [(name, ok) for name, ok, _ in tried] == [
+    assert [(name, ok) for name, ok, *_ in tried] == [
         ("long prompts", True),
         ("its program works", False),
         ("asks its model", False),

@@ -105,11 +105,16 @@ class Doctor(Answer):
 
 
 class AgentListed(Answer):
-    """One agent: `chosen` decides the calls of runs here, `remedy` is what to type about it."""
+    """One agent: `chosen` decides the calls of runs here, `remedy` is what to type about it.
+
+    `ready` says that it is chosen whole, with its key, and not known to be silent; `answers` whether its endpoint on this
+    machine just gave an answer of any kind, null where nobody asked: at a vendor's, on another machine.
+    """
 
     name: str
     chosen: bool
     ready: bool
+    answers: bool | None
     detail: str
     remedy: str | None
 
