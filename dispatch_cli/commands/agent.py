@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from dispatch_cli import hosts, programs
+from dispatch_cli import hosts, key_places, programs
+from dispatch_cli.agent_names import NOBODY, require_name
 from dispatch_cli.commands.tool_servers import server
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
@@ -20,7 +21,6 @@ from dispatch_cli.render.text import visible
 from dispatch_cli.settings import CLAUDE, PROGRAMS, change, find, with_price
 
 _TEST_S = 660.0  # a local model may load for minutes before its first word, and read for minutes
-NOBODY = "none"
 HOSTS = ("claude", "codex")
 
 
@@ -82,7 +82,9 @@ def remove_host(invocation: Invocation, name: str) -> None:
 )
 @click.option("--url", metavar="URL", help="Where the model is asked, if not at its vendor.")
 @click.option(
-    "--key-env", metavar="NAME", help="The variable of the daemon's environment that holds the key."
+    "--key-env",
+    metavar="NAME",
+    help="The variable that holds the key: of the daemon's environment, which is that of whoever started it.",
 )
 @click.option("--key-file", metavar="FILE", help="A file that holds the key, readable by you alone.")
 @click.option(
@@ -106,6 +108,7 @@ def use_agent(
     Code, acp a program that speaks the Agent Client Protocol; they live whole inside the wall, and the model's key stays
     outside.
     """
+    require_name(name)
     if name == CLAUDE and command is None:
         command = _own_claude()
     if name in PROGRAMS and command and not directories:
@@ -113,6 +116,10 @@ def use_agent(
     _check(name, command, directories, model, url, key_env, key_file)
     if name == NOBODY and price is not None:
         raise CliError("usage", "none costs nothing.", hint="dispatch agent use none")
+    if key_env:
+        key_places.require_variable(key_env, invocation.door, os.environ)
+    if key_file:
+        key_places.require_file(os.path.abspath(key_file))
     key = f"env:{key_env}" if key_env else f"file:{os.path.abspath(key_file)}" if key_file else None
     chosen = None if name == NOBODY else name
     wanted = {

@@ -147,6 +147,10 @@ class Agents:
         price = prices_of(settings.agent_prices).get(model)
         return Agent(protocol, model, settings.agent_url, key, settings.ca_bundle, program, price)
 
+    def has_variable(self, name: str) -> bool:
+        """Say whether the environment of this daemon has a variable that holds anything."""
+        return bool(self._environ.get(name))
+
     async def answers(self) -> bool | None:
         """Say whether anything answers where the chosen agent's model is asked; None where that is not asked."""
         settings = self._settings()

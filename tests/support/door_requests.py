@@ -54,7 +54,7 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def target(route: Route) -> str:
-    return route.path.format(dispatch_id=DISPATCH, request_id="r1", rule_id="rule1", key="once")
+    return route.path.format(dispatch_id=DISPATCH, request_id="r1", rule_id="rule1", key="once", name="KEY")
 
 
 def assert_problem(reply: Reply) -> None:

@@ -130,6 +130,10 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
         await self._asked("test_agent")
         return {"ok": True, "checks": [{"name": "answers", "ok": True, "detail": "it does", "remedy": None}]}
 
+    async def agent_key(self, *, name: str) -> JsonObject:
+        await self._asked("agent_key", name=name)
+        return {"name": name, "held": True}
+
     async def tool_servers(self) -> JsonObject:
         await self._asked("tool_servers")
         server: JsonObject = {

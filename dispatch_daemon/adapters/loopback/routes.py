@@ -7,6 +7,7 @@ method's arguments. So a route that exists is described, and a route that is des
 from typing import Final
 from urllib.parse import unquote
 
+from dispatch_daemon.adapters.loopback.agent_routes import AGENTS
 from dispatch_daemon.adapters.loopback.device_routes import DEVICES
 from dispatch_daemon.adapters.loopback.exchange import MethodNotAllowedError
 from dispatch_daemon.adapters.loopback.page_routes import PAGE
@@ -50,31 +51,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     *DEVICES,
     *TRUST,
-    Route("GET", "/v1/agents", "agents", "Who may decide the calls of a run here.", "Agents", page=True),
-    Route(
-        "POST",
-        "/v1/agents/test",
-        "test_agent",
-        "Ask the chosen model for one harmless call.",
-        "Doctor",
-        body="Nothing",
-    ),
-    Route(
-        "GET",
-        "/v1/agents/servers",
-        "tool_servers",
-        "The MCP servers of this machine.",
-        "ToolServers",
-        page=True,
-    ),
-    Route(
-        "POST",
-        "/v1/agents/servers/test",
-        "test_tool_server",
-        "Start one, ask what it offers, and end it.",
-        "ToolServerTried",
-        body="ServerChoice",
-    ),
+    *AGENTS,
     Route("GET", "/v1/contacts", "contacts", "Trust edges in both directions.", "Contacts", page=True),
     Route(
         "POST",

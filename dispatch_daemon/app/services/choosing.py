@@ -60,6 +60,10 @@ class Choosing:
             )
         ]
 
+    async def agent_key(self, *, name: str) -> JsonObject:
+        """Say whether the environment of this daemon has a variable; nothing of what it holds."""
+        return {"name": name, "held": self._agents.has_variable(name)}
+
     async def test_agent(self) -> JsonObject:
         """Let the chosen agent show that it can work: one harmless call that is never made, or one word."""
         try:

@@ -94,6 +94,7 @@ class Service:
 
     def _bind_agents(self, choosing: Choosing, tool_servers: ToolServers) -> None:
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
+        self.agent_key = choosing.agent_key
         self.tool_servers = tool_servers.tool_servers
         self.test_tool_server = tool_servers.test_tool_server
 

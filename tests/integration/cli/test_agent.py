@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from tests.support.dispatch_command import dispatch
+import pytest
+
+from tests.support.dispatch_command import Ended, dispatch
+from tests.support.scripted_daemon import Script
 
 MODEL = ("--model", "anthropic:m")
 
@@ -95,3 +98,119 @@ def test_what_is_on_usr_is_taken_as_it_is(tmp_path: Path) -> None:
     unknown = dispatch(tmp_path / "home", "agent", "use", "acp", "--command", "no-such-agent", *MODEL)
     assert unknown.code == 2
     assert "no-such-agent" in unknown.err
+
+
+# -- where the key lies ------------------------------------------------------------------------------------
+
+USE = ("agent", "use", "anthropic:m", "--json")
+
+
+def refused(ended: Ended, home: Path, *, code: int) -> dict[str, str]:
+    """Return the error of a choice that was not stored."""
+    assert ended.code == code
+    config = home / "config.json"
+    assert not config.exists() or "agent" not in config.read_text()
+    error: dict[str, str] = ended.json["error"]
+    assert error["message"].endswith("Nothing was stored.") or "Nothing was stored." in error["message"]
+    return error
+
+
+def held(door: Script, name: str, *, is_held: bool) -> None:
+    door.answer("GET", f"/v1/agents/keys/{name}", {"name": name, "held": is_held})
+
+
+def test_the_daemon_says_whether_it_has_the_variable(door: Script, home: Path) -> None:
+    held(door, "OWN_KEY", is_held=True)
+    stored = dispatch(home, *USE, "--key-env", "OWN_KEY").json
+    assert stored["key"] == "env:OWN_KEY", "its environment counts, and not this one, which has none"
+
+
+def test_a_variable_of_this_terminal_alone_needs_the_daemon_to_start_anew(door: Script, home: Path) -> None:
+    held(door, "OWN_KEY", is_held=False)
+    error = refused(dispatch(home, *USE, "--key-env", "OWN_KEY", OWN_KEY="sk-1"), home, code=3)
+    assert (error["code"], error["hint"]) == (
+        "agent_key_missing",
+        "dispatch daemon stop && dispatch daemon start",
+    )
+    assert "set in this terminal, but not in the daemon's environment" in error["message"]
+    assert "--key-file" in error["message"]
+    assert "sk-1" not in str(error)
+
+
+def test_a_variable_that_nobody_has_is_refused(door: Script, home: Path) -> None:
+    held(door, "OWN_KEY", is_held=False)
+    error = refused(dispatch(home, *USE, "--key-env", "OWN_KEY"), home, code=3)
+    assert error["hint"].startswith("export OWN_KEY=KEY && dispatch daemon stop")
+
+
+def test_without_a_daemon_the_environment_of_the_command_counts(tmp_path: Path) -> None:
+    """The next daemon gets it."""
+    home = tmp_path / "home"
+    error = refused(dispatch(home, *USE, "--key-env", "OWN_KEY"), home, code=3)
+    assert (error["code"], "--key-file FILE" in error["hint"]) == ("agent_key_missing", True)
+    assert dispatch(home, *USE, "--key-env", "OWN_KEY", OWN_KEY="sk-1").json["key"] == "env:OWN_KEY"
+
+
+def test_a_daemon_that_cannot_say_is_believed_to_be_as_this_terminal(door: Script, home: Path) -> None:
+    """It is of a version before this question."""
+    door.refuse("GET", "/v1/agents/keys/OWN_KEY", "no_route", "There is nothing at this address.")
+    assert dispatch(home, *USE, "--key-env", "OWN_KEY", OWN_KEY="sk-1").code == 0
+
+
+def test_a_key_in_place_of_its_name_is_not_repeated(tmp_path: Path) -> None:
+    ended = dispatch(tmp_path / "home", *USE, "--key-env", "sk-ant-secret")
+    assert (ended.code, ended.json["error"]["code"]) == (2, "config_invalid")
+    assert "sk-ant-secret" not in ended.out + ended.err
+
+
+def test_a_file_that_cannot_hold_the_key_is_refused(tmp_path: Path) -> None:
+    home, place = tmp_path / "home", tmp_path / "key"
+
+    def why(code: int = 2) -> tuple[str, str, str]:
+        error = refused(dispatch(home, *USE, "--key-file", str(place)), home, code=code)
+        return error["code"], error["message"], error["hint"]
+
+    code, message, hint = why()
+    assert (code, hint) == ("file_unreadable", f"ls -l {place}")
+    assert "No such file" in message
+    place.write_text("")
+    place.chmod(0o600)
+    assert why(code=3)[0] == "agent_key_missing"
+    place.write_text("sk-1\n")
+    place.chmod(0o640)
+    assert why()[2] == f"chmod 600 {place}"
+    place.chmod(0o600)
+    stored = dispatch(home, *USE, "--key-file", "key", cwd=tmp_path).json
+    assert stored["key"] == f"file:{place}"
+
+
+# -- a name that is none -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cluade", "dispatch agent use claude --model anthropic:MODEL"),
+        ("opnai:qwen3", "dispatch agent use openai:qwen3"),
+        ("Anthropic:claude-x", "dispatch agent use anthropic:claude-x"),
+        ("openai", "dispatch agent use openai:MODEL"),
+        ("gemini", "dispatch agent use acp --command 'gemini --acp' --model anthropic:MODEL"),
+        ("claude-x-5", "dispatch agent use anthropic:claude-x-5"),
+        ("qwen3:8b", "dispatch agent use openai:qwen3:8b --url URL"),
+        ("qwen3", "dispatch agent use openai:qwen3 --url URL"),
+        ("nobody; rm", "dispatch agent use openai:MODEL --url URL"),
+        ("non", "dispatch agent use none"),
+    ],
+)
+def test_a_name_that_is_none_leads_to_the_nearest(tmp_path: Path, name: str, hint: str) -> None:
+    ended = dispatch(tmp_path / "home", "agent", "use", name, "--json")
+    assert ended.code == 2
+    assert ended.json["error"]["hint"] == hint
+    assert name in ended.json["error"]["message"]
+
+
+def test_signed_steps_are_nobodys_choice(tmp_path: Path) -> None:
+    ended = dispatch(tmp_path / "home", "agent", "use", "steps")
+    assert ended.code == 2
+    assert "always follows them" in ended.err
+    assert "dispatch agent use none" in ended.err

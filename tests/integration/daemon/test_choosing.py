@@ -111,3 +111,9 @@ async def test_an_endpoint_that_is_not_there_has_to_be_started(home: Path) -> No
     url = silent_url()
     expected = ("answers", f"start what serves {url}, then: dispatch agent test")
     assert await remedy(choosing(home, agent="openai:m", agent_url=url)) == expected
+
+
+async def test_a_variable_of_the_daemon_is_told_by_its_name_alone(home: Path) -> None:
+    of = choosing(home, {"KEY": "sk-1", "EMPTY": ""})
+    assert await of.agent_key(name="KEY") == {"name": "KEY", "held": True}
+    assert [(await of.agent_key(name=name))["held"] for name in ("EMPTY", "OTHER")] == [False, False]

@@ -40,6 +40,7 @@ PROGRAMS_ONLY = {
     "panic_machine",
     "confirm_pairing",
     "test_agent",
+    "agent_key",
     "test_tool_server",
     "verify_contact",
     "alias_contact",

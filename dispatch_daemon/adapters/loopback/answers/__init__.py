@@ -29,6 +29,7 @@ ANSWERS: Final[Mapping[str, type[Answer]]] = MappingProxyType(
             machine.Doctor,
             machine.DaemonStatus,
             machine.Agents,
+            machine.AgentKey,
             machine.ToolServers,
             machine.ToolServerTried,
             machine.Stopping,

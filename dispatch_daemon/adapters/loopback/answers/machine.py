@@ -125,6 +125,13 @@ class Agents(Answer):
     agents: list[AgentListed]
 
 
+class AgentKey(Answer):
+    """Whether the daemon's environment has a variable, by its name."""
+
+    name: str
+    held: bool
+
+
 class ToolServerListed(Answer):
     """One MCP server: of `secrets` only the places, of `environment` only the names."""
 
