@@ -27,7 +27,7 @@ def runs_line(dispatch: Document, view: View) -> Line:
     """Return `Runs in ~/src/api · confined · may Read, Glob · no network · you approve each call`."""
     run = (items(dispatch, "runs") or [{}])[-1]
     cwd = visible(home_relative(text(run, "cwd"), view.user_home))
-    agent, scopes = visible(text(run, "agent")), inner(run, "scopes")
+    agent, scopes = visible(text(run, "model") or text(run, "agent")), inner(run, "scopes")
     return joined(
         [
             line(f"Runs in {cwd}" if cwd else "Runs here"),

@@ -18,7 +18,7 @@ def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]
     return [
         *heading_lines(dispatch, people, view),
         *task_lines(dispatch, view),
-        *_run_lines(dispatch, view),
+        *_section("", run_lines(dispatch, view)),
         *_section("", Trace().lines(items(dispatch, "events"), view)),
         *_section("Asks", [_question(approval) for approval in items(dispatch, "approvals")]),
         *_section("Answered for another device", [_verdict(each) for each in items(dispatch, "verdicts")]),
@@ -100,7 +100,8 @@ def _section(title: str, lines: list[Line]) -> list[Line]:
     return [line(), line(Span(title, Tone.STRONG)), *lines] if title else [line(), *lines]
 
 
-def _run_lines(dispatch: Document, view: View) -> list[Line]:
+def run_lines(dispatch: Document, view: View) -> list[Line]:
+    """Return one line for each run of a dispatch: where, by whom, how long, and what it used."""
     lines: list[Line] = []
     mine = is_for_me(
         dispatch
@@ -114,7 +115,7 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
         parts = [
             (status_span(run, mine=mine),),
             line(f"in {cwd}" if cwd else ""),
-            line(f"agent {visible(text(run, 'agent'))}" if text(run, "agent") else ""),
+            line(f"agent {visible(_by(run))}" if _by(run) else ""),
             line(f"on device {visible(text(run, 'device')[:8])}" if text(run, "device") and not mine else ""),
             line(took or quiet),
             line(_usage(inner(run, "usage"))),
@@ -124,7 +125,12 @@ def _run_lines(dispatch: Document, view: View) -> list[Line]:
         if undone is not None:
             said = f"Its changes were undone {times.moment(undone, view.now_ms)}."
             lines.append(line("      ", Span(said, Tone.WAITING)))
-    return [line(), *lines, *asking_lines(dispatch)] if lines else []
+    return [*lines, *asking_lines(dispatch)] if lines else []
+
+
+def _by(run: Document) -> str:
+    """Return who decides the calls of a run: with the model, where this is the machine that knows it."""
+    return text(run, "model") or text(run, "agent")
 
 
 def asking_lines(dispatch: Document) -> list[Line]:
@@ -134,13 +140,13 @@ def asking_lines(dispatch: Document) -> list[Line]:
 
 
 def _usage(usage: Document) -> str:
-    """Return what a model was used for a run; empty where there was none."""
-    turns, cost = number(usage, "turns"), number(usage, "cost_microusd")
+    """Return what a run used: turns of a model, tool calls, tokens, money; empty while nobody has counted."""
+    turns, calls, cost = (number(usage, name) for name in ("turns", "tool_calls", "cost_microusd"))
     tokens = [number(usage, name) for name in ("input_tokens", "output_tokens")]
-    if turns is None:
-        return ""
-    counted = [f"{sum(each or 0 for each in tokens):,} tokens"] if any(tokens) else []
-    return ", ".join([count(turns, "turn"), *counted, *([dollars(cost)] if cost is not None else [])])
+    counted = [count(calls, "call")] if calls else []
+    counted += [] if turns is None else [count(turns, "turn")]
+    counted += [f"{sum(each or 0 for each in tokens):,} tokens"] if any(tokens) else []
+    return ", ".join([*counted, *([dollars(cost)] if cost is not None else [])])
 
 
 def _question(approval: Document) -> Line:

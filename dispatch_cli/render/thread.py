@@ -1,7 +1,7 @@
 """A thread as it reads on a terminal: each dispatch, and under it what was said, everybody's words behind a bar."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.dispatch import heading_lines
+from dispatch_cli.render.dispatch import heading_lines, run_lines
 from dispatch_cli.render.fields import Document, items, moment_ms, number, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line, quote
 from dispatch_cli.render.people import People
@@ -22,6 +22,7 @@ def thread_lines(thread: Document, people: People, view: View) -> list[Line]:
     for dispatch in found:
         lines += [line()] if lines else []
         lines += [*heading_lines(dispatch, people, view), *quote(text(dispatch, "task"), view)]
+        lines += run_lines(dispatch, view)
         lines += message_lines(items(dispatch, "messages"), people, view)
     short = short_id(found[-1])
     return [

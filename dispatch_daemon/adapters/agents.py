@@ -103,6 +103,14 @@ class Agents:
         chosen = self.chosen()
         return "none" if chosen is None else chosen if chosen in PROGRAMS else MODEL
 
+    def named(self) -> str | None:
+        """Return the chosen agent with its model, as people choose it, or None where none could be asked now."""
+        try:
+            agent = self.open()
+        except AgentError:
+            return None
+        return None if agent is None else agent.name
+
     def called(self) -> str | None:
         """Return the name of the chosen agent among those that were found: of acp, that of its program."""
         chosen = self.chosen()

@@ -28,6 +28,7 @@ class Conductor:
         self._agents = agents
         self._blobs = blobs
         self._asker = Asker(book)
+        self._model: str | None = None
         self.settling = Settling(book, executor, blobs)
 
     # -- the whole way ---------------------------------------------------------------------------------
@@ -45,6 +46,7 @@ class Conductor:
             )
             return
         self._book.by_model = order is not None
+        self._model = None if order is None else order.agent.name
         self._book.recall()
         try:
             edge = self._book.journal.edge(record.edge)
@@ -81,7 +83,8 @@ class Conductor:
         begin = runs.started if run.parked_ms is None else parking.restarted
         own, peer = self._book.people.own, self._book.people.peer_of(record)
         moment = self._book.clock.moment()
-        await self._book.performer.perform(begin(record, run, own, peer, moment, confinement=confinement))
+        begun = begin(record, run, own, peer, moment, confinement=confinement, model=self._model)
+        await self._book.performer.perform(begun)
 
     async def proposed(self, call_id: str, tool: str, arguments: dict[str, JSON]) -> None:
         self._book.steps.append(gate.call_title(tool, arguments))

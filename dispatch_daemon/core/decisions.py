@@ -48,6 +48,7 @@ def accept(
     scopes: Scopes,
     place: RunDirectory,
     agent: str,
+    model: str | None = None,
     asks_because: str | None = None,
     shared: Shared,
     here: bool = False,
@@ -58,7 +59,7 @@ def accept(
         ServiceError: as `require_acceptable`.
     """
     require_acceptable(record, own, moment.now_ms, shared, here=here)
-    run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent)
+    run = _queued(record, own, moment, scopes=scopes, place=place, agent=agent, model=model)
     accepted = replace(
         record,
         state=advance(DISPATCH, record.state, DispatchState.ACCEPTED),
@@ -103,7 +104,14 @@ def _yes(scopes: Scopes, place: RunDirectory, asks_because: str | None) -> dict[
 
 
 def _queued(
-    record: DispatchRecord, own: Own, moment: Moment, *, scopes: Scopes, place: RunDirectory, agent: str
+    record: DispatchRecord,
+    own: Own,
+    moment: Moment,
+    *,
+    scopes: Scopes,
+    place: RunDirectory,
+    agent: str,
+    model: str | None,
 ) -> RunRecord:
     """Return the run of a dispatch that is being accepted; the scopes of now decide to its end."""
     return RunRecord(
@@ -114,6 +122,7 @@ def _queued(
         cwd=place.cwd,
         device=own.device.hex,
         agent=agent,
+        model=model,
         scopes=with_run_paths(scopes, place.paths),
     )
 

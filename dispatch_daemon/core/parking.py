@@ -139,6 +139,7 @@ def restarted(
     moment: Moment,
     *,
     confinement: dict[str, JSON],
+    model: str | None = None,
 ) -> list[Effect]:
     """Tell the author that a resumed run goes on inside its wall; from here on it is a run like any other."""
     running = replace(
@@ -147,6 +148,7 @@ def restarted(
         last_heard_ms=moment.now_ms,
         confinement=confinement,
         parked_ms=None,
+        model=model,
     )
     told = {"agent": run.agent or "none"}
     _, effects = receipt(record, own, peer, moment, ReceiptType.STARTED, run=run, data=told)

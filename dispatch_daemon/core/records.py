@@ -119,7 +119,8 @@ class RunRecord:
     """One execution of a dispatch: on the recipient's machine the run, on the author's what is known of it.
 
     `parked_ms` stands while what the run wrote and where its agent stopped are kept to be taken up again.
-    `undo_until_ms` stands while what its apply replaced is kept, which takes `originals_bytes`.
+    `undo_until_ms` stands while what its apply replaced is kept, which takes `originals_bytes`. `model` is the agent as its
+    owner chose it, with its model; it is told to nobody else, who has the word `agent`.
     """
 
     run_id: str
@@ -147,6 +148,7 @@ class RunRecord:
     undo_until_ms: int | None = None
     originals_bytes: int | None = None
     undone_ms: int | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,14 +64,19 @@ def started(
     moment: Moment,
     *,
     confinement: dict[str, JSON],
+    model: str | None = None,
 ) -> list[Effect]:
-    """Tell the author that the wall stands and the run has begun, and promise signs of life."""
+    """Tell the author that the wall stands and the run has begun, and promise signs of life.
+
+    `model` is kept here, and not told: which one an agent asks is its owner's affair.
+    """
     running = replace(
         run,
         state=advance(RUN, run.state, RunState.RUNNING),
         started_ms=moment.now_ms,
         last_heard_ms=moment.now_ms,
         confinement=confinement,
+        model=model,
     )
     told = {"agent": run.agent or "none"}
     _, effects = receipt(record, own, peer, moment, ReceiptType.STARTED, run=run, data=told)

@@ -214,6 +214,7 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
         "detail": run.detail,
         "device": run.device,
         "agent": run.agent,
+        "model": run.model,
         "cwd": run.cwd,
         "started_at": time_or_none(run.started_ms),
         "ended_at": time_or_none(run.ended_ms),

@@ -89,6 +89,7 @@ def run(**changes: Any) -> Json:
         "outcome": None,
         "device": DEVICE,
         "agent": "steps",
+        "model": None,
         "scopes": scopes(),
         "cwd": "/srv/api",
         "started_at": AT,

@@ -90,6 +90,7 @@ WHOLE: JsonObject = {
             "outcome": None,
             "device": "laptop",
             "agent": "steps",
+            "model": None,
             "cwd": "/srv/api",
             "started_at": WHEN,
             "ended_at": None,

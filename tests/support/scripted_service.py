@@ -217,7 +217,7 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
     async def thread(self, *, dispatch_id: str) -> JsonObject:
         await self._asked("thread", dispatch_id=dispatch_id)
         self._known(dispatch_id)
-        listed: JsonObject = {**LISTED, "messages": [MESSAGE]}
+        listed: JsonObject = {**LISTED, "messages": [MESSAGE], "runs": []}
         return {"thread_id": "00" * 16, "peer": "alice@example.org", "trust": "token", "dispatches": [listed]}
 
     async def resume(self, *, dispatch_id: str) -> JsonObject:

@@ -252,6 +252,16 @@ def test_a_limit_in_money_holds_at_the_price_that_its_owner_told(
     assert told["runs"][0]["usage"]["cost_microusd"] == 44
     assert changed(repository) == set()
     assert "2 turns, 32 tokens, $0.000044" in bob.try_("status", dispatch_id).out
+    spoken = bob.try_("thread", dispatch_id).out
+    assert "agent anthropic:a-model" in spoken
+    assert "2 turns, 32 tokens, $0.000044" in spoken
+    (shown_in_thread,) = bob.do("thread", dispatch_id)["dispatches"]
+    assert shown_in_thread["runs"][0]["model"] == "anthropic:a-model"
+    (run,) = bob.status(dispatch_id)["runs"]
+    assert (run["agent"], run["model"]) == ("model", "anthropic:a-model")
+    (theirs,) = told["runs"]
+    assert (theirs["agent"], theirs["model"]) == ("model", None), "which one it asks is its owner's affair"
+    assert "anthropic:a-model" not in alice.try_("status", dispatch_id).out
 
     cheap = send(neighbourhood, scripted([READ], ["It says: first line."]))
     bob.do("accept", cheap)

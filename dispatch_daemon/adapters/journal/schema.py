@@ -252,8 +252,12 @@ CREATE TABLE acts (
 # A yes and a no of two devices of one person, which contradict each other.
 _DECLINED = "ALTER TABLE dispatches ADD COLUMN declined_decisions INTEGER NOT NULL DEFAULT 0;"
 
+_MODEL = (
+    "ALTER TABLE runs ADD COLUMN model TEXT;"  # which one decided the calls of a run; of this machine alone
+)
+
 MIGRATIONS: tuple[str, ...] = (
     *(_FIRST, _TOKEN_ALARM, _USAGE, _ARRIVALS, _FILES, _APPROVALS, _PRESENCE, _CONFLICT, _UNDO, _THREADS),
     *(_COMPARISONS, _HOUSEHOLD, _OFFERS, _TIPS, _DEEDS, _LOGS, _HANDOVERS, _QUESTIONS, _OFFERED_ON, _NAMED),
-    *(_FOLLOWED, _ACTS, _DECLINED),
+    *(_FOLLOWED, _ACTS, _DECLINED, _MODEL),
 )

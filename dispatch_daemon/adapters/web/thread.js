@@ -146,7 +146,7 @@ function may(thread) {
   const run = thread.runs.at(-1);
   if (thread.box === "sent") return el("div");
   const scopes = run?.scopes ?? edgeFrom(thread.from)?.scopes;
-  const place = run?.cwd ? `Runs in ${oneLine(run.cwd)}, by ${run.agent === "steps" ? "the signed steps" : oneLine(run.agent ?? "nobody")}. ` : "";
+  const place = run?.cwd ? `Runs in ${oneLine(run.cwd)}, by ${run.agent === "steps" ? "the signed steps" : oneLine(run.model ?? run.agent ?? "nobody")}. ` : "";
   const spent = used(run?.usage) ? ` It used ${used(run.usage)}.` : "";
   const walls = run?.confinement ? `Confined: ${run.confinement.layers.map(oneLine).join(", ")}.` : "";
   if (thread.decision?.mode === "by_hand") return el("p", { class: "note" }, "Done by hand: nothing confines it.");

@@ -219,6 +219,7 @@ class Dispatches:
             scopes=scopes,
             place=place,
             agent=self._agent(record),
+            model=None if views.task_of(record).steps else self._agents.named(),
             shared=self._shared(record),
             asks_because=why,
             here=here,

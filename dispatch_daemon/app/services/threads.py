@@ -78,7 +78,12 @@ class Threads:
             "peer": (self._people.own.address or views.ME) if record.box is Box.OWN else record.address,
             "trust": self._people.trust_of(record.peer),
             "dispatches": [
-                {**self._dispatches.view(each), "messages": self._dispatches.messages(each)} for each in found
+                {
+                    **self._dispatches.view(each),
+                    "messages": self._dispatches.messages(each),
+                    "runs": [views.run_view(run) for run in self._journal.runs(each.digest)],
+                }
+                for each in found
             ],
         }
 

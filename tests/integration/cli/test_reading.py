@@ -91,6 +91,18 @@ def test_one_dispatch_is_shown_whole(door: Script, home: Path) -> None:
         assert words in shown
 
 
+def test_who_ran_it_and_what_it_used_is_said(door: Script, home: Path) -> None:
+    usage = {"turns": 2, "tool_calls": 3, "input_tokens": 1200, "output_tokens": 34, "cost_microusd": 250_000}
+    ran = documents.run(agent="model", model="openai:qwen3", usage=usage)
+    door.answer("GET", f"/v1/dispatches/{ID}", documents.whole(runs=[ran]))
+    listed = documents.listed() | {"messages": [], "runs": [ran]}
+    door.answer("GET", f"/v1/dispatches/{ID}/thread", {"thread_id": ID, "dispatches": [listed]})
+    for command in ("status", "thread"):
+        shown = " ".join(dispatch(home, command, ID).out.split())
+        assert "agent openai:qwen3" in shown
+        assert "3 calls, 2 turns, 1,234 tokens, $0.25" in shown
+
+
 def test_a_refused_one_says_why(door: Script, home: Path) -> None:
     refused = documents.whole(
         status="refused", error={"code": "daily_limit", "detail": "3 dispatches a day are allowed"}

@@ -114,6 +114,7 @@ class Run(Answer):
     outcome: Outcome | None
     device: str
     agent: str
+    model: str | None
     cwd: str | None
     started_at: Moment | None
     ended_at: Moment | None
@@ -304,9 +305,10 @@ class MessagesRead(Answer):
 
 
 class ThreadDispatch(DispatchListed):
-    """One dispatch of a thread, and what was said about it."""
+    """One dispatch of a thread, what was said about it, and its runs."""
 
     messages: list[Message]
+    runs: list[Run]
 
 
 class Thread(Answer):

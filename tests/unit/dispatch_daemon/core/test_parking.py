@@ -97,8 +97,9 @@ def test_edge_that_grants_other_paths_now_takes_nothing_up(paths: tuple[tuple[st
 
 def test_author_hears_of_a_resumed_run_once_its_wall_stands() -> None:
     owed = asking(parked_ms=NOW_MS, agent=None)
-    effects = parking.restarted(ACCEPTED, owed, BOB_OWN, ALICE_PEER, MOMENT, confinement=CONFINED)
+    effects = parking.restarted(ACCEPTED, owed, BOB_OWN, ALICE_PEER, MOMENT, confinement=CONFINED, model="m")
     (running,) = puts(effects, RunRecord)
+    assert running.model == "m"
     assert (running.state, running.parked_ms, running.confinement) == (RunState.RUNNING, None, CONFINED)
     (said,) = sends(effects)
     assert isinstance(said, Receipt)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from dispatch_daemon.core import runs
-from dispatch_daemon.core.effects import Effect, Note, Plan, Resolve, TaskKind, Unplan
+from dispatch_daemon.core.effects import Effect, Note, Plan, Put, Resolve, TaskKind, Unplan
 from dispatch_daemon.core.records import ApprovalRecord, ApprovalState, DispatchRecord, EventRecord, RunRecord
 from dispatch_daemon.core.runs import Ending
 from dispatch_protocol.encoding import JSON
@@ -92,9 +92,17 @@ def result_of(effects: list[Effect]) -> Result:
 
 def test_start_is_told_and_promises_signs_of_life() -> None:
     effects = runs.started(
-        ACCEPTED, run(RunState.QUEUED, started_ms=None), BOB_OWN, ALICE_PEER, MOMENT, confinement=CONFINED
+        ACCEPTED,
+        run(RunState.QUEUED, started_ms=None),
+        BOB_OWN,
+        ALICE_PEER,
+        MOMENT,
+        confinement=CONFINED,
+        model="openai:qwen3",
     )
     (going,) = puts(effects, RunRecord)
+    assert going.model == "openai:qwen3"
+    assert "qwen3" not in repr([effect for effect in effects if effect != Put(going)])
     assert (going.state, going.started_ms, going.confinement) == (RunState.RUNNING, NOW_MS, CONFINED)
     (said,) = sends(effects)
     assert isinstance(said, Receipt)
