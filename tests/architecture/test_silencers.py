@@ -18,9 +18,12 @@ EXPLAINED = re.compile(
 MARKER = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK"]) + r")\b")
 
 
-def comments(source: Source) -> Iterator[tuple[int, str]]:
+def comments(source: Source, which: re.Pattern[str]) -> Iterator[tuple[int, str]]:
+    """Give the comments that hold a pattern; a file without it anywhere need not be taken apart."""
+    if not which.search(source.text):
+        return
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
-        if token.type == tokenize.COMMENT:
+        if token.type == tokenize.COMMENT and which.search(token.string):
             yield token.start[0], token.string
 
 
@@ -28,8 +31,8 @@ def test_every_silenced_check_has_a_code_and_a_reason() -> None:
     bare = [
         f"{source}:{line} {comment}"
         for source in python()
-        for line, comment in comments(source)
-        if SILENCER.search(comment) and not EXPLAINED.search(comment)
+        for line, comment in comments(source, SILENCER)
+        if not EXPLAINED.search(comment)
     ]
     expect_none(bare)
 
@@ -50,10 +53,7 @@ def test_every_ignored_rule_in_pyproject_has_a_reason() -> None:
 
 
 def test_no_marker_of_unfinished_work_is_left() -> None:
-    left = [
-        f"{s}:{line} {comment}" for s in python() for line, comment in comments(s) if MARKER.search(comment)
-    ]
-    expect_none(left)
+    expect_none(f"{s}:{line} {comment}" for s in python() for line, comment in comments(s, MARKER))
 
 
 def test_nothing_of_the_product_is_a_stub() -> None:

@@ -1,6 +1,7 @@
 """The files of this repository, as the architecture tests see them."""
 
 import ast
+import gc
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -45,8 +46,16 @@ def files() -> tuple[Path, ...]:
 
 @cache
 def python() -> tuple[Source, ...]:
-    """Return every Python file of ours, parsed: the packages, the tests and the scripts."""
-    return tuple(_parse(path) for path in files() if path.suffix == ".py" or _is_python_program(path))
+    """Return every Python file of ours, parsed: the packages, the tests and the scripts.
+
+    A million nodes that all stay are no work for the collector, neither while they are made nor later: four times as fast.
+    """
+    gc.disable()
+    try:
+        return tuple(_parse(path) for path in files() if path.suffix == ".py" or _is_python_program(path))
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def product() -> tuple[Source, ...]:
