@@ -153,14 +153,21 @@ def changeset(
 
 
 def _digest(entries: Iterable[Change], left_behind: Iterable[LeftBehind]) -> str:
-    """Return the hex SHA-256 of the canonical form: one JSON document, keys sorted, ASCII only."""
+    """Return the hex SHA-256 of the canonical form."""
+    return sha256(canonical_text(entries, left_behind).encode("ascii")).hexdigest()
+
+
+def canonical_text(entries: Iterable[Change], left_behind: Iterable[LeftBehind]) -> str:
+    """Return what the digest of a changeset covers: one JSON document, keys sorted, ASCII only.
+
+    Source: docs/protocol/FIELDS.md, "The changeset's digest".
+    """
     document = {
         "changeset": 1,
         "entries": [_canonical(change) for change in entries],
         "left_behind": [[path, reason] for path, reason in left_behind],
     }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return sha256(text.encode("ascii")).hexdigest()
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def _canonical(change: Change) -> dict[str, object]:

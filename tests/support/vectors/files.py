@@ -9,6 +9,7 @@ from dispatch_protocol.encoding import JSON
 from tests.support.vectors import blobs, primitives, words, world
 from tests.support.vectors.cases import Case, write_identity, write_machine
 from tests.support.vectors.chains import chain_vectors
+from tests.support.vectors.changesets import changeset_vectors
 from tests.support.vectors.comparisons import comparison_vectors
 from tests.support.vectors.edges import edge_vectors
 from tests.support.vectors.evidence import bundle_vectors
@@ -53,6 +54,7 @@ FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "blobs.json": blobs.blob_vectors,
     "bundles.json": bundle_vectors,
     "chains.json": chain_vectors,
+    "changesets.json": changeset_vectors,
     "comparisons.json": comparison_vectors,
     "edges.json": edge_vectors,
     "encoding.json": primitives.encoding_vectors,
