@@ -246,9 +246,7 @@ class _Session:
     async def _unasked(self, call: Call, tool: str) -> None:
         if call.status == "completed" and tool in _SIX and tool not in self._box.tools:
             await self._propose(call)
-            raise _UngrantedError(
-                f"{call.call_id} ({tool}) was made without asking, and {tool} is not granted."
-            )
+            raise _UngrantedError(f"{tool} was called without asking, and is not granted.")
         if not self._told_unasked:
             self._told_unasked = True
             self._count()
@@ -286,12 +284,12 @@ class _Session:
         if verdict.park and self._loads and self._session_id is not None:
             left = Left(self._session_id, self._earlier + len(self._calls))
             self._session_id = None  # it is ended as it is: a cancellation would be a word in its session
-            said = f"{call.call_id} ({asked.tool}) was not answered."
+            said = f"{asked.tool} was not answered."
             raise _ParkedError(Ended("blocked", "parked", said, session=left.write()))
         if verdict.allow:
             call.permitted = True
             return _choose(params.get("options"), "allow_once")
-        why = f"{call.call_id} ({asked.tool}) was denied: {verdict.reason or 'no reason given'}."
+        why = f"{asked.tool} was denied: {verdict.reason or 'no reason given'}."
         raise LastAnswerError(_choose(params.get("options"), "reject_once"), why)
 
 

@@ -168,7 +168,7 @@ class _Session:
             call = self._calls.get(name)
             ok = block.get("is_error") is not True
             if ok and (call is None or not call.permitted):
-                what = "A call" if call is None else f"{call.asked.call_id} ({call.asked.tool})"
+                what = "A call" if call is None else f"A call of {call.asked.tool}"
                 raise _StoppedError(Ended("blocked", "denied", f"{what} was made without asking."))
             if call is None and name in self._meant:
                 meant = self._meant[name]
@@ -227,12 +227,12 @@ class _Session:
         if verdict.park and self._session_id:
             self._works = False  # it is ended as it is: an interruption would be a word in its session
             left = Left(self._session_id, self._earlier + len(self._calls))
-            said = f"{call.asked.call_id} ({call.asked.tool}) was not answered."
+            said = f"{call.asked.tool} was not answered."
             raise _StoppedError(Ended("blocked", "parked", said, session=left.write()))
         if verdict.allow:
             call.permitted = True
             return {"behavior": "allow", "updatedInput": given}
-        why = f"{call.asked.call_id} ({call.asked.tool}) was denied: {verdict.reason or 'no reason given'}."
+        why = f"{call.asked.tool} was denied: {verdict.reason or 'no reason given'}."
         self._wire.answer(question, {"behavior": "deny", "message": why, "interrupt": True})
         raise _StoppedError(Ended("blocked", "denied", why))
 

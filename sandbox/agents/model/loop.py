@@ -202,11 +202,11 @@ async def _calls(
         verdict = await gate(call)
         if verdict.park:
             pause = sessions.Pause(conversation.turns, reply, tuple(returned), spent.turns, spent.tokens)
-            said = f"{call.call_id} ({call.tool}) was not answered."
+            said = f"{call.tool} was not answered."
             return Ended("blocked", "parked", said, session=sessions.write(pause))
         if not verdict.allow:
             why = verdict.reason or "no reason given"
-            return Ended("blocked", "denied", f"{call.call_id} ({call.tool}) was denied: {why}.")
+            return Ended("blocked", "denied", f"{call.tool} was denied: {why}.")
         result = await box.call(call)
         await emit(CallFinished(result))
         said = result.output if result.ok else "\n".join(filter(None, (result.error, result.output)))

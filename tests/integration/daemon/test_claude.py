@@ -56,7 +56,7 @@ async def test_a_denied_call_is_the_last(bench: Bench, model: ModelServer) -> No
     bench.witness.allows = lambda tool: tool == "Read"
     settled = await bench.run(scripted([READ], [EDIT, RUN], ["Done."]))
     assert (settled.outcome, settled.code, settled.changeset) == ("blocked", "denied", None)
-    assert "call-2 (Edit) was denied" in settled.detail
+    assert settled.detail.startswith("Edit was denied: ")
     assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Read", "Edit"]
 
 

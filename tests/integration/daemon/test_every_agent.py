@@ -196,10 +196,12 @@ async def test_a_tool_that_is_not_in_scope_is_absent_and_refused(
 
 
 @every
-async def test_a_denied_call_is_the_last_one(bench: Bench, model: ModelServer) -> None:
+async def test_a_denied_call_is_the_last_one(bench: Bench, model: ModelServer, agent: str) -> None:
     bench.witness.allows = lambda tool: tool != "Edit"
     settled = await bench.do([EDIT, shell("touch made")], ["Done."])
     assert (settled.outcome, settled.code, settled.changeset) == ("blocked", "denied", None)
+    named = "step-1 (Edit)" if agent == "steps" else "Edit"  # a step has a number that its author knows
+    assert settled.detail == f"{named} was denied: as the test says."
     assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Edit"]
 
 

@@ -46,4 +46,4 @@ def test_the_next_command_is_of_the_side_that_asks(
 
 
 def test_what_people_and_steps_said_is_signed_with_the_code() -> None:
-    assert endings.signed_words("denied", "call-1 (Bash) was denied: no.") == "call-1 (Bash) was denied: no."
+    assert endings.signed_words("denied", "Bash was denied: no.") == "Bash was denied: no."
