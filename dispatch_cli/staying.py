@@ -27,6 +27,7 @@ from dispatch_cli.render.question import (
     is_changeset,
     prompt_line,
     question_lines,
+    reviewed,
     silence,
     standing,
 )
@@ -67,6 +68,7 @@ class Stay:
         self._answered: set[str] = set()
         self._asked: _Asked | None = None
         self._questions: Document = {}
+        self._dispatch: Document = {}
         self._prompted = False
 
     def follow(self) -> Document:
@@ -91,7 +93,7 @@ class Stay:
     def _look(self, moving: Moving, keys: Keys) -> Document:
         """Fetch the present state, tell what is new, and put the next question."""
         dispatch = self._invocation.door.dispatch(self._id)
-        self._questions = inner(dispatch, "questions")
+        self._questions, self._dispatch = inner(dispatch, "questions"), dispatch
         news = self._progress.since(dispatch)
         told = [event for event in news.events if not self._is_ours(event)]
         moving.show(self._invocation.out, self._trace.lines(told, self._invocation.view))
@@ -186,16 +188,17 @@ class Stay:
                 raise
             said = Span(f"  ✗ too late: {error.message}", Tone.FAILED)
         else:
-            said = _said(option, changeset=is_changeset(asked.approval))
+            said = _said(option, self._dispatch, changeset=is_changeset(asked.approval))
         moving.show(self._invocation.err, [line(said)])
 
 
-def _said(option: Choice, *, changeset: bool) -> Span:
+def _said(option: Choice, dispatch: Document, *, changeset: bool) -> Span:
     if option.is_safe:
         return Span("  ✗ discarded" if changeset else "  ✗ denied", Tone.FAILED)
     if changeset:
         return Span("  ✓ approved", Tone.DONE)
     if option.decision == REVIEW:
-        return Span("  ✓ allowed; this run asks no more, you review its changes", Tone.DONE)
+        words = reviewed(dispatch)
+        return Span(f"  ✓ allowed; {words[:1].lower()}{words[1:]} You review its changes.", Tone.DONE)
     reach = {"always": "allowed, always on this edge", "session": "allowed for this run"}
     return Span(f"  ✓ {reach.get(option.grant or '', 'allowed once')}", Tone.DONE)

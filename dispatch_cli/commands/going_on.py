@@ -10,6 +10,7 @@ from dispatch_cli.options import Command
 from dispatch_cli.reading import absolute
 from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import following, line
+from dispatch_cli.render.question import reviewed
 from dispatch_cli.render.words import typed_id
 
 
@@ -51,11 +52,11 @@ def review(invocation: Invocation, dispatch_id: str) -> None:
     """Stop being asked for each call of this run, and review its changes at the end instead.
 
     Only how it asks changes: tools, paths and hosts stay as they were granted, and nothing is applied or returned
-    before you have seen it. A contact who came by mail and was never compared asks for each call.
+    before you have seen it. What goes to a granted MCP server stands in no changeset, so each call of one still asks. A contact who came by mail and was never compared asks for each call.
     """
     answer = invocation.door.post(dispatch_path(dispatch_id, "review"), {"by": "cli"})
-    said = "This run asks no more. You approve its changes at the end."
-    invocation.show(answer, lambda _: [line(said)])
+    dispatch = {} if invocation.options.json else invocation.door.dispatch(text(answer, "dispatch_id"))
+    invocation.show(answer, lambda _: [line(f"{reviewed(dispatch)} You approve its changes at the end.")])
 
 
 @click.command(cls=Command)

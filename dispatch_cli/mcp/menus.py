@@ -10,7 +10,7 @@ from dispatch_cli.render.question import is_changeset, may_review, standing
 CALL = {"once": "Allow once", "always": "Always allow", "session": "Allow for this session"}
 _ASK = "Ask the human now, verbatim, with the picker:"
 _STOP = "Besides, if they say so: deny with stop=true ends the run at once"
-_REVIEW = "action='review' asks no more and shows the changes at the end"
+_REVIEW = "action='review' asks no more but for calls of MCP servers, and shows the changes at the end"
 _SILENCE = "Unanswered, a call is asked once more; then the run is parked, until resume."
 
 

@@ -46,6 +46,16 @@ def is_changeset(approval: Document) -> bool:
     return text(approval, "kind") == CHANGESET
 
 
+def reviewed(dispatch: Document) -> str:
+    """Say what holds once a run asks no more: what goes to a granted server stands in no changeset, so it still asks."""
+    servers = [
+        word for run in items(dispatch, "runs")[-1:] for word in words(inner(run, "scopes"), "mcp_servers")
+    ]
+    if not servers:
+        return "This run asks no more."
+    return f"This run asks no more inside the wall, and still for each call of {visible(', '.join(servers))}."
+
+
 def choices(approval: Document, answered: int = 0) -> list[Choice]:
     """Return what may be answered, the refusal last; `answered` counts the questions of this run before it."""
     if is_changeset(approval) and not _changes(approval):

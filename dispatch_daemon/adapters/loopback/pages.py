@@ -29,12 +29,13 @@ _MODULES: Final = (
         "deciding",
         "diff",
         "dom",
+        "giving",
         "handing",
         "help",
         "lists",
         "machine",
     ),
-    *("question", "said", "scopes", "settings", "store", "thread", "trace", "undoing", "words"),
+    *("question", "reaching", "said", "scopes", "settings", "store", "thread", "trace", "undoing", "words"),
 )
 # address -> (file, media type)
 FILES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(

@@ -166,6 +166,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "Let another device of mine run a dispatch.",
         "HandedOver",
         body="DeviceChoice",
+        page=True,
     ),
     Route(
         "POST",

@@ -2,6 +2,7 @@
 
 import { ask, Refusal } from "./api.js";
 import { button, complaint, el, field, oneLine, visible } from "./dom.js";
+import { giving } from "./giving.js";
 import { handOver } from "./handing.js";
 import { edgeFrom } from "./store.js";
 import { isElsewhere, refused } from "./words.js";
@@ -75,6 +76,7 @@ export function decisionForm(thread) {
       button("I do it by hand", () => act(thread, "accept", { by_hand: true, here: elsewhere }, said), { class: "plain" }),
       button("Decline", () => act(thread, "decline", { reason: reason.value.trim() || null }, said), { class: "deny", data: { focus: "decline" } }),
     ),
+    elsewhere ? null : giving(thread),
     el("details", {}, el("summary", {}, "Decline with a reason"), field("Reason, which its sender reads", reason)),
   );
 }

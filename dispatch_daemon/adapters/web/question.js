@@ -8,7 +8,7 @@ import { artifact } from "./artifact.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, left, oneLine, size, visible } from "./dom.js";
 import { person, state } from "./store.js";
-import { answered, change, face, flag, refused, title } from "./words.js";
+import { answered, change, face, flag, refused, reviewed, title } from "./words.js";
 
 const ARMED_MS = 700;
 const ASKED = "pre:not(.preview pre)"; // what is asked about, not what somebody has chosen to look at besides
@@ -89,7 +89,8 @@ function callChoices(approval, thread) {
     { key: "s", label: "In this run", decision: "approve", grant: "session" },
   ].filter((choice) => given.has(choice.grant));
   const many = (thread?.questions?.answered ?? 0) >= OFFER_AFTER;
-  if (approval.can_review && many) every.push({ key: "r", label: "Ask no more: I review the changes", review: true });
+  const label = thread?.runs?.at(-1)?.scopes?.mcp_servers?.length ? "Ask no more inside the wall: I review the changes" : "Ask no more: I review the changes";
+  if (approval.can_review && many) every.push({ key: "r", label, review: true });
   return [...every, { key: "x", label: "Deny and stop", decision: "deny", stop: true }, { key: "d", label: "Deny", decision: "deny", safe: true }];
 }
 
@@ -102,18 +103,18 @@ function closingChoices(approval) {
 }
 
 function choiceButton(choice, approval, thread, said) {
-  const node = button([choice.label, el("kbd", {}, choice.key)], () => answer(choice, approval, said), {
+  const node = button([choice.label, el("kbd", {}, choice.key)], () => answer(choice, approval, said, thread), {
     class: choice.safe ? "deny" : choice.decision === "deny" ? "plain" : "yes",
     data: { key: choice.key, yes: choice.decision === "approve" || choice.review ? "1" : "0", focus: choice.safe ? "deny" : choice.key },
   });
   return node;
 }
 
-async function answer(choice, approval, said) {
+async function answer(choice, approval, said, thread) {
   try {
     if (choice.review) {
       await ask("POST", `/v1/dispatches/${approval.dispatch_id}/review`, { by: "page" });
-      said.textContent = "This run asks no more; you review its changes at the end.";
+      said.textContent = reviewed(thread?.runs?.at(-1)?.scopes?.mcp_servers ?? []);
       return;
     }
     const applied = await ask("POST", `/v1/approvals/${approval.request_id}`, {

@@ -1,6 +1,7 @@
 // The scope menu: what somebody's tasks may do here. The first choice is the safest, and none is made for anybody.
 
 import { button, complaint, el, field, oneLine } from "./dom.js";
+import { reaching } from "./reaching.js";
 import { sentence } from "./words.js";
 
 const READ = ["Glob", "Grep", "Read"];
@@ -38,6 +39,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     paths.value = now.paths.map((each) => `${each.path}:${each.mode}`).join("\n");
     daily.value = now.max_per_day ?? "";
   }
+  const out = reaching(now, () => update());
   const meaning = el("p", { class: "meaning", "aria-live": "polite" }, "Choose one.");
   const said = complaint();
   const chosen = () => radios.find((radio) => radio.checked)?.value ?? null;
@@ -54,7 +56,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     custom.hidden = chosen() !== "4";
     const named = tools();
     meaning.textContent = named === null ? "Choose one." : sentence(
-      { tools: named, paths: listed(), network: now?.network ?? [], mcp_servers: now?.mcp_servers ?? [], approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, budget: budget(), max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
+      { tools: named, paths: listed(), network: out.network(), mcp_servers: out.servers(), approval: approval.value, returns: returns.value, max_per_day: Number(daily.value) || null, budget: budget(), max_runtime_s: Number(runtime.value) || null, approval_timeout_s: Number(waits.value) || null, expires_at: until.value ? `${until.value}T23:59:59Z` : null },
       oneLine(name),
     );
   };
@@ -69,7 +71,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
       radios[0].focus();
       return;
     }
-    const scopes = { tools: [...named].sort(), paths: listed(), approval: approval.value, returns: returns.value, ...numbers() };
+    const scopes = { tools: [...named].sort(), paths: listed(), network: out.network(), mcp_servers: out.servers(), approval: approval.value, returns: returns.value, ...numbers() };
     if (JSON.stringify(budget()) !== spent) scopes.budget = budget();
     if (until.value !== ended) scopes.expires_at = until.value ? `${until.value}T23:59:59Z` : "never";
     // What was not changed is not said again: a path that has gone since must not keep anybody from narrowing the rest.
@@ -85,6 +87,7 @@ export function scopeMenu(name, { grant, decline, declineWords, now = null }) {
     custom,
     el("div", { class: "columns" }, field("Approval", approval), field("What goes back", returns), field("Tasks a day", daily), field("A run may take, in seconds", runtime), field("A question waits, in seconds", waits), field("Turns of a model a run", bounds.turns), field("Tokens a run", bounds.tokens), field("US dollars a run", bounds.cost_microusd), field("Until (empty: no end)", until)),
     field("Paths, one a line, with :ro or :rw at the end", paths, "None: each task runs in the one directory that you accept it in."),
+    out.view,
     meaning,
     el("div", { class: "answers" }, button(now === null ? "Grant this" : "Change to this", submit, { class: "yes" })),
     said,

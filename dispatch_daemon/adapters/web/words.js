@@ -161,6 +161,12 @@ export function flag(word) {
   return FLAGS[word] ?? visible(word);
 }
 
+/** Return what holds once a run asks no more: what goes to a granted server stands in no changeset, so it still asks. */
+export function reviewed(servers) {
+  const ends = "you review its changes at the end.";
+  return servers.length === 0 ? `This run asks no more; ${ends}` : `This run asks no more inside the wall, and still for each call of ${servers.map(oneLine).join(", ")}; ${ends}`;
+}
+
 /** Return a call in a few words: the tool, and what it is about. */
 export function title(tool, input) {
   const about = input?.command ?? input?.file_path ?? input?.pattern ?? input?.path ?? input?.title ?? "";

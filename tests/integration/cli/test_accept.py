@@ -279,7 +279,7 @@ def test_after_some_answers_the_rest_may_be_reviewed_instead(door: Script, home:
     with Terminal(home, "accept", ID) as terminal:
         terminal.expect("r review  D deny  4 answered, 1 open, ")
         terminal.press("r")
-        terminal.expect("this run asks no more, you review its changes")
+        terminal.expect("this run asks no more. You review its changes.")
         terminal.expect("Apply [y]")
         terminal.press("y")
         terminal.expect("approved")

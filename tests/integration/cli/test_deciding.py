@@ -96,10 +96,11 @@ def test_word_on_a_run_that_goes_on_is_passed_on_and_said(
 ) -> None:
     name, *more = command
     door.answer("POST", f"/v1/dispatches/{ID}/{name}", {"dispatch_id": ID, "status": "running"})
+    door.answer("GET", f"/v1/dispatches/{ID}", documents.whole(runs=[documents.run()]))
     ended = dispatch(home, name, ID, *more)
     assert (ended.code, ended.err) == (0, "")
     assert said in ended.out
-    assert door.requests[-1].body == body
+    assert door.asked("POST", f"/v1/dispatches/{ID}/{name}")[-1].body == body
 
 
 def test_files_of_a_task_done_by_hand_are_named_in_full(door: Script, home: Path, tmp_path: Path) -> None:

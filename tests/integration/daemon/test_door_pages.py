@@ -31,7 +31,6 @@ PROGRAMS_ONLY = {
     "rename_device",
     "revoke_device",
     "set_device",
-    "hand_over",
     "pairing",
     "open_pairing",
     "join",

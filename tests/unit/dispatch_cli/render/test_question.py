@@ -10,6 +10,7 @@ from dispatch_cli.render.question import (
     choices,
     prompt_line,
     question_lines,
+    reviewed,
     verbatim,
     waiting_lines,
     whole_diff_lines,
@@ -103,3 +104,10 @@ def test_waiting_questions_name_their_commands() -> None:
         "unanswered, it is asked once more, and then the run is parked\n"
     )
     assert text.endswith(f"  deny it with    dispatch deny {documents.REQUEST_ID[:8]}")
+
+
+def test_a_run_that_asks_no_more_is_said_to_ask_for_its_servers() -> None:
+    assert reviewed(documents.whole(runs=[documents.run()])) == "This run asks no more."
+    served = documents.run(scopes=documents.scopes(mcp_servers=["files", "\u202email"]))
+    told = reviewed(documents.whole(runs=[documents.run(), served]))
+    assert told == "This run asks no more inside the wall, and still for each call of files, ⟨U+202E⟩mail."
