@@ -156,6 +156,22 @@ class Box:
         left = await asyncio.to_thread(_settle, self._parts.state_dir, self._artifacts)
         self._frozen = Frozen(self._parts.layers, self._artifacts, names, left)
 
+    async def close_whole(self) -> None:
+        """Close to the end, however often whoever waits is cancelled meanwhile: what is left may be removed next.
+
+        Raises:
+            SandboxError: as `close`.
+        """
+        closing, cancelled = asyncio.ensure_future(self.close()), None
+        while not closing.done():
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        closing.result()
+        if cancelled is not None:
+            raise cancelled
+
     @property
     def _artifacts(self) -> Path:
         return self._parts.state_dir / ARTIFACTS

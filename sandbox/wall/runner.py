@@ -112,7 +112,7 @@ async def open_box(
     try:
         yield box
     finally:
-        await asyncio.shield(box.close())
+        await box.close_whole()
 
 
 async def probe(state_dir: Path | None = None) -> Probe:

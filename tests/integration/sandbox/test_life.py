@@ -117,6 +117,25 @@ def busy(box: Box) -> bool:
     return box._turn.locked()
 
 
+async def test_whoever_is_cancelled_while_a_box_closes_waits_until_it_is_closed(own_ground: Ground) -> None:
+    """What it leaves is thrown away next: by then nothing inside lives, and nobody collects from it any more."""
+    opened: list[Box] = []
+
+    async def run() -> None:
+        async with open_box(policy(own_ground), own_ground.state, "test") as box:
+            opened.append(box)
+            await box.call(bash("1", "sleep 30"))
+
+    running = asyncio.create_task(run())
+    await eventually(lambda: opened and busy(opened[0]))
+    while not running.done():
+        running.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert opened[0].frozen.layers, "it was closed to its end before whoever was cancelled went on"
+
+
 async def test_nothing_is_left_open(own_ground: Ground) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
