@@ -167,11 +167,13 @@ def contradicts(log: Log, digest: str, same: str | None, before: str | None, aft
     """Say whether a document tells another history of its author's log than what is held around it.
 
     `same` is the digest that is held in its place, `before` the one in the place before it, and `after` what the document in the
-    place after it names as the one before; each is None where nothing is held.
+    place after it names as the one before; each is None where nothing is held. A base has no place, so nothing stands before the
+    first document, whatever came before it.
     """
     if log.seq == 0:
         return False
-    return same not in (None, digest) or before not in (None, log.prev.hex) or after not in (None, digest)
+    follows = log.seq == 1 or before in (None, log.prev.hex)
+    return same not in (None, digest) or not follows or after not in (None, digest)
 
 
 def lacks_departed(log: Log, heads: Iterable[LogHead], active: Container[DeviceId]) -> bool:

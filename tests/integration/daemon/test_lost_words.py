@@ -141,6 +141,17 @@ async def test_feed_is_taken_once_and_what_it_names_still_may_come(device: Agein
     assert device.journal.logs.document(seventh.digest.hex) is None
 
 
+async def test_first_document_that_comes_after_a_base_is_followed_and_no_second_history(
+    device: AgeingDevice,
+) -> None:
+    """A base has no place in the log that it begins, so nothing stands before its first document."""
+    await hears(device, seq=0)
+    await hears(device, seq=1)
+    await hears(device, seq=2)
+    assert stands(device, device.other.device) == (2, stood_at(device, 2))
+    assert trouble(device.journal, device.people, device.clock.now_ms()) is None
+
+
 async def test_log_that_begins_in_its_middle_is_not_followed(device: AgeingDevice) -> None:
     await hears(device, seq=7)
     assert stands(device, device.other.device) is None

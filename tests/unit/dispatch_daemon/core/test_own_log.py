@@ -183,6 +183,9 @@ def test_one_place_holds_one_document_and_each_goes_on_from_the_one_before() -> 
     assert own_log.contradicts(log, one, None, other, None)
     assert own_log.contradicts(log, one, None, None, other), "what came first goes on from another one"
     assert not own_log.contradicts(FEED, one, other, other, other), "a base has no place"
+    first = household_log(seq=1, prev=Digest.ZERO)
+    assert not own_log.contradicts(first, one, None, other, None), "nothing stands before the first one"
+    assert own_log.contradicts(first, one, other, None, None)
 
 
 def test_next_unheard_document_is_the_one_after_what_another_log_follows() -> None:
