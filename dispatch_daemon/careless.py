@@ -14,6 +14,7 @@ from typing import Any
 
 from dispatch_daemon import __main__ as program
 from dispatch_daemon.app import depositing, incoming
+from dispatch_daemon.core import decisions, own_log, proofs, verdicts
 from dispatch_protocol import first_contact, unseal
 from dispatch_protocol import seal as sealing
 from dispatch_protocol.chain import Chain
@@ -22,9 +23,9 @@ from dispatch_protocol.signing import Signed
 from dispatch_protocol.standing import EdgeStatus
 
 
-def _always(*given: object) -> bool:
+def _always(*given: object, **named: object) -> bool:
     """Check nothing."""
-    del given
+    del given, named
     return True
 
 
@@ -64,6 +65,31 @@ def forget_what_came() -> None:
     incoming.Incoming._standing = standing  # type: ignore[method-assign]  # noqa: SLF001 - for this process
 
 
+def run_what_another_machine_has() -> None:
+    """Run what is sent to a person on whichever machine it is accepted."""
+    vars(decisions)["require_owner"] = _always
+
+
+def hear_any_verdict() -> None:
+    """Take an answer to a question from every device of one's own, whatever it may decide."""
+    vars(verdicts)["_require_approver"] = _always
+
+
+def let_every_machine_decide() -> None:
+    """Believe every device of one's own about whom its person trusts."""
+    vars(proofs)["decides"] = _always
+
+
+def follow_both_histories() -> None:
+    """Find nothing in two histories of one machine's words."""
+
+    def never(*given: object) -> bool:
+        del given
+        return False
+
+    vars(own_log)["contradicts"] = never
+
+
 def send_tasks_in_clear() -> None:
     """Put what a task says into its envelope as it is."""
 
@@ -87,6 +113,10 @@ CHECKS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "fork": believe_any_history,
         "replay": forget_what_came,
         "seal": send_tasks_in_clear,
+        "owner": run_what_another_machine_has,
+        "verdict": hear_any_verdict,
+        "approver": let_every_machine_decide,
+        "history": follow_both_histories,
     }
 )
 

@@ -41,6 +41,7 @@ class Orders:
             "sessions": self._sessions,
             "cut": self._cut,
             "sql": self._sql,
+            "forget_pairings": self._forget_pairings,
         }
 
     async def serve(self, path: Path) -> asyncio.Server:
@@ -144,3 +145,7 @@ class Orders:
         rows = commits.begin().execute(text, given).fetchall()
         commits.commit()
         return [[value.hex() if isinstance(value, bytes) else value for value in row] for row in rows]
+
+    async def _forget_pairings(self) -> None:
+        """Forget where machines meet to pair, as a restart would: nobody may keep many such places open."""
+        self._context.pairings._places.clear()  # noqa: SLF001 - the owner of the machine empties its memory

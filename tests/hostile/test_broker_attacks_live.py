@@ -17,6 +17,10 @@ SEEDED = {
     "signature": "answers in Bob's name",
     "code": "somebody in the middle",
     "fork": "two histories of one identity",
+    "owner": "a handover kept from its taker",
+    "verdict": "a yes of a phone that may only run things",
+    "approver": "trust from a phone that may only run things",
+    "history": "two histories of one machine's words",
 }
 
 
@@ -40,3 +44,4 @@ def test_without_its_check_the_attack_is_seen_to_succeed(village: Village, name:
     with pytest.raises(AssertionError) as noticed:
         attack.play(village)
     assert "waited in vain" not in str(noticed.value), "what was noticed is no success, only silence"
+    assert "made a mistake" not in str(noticed.value), "what was noticed is a check that was left out wrongly"

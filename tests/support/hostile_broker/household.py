@@ -8,27 +8,29 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from dispatch_daemon.adapters.relay.meeting import Meeting
 from dispatch_protocol import pairing
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.head import Party
-from dispatch_protocol.keys import DeviceId, Digest
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId
 from dispatch_protocol.links import Role
 from dispatch_protocol.messages.household import Entry, Log
 from dispatch_protocol.messages.registry import decode_body
-from dispatch_protocol.pairing import Join
+from dispatch_protocol.pairing import Join, Offer
 from dispatch_protocol.pairing_code import PairingCode
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.signing import Signed
-from tests.support.device import now_ms
+from dispatch_protocol.unseal import unseal
+from tests.support.device import Device, now_ms
 from tests.support.hostile_broker.accomplice import chain_of
-from tests.support.hostile_broker.owner import TRUST
+from tests.support.hostile_broker.owner import TRUST, Parcel
 from tests.support.hostile_broker.village import Village, Villager
 from tests.support.patience import poll
 from tests.support.speaker import Speaker
 
+_Entry = TypeVar("_Entry", bound=Entry)
 ADDRESS = "hana@example.org"
 
 
@@ -44,9 +46,10 @@ class Household:
         self.desk.post("/v1/login", broker=self.broker.url, email=ADDRESS, dev=True)
         paired(self.desk, self.laptop)
         for machine in self.machines:
-            self.desk.post("/v1/devices/rename", device=self.id(machine), name=f"{machine.name} {self.word}")
+            self.renames(machine, machine.name)
         self.edge = village.befriend(village.alice, self.desk)
         self.phones: dict[str, Phone] = {}
+        self._unused: Villager | None = None
         self.agree()
 
     @property
@@ -62,6 +65,16 @@ class Household:
     def id(machine: Villager) -> str:
         """Return the id of the device that a machine is, in hex."""
         return (machine.home / "device").read_text().strip()
+
+    def renames(self, machine: Villager, name: str) -> None:
+        """Let Hana's desk call one of the machines something, which the relay may not know."""
+        self.desk.post("/v1/devices/rename", device=self.id(machine), name=f"{name} {self.word}")
+
+    def unused(self) -> Villager:
+        """Return a machine that Hana has just bought, and that belongs to nobody."""
+        if self._unused is None:
+            self._unused = self.village.moves_in("tablet", ADDRESS)
+        return self._unused
 
     # -- what both know --------------------------------------------------------------------------------
 
@@ -95,6 +108,14 @@ class Household:
         """Return which of the two a machine names as the one that runs a dispatch."""
         named = machine.state(dispatch_id)["owner"]["device"]
         return next((each for each in self.machines if self.id(each) == named), None)
+
+    def questions(self, dispatch_id: str) -> list[str]:
+        """Return, oldest first, what the desk has asked about a dispatch, answered or not."""
+        rows = self.desk.journal(
+            "SELECT request_id FROM approvals WHERE digest = ? ORDER BY rowid",
+            self.village.alice.digest(dispatch_id),
+        )
+        return [str(row[0]) for row in rows]
 
     def withheld(self, *, said_by: Villager, from_: Villager) -> Any:
         """Hold back, for the length of a block, what one machine tells the other."""
@@ -131,19 +152,12 @@ class Phone(Speaker):
         """Pair with the desk, as the new machine that it was when it was bought."""
         desk = self.household.desk
         code = PairingCode.parse(desk.post("/v1/devices/pairing", roles=roles)["code"])
-        asyncio.run(self._meet(code))
+        joins(self.household, code, self.device)
         number = shown(desk)
         desk.post("/v1/devices/pairing/confirm", number=number)
         poll(lambda: self.device.id in self.household.chain.devices, "the relay knows the phone")
+        self.household.broker.order("forget_pairings")
         self.their = self.household.chain
-
-    async def _meet(self, code: PairingCode) -> None:
-        meeting = Meeting(code.broker_url, ca_bundle=str(self.household.broker.certificates))
-        offer = pairing.hear_offer(code, (await meeting.said(code.place))[0])
-        link = pairing.joining_link(
-            offer, self.device.signing, self.device.sealing.public, created_ms=now_ms(), nonce=bytes(16)
-        )
-        await meeting.join(code.place, pairing.say(code, Join(link=link, nonce=secrets.token_bytes(32))))
 
     @property
     def party(self) -> Party:
@@ -151,12 +165,18 @@ class Phone(Speaker):
         assert self.their is not None
         return Party(self.their.genesis, self.device.id, self.their.head)
 
-    def says(self, *entries: Entry, **place: Any) -> Signed:
-        """Sign the next document of its log, or one in another place."""
-        fields = {"seq": self.seq + 1, "prev": self.last} | place
-        log = Log(head=self.head(), heads=(), entries=entries, **fields)
+    def says(self, *entries: Entry, **changes: Any) -> Signed:
+        """Sign the next document of its log; with changes one that it does not go on from."""
+        fields = {
+            "head": self.head(),
+            "seq": self.seq + 1,
+            "prev": self.last,
+            "heads": (),
+            "entries": entries,
+        }
+        log = Log(**(fields | changes))
         signed = self.signed(log)
-        if not place:
+        if not changes:
             self.seq, self.last = log.seq, signed.digest
         return signed
 
@@ -168,7 +188,8 @@ class Phone(Speaker):
         recipients = [(device, sealing[device]) for device in ids]
         ephemerals = [secrets.token_bytes(32) for _ in recipients]
         head = decode_body(Kind.LOG, signed.body).head
-        return self.enveloped(signed, head, recipients=recipients, ephemerals=ephemerals, **header)
+        how = {"from_device": head.sender.device, "recipients": recipients, "ephemerals": ephemerals}
+        return self.enveloped(signed, head, **(how | header))
 
     def tells(self, *entries: Entry, to: tuple[Villager, ...] | None = None) -> Signed:
         """Tell one of the machines something, or both, and wait until each has read it."""
@@ -177,9 +198,42 @@ class Phone(Speaker):
             self.delivered(machine, self.letter(signed, machine))
         return signed
 
+    def opened(self, raw: bytes) -> Signed:
+        """Open what was sealed to the phone as well."""
+        return unseal(raw, device=self.device.id, sealing=[self.device.sealing]).signed
+
+    def hears(self, kind: type[_Entry]) -> list[tuple[Parcel, _Entry]]:
+        """Return the entries of a kind that Hana's machines have told the phone too, each with what carried it, oldest first."""
+        found = []
+        for parcel in self.household.broker.archive(klass=TRUST, edge=EdgeId.SELF.uuid):
+            if self.device.id.hex in parcel.devices:
+                log = decode_body(Kind.LOG, self.opened(parcel.raw).body)
+                assert isinstance(log, Log)
+                found += [(parcel, entry) for entry in log.entries if isinstance(entry, kind)]
+        return found
+
     def delivered(self, machine: Villager, *letters: bytes) -> None:
         """Let the broker's owner deliver letters to a machine, and wait until it has read them."""
         self.household.broker.deliver(self.household.id(machine), *letters)
+
+
+def joins(home: Household, code: PairingCode, device: Device) -> None:
+    """Let a device answer the offer behind a code, as a new machine does."""
+
+    async def meet() -> None:
+        meeting = Meeting(code.broker_url, ca_bundle=str(home.broker.certificates))
+        offer = pairing.hear_offer(code, (await meeting.said(code.place))[0])
+        await meeting.join(code.place, pairing.say(code, join_of(offer, device)))
+
+    asyncio.run(meet())
+
+
+def join_of(offer: Offer, device: Device) -> Join:
+    """Return what a new machine says to an offer."""
+    nonce = secrets.token_bytes(16)
+    sealing = device.sealing.public
+    link = pairing.joining_link(offer, device.signing, sealing, created_ms=now_ms(), nonce=nonce)
+    return Join(link=link, nonce=secrets.token_bytes(32))
 
 
 def paired(older: Villager, newer: Villager) -> None:
@@ -197,9 +251,10 @@ def shown(machine: Villager) -> str:
 
 
 def known_by(machine: Villager) -> dict[str, Any]:
-    """Return what a machine knows of people, edges and devices, but for what is its own affair."""
+    """Return what a machine knows of edges that are not over, of who is on their other side, and of its own devices."""
     contacts = machine.get("/v1/contacts")["edges"]
-    edges = {each["edge_id"]: (each["status"], each["scopes"]["tools"], each["devices"]) for each in contacts}
+    live = [each for each in contacts if each["status"] != "revoked"]
+    edges = {each["edge_id"]: (each["status"], each["scopes"]["tools"], each["devices"]) for each in live}
     devices = {each["id"]: (each["name"], each["roles"]) for each in machine.get("/v1/devices")["devices"]}
     return {"edges": edges, "devices": devices}
 
