@@ -18,8 +18,9 @@ from dispatch_daemon.app.own_chain import UNFED
 from dispatch_daemon.app.pausing import panic_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
-from dispatch_daemon.app.sharing import NAMES, TORN, Sharing, names, torn_logs
+from dispatch_daemon.app.sharing import NAMES, TORN, Sharing, names, shown_names, torn_logs
 from dispatch_daemon.core import behind, household, own_log, pins, proofs
+from dispatch_daemon.core.devices import Names
 from dispatch_daemon.core.effects import Effect, Enter, Plan, Put, TaskKind
 from dispatch_daemon.core.records import Record
 from dispatch_daemon.core.trust_records import ContactRecord, Direction, EdgeRecord
@@ -331,6 +332,10 @@ class Household:
     def names(self) -> dict[str, tuple[str, int]]:
         """Return what devices are called and since when, by their ids in hex."""
         return names(self._journal)
+
+    def shown_names(self) -> Names:
+        """Return the same as they are shown: where two are called the same, with the beginning of their ids."""
+        return shown_names(self._journal, self._people.own)
 
     async def rename(self, device: DeviceId, name: str) -> None:
         """Call a device something, here and on one's other devices."""

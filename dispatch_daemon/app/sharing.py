@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.people import People
-from dispatch_daemon.core import handover, siblings, verdicts
+from dispatch_daemon.core import devices, handover, siblings, verdicts
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Plan, Put, Send, TaskKind
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
@@ -39,6 +39,11 @@ def names(journal: Journal) -> dict[str, tuple[str, int]]:
     }
 
 
+def shown_names(journal: Journal, own: Own) -> devices.Names:
+    """Return what devices are called, each so that it is taken for no other one."""
+    return devices.told_apart(names(journal), {device.hex for device in own.chain.devices})
+
+
 def torn_logs(journal: Journal) -> list[str]:
     """Return the devices, by their ids in hex, that have told two histories of their own log."""
     held = journal.meta(TORN)
@@ -54,7 +59,7 @@ def shared(journal: Journal, own: Own, digest: str) -> siblings.Shared:
         deeds=tuple(deeds),
         handovers=tuple(handovers),
         active=frozenset(device.hex for device in own.chain.devices),
-        names={device: name for device, (name, _) in names(journal).items()},
+        names={device: name for device, (name, _) in shown_names(journal, own).items()},
     )
 
 

@@ -3,7 +3,7 @@
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.acting import rewritten
 from dispatch_daemon.app.people import People
-from dispatch_daemon.app.sharing import names, torn_logs
+from dispatch_daemon.app.sharing import shown_names, torn_logs
 from dispatch_daemon.core import behind, rotating
 from dispatch_daemon.core.devices import name_of
 from dispatch_daemon.core.records import Box, DispatchRecord
@@ -13,7 +13,7 @@ from dispatch_protocol.scopes import Scopes
 def silence(journal: Journal, people: People, now_ms: int) -> str | None:
     """Say which other devices of this person have been silent for a week, and what that means; None if there is none."""
     found = _silent(journal, people, now_ms)
-    return behind.why(found, names(journal)) if found else None
+    return behind.why(found, shown_names(journal, people.own)) if found else None
 
 
 def trouble(journal: Journal, people: People, now_ms: int) -> str | None:
@@ -21,7 +21,7 @@ def trouble(journal: Journal, people: People, now_ms: int) -> str | None:
     for what, devices in (("has said", torn_logs(journal)), ("has decided", rewritten(journal))):
         torn = [device for device in people.own.chain.devices if device.hex in devices]
         if torn:
-            who = ", ".join(name_of(device, names(journal)) for device in torn)
+            who = ", ".join(name_of(device, shown_names(journal, people.own)) for device in torn)
             return (
                 f"two histories were told of what {who} {what}: its home was copied or set back, or somebody else has its "
                 "key. What came second is not followed; revoke it, and add it anew"

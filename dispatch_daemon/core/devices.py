@@ -1,6 +1,7 @@
 """The devices of one identity as their owner sees and changes them: who they are, and the links that change them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.chain import Chain
@@ -28,6 +29,7 @@ SPARE_LINKS, SPARE_BYTES = 20, 16 * 1024  # of a chain are left for ending devic
 def listed(chain: Chain, own: DeviceId, names: Names, heard_ms: Mapping[str, int]) -> list[dict[str, JSON]]:
     """Return the active devices, the one that joined first at the top."""
     since = joined_ms(chain)
+    names = told_apart(names, {device.hex for device in chain.devices})
     return [
         {
             "id": device.hex,
@@ -53,6 +55,20 @@ def name_of(device: DeviceId, names: Names) -> str:
     return names.get(device.hex, (short_id(device.hex), 0))[0]
 
 
+def told_apart(names: Names, active: Collection[str]) -> Names:
+    """Return names by which no active device is taken for another: where two are called the same, with the begin of their ids.
+
+    Machines of one person often have the same host name, and each chooses its name before it knows the others.
+    """
+    often = Counter(name.casefold() for device, (name, _) in names.items() if device in active)
+    return {
+        device: (f"{name} ({short_id(device)})", at_ms)
+        if often[name.casefold()] > (device in active)
+        else (name, at_ms)
+        for device, (name, at_ms) in names.items()
+    }
+
+
 def joined_ms(chain: Chain) -> dict[DeviceId, int]:
     """Return when each device of a chain joined it, as the links say; those that have left too."""
     genesis = read_genesis(chain.links[0])
@@ -75,7 +91,12 @@ def find(chain: Chain, names: Names, wanted: str) -> DeviceId:
         ServiceError: `not_found`, or `ambiguous` with the candidates.
     """
     text = wanted.strip().casefold()
-    named = [device for device in chain.devices if name_of(device, names).casefold() == text]
+    shown = told_apart(names, {device.hex for device in chain.devices})
+    named = [
+        device
+        for device in chain.devices
+        if text in (name_of(device, names).casefold(), name_of(device, shown).casefold())
+    ]
     begun = [
         device for device in chain.devices if len(text) >= SHORTEST_PREFIX and device.hex.startswith(text)
     ]
@@ -85,7 +106,10 @@ def find(chain: Chain, names: Names, wanted: str) -> DeviceId:
     if len(found) > 1:
         candidates = sorted(f"{name_of(device, names)} ({device.hex[:16]})" for device in found)
         raise ServiceError(
-            "ambiguous", f"{wanted!r} could be {len(found)} devices of yours", candidates=candidates
+            "ambiguous",
+            f"{wanted!r} could be {len(found)} devices of yours",
+            hint="dispatch devices rename ID NAME",
+            candidates=candidates,
         )
     return found[0]
 

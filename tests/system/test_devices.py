@@ -33,6 +33,7 @@ def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(
     assert "devices add" in needed["hint"]
 
     pair(bob, laptop)
+    _told_apart(bob, laptop)
     laptop.do("devices", "rename", laptop.do("whoami")["device"]["id"][:8], "laptop")
     who, theirs = bob.do("whoami"), laptop.do("whoami")
     assert (theirs["user"], theirs["identity"]) == (bob.address, who["identity"])
@@ -124,6 +125,25 @@ def _waits_there(neighbourhood: Neighbourhood, laptop: Person) -> str:
     laptop.do("accept", sent)
     laptop.question(sent)
     return sent
+
+
+def _told_apart(bob: Person, laptop: Person) -> None:
+    """Both have the host name of this machine, and neither is taken for the other on either of them."""
+
+    def apart(machine: Person) -> list[str] | None:
+        rows = machine.do("devices")["devices"]
+        ids = [f"({row['id'][:8]})" for row in rows]
+        known = len(rows) == 2 and all(row["name"].endswith(id_) for row, id_ in zip(rows, ids, strict=True))
+        return [row["name"] for row in rows] if known else None
+
+    for machine in (bob, laptop):
+        shown = poll(lambda machine=machine: apart(machine), f"{machine.name} tells two of one name apart")
+        same = {name.partition(" (")[0] for name in shown}
+        assert len(same) == 1
+        error = refused(machine, "devices", "rename", *same, "mine")
+        assert (error["code"], error["exit"]) == ("ambiguous", 6)
+        assert [each.partition(" (")[0] for each in error["candidates"]] == [*same, *same]
+        assert error["hint"] == "dispatch devices rename ID NAME"
 
 
 def test_a_wrong_number_ends_a_pairing_and_a_code_works_once(

@@ -39,6 +39,11 @@ class Devices:
         """Return what the devices are called; this one by its setting as long as nobody has named it."""
         return {self._people.own.device.hex: (self._default_name, 0)} | self._household.names()
 
+    def _called(self, device: DeviceId) -> str:
+        """Return what a device is called, so that it is taken for no other one."""
+        active = {each.hex for each in self._people.own.chain.devices} | {device.hex}
+        return devices.name_of(device, devices.told_apart(self.names(), active))
+
     async def devices(self) -> JsonObject:
         own = self._people.own
         listed: list[JSON] = [
@@ -60,7 +65,7 @@ class Devices:
         async with self._own_chain.changing:
             own, moment = self._people.own, self._clock.moment()
             found = devices.find(own.chain, self.names(), device)
-            name = devices.name_of(found, self.names())
+            name = self._called(found)
             link = devices.revocation(
                 own.chain, own.device, found, now_ms=moment.now_ms, nonce=moment.nonce()
             )
@@ -88,7 +93,7 @@ class Devices:
         chain = self._people.own.chain
         return {
             "device": found.hex,
-            "name": devices.name_of(found, self.names()),
+            "name": self._called(found),
             "roles": sorted(chain.devices[found].roles),
             "owner": found == chain.owner,
         }

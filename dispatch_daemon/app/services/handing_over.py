@@ -8,7 +8,7 @@ from dispatch_daemon.app.services.devices import Devices
 from dispatch_daemon.app.services.dispatches import Dispatches
 from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.core import decisions, handover
-from dispatch_daemon.core.devices import find, name_of
+from dispatch_daemon.core.devices import find
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.expiry import is_expired
 from dispatch_daemon.ports import JsonObject
@@ -47,5 +47,5 @@ class HandingOver:
         return {
             **self._dispatches.acted(record.digest, None),
             "device": taker.hex,
-            "name": name_of(taker, names),
+            "name": known.called(taker.hex),
         }

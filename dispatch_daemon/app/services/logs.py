@@ -47,7 +47,7 @@ class Logs:
 
     def _own(self) -> list[JSON]:
         """Return the private log of each device of this person, as far as it is known here."""
-        own, names = self._people.own.device.hex, self._household.names()
+        own, names = self._people.own.device.hex, self._household.shown_names()
         return [
             {
                 "device": device,

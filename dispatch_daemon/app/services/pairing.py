@@ -196,6 +196,7 @@ class Pairing:
             await self._own_chain.grow(chain, self._household.feed)
         now.done = True
         await self._say(now, online, Welcome(link=document))
+        await self._say_name()
 
     # -- the new machine -------------------------------------------------------------------------------
 
@@ -283,6 +284,12 @@ class Pairing:
         self._on_joined()
         await self._connect(url, None)
         await self._household.rename(self._people.own.device, self._settings.device_name)
+
+    async def _say_name(self) -> None:
+        """Tell what this machine is called, if nobody has named it: a newer one knows only its id."""
+        own = self._people.own.device
+        if own.hex not in self._household.names():
+            await self._household.rename(own, self._settings.device_name)
 
     def require_unused(self) -> None:
         """Refuse to join with a home that is somebody already: its history belongs to the identity that it has."""

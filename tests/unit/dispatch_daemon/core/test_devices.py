@@ -68,6 +68,28 @@ def test_devices_are_listed_in_the_order_in_which_they_joined():
     assert (unheard["last_seen"], unheard["name"]) == (None, PHONE.device.hex[:8])
 
 
+def test_two_that_are_called_the_same_are_told_apart_and_asked_about():
+    same = {LAPTOP.device.hex: ("vm", 1), PHONE.device.hex: ("VM", 2), TABLET.device.hex: ("vm", 1)}
+    shown = [each["name"] for each in devices.listed(BOTH, LAPTOP.device, same, {})]
+    assert shown == [f"vm ({LAPTOP.device.hex[:8]})", f"VM ({PHONE.device.hex[:8]})"]
+    with pytest.raises(ServiceError) as raised:
+        devices.find(BOTH, same, "vm")
+    assert raised.value.code == "ambiguous"
+    assert raised.value.hint == "dispatch devices rename ID NAME"
+    assert all(each.hex[:16] in str(raised.value.candidates) for each in (LAPTOP.device, PHONE.device))
+    assert devices.find(BOTH, same, str(shown[1])) == PHONE.device
+
+
+def test_one_that_has_left_leaves_its_name_to_the_others_and_is_told_from_them():
+    same = {LAPTOP.device.hex: ("vm", 1), TABLET.device.hex: ("vm", 1), PHONE.device.hex: ("phone", 1)}
+    told = devices.told_apart(same, {LAPTOP.device.hex, PHONE.device.hex})
+    assert {device: name for device, (name, _) in told.items()} == {
+        LAPTOP.device.hex: "vm",
+        TABLET.device.hex: f"vm ({TABLET.device.hex[:8]})",
+        PHONE.device.hex: "phone",
+    }
+
+
 def test_a_recovery_brings_a_device_and_one_that_has_left_is_not_listed():
     link = RecoverLink(
         prev=BOTH.head,
