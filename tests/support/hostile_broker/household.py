@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from dispatch_daemon.adapters.keystore import open_keystore
 from dispatch_daemon.adapters.relay.meeting import Meeting
 from dispatch_protocol import pairing
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.head import Party
-from dispatch_protocol.keys import DeviceId, Digest, EdgeId
+from dispatch_protocol.keys import DeviceId, Digest, EdgeId, RecoveryKey
 from dispatch_protocol.links import Role
 from dispatch_protocol.messages.household import Entry, Log
 from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.messages.shared_trust import RuleEntry
 from dispatch_protocol.pairing import Join, Offer
 from dispatch_protocol.pairing_code import PairingCode
 from dispatch_protocol.payloads import Kind
@@ -75,6 +77,13 @@ class Household:
         if self._unused is None:
             self._unused = self.village.moves_in("tablet", ADDRESS)
         return self._unused
+
+    def paper(self) -> RecoveryKey:
+        """Return what Hana has written down, from where her first machine still keeps it."""
+        keys = open_keystore(self.desk.home, "file").load()
+        assert keys is not None
+        assert keys.recovery is not None
+        return keys.recovery
 
     # -- what both know --------------------------------------------------------------------------------
 
@@ -257,6 +266,25 @@ def known_by(machine: Villager) -> dict[str, Any]:
     edges = {each["edge_id"]: (each["status"], each["scopes"]["tools"], each["devices"]) for each in live}
     devices = {each["id"]: (each["name"], each["roles"]) for each in machine.get("/v1/devices")["devices"]}
     return {"edges": edges, "devices": devices}
+
+
+def said_by(machine: Villager, words: str) -> bool:
+    """Say whether the doctor of a machine says something."""
+    return words in str(machine.get("/v1/doctor"))
+
+
+def rule_of(home: Household) -> RuleEntry:
+    """Return a standing yes to every edit of Alice's."""
+    return RuleEntry(
+        rule_id=secrets.token_hex(8),
+        edge=EdgeId.from_uuid(home.edge),
+        tool="Edit",
+        command=None,
+        path=str(home.village.project),
+        subject=None,
+        created_ms=now_ms(),
+        removed=False,
+    )
 
 
 @contextmanager

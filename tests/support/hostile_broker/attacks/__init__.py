@@ -6,6 +6,7 @@ from tests.support.hostile_broker.attacks import (
     edges,
     forgery,
     household,
+    household_history,
     household_trust,
     revival,
     sequence,
@@ -25,7 +26,11 @@ CHAPTERS: dict[str, list[Attack]] = {
     "Edges and refusals": edges.CHAPTER,
     "Together with a contact who turned bad": company.CHAPTER,
     "Together with a stolen device": theft.CHAPTER,
-    "Between one person's own devices": [*household.CHAPTER, *household_trust.CHAPTER],
+    "Between one person's own devices": [
+        *household.CHAPTER,
+        *household_trust.CHAPTER,
+        *household_history.CHAPTER,
+    ],
     "Time, presence and epochs": time.CHAPTER,
     "The session itself": session.CHAPTER,
 }

@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from dispatch_protocol import pairing
-from dispatch_protocol.chain import Chain, write_links
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.first_contact import with_mac
 from dispatch_protocol.grant import GrantDocument, Version
 from dispatch_protocol.head import Party, Recipient
 from dispatch_protocol.invitation_token import InvitationToken
-from dispatch_protocol.keys import DeviceId, Digest, EdgeId
+from dispatch_protocol.keys import DeviceId, EdgeId
 from dispatch_protocol.links import ALL_ROLES, Role
 from dispatch_protocol.messages.household import NameEntry
-from dispatch_protocol.messages.shared_trust import EdgeEntry, PinEntry, RuleEntry
+from dispatch_protocol.messages.shared_trust import EdgeEntry, PinEntry
 from dispatch_protocol.pairing import Offer
 from dispatch_protocol.pairing_code import PairingCode
 from dispatch_protocol.payloads import Kind, payload_type
@@ -25,7 +25,17 @@ from dispatch_protocol.signing import dispatch_id, sign_document
 from tests.support.device import Device, now_ms
 from tests.support.hostile_broker.accomplice import Accomplice, chain_of, invitation
 from tests.support.hostile_broker.attacks.table import Attack, Outcome, attack
-from tests.support.hostile_broker.household import Household, Phone, at_home, join_of, joins, known_by, shown
+from tests.support.hostile_broker.household import (
+    Household,
+    Phone,
+    at_home,
+    join_of,
+    joins,
+    known_by,
+    rule_of,
+    said_by,
+    shown,
+)
 from tests.support.hostile_broker.owner import TRUST
 from tests.support.hostile_broker.village import Village, Villager
 from tests.support.patience import poll
@@ -96,95 +106,6 @@ def widened(village: Village) -> None:
 def trusted(home: Household) -> list[Any]:
     """Return whom both machines trust with what: contacts, edges, and what is always allowed."""
     return [(known_by(machine), machine.get("/v1/rules")) for machine in home.machines]
-
-
-@attack(
-    CHAPTER,
-    "a stolen phone's end kept from the other machine",
-    does="hides from the laptop that the desk has revoked the stolen phone: the desk's words, the chain, every notice; it "
-    "carries what the phone says, and keeps a rule of the phone's for the day when it is found out",
-    outcome=Outcome.DETECTED,
-    seen="the desk's next word is one too many: `chain_unknown` in the laptop's log; once it has the link, nothing of the "
-    "phone's counts, whenever it was signed: `device_revoked`",
-)
-def revocation_withheld(village: Village) -> None:
-    with at_home(village) as home:
-        phone, laptop, broker = home.phone(), home.laptop, home.broker
-        before = home.chain
-        kept = phone.letter(phone.says(rule_of(home)), laptop)
-        lie = {"links": write_links(before.links)}
-        with (
-            broker.doing("drop", "Notice", home.id(laptop)),
-            broker.doing("answer", "Answer", home.id(laptop), give=lie, op="chain"),
-        ):
-            with home.withheld(said_by=home.desk, from_=laptop):
-                home.revoked(phone)
-                phone.tells(
-                    NameEntry(device=phone.device.id, name="as ever", named_ms=now_ms()), to=(laptop,)
-                )
-                assert "as ever" in str(laptop.get("/v1/devices")), "nobody can know better yet"
-            log = len(laptop.log)
-            home.renames(laptop, "laptop, once more")
-            laptop.notes("chain_unknown", log)
-        poll(lambda: has_learnt(home, phone), "the laptop has the link")
-        log, rules = len(laptop.log), laptop.get("/v1/rules")
-        phone.delivered(laptop, kept, phone.letter(phone.says(rule_of(home)), laptop))
-        laptop.notes("device_revoked", log)
-        assert laptop.get("/v1/rules") == rules
-        home.renames(laptop, "laptop")
-
-
-@attack(
-    CHAPTER,
-    "two histories of one machine's words",
-    does="tells the desk one document of the phone's log and the laptop another one in its place, and then each the other's",
-    outcome=Outcome.DETECTED,
-    seen="`dispatch doctor` on both machines: two histories were told of what that device has said; revoke it",
-)
-def two_histories(village: Village) -> None:
-    with at_home(village) as home:
-        phone = home.phone()
-        one, other = (
-            phone.says(
-                NameEntry(device=phone.device.id, name=name, named_ms=now_ms()),
-                seq=phone.seq + 1,
-                prev=phone.last,
-            )
-            for name in ("this", "that")
-        )
-        for machine, first in ((home.desk, one), (home.laptop, other)):
-            phone.delivered(machine, phone.letter(first, machine))
-            assert not said_by(machine, "two histories")
-        for machine, second in ((home.desk, other), (home.laptop, one)):
-            log = len(machine.log)
-            phone.delivered(machine, phone.letter(second, machine))
-            assert said_by(machine, "two histories were told of what")
-            machine.notes("tells a second history of its log", log)
-        home.revoked(phone)
-
-
-@attack(
-    CHAPTER,
-    "a machine's first words, out of their order",
-    does="tells both machines first the second document of a machine that has just joined, then where its log begins, then its first",
-    outcome=Outcome.HARMLESS,
-    seen="both follow it to its end as if it had come in order, and `dispatch doctor` accuses nobody of two histories",
-)
-def first_words(village: Village) -> None:
-    with at_home(village) as home:
-        joined = Phone(home, ())
-        home.agree()
-        begins = joined.says(seq=0, prev=Digest.ZERO)
-        first, second = (
-            joined.says(NameEntry(device=joined.device.id, name=name, named_ms=now_ms()))
-            for name in ("new", "newer")
-        )
-        for machine in home.machines:
-            joined.delivered(machine, *(joined.letter(each, machine) for each in (second, begins, first)))
-            assert not said_by(machine, "two histories")
-            followed = machine.journal("SELECT seq FROM followed WHERE device = ?", joined.device.id.hex)
-            assert followed == [(2,)]
-        home.revoked(joined)
 
 
 @attack(
@@ -290,11 +211,6 @@ def leaked_secret(village: Village) -> None:
             machine.post("/v1/contacts/revoke", peer=ivan.device.address, outgoing=True)
 
 
-def said_by(machine: Villager, words: str) -> bool:
-    """Say whether the doctor of a machine says something."""
-    return words in str(machine.get("/v1/doctor"))
-
-
 @attack(
     CHAPTER,
     "a pairing diverted",
@@ -343,23 +259,3 @@ def pairing_failure(machine: Villager) -> str:
     """Return with which code a machine's pairing has failed; nothing as long as it has not."""
     reply = machine.ask("GET", "/v1/devices/pairing")
     return "" if reply.status == 200 else str(reply.value["code"])
-
-
-def has_learnt(home: Household, phone: Phone) -> bool:
-    """Tell the laptop that there is a link, and say whether it has it: it does not ask twice in a second."""
-    home.broker.notify(home.id(home.laptop), "chain", {})
-    return phone.device.id.hex not in known_by(home.laptop)["devices"]
-
-
-def rule_of(home: Household) -> RuleEntry:
-    """Return a standing yes to every edit of Alice's."""
-    return RuleEntry(
-        rule_id=secrets.token_hex(8),
-        edge=EdgeId.from_uuid(home.edge),
-        tool="Edit",
-        command=None,
-        path=str(home.village.project),
-        subject=None,
-        created_ms=now_ms(),
-        removed=False,
-    )
