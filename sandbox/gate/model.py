@@ -21,6 +21,7 @@ from sandbox.gate.pin import Pin
 from sandbox.gate.refusal import GateRefusalError, malformed, read
 from sandbox.gate.rules import InjectionRule, admit
 from sandbox.oneline import one_line
+from sandbox.redaction import redacted, redacting
 from sandbox.unanswered import unanswered
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ class ModelGate:
     async def _pass(
         self, request: "web.BaseRequest", response: "aiohttp.ClientResponse", count: Count | None
     ) -> "web.StreamResponse":
-        """Pass an answer in as it comes, counting it; what is too long is broken off."""
+        """Pass an answer in as it comes, without the owner's key, counting it; what is too long is broken off."""
         from aiohttp import web
 
         streams = response.content_type == "text/event-stream"
@@ -228,7 +229,7 @@ class ModelGate:
         whole, document, size = False, bytearray(), 0
         try:
             await back.prepare(request)
-            async for piece in response.content.iter_any():
+            async for piece in redacting(response.content.iter_any(), self.rule.secret):
                 size += len(piece)
                 if size > ANSWER_BYTES:
                     raise TimeoutError("the answer has no end")
@@ -241,7 +242,7 @@ class ModelGate:
             if count is not None:
                 count.take_document(bytes(document))
                 count.settle(whole=whole)
-                failed = count.error if whole else "the answer broke off"
+                failed = redacted(count.error, self.rule.secret) if whole else "the answer broke off"
                 self.trouble = Trouble("model_refused", failed) if failed else Trouble()
         return back
 
@@ -252,8 +253,7 @@ class ModelGate:
         if count is not None:
             count.cancel()
         said = (await response.content.read(_SAID_BYTES)).decode("utf-8", "replace")
-        if self.rule.secret:
-            said = said.replace(self.rule.secret, "…")
+        said = redacted(said, self.rule.secret)
         shown = one_line(said)
         code = {401: "model_key_refused", 403: "model_key_refused", 404: "model_unknown", 429: "model_busy"}
         detail = f"{self.upstream.base} answered {response.status}: {shown or 'nothing'}"

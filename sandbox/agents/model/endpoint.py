@@ -16,6 +16,7 @@ from sandbox.agents.model import anthropic, openai
 from sandbox.agents.model.conversation import Conversation, ModelError, Reply
 from sandbox.agents.model.stream import events
 from sandbox.oneline import one_line
+from sandbox.redaction import redacted, redacting
 from sandbox.unanswered import unanswered
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Protocol(StrEnum):
 class Endpoint:
     """Where a model is asked; a `sandbox.agents.model.loop.Model`.
 
-    `url` is the base address without `/v1`, None for the vendor's own. `key` is never logged or shown. `proxied`
+    `url` is the base address without `/v1`, None for the vendor's own. `key` is never logged or shown, also where the endpoint
+    says it back. `proxied`
     says whether the environment's proxy is used; for an endpoint on this machine it never is. `attempts` are made at the most,
     and `tell` hears of each one after the first.
     """
@@ -116,11 +118,16 @@ class Endpoint:
             raise ModelError(
                 "model_garbled", f"{self.address} does not stream: it sent {response.content_type}"
             )
-        reply: Reply = await self.protocol.module.reply(events(response.content.iter_any()))
+        pieces = redacting(response.content.iter_any(), self.key)
+        try:
+            reply: Reply = await self.protocol.module.reply(events(pieces))
+        except ModelError as error:  # what fails in the middle says why, in the endpoint's words
+            detail = redacted(error.detail, self.key)
+            raise ModelError(error.code, detail, again=error.again, after_s=error.after_s) from None
         return reply
 
     async def _refusal(self, response: "aiohttp.ClientResponse") -> ModelError:
-        said = (await response.content.read(_SAID_BYTES)).decode("utf-8", "replace")
+        said = redacted((await response.content.read(_SAID_BYTES)).decode("utf-8", "replace"), self.key)
         detail = f"{self.address} answered {response.status}: {one_line(said) or 'nothing'}"
         code = {401: "model_key_refused", 403: "model_key_refused", 404: "model_unknown", 429: "model_busy"}
         after = response.headers.get("retry-after", "")

@@ -352,6 +352,18 @@ async def test_a_key_that_the_endpoint_echoes_stays_outside(gate: Besieged) -> N
     assert KEY not in str(gate.decisions) + repr(gate.gate.trouble) + repr(gate.gate.rule)
 
 
+async def test_a_key_that_a_stream_echoes_stays_outside(gate: Besieged) -> None:
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": f"the key {KEY} is bad"}}
+    said = f"event: error\ndata: {json.dumps(error)}\n\n".encode()
+    gate.model.trouble.append(Trouble(200, {"content-type": "text/event-stream"}, said))
+    answered, told = await gate.ask(request())
+    assert answered == 200
+    assert "is bad" in str(told)
+    assert KEY not in str(told)
+    assert "is bad" in gate.gate.trouble.detail
+    assert KEY not in repr(gate.gate.trouble)
+
+
 async def test_a_redirect_is_not_followed(gate: Besieged) -> None:
     gate.model.trouble.append(Trouble(307, {"location": f"{gate.model.url}/v1/messages"}))
     assert (await gate.ask(request()))[0] == 502

@@ -1,6 +1,7 @@
 """The agent with a model, against an endpoint that plays scripts: the loop, both protocols, and whatever goes wrong."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -315,6 +316,20 @@ async def test_an_error_in_the_stream_is_said(server: ModelServer, protocol: Pro
     ended = await Run(endpoint(server, protocol)).through(scripted(["done"]))
     assert (ended.outcome, ended.reason_code) == ("failed", "model_refused")
     assert "too odd" in ended.detail
+
+
+@BOTH
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+async def test_a_key_that_the_endpoint_says_back_is_shown_to_nobody(
+    server: ModelServer, protocol: Protocol, status: int
+) -> None:
+    error = {"type": "error", "error": {"type": "invalid_request_error", "message": f"the key {KEY} is bad"}}
+    said = f"data: {json.dumps(error)}\n\n".encode()
+    server.trouble = [Trouble(status, {"content-type": "text/event-stream"}, said)] * ATTEMPTS
+    run = Run(endpoint(server, protocol))
+    ended = await run.through(scripted(["done"]))
+    assert "is bad" in ended.detail
+    assert KEY not in str(run.events) + str(ended)
 
 
 async def test_an_endpoint_that_is_not_there_is_said() -> None:
