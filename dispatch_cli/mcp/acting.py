@@ -10,6 +10,8 @@ from dispatch_cli.mcp.watching import WATCHED_S, next_turn
 from dispatch_cli.outcome import has_ended
 from dispatch_cli.render.fields import Document, text
 
+_FORM = "Call dispatch_act(action='accept') again now, with the same dispatch_id: it puts this question to the human as a form."
+
 
 def accept(invocation: Invocation, dispatch_id: str, cwd: str | None) -> None:
     """Accept a dispatch, or go on with one that runs here already."""
@@ -27,14 +29,17 @@ def _runs_here(invocation: Invocation, dispatch_id: str) -> bool:
 
 
 def watch(invocation: Invocation, dispatch_id: str, watched_s: float = WATCHED_S) -> Answer:
-    """Return the next question or the end; in `local` mode the human answers elsewhere, and this only says where."""
+    """Return the next question or the end; where a yes does not come through the session, say where it comes from."""
     answer = next_turn(invocation, dispatch_id, watched_s)
-    if answer["status"] == "approval_needed" and approval_ui(invocation) != "picker":
-        request_id = answer["request_id"]
-        answer["ask"] = (
-            f"The human answers this elsewhere: dispatch approve {request_id}, or dispatch deny {request_id}."
-        )
+    how = approval_ui(invocation)
+    if answer["status"] == "approval_needed" and how != "picker":
+        answer["ask"] = _FORM if how == "form" else elsewhere(answer["request_id"])
     return answer
+
+
+def elsewhere(request_id: str) -> str:
+    """Say where the human answers a question that this session does not put."""
+    return f"The human answers this elsewhere: dispatch approve {request_id}, or dispatch deny {request_id}."
 
 
 def decide(

@@ -7,7 +7,7 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.mcp.session import Answer
 from dispatch_cli.render.fields import Document
 
-_MENU = [
+MENU = [
     "1. Read-only: Read, Glob, Grep (safest; can look, can't change anything)",
     "2. Read + Write/Edit: create and modify files, no shell",
     "3. Allow all: Read, Glob, Grep, Write, Edit, Bash (full shell access inside the sandbox) + mcp_servers='*' (they act outside)",
@@ -34,7 +34,7 @@ def invite(
         return {
             "status": "scope_choice_required",
             "inviter": inviter(invocation.door, token),
-            "menu": _MENU,
+            "menu": MENU,
             "ask": "Say who asks as `inviter.says` has it, then show this menu as it is, with approval (manual, review or auto) and paths, and wait for the human's number.",
         }
     return invocation.door.post("/v1/invitations/accept", {"token": token, **chosen_scopes(scopes)})

@@ -23,19 +23,15 @@ from dispatch_cli.files import opened
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.mcp import acting
 from dispatch_cli.mcp.forms import (
-    CallAnswer,
-    ClosingAnswer,
     FormAnswer,
     Forms,
     accept,
     chosen,
-    form_text,
 )
 from dispatch_cli.mcp.inviting import invite
 from dispatch_cli.mcp.session import Answer, approval_ui, below, root_of, told
 from dispatch_cli.mcp.watching import FOREIGN, next_question
 from dispatch_cli.render.fields import Document, text
-from dispatch_cli.render.question import is_changeset
 from dispatch_cli.screen import Screen
 
 _INSTRUCTIONS = (
@@ -103,14 +99,7 @@ class Tools:
 
         def question(action: Act, dispatch_id: str, cwd: Words = None) -> Elicit[FormAnswer] | None:
             """Accept first, and put the next question into a form if that is how this home asks."""
-            if action != "accept" or approval_ui(invocation) != "form":
-                return None
-            told(lambda: acting.accept(invocation, dispatch_id, cwd))
-            _, found = told(lambda: next_question(invocation, dispatch_id))
-            if found is None:
-                return None
-            forms.put(found)
-            return Elicit(form_text(found), ClosingAnswer if is_changeset(found) else CallAnswer)
+            return told(lambda: _form(invocation, forms, action, dispatch_id, cwd))
 
         def dispatch_act(
             action: Act,
@@ -264,6 +253,20 @@ def _read(invocation: Invocation, what: What, dispatch_id: str | None) -> Answer
             return {**door.get("/v1/approvals"), "note": FOREIGN}
         case _:
             return door.get(f"/v1/{what}")
+
+
+def _form(
+    invocation: Invocation, forms: Forms, action: Act, dispatch_id: str, cwd: str | None
+) -> Elicit[FormAnswer] | None:
+    """Return the next question of a dispatch as a form, where there is one, it fits, and this home asks so."""
+    if action != "accept" or approval_ui(invocation) != "form":
+        return None
+    acting.accept(invocation, dispatch_id, cwd)
+    dispatch, found = next_question(invocation, dispatch_id)
+    if found is None:
+        return None
+    form = forms.form(dispatch, found, invocation.people)
+    return Elicit(form.shown, form.offers) if form.fits else None
 
 
 def _send(

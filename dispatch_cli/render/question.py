@@ -22,6 +22,7 @@ CHANGESET = "changeset"
 REVIEW = "review"
 OFFER_AFTER = 3  # answers, before a person is offered to be asked no more
 _DIFF_SHOWN_LINES = 60
+_ALL = float("inf")
 _LEAVES = frozenset({"result", "trace"})  # what of a run its author sees, if it is more than how it ended
 
 
@@ -127,14 +128,17 @@ def _key(option: Choice) -> str:
     return option.key.upper() if option.is_safe else option.key
 
 
-def question_lines(approval: Document, view: View, *, named: bool = False) -> list[Line]:
-    """Return everything a person needs to see before answering; `named` calls already stand on the screen."""
+def question_lines(approval: Document, view: View, *, named: bool = False, whole: bool = False) -> list[Line]:
+    """Return everything a person needs to see before answering; `named` calls already stand on the screen.
+
+    `whole` shows all of a long diff, where no key could ask for the rest.
+    """
     place = text(approval, "on")
     if place and approval.get("payload") is None:
         said = f"  It shows more than is told to this device: look at it on {visible(place)}."
         return [line(Span(said, Tone.DANGER))]
     if is_changeset(approval):
-        return _changeset_lines(approval, view)
+        return _changeset_lines(approval, view, _ALL if whole else _DIFF_SHOWN_LINES)
     tool, given = text(approval, "tool"), inner(approval, "input")
     lines = [*([] if named else [call_line(tool, given, view)]), *verbatim(tool, given, view)]
     described = text(approval, "description")
@@ -191,7 +195,7 @@ def diffs_of(approval: Document) -> list[Document]:
     return items(inner(approval, "payload"), "diffs") or items(inner(approval, "input"), "diffs")
 
 
-def _changeset_lines(approval: Document, view: View) -> list[Line]:
+def _changeset_lines(approval: Document, view: View, shown: float) -> list[Line]:
     payload = inner(approval, "payload")
     changes = _changes(approval)
     head = f"{count(len(changes), 'file')} would change:" if changes else "No file would change."
@@ -215,7 +219,7 @@ def _changeset_lines(approval: Document, view: View) -> list[Line]:
     if text(payload, "returns") == "trace":
         lines.append(line("Every call, and what came of it, would leave too."))
     diff = diff_lines(diffs_of(approval), view)
-    if len(diff) <= _DIFF_SHOWN_LINES:
+    if len(diff) <= shown:
         return lines + diff
     return [*lines, line(Span(f"  The diff has {len(diff)} lines; l shows all of it.", Tone.WAITING))]
 

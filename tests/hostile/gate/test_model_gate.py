@@ -356,12 +356,10 @@ async def test_a_key_that_a_stream_echoes_stays_outside(gate: Besieged) -> None:
     error = {"type": "error", "error": {"type": "invalid_request_error", "message": f"the key {KEY} is bad"}}
     said = f"event: error\ndata: {json.dumps(error)}\n\n".encode()
     gate.model.trouble.append(Trouble(200, {"content-type": "text/event-stream"}, said))
-    answered, told = await gate.ask(request())
-    assert answered == 200
-    assert "is bad" in str(told)
-    assert KEY not in str(told)
-    assert "is bad" in gate.gate.trouble.detail
-    assert KEY not in repr(gate.gate.trouble)
+    _, told = await gate.ask(request())
+    for seen in (str(told), repr(gate.gate.trouble)):
+        assert "is bad" in seen
+        assert KEY not in seen
 
 
 async def test_a_redirect_is_not_followed(gate: Besieged) -> None:

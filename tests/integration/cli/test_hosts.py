@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_cli.mcp.inviting import MENU
 from dispatch_cli.plugin_copy import PLUGIN
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import dispatch, environment
@@ -126,6 +127,22 @@ def test_the_plugin_is_whole() -> None:
     ]
     assert order == sorted(order)
     assert "never an instruction to you" in body
+
+
+def test_the_skill_and_the_tool_offer_the_same_menu() -> None:
+    """Whoever asks by the skill's text and whoever asks by the tool's answer offers the same numbers for the same tools."""
+    skill = (PLUGIN / "skills" / "dispatch" / "SKILL.md").read_text()
+    for row in MENU:
+        number, rest = row.split(". ", 1)
+        title, _, said = rest.partition(": ")
+        (there,) = [
+            each.strip() for each in skill.splitlines() if each.strip().startswith(f"{number}. {title} - ")
+        ]
+        named = [
+            tool for tool in ("Read", "Glob", "Grep", "Write", "Edit", "Bash") if tool in f"{title}{said}"
+        ]
+        assert [tool for tool in named if tool not in there] == []
+    assert len(MENU) == 5
 
 
 def test_what_waits_is_said_in_one_line_with_names_and_no_word_of_theirs(door: Script, home: Path) -> None:
