@@ -64,7 +64,7 @@ class Supervisor:
             if task.key not in self._running:
                 await self._settling(task.key).finish_apply()
             return
-        if run is None or not (run.state is RunState.QUEUED or self._is_taken_up(run)):
+        if run is None or not self._is_to_begin(run):
             await self._performer.perform([Unplan(TaskKind.RUN, task.key)])
             return
         if self._held(task):
@@ -116,6 +116,9 @@ class Supervisor:
         record = self._journal.dispatch(run.digest)
         return record is not None and parking.is_owed(record, run)
 
+    def _is_to_begin(self, run: RunRecord) -> bool:
+        return run.state is RunState.QUEUED or self._is_taken_up(run)
+
     # -- stopping, answering ---------------------------------------------------------------------------
 
     def answered(self, request_id: str) -> "asyncio.Future[None]":
@@ -148,7 +151,10 @@ class Supervisor:
         run_id = task.key
         conductor = self._conductor(run_id)
         async with self._room:
-            if self._held(task):  # it was paused while this one waited for room
+            run = self._journal.run(run_id)
+            if run is None or not self._is_to_begin(run):  # it was ended while it waited for room
+                return
+            if self._held(task):  # it was paused meanwhile
                 return
             self._ballast.lay()
             try:

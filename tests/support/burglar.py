@@ -14,7 +14,7 @@ from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SigningKey
 from dispatch_protocol.lifecycle import Outcome
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, RevokeDeviceLink, Role, SetRolesLink, sign_link
-from dispatch_protocol.messages.household import Entry, Log, LogHead, NameEntry, PanicEntry
+from dispatch_protocol.messages.household import Entry, Log, NameEntry, PanicEntry
 from dispatch_protocol.messages.registry import encode_body
 from dispatch_protocol.messages.shared_trust import EdgeEntry, PinEntry
 from dispatch_protocol.messages.shared_work import Deed, DeedEntry, HandoverEntry
@@ -46,10 +46,10 @@ class Burglar:
 
     # -- documents ---------------------------------------------------------------------------------------
 
-    def head(self, to: Genesis, head: Digest, edge: EdgeId) -> Head:
+    def head(self, to: Genesis, head: Digest, edge: EdgeId, name: DeviceId | None = None) -> Head:
         return Head(
             nonce=self.fate.random(16),
-            sender=Party(self.chain.genesis, self.id, self.chain.head),
+            sender=Party(self.chain.genesis, name or self.id, self.chain.head),
             recipient=Recipient(to, head),
             edge=edge,
             re=Digest.ZERO,
@@ -63,13 +63,18 @@ class Burglar:
         to: Callable[[DeviceId], bool],
         *,
         place: str,
-        heads: Sequence[LogHead] = (),
+        name: DeviceId | None = None,
     ) -> bytes | None:
-        """Seal a document of this machine's log to some of the others: the next one, the same place once more, a leap or a base."""
-        recipients = [pair for pair in self.chain.recipients if pair[0] != self.id and to(pair[0])]
+        """Seal a document of a log to some of the others: the next one, the same place once more, a leap or a base.
+
+        With a `name` it is one of that device's log, as far as it says itself, and signed by this one.
+        """
+        recipients = [
+            pair for pair in self.chain.recipients if pair[0] not in (self.id, name) and to(pair[0])
+        ]
         if not recipients:
             return None
-        head = self.head(self.chain.genesis, self.chain.head, EdgeId.SELF)
+        head = self.head(self.chain.genesis, self.chain.head, EdgeId.SELF, name)
         match place:
             case "base":
                 seq, prev = 0, Digest.ZERO
@@ -79,15 +84,15 @@ class Burglar:
                 seq, prev = self.seq + 7, Digest(self.fate.random(32))
             case _:
                 seq, prev = self.seq + 1, self.prev
-        log = Log(head=head, seq=seq, prev=prev, heads=tuple(heads), entries=tuple(entries))
+        log = Log(head=head, seq=seq, prev=prev, heads=(), entries=tuple(entries))
         signed = sign(self.person.sign, payload_type(Kind.LOG), encode_body(log))
-        if place == "next":
+        if place == "next" and name is None:
             self.seq, self.prev = seq, signed.digest
         return seal(
             signed,
             klass=EnvelopeClass.TRUST,
             re=Digest.ZERO,
-            from_device=self.id,
+            from_device=name or self.id,
             to_genesis=self.chain.genesis,
             edge=EdgeId.SELF,
             created_ms=head.created_ms,

@@ -239,36 +239,55 @@ class Fortune(Household):
         what=PICK,
         to=st.integers(0, 3),
         up_to_date=OFTEN,
+        name=st.none() | st.none() | PICK,
+        at_once=OFTEN,
     )
     def thief_says(
-        self, pick: int, kinds: list[int], place: str, what: int, to: int, up_to_date: bool
+        self,
+        pick: int,
+        kinds: list[int],
+        place: str,
+        what: int,
+        to: int,
+        up_to_date: bool,
+        name: int | None,
+        at_once: bool,
     ) -> None:
+        """Let a thief say something, in their machine's name or in another one's."""
         thief = chosen(self.thieves, pick)
         if up_to_date:
             thief.learns(self.post.own)
-        entries = [entry for kind in kinds for entry in self.lies(thief, kind, what)]
         order = sorted(thief.chain.devices)
-        raw = thief.says(entries, lambda device: to == 0 or order.index(device) % 3 == to - 1, place=place)
-        if raw is not None:
-            COUNTS["thieves' words"] += 1
-            self.post.take(raw)
+        named = None if name is None else chosen(order, name)
+        entries = [entry for kind in kinds for entry in self.lies(thief, named or thief.id, kind, what)]
+        some = partial(_is_in, order, to)
+        raw = thief.says(entries, some, place=place, name=None if named == thief.id else named)
+        if raw is None:
+            return
+        COUNTS["thieves' words"] += 1
+        self.post.take(raw)
+        if at_once:
+            for mate in list(self.mates):
+                self.empties(mate)
+            self.gone()
 
     thief_says_more = thief_says
 
-    def lies(self, thief: Burglar, kind: int, what: int) -> list[Entry]:
-        """Return what a thief may say."""
+    def lies(self, thief: Burglar, by: DeviceId, kind: int, what: int) -> list[Entry]:
+        """Return what a thief may say in the name of a device."""
         tasks = [each.signed.digest for each in self.alice.sent[-4:]] or [Digest.ZERO]
         task, device = chosen(tasks, what), chosen(sorted(thief.chain.devices), what // 5)
         edge, alice = chosen(self.alice.edges, what // 3), self.alice.chain
         match kind:
             case 0 | 1 | 2:
                 turn = 1 + (what // 7) % 2 if kind else 1
-                self.judge.handed.setdefault((task.hex, turn, thief.id.hex), set()).add(device.hex)
+                if by == thief.id:
+                    self.judge.handed.setdefault((task.hex, turn, by.hex), set()).add(device.hex)
                 return [thief.hands(task, turn, device)]
             case 3:
                 return [thief.did(task, device, chosen([*Deed], what))]
             case 4:
-                return [thief.did(task, thief.id, chosen([*Deed], what))]
+                return [thief.did(task, by, chosen([*Deed], what))]
             case 5:
                 return [thief.grants(edge, alice, 1 + what % 9)]
             case 6:
@@ -279,7 +298,7 @@ class Fortune(Household):
             case 8 if what % 4 == 0:
                 return [thief.grants(edge, alice, 1 + what % 9, status="revoked")]
             case 9 if what % 6 == 0:
-                return [thief.panics(device)]
+                return [thief.panics(by)]
         return []
 
     @precondition(lambda self: self.thieves)
@@ -307,3 +326,8 @@ class Fortune(Household):
             return
         COUNTS["thieves' links"] += 1
         thief.chain = chain if thief.id in chain.devices else thief.chain
+
+
+def _is_in(order: list[DeviceId], group: int, device: DeviceId) -> bool:
+    """Say whether a device is one of those that a thief means: all of them, or every third one."""
+    return group == 0 or order.index(device) % 3 == group - 1

@@ -52,7 +52,7 @@ class Mistakes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info:
-            self.found.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+            self.found.append(f"{record.getMessage()}: {record.exc_info[1]!r}\n{self.format(record)}")
 
 
 class Household(RuleBasedStateMachine):
@@ -183,7 +183,7 @@ class Household(RuleBasedStateMachine):
 
     @invariant()
     def nothing_was_found(self) -> None:
-        assert self.judge.found == []
+        assert not self.judge.found, "; ".join(self.judge.found)
 
     def teardown(self) -> None:
         COUNTS["histories"] += 1

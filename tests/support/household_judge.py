@@ -145,8 +145,24 @@ class Judge:
 
     def _may_run(self, reading: Reading, task: str, asked: Json) -> bool:
         """Say whether a task is this machine's to run without a word of a human's, by all that it was told."""
-        has, _ = reading.last(task, asked["owner_device"])
-        return has == reading.device or (has not in reading.states[-1] and reading.owner() == reading.device)
+        has = reading.last(task, asked["owner_device"])
+        if has == reading.device:
+            return True
+        if has in reading.states[-1] or reading.owner() != reading.device:
+            return False
+        return not self._in_doubt(reading, asked["to"]["head"])
+
+    def _in_doubt(self, reading: Reading, head: str) -> bool:
+        """Say whether, besides the successor, there is a device that may have been given the task by one that has left."""
+        sealed_for = (
+            reading.states[reading.heads.index(head)] if head in reading.heads else reading.states[-1]
+        )
+        return any(
+            device != reading.device
+            and device in sealed_for
+            and any("runner" in state.get(device, {"roles": []})["roles"] for state in reading.states)
+            for device in reading.states[-1]
+        )
 
     def _once(self, new: Begun) -> None:
         """See that it runs nowhere else in the household, unless a human said that it shall."""

@@ -151,12 +151,12 @@ class Reading(Household):
         approval = min((each["scopes"]["approval"] for each in tips), key=WIDTH.index)
         return {"tools": tools, "approval": approval}
 
-    def last(self, digest: str, named: str) -> tuple[str, bool]:
-        """Return who has a task by what its author named and what was handed over since, and whether it was handed over."""
+    def last(self, digest: str, named: str) -> str:
+        """Return who has a task by what its author named and what was handed over since."""
         has, turn, given = named, 0, self.held["handover"]
         while (to := given.get(f"{digest} {turn + 1} {has}")) is not None:
             has, turn = to, turn + 1
-        return has, turn > 0
+        return has
 
     def owner(self) -> str:
         """Return who runs what is for nobody else: a runner whose roles were stated last, else the first that joined."""
