@@ -11,7 +11,6 @@ _STEPS = "steps"
 _PROTOCOLS = ("anthropic", "openai")
 _KNOWN = {  # what people call a program, and what starts it
     "claude-code": "dispatch agent use claude --model anthropic:MODEL",
-    "gemini": "dispatch agent use acp --command 'gemini --acp' --model anthropic:MODEL",
     "opencode": "dispatch agent use acp --command 'opencode acp' --model anthropic:MODEL",
     "codex": "dispatch agent use acp --command codex-acp --model openai:MODEL",
     "ollama": "dispatch agent use openai:MODEL --url http://127.0.0.1:11434",

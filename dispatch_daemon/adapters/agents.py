@@ -25,7 +25,8 @@ from dispatch_protocol.broker_url import is_loopback
 from dispatch_protocol.errors import LocalError
 
 MODEL: Final = "model"  # the words for them in runs, receipts and results; which one it is stays here
-KNOWN_PROGRAMS: Final = ("claude-agent-acp", "gemini --acp", "opencode acp", "codex-acp")
+# Those that the gate can serve: Gemini's own program, for one, asks by a protocol that it does not know.
+KNOWN_PROGRAMS: Final = ("claude-agent-acp", "opencode acp", "codex-acp")
 KEY_VARIABLES: Final = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
 _CHOOSE: Final = {
     ACP: "dispatch agent use acp --command COMMAND --model anthropic:MODEL",

@@ -11,7 +11,15 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from tests.browser.conftest import Opens
 from tests.support.chromium import Tab
 from tests.support.dispatch_command import environment
-from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit, git
+from tests.support.neighbourhood import (
+    Neighbourhood,
+    Person,
+    bash,
+    changed,
+    edit,
+    git,
+    make_repository,
+)
 from tests.support.patience import poll
 
 ARTIFACT = bash("echo '<b>all of it</b>' > $DISPATCH_ARTIFACTS/report.html")
@@ -69,7 +77,7 @@ def test_a_run_is_asked_about_seen_as_a_diff_applied_and_its_file_looked_at(
     hers, his = opens(alice, f"d/{task}"), opens(bob, f"d/{task}")
     expect(thread(his).locator("blockquote").first).to_have_text("Change a word, and report")
     expect(thread(his)).to_contain_text("signed by the device")
-    expect(his.page.get_by_label("Run in")).to_have_value(str(repository))
+    expect(his.page.get_by_label("Run in")).to_have_value("")
     his.page.get_by_role("button", name="Accept and run").click()
 
     frame = question(his)
@@ -307,12 +315,35 @@ def test_who_vouches_stands_there_however_late_it_is_known(
     assert held
     context.unroute("**/v1/contacts", hold)  # lets go what is held
     expect(question(beside)).to_contain_text("(token) asks. It runs")
-    expect(his.page.get_by_label("Run in")).to_have_value(str(repository))
+    expect(his.page.locator("datalist option")).to_have_attribute("value", str(repository))
     expect(his.page.get_by_label("Reason, which its sender reads")).to_have_value("not today")
     assert not his.troubles() + beside.troubles()
     context.close()
     bob.do("cancel", asking)
     bob.do("decline", waiting)
+
+
+def test_where_several_projects_could_be_meant_a_human_says_which(
+    opens: Opens, everybody: Neighbourhood, alice: Person, bob: Person, repository: Path, place: Path
+) -> None:
+    projects = place / "projects"
+    for name in ("api", "web"):
+        make_repository(projects / name, {"notes.md": "first line\n"})
+    bob.do("edit-edge", alice.address, "--paths", f"{projects}:rw")
+    try:
+        task = everybody.send("Change a word", [edit("notes.md", "first", "second")])
+        his = opens(bob, f"d/{task}")
+        his.page.get_by_role("button", name="Accept and run").click()
+        decision = his.page.get_by_label("Your decision")
+        expect(decision).to_contain_text("Where shall it run?")
+        assert bob.status(task)["status"] == "delivered"
+        decision.get_by_role("button", name=str(projects / "web")).click()
+        press(question(his), "Allow once")
+        expect(question(his).locator(".diff")).to_contain_text("second line")
+        assert bob.status(task)["runs"][-1]["cwd"] == str(projects / "web")
+        bob.do("cancel", task)
+    finally:
+        bob.do("edit-edge", alice.address, "--paths", f"{repository}:rw")
 
 
 @pytest.mark.parametrize("width", [390, 1180])

@@ -2,6 +2,7 @@
 
 import { ask, download, Refusal } from "./api.js";
 import { button, el, oneLine, size, visible } from "./dom.js";
+import { refused } from "./words.js";
 
 const TEXT_BYTES = 256 * 1024;
 const PICTURES = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -22,7 +23,7 @@ export function artifact(each, thread) {
       await action(await bytes());
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      said.textContent = error.message;
+      said.textContent = refused(error);
     }
   };
   const previewable = PICTURES.has(each.mime_type) || (each.size_bytes <= TEXT_BYTES && !each.mime_type.startsWith("image/"));

@@ -10,15 +10,15 @@ import { isElsewhere, refused } from "./words.js";
 const RUNNING = new Set(["accepted", "running", "waiting_approval", "waiting_input"]);
 const OVER = new Set(["completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"]);
 
-/** Do one act on a thread; a no is said in `said`, and returned for whoever can do something about it. */
-async function act(thread, what, body, said) {
+/** Do one act on a thread; a no is said in `said`, with its next step unless `next` says that one is shown, and returned. */
+async function act(thread, what, body, said, { next = () => true } = {}) {
   try {
     said.textContent = "";
     await ask("POST", `/v1/dispatches/${thread.dispatch_id}/${what}`, body);
     return null;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    said.textContent = refused(error, { next: error.candidates.length === 0 });
+    said.textContent = refused(error, { next: next(error) });
     return error;
   }
 }
@@ -31,8 +31,7 @@ export function decisionForm(thread) {
   const cwd = el("input", {
     type: "text",
     list: places.id,
-    value: granted.length === 1 ? granted[0].path : "",
-    placeholder: "/the/whole/path",
+    placeholder: "found when you accept",
     autocomplete: "off",
     spellcheck: false,
     data: { focus: "cwd" },
@@ -40,9 +39,11 @@ export function decisionForm(thread) {
   const reason = el("input", { type: "text", maxLength: 2000, autocomplete: "off", data: { focus: "reason" } });
   const said = complaint();
   const choices = el("div", { class: "choices" });
-  const elsewhere = isElsewhere(thread);
+  const doubt = doubted(thread);
+  const elsewhere = isElsewhere(thread) || doubt !== null;
   const accept = async () => {
-    const error = await act(thread, "accept", { cwd: cwd.value.trim() || null, here: elsewhere }, said);
+    const body = { cwd: cwd.value.trim() || null, here: elsewhere };
+    const error = await act(thread, "accept", body, said, { next: ({ candidates }) => candidates.length === 0 });
     if (error === null || error.candidates.length === 0) return;
     if (error.code !== "cwd_needed") {
       choices.replaceChildren(
@@ -64,8 +65,8 @@ export function decisionForm(thread) {
     "section",
     { class: "decide", "aria-label": "Your decision" },
     el("h2", {}, "Your decision"),
-    elsewhere ? el("p", { class: "warn" }, `${oneLine(thread.owner.name)} is to run this one: accept it there. Only if that one is silent, accept it here; if both accept, it runs twice.`) : null,
-    field("Run in", cwd, "The directory that it works in. Only what the edge grants is taken."),
+    elsewhere ? el("p", { class: "warn" }, doubt ?? `${oneLine(thread.owner.name)} is to run this one: accept it there. Only if that one is silent, accept it here; if both accept, it runs twice.`) : null,
+    field("Run in", cwd, "The directory that it works in, as a whole path; left empty, it is looked for in what the edge grants, and you are asked if it could be several."),
     places,
     said,
     choices,
@@ -79,6 +80,13 @@ export function decisionForm(thread) {
     elsewhere ? null : giving(thread),
     el("details", {}, el("summary", {}, "Decline with a reason"), field("Reason, which its sender reads", reason)),
   );
+}
+
+/** Say that another machine may have been given it by one that has left, which nobody here would know; null where none may. */
+function doubted(thread) {
+  const others = (thread.owner?.perhaps ?? []).map((each) => oneLine(each.name)).join(" or ");
+  if (others === "") return null;
+  return `The machine that was to run it has left, and may have given it to ${others} before: accept it there if you can. If both accept, it runs twice.`;
 }
 
 /** Return what may be done about a thread that goes on, or waits to. */

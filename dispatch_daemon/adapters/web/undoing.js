@@ -3,7 +3,7 @@
 import { ask, Refusal } from "./api.js";
 import { diffs } from "./diff.js";
 import { button, complaint, count, el, oneLine, when } from "./dom.js";
-import { change } from "./words.js";
+import { change, refused } from "./words.js";
 
 /** Return what can be done about changes that were applied here, or that they were taken back. */
 export function undoing(thread) {
@@ -53,6 +53,6 @@ async function guarded(said, act) {
     await act();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    said.textContent = [error.message, ...error.candidates.map(oneLine)].join(" ");
+    said.textContent = refused(error);
   }
 }
