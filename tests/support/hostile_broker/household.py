@@ -290,9 +290,9 @@ def rule_of(home: Household) -> RuleEntry:
 @contextmanager
 def at_home(village: Village) -> Iterator[Household]:
     """Give Hana's household, and see afterwards that it agrees and that the relay knows nothing of what it says."""
-    home = village.household
-    if not isinstance(home, Household):
-        village.household = home = Household(village)
+    home = village.homes.get(Household) or Household(village)
+    assert isinstance(home, Household)
+    village.homes[Household] = home
     yield home
     home.agree()
     home.secret()

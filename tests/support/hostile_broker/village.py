@@ -131,7 +131,7 @@ class Village:
             Villager(name, directory, **self._environ) for name in ("alice", "bob", "carol")
         )
         self.moved_in: list[Villager] = []  # the machines of whoever came later
-        self.household: object | None = None
+        self.homes: dict[type, object] = {}  # of people with several machines, by what they are here
         self.project = make_repository(directory / "project", {"notes.md": "# Notes\n\nfirst line\n"})
         self.edge = ""
 
@@ -139,9 +139,9 @@ class Village:
     def people(self) -> tuple[Villager, ...]:
         return self.alice, self.bob, self.carol, *self.moved_in
 
-    def moves_in(self, name: str, address: str) -> Villager:
+    def moves_in(self, name: str, address: str, **environ: str) -> Villager:
         """Start one more machine, which belongs to nobody yet, of somebody with this address."""
-        machine = Villager(name, self.directory, **self._environ)
+        machine = Villager(name, self.directory, **self._environ, **environ)
         machine.address = address
         self.moved_in.append(machine)
         machine.daemon.start()
