@@ -201,6 +201,7 @@ def _routes(context: Context) -> web.Application:
     app.router.add_get("/v1/chains/{genesis}", partial(http.chain, context))
     app.router.add_get("/v1/pairings/{place}", partial(pairing.said, context))
     app.router.add_post("/v1/pairings/{place}", partial(pairing.join, context))
+    app.router.add_post("/v1/pairings/{place}/verdict", partial(pairing.judge, context))
     app.router.add_post("/v1/blobs/{address}", partial(blobs.announce, context))
     app.router.add_put("/v1/blobs/{address}", partial(blobs.leave, context))
     app.router.add_get("/v1/blobs/{address}", partial(blobs.fetch, context), allow_head=False)

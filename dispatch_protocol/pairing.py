@@ -1,8 +1,9 @@
 """Pairing: how a new machine and one that is in an identity's chain agree, through a broker that may lie, to belong together.
 
-Four messages, each under a code that only holders of the pairing code can make: the old machine offers and commits to
+Four messages and a verdict, each under a code that only holders of the pairing code can make: the old machine offers and commits to
 a nonce; the new one joins with a link that it has signed itself, and its own nonce; the old one reveals; both show the
 same six digits, a person compares them, and only then the old one signs the link too and welcomes the new one with it.
+What its person has found the new one says as a verdict; after a no the old one does not sign.
 Whoever stands between them, even with a leaked code, has one try at a number that neither side lets it choose: the old
 side's nonce is fixed before the new side's is known, and both stand in the digits with everything that was said.
 """
@@ -127,7 +128,23 @@ class Welcome:
         return cls(link=Document.from_json(fields.raw("link")))
 
 
-Step = Offer | Join | Reveal | Welcome
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the person at the new machine has found: whether both show the same number. A pairing ends at a no."""
+
+    same: bool
+
+    def write(self) -> dict[str, JSON]:
+        """Return the body as JSON, but for its version."""
+        return {"same": self.same}
+
+    @classmethod
+    def read(cls, fields: Fields) -> "Verdict":
+        """Read a verdict strictly; raises MalformedError."""
+        return cls(same=fields.boolean("same"))
+
+
+Step = Offer | Join | Reveal | Welcome | Verdict
 
 
 def say(code: PairingCode, step: Step) -> str:
@@ -201,6 +218,11 @@ def hear_welcome(code: PairingCode, message: str, join: Join, chain: Chain) -> C
             RefusalCode.CHAIN_BROKEN, "a welcome with another link than this machine has signed"
         )
     return chain if link.digest in chain.heads else chain.extend((link,))
+
+
+def hear_verdict(code: PairingCode, message: str) -> Verdict:
+    """Read a verdict; raises as `hear`."""
+    return hear(code, message, Verdict.read, "verdict")
 
 
 def rejoining_link(chain: Chain, signing: SigningKey) -> Document | None:

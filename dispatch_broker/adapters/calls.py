@@ -307,8 +307,8 @@ def _pairing_say(context: Context, caller: Caller, fields: Fields) -> tuple[Effe
 def _pairing_hear(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value] | Refusal:
     place = fields.hex("place", Digest.LENGTH).hex()
     fields.done()
-    answer = context.pairings.answer(place, caller.device, context.clock())
-    return answer if isinstance(answer, Refusal) else ((), {"message": answer})
+    heard = context.pairings.heard(place, caller.device, context.clock())
+    return heard if isinstance(heard, Refusal) else ((), {"message": heard[0], "verdict": heard[1]})
 
 
 def _pairing_close(context: Context, caller: Caller, fields: Fields) -> tuple[Effects, Value]:

@@ -91,6 +91,7 @@ def document(*, version: str, public_url: str, dev: bool, metrics: bool = False)
             also=(BrokerCode.NOT_FOUND,),
         ),
         "/v1/pairings/{place}": _pairings(),
+        "/v1/pairings/{place}/verdict": {"post": _left("Say what the person at the new machine has found.")},
         "/v1/blobs/{address}": _blobs(),
         "/i/{id}": _page(),
     }
@@ -238,8 +239,13 @@ def _pairings() -> Schema:
         ("place", _HEX),
         also=(BrokerCode.NOT_FOUND,),
     )
-    joining: Schema = {
-        "summary": "Say the one message of the new machine.",
+    return {**asking, "post": _left("Say the message by which the new machine joins.")}
+
+
+def _left(summary: str) -> Schema:
+    """Describe a message that the new machine leaves at its place."""
+    return {
+        "summary": summary,
         "parameters": [_in_path("place", _HEX)],
         "requestBody": {
             "required": True,
@@ -257,7 +263,6 @@ def _pairings() -> Schema:
             ),
         },
     }
-    return {**asking, "post": joining}
 
 
 def _metrics() -> Schema:

@@ -4,6 +4,7 @@ What they say to each other is opaque here, like everything else; it is bounded,
 """
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,7 +22,7 @@ _NOT_THERE = Refusal(BrokerCode.NOT_FOUND, "no pairing goes on there, or not any
 
 
 class PairingMessage(BaseModel):
-    """What the new machine says, once: opaque to the broker."""
+    """What the new machine says: how it joins, once, or what its person has found; opaque to the broker."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -51,12 +52,24 @@ async def said(context: Context, request: web.Request) -> web.Response:
 
 
 async def join(context: Context, request: web.Request) -> web.Response:
-    """Take the one message of the new machine."""
+    """Take the message by which the new machine joins."""
+    return await _left(context, request, context.pairings.join)
+
+
+async def judge(context: Context, request: web.Request) -> web.Response:
+    """Take what the person at the new machine has found."""
+    return await _left(context, request, context.pairings.judge)
+
+
+async def _left(
+    context: Context, request: web.Request, leave: Callable[[str, str, int], Refusal | None]
+) -> web.Response:
+    """Leave a message of the new machine at its place."""
     message = await _read(request)
     if isinstance(message, Refusal):
         return problem(message)
     name = request.match_info["place"]
-    refusal = context.pairings.join(name, message, context.clock()) if is_place(name) else _NOT_THERE
+    refusal = leave(name, message, context.clock()) if is_place(name) else _NOT_THERE
     return problem(refusal) if refusal is not None else web.Response(status=204)
 
 

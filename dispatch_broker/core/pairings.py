@@ -18,6 +18,7 @@ MESSAGES = 4  # of the device with a session: an offer, a reveal, a welcome, and
 
 _GONE = Refusal(BrokerCode.NOT_FOUND, "no pairing goes on there, or not any more")
 _JOINED = Refusal(BrokerCode.NOT_PENDING, "another machine has joined this pairing; begin a new one")
+_EMPTY = Refusal(BrokerCode.NOT_PENDING, "no machine has joined this pairing yet")
 _FULL = Refusal(BrokerCode.QUOTA, "too many pairings are open; wait a few minutes")
 _SAID = Refusal(BrokerCode.QUOTA, "a pairing needs no more messages than that")
 _TAKEN = Refusal(BrokerCode.ID_COLLISION, "this pairing was begun already")
@@ -30,6 +31,7 @@ class _Place:
     until_ms: int
     said: list[str] = field(default_factory=list)
     answer: str | None = None
+    verdict: str | None = None
 
 
 class Pairings:
@@ -59,10 +61,10 @@ class Pairings:
         place.said.append(message)
         return None
 
-    def answer(self, name: str, device: DeviceId, now_ms: int) -> str | Refusal | None:
-        """Return what the new machine has said, None while it has not come."""
+    def heard(self, name: str, device: DeviceId, now_ms: int) -> tuple[str | None, str | None] | Refusal:
+        """Return how the new machine has joined, and its last verdict; None for what it has not said."""
         place = self._mine(name, device, now_ms)
-        return _GONE if place is None else place.answer
+        return _GONE if place is None else (place.answer, place.verdict)
 
     def close(self, name: str, device: DeviceId, now_ms: int) -> None:
         """End a pairing; one that is over already stays so."""
@@ -84,6 +86,17 @@ class Pairings:
         if place.answer is not None:
             return _JOINED
         place.answer = message
+        return None
+
+    def judge(self, name: str, message: str, now_ms: int) -> Refusal | None:
+        """Leave what the new machine's person has found; a later verdict takes the place of an earlier one."""
+        self._forget(now_ms)
+        place = self._places.get(name)
+        if place is None:
+            return _GONE
+        if place.answer is None:
+            return _EMPTY
+        place.verdict = message
         return None
 
     def _mine(self, name: str, device: DeviceId, now_ms: int) -> _Place | None:

@@ -22,6 +22,7 @@ from dispatch_cli.render.text import visible
 _LOOK_S = 0.3
 _JOIN_S = 40.0  # the older machine answers by itself
 _CONFIRM_S = 90.0  # the other person's fingers
+_ASIDE_S = 3.0  # both say yes at about the same time: then nothing is said of waiting
 _ROLES = ("approver", "runner")
 
 
@@ -118,11 +119,38 @@ def _confirm(invocation: Invocation, number: str) -> None:
     """Say which number the other machine shows, and wait until the pairing is through."""
     body = {"number": number}
     state = invocation.door.post("/v1/devices/pairing/confirm", body, timeout_s=_CONFIRM_S)
-    user = visible(text(state, "user"))
-    invocation.show(
-        state,
-        lambda _: [
-            line(f"Both machines belong to {user} now."),
-            following("see them with", "dispatch devices"),
-        ],
-    )
+    if invocation.is_interactive:
+        state = _agreed(invocation, _agreed(invocation, state, _ASIDE_S), _CONFIRM_S, say=True)
+    invocation.show(state, lambda _: _ended_lines(state))
+
+
+def _agreed(invocation: Invocation, state: Document, within_s: float, *, say: bool = False) -> Document:
+    """Wait until the other machine has said yes too; `say` what is awaited. Returns where the pairing stands."""
+    if say and text(state, "status") == "agreed":
+        invocation.err.show([*_agreed_lines(state), line(Span("Waiting for it …", Tone.QUIET))])
+    until = time.monotonic() + within_s
+    while text(state, "status") == "agreed" and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+        state = invocation.door.get("/v1/devices/pairing")
+    return state
+
+
+def _ended_lines(state: Document) -> list[Line]:
+    """Say whose both machines are, or what is still to be said where."""
+    if text(state, "status") == "agreed":
+        return _agreed_lines(state)
+    return [
+        line(f"Both machines belong to {visible(text(state, 'user'))} now."),
+        following("see them with", "dispatch devices"),
+    ]
+
+
+def _agreed_lines(state: Document) -> list[Line]:
+    """Say that the new machine is in the devices, and has to agree too."""
+    device = visible(text(state, "device")[:16])
+    return [
+        line(
+            f"The new machine is in the devices of {visible(text(state, 'user'))} now; it has to say yes too."
+        ),
+        following("if it says no, end it with", f"dispatch devices revoke {device}"),
+    ]

@@ -137,6 +137,7 @@ if __name__ == "__main__":
             "frames": refusing(frames),
             "hello": refusing(hello),
             "pairing": refusing(independent_pairing.pair),
+            "verdict": refusing(independent_pairing.verdict),
             "trust": refusing(lambda file: {"chains": independent_session.trust_file(file)}),
             "household": sibling.begin,
             "hear": sibling.hear,

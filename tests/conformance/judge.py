@@ -141,6 +141,9 @@ def pairings(asked: Implementation) -> Iterator[Finding]:
     for case in document["refused"]:
         said = asked.ask("pairing", messages=case["messages"], **told)
         yield Finding(case["name"], {"refused": case["code"]}, said)
+    for case in document["verdicts"]:
+        said = asked.ask("verdict", code=document["code"], message=case["message"])
+        yield Finding(case["name"], case["says"], said)
 
 
 def trust_files(asked: Implementation) -> Iterator[Finding]:

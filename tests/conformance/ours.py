@@ -25,7 +25,7 @@ from tests.conformance.implementation import serve
 from tests.conformance.memory import Recipient
 from tests.support.hearing_desk import Hearing
 from tests.support.independent_blob import content
-from tests.support.paired import pair
+from tests.support.paired import pair, verdict
 from tests.support.vectors.opening import Book
 
 Json = dict[str, Any]
@@ -178,6 +178,7 @@ if __name__ == "__main__":
             "frames": refusing(frames),
             "hello": refusing(hello),
             "pairing": refusing(pair),
+            "verdict": refusing(verdict),
             "trust": refusing(trust),
             "household": sibling.begin,
             "hear": sibling.hear,

@@ -1,4 +1,4 @@
-"""Pairing, from chapter 6 of docs/PROTOCOL.md alone: the code, the four messages as both sides hear them, and the digits."""
+"""Pairing, from chapter 6 of docs/PROTOCOL.md alone: the code, the four messages as both sides hear them, the digits and the verdict."""
 
 import base64
 import hashlib
@@ -23,6 +23,7 @@ BODIES = {
     "join": {"link": document, "nonce": encoded(32)},
     "reveal": {"nonce": encoded(32)},
     "welcome": {"link": document},
+    "verdict": {"same": lambda value: isinstance(value, bool)},
 }
 
 
@@ -83,6 +84,11 @@ def pair(code: str, links: list[Json], genesis: str, messages: list[str]) -> Jso
             heads = follow_chain([*links, said["welcome"]["link"]], genesis)[2]
     found: Json = {"head": heads[-1]}
     return {**found, "digits": digits(said)} if "reveal" in said else found
+
+
+def verdict(code: str, message: str) -> Json:
+    """What the person at the new machine has found."""
+    return hear(code, "verdict", message)
 
 
 def commits(commitment: str, nonce: str) -> bool:

@@ -4,7 +4,14 @@ from typing import Any
 
 from dispatch_protocol.chain import Chain, read_links
 from dispatch_protocol.keys import Genesis
-from dispatch_protocol.pairing import comparison, hear_join, hear_offer, hear_reveal, hear_welcome
+from dispatch_protocol.pairing import (
+    comparison,
+    hear_join,
+    hear_offer,
+    hear_reveal,
+    hear_verdict,
+    hear_welcome,
+)
 from dispatch_protocol.pairing_code import PairingCode
 
 Json = dict[str, Any]
@@ -24,3 +31,8 @@ def pair(code: str, links: list[Json], genesis: str, messages: list[str]) -> Jso
     if len(rest) == 3:
         chain = hear_welcome(secret, rest[2], join, chain)
     return {"head": chain.head.hex, "digits": digits}
+
+
+def verdict(code: str, message: str) -> Json:
+    """Return what the person at the new machine has found."""
+    return {"same": hear_verdict(PairingCode.parse(code), message).same}

@@ -3,7 +3,7 @@
 from dispatch_protocol import pairing
 from dispatch_protocol.keys import SealingKey, SigningKey
 from dispatch_protocol.links import ALL_ROLES
-from dispatch_protocol.pairing import Join, Offer, Reveal, Welcome
+from dispatch_protocol.pairing import Join, Offer, Reveal, Verdict, Welcome
 from dispatch_protocol.pairing_code import PairingCode
 from tests.support.documents import ALICE, NOW_MS, fixed
 
@@ -24,4 +24,5 @@ JOIN = Join(
 )
 REVEAL = Reveal(nonce=NONCE)
 WELCOME = Welcome(link=pairing.countersigned(JOIN, ALICE.sign))
-SAID = (OFFER, JOIN, REVEAL, WELCOME)
+VERDICT = Verdict(same=False)
+SAID = (OFFER, JOIN, REVEAL, WELCOME, VERDICT)

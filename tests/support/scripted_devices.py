@@ -68,4 +68,5 @@ class ScriptedDevices:
             "expires_at": WHEN,
             "user": "bob@example.org",
             "identity": KEY,
+            "device": KEY if status == "done" else None,
         }

@@ -1,5 +1,6 @@
 """One person with two machines: paired by a code and a number, fed, run on, revoked; all of it typed."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.machines import bought, pair, refused
+from tests.support.dispatch_command import Terminal
+from tests.support.lifetime import Door
+from tests.support.machines import bought, device_of, devices_of, pair, refused
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -161,6 +164,57 @@ def test_a_wrong_number_ends_a_pairing_and_a_code_works_once(
     assert refused(laptop, "devices", "add", code)["code"] == "pairing_over"
     assert refused(laptop, "devices", "add", code[:-1] + ("A" if code[-1] != "A" else "B"))["exit"] in (2, 6)
     assert refused(alice, "devices", "add", bob.do("devices", "add")["code"])["code"] == "home_in_use"
+
+
+def test_a_no_on_the_new_machine_ends_a_pairing_on_both(neighbourhood: Neighbourhood, laptop: Person) -> None:
+    bob = neighbourhood.bob
+    number = laptop.do("devices", "add", bob.do("devices", "add")["code"], code=8)["number"]
+    wrong = f"{(int(number) + 1) % 10**6:06}"
+    assert refused(laptop, "devices", "add", "--confirm", wrong)["code"] == "numbers_differ"
+    ended = refused(bob, "devices", "add", "--confirm", number)
+    assert (ended["code"], ended["exit"]) == ("numbers_differ", 3)
+    assert "at the new machine" in ended["message"]
+    assert refused(bob, "devices", "add", "--confirm", number)["code"] == "not_pending"
+    assert refused(laptop, "devices", "add", "--confirm", number)["code"] == "not_pending"
+    assert len(bob.do("devices")["devices"]) == 1
+
+
+def test_a_no_after_the_older_machine_has_signed_is_said_there_with_the_way_back(
+    neighbourhood: Neighbourhood, laptop: Person
+) -> None:
+    bob = neighbourhood.bob
+    code = bob.do("devices", "add")["code"]
+    number = laptop.do("devices", "add", code, code=8)["number"]
+    with Terminal(bob.home, "devices", "add", "--confirm", number, DISPATCH_KEY_BACKEND="file") as terminal:
+        terminal.expect("it has to say yes too")
+        assert refused(laptop, "devices", "add", "--confirm", "-")["code"] == "numbers_differ"
+        assert terminal.end() == 3
+    new = device_of(laptop)
+    assert f"dispatch devices revoke {new[:16]}" in terminal.plain
+    assert "Both machines" not in terminal.plain
+    assert device_of(laptop) in devices_of(bob)
+    assert bob.do("devices", "revoke", new[:16])["status"] == "revoked"
+    assert devices_of(bob) == {device_of(bob)}
+
+
+def test_a_yes_on_the_new_machine_first_lets_the_older_one_say_that_both_belong_together(
+    neighbourhood: Neighbourhood, laptop: Person
+) -> None:
+    bob = neighbourhood.bob
+    code = bob.do("devices", "add")["code"]
+    number = laptop.do("devices", "add", code, code=8)["number"]
+    door = Door(laptop.home / "daemon.sock")
+    with Terminal(
+        laptop.home, "devices", "add", "--confirm", number, DISPATCH_KEY_BACKEND="file"
+    ) as terminal:
+        poll(
+            lambda: asyncio.run(door.do("GET", "/v1/devices/pairing"))["status"] == "agreed",
+            "the new machine has said yes",
+        )
+        assert "Both machines belong to" in bob.try_("devices", "add", "--confirm", number).out
+        assert terminal.end() == 0
+    assert "Both machines belong to" in terminal.plain
+    assert devices_of(laptop) == {device_of(bob), device_of(laptop)}
 
 
 def _two(person: Person) -> list[dict[str, Any]]:

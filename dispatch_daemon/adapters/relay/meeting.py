@@ -33,8 +33,12 @@ class Meeting:
         return tuple(text for text in texts if isinstance(text, str))
 
     async def join(self, place: str, message: str) -> None:
-        """Say the one thing that a new machine says; raises as `_ask`, with `not_pending` where another one has."""
+        """Say how this new machine joins, once; raises as `_ask`, with `not_pending` where another one has."""
         await self._ask(f"/v1/pairings/{place}", {"message": message})
+
+    async def judge(self, place: str, message: str) -> None:
+        """Say what this machine's person has found; raises as `_ask`."""
+        await self._ask(f"/v1/pairings/{place}/verdict", {"message": message})
 
     async def chain(self, genesis: str) -> Sequence[Document]:
         """Return the links that the broker holds of an identity, unverified; raises as `_ask`, and MalformedError."""

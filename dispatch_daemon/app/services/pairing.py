@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from dispatch_daemon.adapters.journal import Journal
@@ -22,6 +21,14 @@ from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.online import Online, refused_by_relay
 from dispatch_daemon.app.own_chain import OwnChain
 from dispatch_daemon.app.people import People
+from dispatch_daemon.app.services.pairing_sides import (
+    Newer,
+    Older,
+    not_theirs,
+    not_this_code,
+    over,
+    said_no,
+)
 from dispatch_daemon.core import devices
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box
@@ -30,41 +37,15 @@ from dispatch_protocol import pairing
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import DispatchError, MalformedError
 from dispatch_protocol.links import ALL_ROLES, Role
-from dispatch_protocol.pairing import Join, Offer, Reveal, Welcome
+from dispatch_protocol.pairing import Join, Offer, Reveal, Verdict, Welcome
 from dispatch_protocol.pairing_code import SECRET_BYTES, PairingCode
 from dispatch_protocol.timestamps import format_time
 
 _LOOK_S = 0.3
 _REVEAL_S = 20.0  # the older machine answers by itself
 _WELCOME_S = 60.0  # its person has to compare first
+_LAST_WORD_S = 3.0  # a no is said in passing; nobody waits for a relay that cannot be reached
 log = logging.getLogger("dispatch.household")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Older:
-    """A pairing as the machine sees it that is in the chain."""
-
-    code: PairingCode
-    offer: Offer
-    nonce: bytes
-    expires_ms: int
-    join: Join | None = None
-    number: str | None = None
-    failure: ServiceError | None = None
-    done: bool = False
-    waiting: "asyncio.Task[None] | None" = field(default=None)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Newer:
-    """A pairing as the machine sees it that joins."""
-
-    code: PairingCode
-    offer: Offer
-    join: Join
-    chain: Chain
-    number: str
-    done: bool = False
 
 
 class Pairing:
@@ -96,25 +77,27 @@ class Pairing:
         self._online = online
         self._connect = connect
         self._on_joined = on_joined
-        self._now: _Older | _Newer | None = None
+        self._now: Older | Newer | None = None
 
     async def pairing(self) -> JsonObject:
         """Say where the pairing stands that goes on here, or went on last."""
         match self._now:
             case None:
                 return self._shown("none")
-            case _Older(failure=ServiceError() as failure):
+            case Older(failure=ServiceError() as failure):
                 raise failure
-            case _Older(done=True) | _Newer(done=True):
+            case Older(done=True, agreed=False) | Newer(done=False, agreed=True):
+                return self._shown("agreed")
+            case Older(done=True) | Newer(done=True):
                 return self._shown("done")
-            case _Older(number=None):
+            case Older(number=None):
                 return self._shown("open")
             case _:
                 return self._shown("compare")
 
     def _shown(self, status: str) -> JsonObject:
         now = self._now
-        older = now if isinstance(now, _Older) else None
+        older = now if isinstance(now, Older) else None
         return {
             "status": status,
             "code": older.code.format() if older is not None and status == "open" else None,
@@ -122,6 +105,7 @@ class Pairing:
             "expires_at": None if older is None else format_time(older.expires_ms),
             "user": None if now is None else now.offer.email,
             "identity": None if now is None else now.offer.genesis.hex,
+            "device": now.device if isinstance(now, Older) and now.done else None,
         }
 
     # -- the older machine -----------------------------------------------------------------------------
@@ -144,7 +128,7 @@ class Pairing:
         )
         answer = await online.call("pairing_open", {"place": code.place, "message": pairing.say(code, offer)})
         expires = answer.get("expires_ms")
-        self._now = now = _Older(
+        self._now = now = Older(
             code=code,
             offer=offer,
             nonce=nonce,
@@ -153,7 +137,7 @@ class Pairing:
         now.waiting = asyncio.create_task(self._await_join(now, online), name="pairing")
         return self._shown("open")
 
-    async def _await_join(self, now: _Older, online: Online) -> None:
+    async def _await_join(self, now: Older, online: Online) -> None:
         """Wait for the new machine and answer it; whatever is wrong with what it says ends the pairing."""
         try:
             message = None
@@ -165,23 +149,23 @@ class Pairing:
             await self._say(now, online, reveal)
             now.join, now.number = join, pairing.comparison(now.offer, join, reveal)
         except ServiceError as error:
-            now.failure = _over(error)
+            now.failure = over(error)
         except DispatchError as error:
             log.warning("a machine tried to pair and could not: %s", error)
-            now.failure = ServiceError(
-                "pairing_failed",
-                f"what came was not from a machine that holds this code ({error.code}); nothing was added",
-                hint="dispatch devices add",
-            )
+            now.failure = not_this_code(error)
             await self._close(now)
 
-    async def _say(self, now: _Older, online: Online, step: Reveal | Welcome) -> None:
+    async def _say(self, now: Older, online: Online, step: Reveal | Welcome) -> None:
         await online.call("pairing_say", {"place": now.code.place, "message": pairing.say(now.code, step)})
 
-    async def _add(self, now: _Older) -> None:
-        """Sign the link of the new machine too, feed it, and welcome it."""
+    async def _add(self, now: Older) -> None:
+        """Sign the link of the new machine too, feed it, and welcome it; not after a no that was said there."""
         online = self._online()
         assert now.join is not None  # noqa: S101 - there is a number
+        verdict = await self._verdict(now, online)
+        if verdict is False:
+            await self.end()
+            raise said_no()
         document = pairing.countersigned(now.join, self._people.keys.signing)
         async with self._own_chain.changing:
             own = self._people.own.chain
@@ -194,9 +178,40 @@ class Pairing:
                     hint="dispatch devices add",
                 ) from error
             await self._own_chain.grow(chain, self._household.feed)
-        now.done = True
+        now.done, now.agreed = True, verdict is True
         await self._say(now, online, Welcome(link=document))
         await self._say_name()
+        if not now.agreed:
+            now.waiting = asyncio.create_task(self._await_verdict(now, online), name="pairing")
+
+    async def _verdict(self, now: Older, online: Online) -> bool | None:
+        """Return what the person at the new machine has found, None as long as that was not said.
+
+        Raises:
+            ServiceError: the relay cannot be asked, `pairing_over`, or `pairing_failed` for what nobody with the code has said.
+        """
+        try:
+            said = (await online.call("pairing_hear", {"place": now.code.place})).get("verdict")
+            return None if said is None else pairing.hear_verdict(now.code, str(said)).same
+        except ServiceError as error:
+            raise over(error) from error
+        except DispatchError as error:
+            raise not_this_code(error) from error
+
+    async def _await_verdict(self, now: Older, online: Online) -> None:
+        """Wait for the yes of the new machine, to which this one has agreed before; a no then comes too late."""
+        verdict = None
+        while verdict is None:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                verdict = await self._verdict(now, online)
+            except ServiceError as error:
+                if error.code in ("pairing_over", "pairing_failed"):
+                    return  # nobody said it as long as the place was there
+        now.agreed = verdict
+        if verdict is False:
+            now.failure = said_no(now.device)
+            log.warning("%s", now.failure)
 
     # -- the new machine -------------------------------------------------------------------------------
 
@@ -214,14 +229,14 @@ class Pairing:
         except RelayUnreachableError as error:
             raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
         except RelayRejectedError as error:
-            raise _over(refused_by_relay(error)) from error
+            raise over(refused_by_relay(error)) from error
         except ServiceError:
             raise
         except DispatchError as error:
-            raise _not_theirs(error) from error
+            raise not_theirs(error) from error
         return self._shown("compare")
 
-    async def _join(self, code: PairingCode, meeting: Meeting) -> _Newer:
+    async def _join(self, code: PairingCode, meeting: Meeting) -> Newer:
         offer = pairing.hear_offer(code, (await meeting.said(code.place))[0])
         whole = Chain.verify(await meeting.chain(offer.genesis.hex), expect=offer.genesis)
         chain = whole.at(offer.head)
@@ -242,7 +257,7 @@ class Pairing:
         message = await self._hear(meeting, code, 1, _REVEAL_S)
         reveal = pairing.hear_reveal(code, message, offer)
         number = pairing.comparison(offer, join, reveal)
-        return _Newer(code=code, offer=offer, join=join, chain=chain, number=number)
+        return Newer(code=code, offer=offer, join=join, chain=chain, number=number)
 
     async def _hear(self, meeting: Meeting, code: PairingCode, place: int, within_s: float) -> str:
         """Wait for the message in one place of what the older machine says; raises ServiceError `still_pending`."""
@@ -260,20 +275,22 @@ class Pairing:
             ) from None
         return messages[place]
 
-    async def _belong(self, now: _Newer) -> None:
-        """Wait for the welcome, then belong to the identity: its chain, its account, its broker."""
+    async def _belong(self, now: Newer) -> None:
+        """Say that the numbers are the same and wait for the welcome, then belong to the identity: its chain, its account, its broker."""
         meeting = Meeting(now.code.broker_url, ca_bundle=self._settings.ca_bundle)
+        await self._judge(now, same=True)
+        now.agreed = True
         try:
             message = await self._hear(meeting, now.code, 2, _WELCOME_S)
             chain = pairing.hear_welcome(now.code, message, now.join, now.chain)
         except RelayUnreachableError as error:
             raise ServiceError("broker_unreachable", error.detail, hint="dispatch doctor") from error
         except RelayRejectedError as error:
-            raise _over(refused_by_relay(error)) from error
+            raise over(refused_by_relay(error)) from error
         except ServiceError:
             raise
         except DispatchError as error:
-            raise _not_theirs(error) from error
+            raise not_theirs(error) from error
         self.require_unused()
         url = now.code.broker_url
         write_config(self._home, {"broker": url})
@@ -309,7 +326,7 @@ class Pairing:
     async def confirm_pairing(self, *, number: str) -> JsonObject:
         """Take the word of a person that the other machine shows this number: one try, and a wrong one ends it."""
         now = self._now
-        if now is None or now.done or (isinstance(now, _Older) and now.failure is not None):
+        if now is None or now.done or (isinstance(now, Older) and now.failure is not None):
             raise ServiceError("not_pending", "no pairing waits for a number", hint="dispatch devices add")
         if now.number is None:
             raise ServiceError(
@@ -322,43 +339,32 @@ class Pairing:
                 "the two machines show different numbers: somebody may be between them. Nothing was paired",
                 hint="dispatch devices add",
             )
-        if isinstance(now, _Older):
+        if isinstance(now, Older):
             await self._add(now)
         else:
             await self._belong(now)
-        return self._shown("done")
+        return await self.pairing()
 
     async def end(self) -> None:
         """End the pairing that goes on, if there is one."""
         now, self._now = self._now, None
-        if isinstance(now, _Older):
+        if isinstance(now, Older):
             if now.waiting is not None:
                 now.waiting.cancel()
                 await asyncio.gather(now.waiting, return_exceptions=True)
             if not now.done:
                 await self._close(now)
+        elif isinstance(now, Newer) and not now.done:
+            await self._judge(now, same=False)
 
-    async def _close(self, now: _Older) -> None:
+    async def _judge(self, now: Newer, *, same: bool) -> None:
+        """Tell the older machine what was found here, if the relay can be reached: it signs nothing after a no."""
+        meeting = Meeting(now.code.broker_url, ca_bundle=self._settings.ca_bundle)
+        verdict = pairing.say(now.code, Verdict(same=same))
+        with contextlib.suppress(RelayUnreachableError, RelayRejectedError, TimeoutError):
+            async with asyncio.timeout(_LAST_WORD_S):
+                await meeting.judge(now.code.place, verdict)
+
+    async def _close(self, now: Older) -> None:
         with contextlib.suppress(ServiceError):
             await self._online().call("pairing_close", {"place": now.code.place})
-
-
-def _over(error: ServiceError) -> ServiceError:
-    """Say of a pairing that the broker knows no more what to do about it; anything else stays what it is."""
-    if error.code not in ("not_found", "not_pending"):
-        return error
-    return ServiceError(
-        "pairing_over",
-        "no pairing goes on under this code: its ten minutes are over, it was ended, or another machine has used it",
-        hint="dispatch devices add, on the machine that you have",
-    )
-
-
-def _not_theirs(error: DispatchError) -> ServiceError:
-    """Say that what came was not from the other machine."""
-    log.warning("a pairing failed: %s", error)
-    return ServiceError(
-        "pairing_failed",
-        f"what came was not from the machine that made this code ({error.code}); nothing was paired",
-        hint="dispatch devices add, on the machine that you have",
-    )

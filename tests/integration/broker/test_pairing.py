@@ -21,13 +21,15 @@ async def asked(url: str, place: str) -> tuple[int, list[str] | str]:
         return answer.status, body["messages"] if answer.status == 200 else body["code"]
 
 
-async def joined(url: str, place: str, message: object = "join", **more) -> tuple[int, str | None]:
-    """Say what the new machine says; returns the status and the code of a refusal."""
+async def joined(
+    url: str, place: str, message: object = "join", *, step: str = "", **more
+) -> tuple[int, str | None]:
+    """Say what the new machine says, or what its person has found (`/verdict`); returns the status and the code of a refusal."""
     if "data" not in more:
         more["json"] = {"message": message}
     async with (
         aiohttp.ClientSession() as client,
-        client.post(f"{url}/v1/pairings/{place}", **more) as answer,
+        client.post(f"{url}/v1/pairings/{place}{step}", **more) as answer,
     ):
         return answer.status, None if answer.status == 204 else (await answer.json())["code"]
 
@@ -37,10 +39,10 @@ class TestTheDeviceThatBegins:
         async with alice.signed_in(url) as wire:
             until_ms = (await wire.call("pairing_open", place=PLACE, message="offer"))["expires_ms"]
             assert abs(until_ms - now_ms() - LIFE_MS) < 60_000
-            assert await wire.call("pairing_hear", place=PLACE) == {"message": None}
+            assert await wire.call("pairing_hear", place=PLACE) == {"message": None, "verdict": None}
             assert await asked(url, PLACE) == (200, ["offer"])
             assert await joined(url, PLACE) == (204, None)
-            assert await wire.call("pairing_hear", place=PLACE) == {"message": "join"}
+            assert await wire.call("pairing_hear", place=PLACE) == {"message": "join", "verdict": None}
             assert await wire.call("pairing_say", place=PLACE, message="reveal") == {}
             assert await asked(url, PLACE) == (200, ["offer", "reveal"])
             assert await wire.call("pairing_close", place=PLACE) == {}
@@ -77,7 +79,7 @@ class TestTheDeviceThatBegins:
             with refused("404 not_found"):
                 await other.call("pairing_hear", place=PLACE)
             assert await other.call("pairing_close", place=PLACE) == {}
-            assert await wire.call("pairing_hear", place=PLACE) == {"message": "for Alice"}
+            assert await wire.call("pairing_hear", place=PLACE) == {"message": "for Alice", "verdict": None}
             assert await asked(url, PLACE) == (200, ["offer"])
 
     async def test_where_nothing_goes_on_there_is_nothing_to_say_or_to_end(self, url, alice):
@@ -106,7 +108,7 @@ class TestTheDeviceThatBegins:
         async with alice.signed_in(url) as wire:
             await wire.call("pairing_open", place=PLACE, message="offer")
         async with alice.connected(url) as again:
-            assert await again.call("pairing_hear", place=PLACE) == {"message": None}
+            assert await again.call("pairing_hear", place=PLACE) == {"message": None, "verdict": None}
 
     @pytest.mark.parametrize(
         "arguments",
@@ -135,7 +137,24 @@ class TestTheNewMachine:
             await wire.call("pairing_open", place=PLACE, message="offer")
             assert await joined(url, PLACE, "first") == (204, None)
             assert await joined(url, PLACE, "second") == (409, "not_pending")
-            assert await wire.call("pairing_hear", place=PLACE) == {"message": "first"}
+            assert await wire.call("pairing_hear", place=PLACE) == {"message": "first", "verdict": None}
+
+    async def test_it_says_what_its_person_has_found_once_it_has_joined_and_may_change_its_mind(
+        self, url, alice, bob
+    ):
+        async with alice.signed_in(url) as wire, bob.signed_in(url) as other:
+            await wire.call("pairing_open", place=PLACE, message="offer")
+            assert await joined(url, PLACE, "yes", step="/verdict") == (409, "not_pending")
+            await joined(url, PLACE)
+            for verdict in ("yes", "no"):
+                assert await joined(url, PLACE, verdict, step="/verdict") == (204, None)
+                heard = {"message": "join", "verdict": verdict}
+                assert await wire.call("pairing_hear", place=PLACE) == heard
+            assert await asked(url, PLACE) == (200, ["offer"]), "it is for the device that began"
+            with refused("404 not_found"):
+                await other.call("pairing_hear", place=PLACE)
+            await wire.call("pairing_close", place=PLACE)
+            assert await joined(url, PLACE, "late", step="/verdict") == (404, "not_found")
 
     @pytest.mark.parametrize("place", [OTHER, "ab", "zz" * 32, PLACE.upper()])
     async def test_where_nothing_goes_on_there_is_nothing(self, url, alice, place):
@@ -143,7 +162,8 @@ class TestTheNewMachine:
             await wire.call("pairing_open", place=PLACE, message="offer")
             assert await asked(url, place) == (404, "not_found")
             assert await joined(url, place) == (404, "not_found")
-            assert await wire.call("pairing_hear", place=PLACE) == {"message": None}
+            assert await joined(url, place, step="/verdict") == (404, "not_found")
+            assert await wire.call("pairing_hear", place=PLACE) == {"message": None, "verdict": None}
 
     @pytest.mark.parametrize(
         ("how", "status", "code"),
@@ -162,15 +182,16 @@ class TestTheNewMachine:
             ),
         ],
     )
-    async def test_what_it_may_not_say_joins_nothing(self, url, alice, how, status, code):
+    @pytest.mark.parametrize("step", ["", "/verdict"])
+    async def test_what_it_may_not_say_joins_nothing(self, url, alice, how, status, code, step):
         async with alice.signed_in(url) as wire:
             await wire.call("pairing_open", place=PLACE, message="offer")
             async with (
                 aiohttp.ClientSession() as client,
-                client.post(f"{url}/v1/pairings/{PLACE}", **how) as answer,
+                client.post(f"{url}/v1/pairings/{PLACE}{step}", **how) as answer,
             ):
                 assert (answer.status, (await answer.json())["code"]) == (status, code)
-            assert await wire.call("pairing_hear", place=PLACE) == {"message": None}
+            assert await wire.call("pairing_hear", place=PLACE) == {"message": None, "verdict": None}
             assert await joined(url, PLACE, "x" * MESSAGE_CHARS) == (204, None)
 
     async def test_nothing_that_was_said_there_is_kept_on_a_disk(self, url, alice, tmp_path):

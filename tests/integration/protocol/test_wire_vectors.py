@@ -14,7 +14,7 @@ from dispatch_protocol.session import verify_hello
 from dispatch_protocol.trust_file import TrustFile
 from tests.support import independent_pairing, independent_session
 from tests.support.independent_evidence import WrongError
-from tests.support.paired import pair
+from tests.support.paired import pair, verdict
 from tests.support.vectors.files import load
 
 FRAMES, SESSIONS, PAIRINGS, TRUST = (
@@ -102,9 +102,23 @@ def test_two_machines_pair_and_show_the_same_digits() -> None:
 
 
 def test_every_message_of_a_pairing_is_said_again_byte_for_byte() -> None:
-    for step, message in zip(PAIRINGS["steps"], PAIRINGS["messages"], strict=True):
+    said = [*PAIRINGS["messages"], PAIRINGS["verdicts"][1]["message"]]
+    for step, message in zip(PAIRINGS["steps"], said, strict=True):
         fields = independent_pairing.hear(PAIRINGS["code"], step, message)
         assert independent_pairing.said_again(PAIRINGS["code"], step, fields) == message
+
+
+@pytest.mark.parametrize("case", cases(PAIRINGS["verdicts"]))
+def test_a_verdict(case: Any) -> None:
+    if wrong := case["says"].get("refused"):
+        with pytest.raises(DispatchError) as refused:
+            verdict(PAIRINGS["code"], case["message"])
+        assert refused.value.code == wrong
+        with pytest.raises(WrongError, match=wrong):
+            independent_pairing.verdict(PAIRINGS["code"], case["message"])
+    else:
+        told = (PAIRINGS["code"], case["message"])
+        assert verdict(*told) == independent_pairing.verdict(*told) == case["says"]
 
 
 @pytest.mark.parametrize("case", cases(PAIRINGS["refused"]))

@@ -63,6 +63,7 @@ _READ_FROM_FIELDS = (
         pairing.Join,
         pairing.Reveal,
         pairing.Welcome,
+        pairing.Verdict,
     ),
     *(trace.Change, trace.FileDiff, trace.Event, trace.Usage, trace.Confinement),
     *(comparing.Comparison, comparing.Reveal, checkpoint.Checkpoint),

@@ -1,4 +1,4 @@
-"""Two machines that pair: the code, its keys, the four messages, the six digits, and messages that do not hold."""
+"""Two machines that pair: the code, its keys, the four messages, the six digits, the verdict, and messages that do not hold."""
 
 import hmac
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from dispatch_protocol.pairing import (
     Join,
     Offer,
     Reveal,
+    Verdict,
     Welcome,
     commitment,
     comparison,
@@ -25,7 +26,7 @@ from tests.support.vectors.world import ALICE_LAPTOP, BOB, BOB_DESKTOP, BOB_LAPT
 CODE: Final = PairingCode("https://courier.example", fixed("pairing secret", 16))
 OTHER_CODE: Final = PairingCode("https://courier.example", fixed("another pairing secret", 16))
 NEW: Final = machine("bob new")
-STEPS: Final = ("offer", "join", "reveal", "welcome")
+STEPS: Final = ("offer", "join", "reveal", "welcome", "verdict")
 
 OFFER: Final = Offer(
     genesis=BOB.genesis,
@@ -49,7 +50,7 @@ REVEAL: Final = Reveal(nonce=fixed("pairing nonce one"))
 WELCOME: Final = Welcome(link=countersigned(JOIN, BOB_LAPTOP.sign))
 
 
-def _messages(*steps: Offer | Join | Reveal | Welcome, code: PairingCode = CODE) -> list[str]:
+def _messages(*steps: Offer | Join | Reveal | Welcome | Verdict, code: PairingCode = CODE) -> list[str]:
     return [say(code, step) for step in steps]
 
 
@@ -108,11 +109,28 @@ def _refused(messages: list[str]) -> dict[str, tuple[str, list[str]]]:
     }
 
 
+def _verdicts(messages: list[str]) -> list[JSON]:
+    """Return what the new machine's person may be heard to have found, and what is no verdict."""
+    yes, no = _messages(Verdict(same=True), Verdict(same=False))
+    (strange,) = _messages(Verdict(same=True), code=OTHER_CODE)
+    cases: dict[str, tuple[str, dict[str, JSON]]] = {
+        "a yes": (yes, {"same": True}),
+        "a no": (no, {"same": False}),
+        "a verdict under another code": (strange, {"refused": "mac_bad"}),
+        "a reveal that is said as a verdict": (messages[2], {"refused": "mac_bad"}),
+        "a verdict that is neither": (
+            _rewritten(yes, "verdict", lambda body: body.update(same=1)),
+            {"refused": "malformed"},
+        ),
+    }
+    return [{"name": name, "message": message, "says": says} for name, (message, says) in cases.items()]
+
+
 def pairing_vectors() -> dict[str, JSON]:
     """Return one pairing, and others that end at the message which they stop with."""
     messages = _messages(OFFER, JOIN, REVEAL, WELCOME)
     return {
-        "about": "A pairing: `messages` in the order of `steps`. `links` is the chain of the older machine's identity.",
+        "about": "A pairing: `messages` in the order of `steps`, and verdicts of the new machine's person. `links` is the chain of the older machine's identity.",
         "steps": list(STEPS),
         "genesis": BOB.genesis.hex,
         "links": [link.to_json() for link in BOB.chain.links],
@@ -120,6 +138,7 @@ def pairing_vectors() -> dict[str, JSON]:
         "place": CODE.place,
         "keys": {step: CODE.key(step).hex() for step in STEPS},
         "messages": list(messages),
+        "verdicts": _verdicts(messages),
         "digits": comparison(OFFER, JOIN, REVEAL),
         "head": BOB.chain.extend([WELCOME.link]).head.hex,
         "refused": [

@@ -9,7 +9,7 @@ from dispatch_protocol.encoding import dumps, loads
 from dispatch_protocol.errors import DispatchError, MalformedError, RefusedError
 from dispatch_protocol.keys import SealingKey, SigningKey
 from dispatch_protocol.links import ALL_ROLES, RevokeDeviceLink, Role, RotateSealingLink, sign_link
-from dispatch_protocol.pairing import Join, Offer, Reveal, Welcome
+from dispatch_protocol.pairing import Join, Offer, Reveal, Verdict, Welcome
 from dispatch_protocol.pairing_code import PairingCode
 from dispatch_protocol.signing import sign_document
 from tests.support.documents import ALICE, NOW_MS, fixed, person
@@ -83,8 +83,14 @@ def test_without_the_code_nothing_is_heard():
         (join(), lambda message: pairing.hear_join(CODE, message, offer(), ALICE.chain)),
         (REVEAL, lambda message: pairing.hear_reveal(CODE, message, offer())),
         (Welcome(link=join().link), lambda message: pairing.hear_welcome(CODE, message, join(), ALICE.chain)),
+        (Verdict(same=True), lambda message: pairing.hear_verdict(CODE, message)),
     ):
         assert refused(hear, pairing.say(OTHER, step)) == "mac_bad"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_verdict_says_what_a_person_has_found(same):
+    assert pairing.hear_verdict(CODE, pairing.say(CODE, Verdict(same=same))) == Verdict(same=same)
 
 
 def test_a_message_of_one_step_is_none_of_another():

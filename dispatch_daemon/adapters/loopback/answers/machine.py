@@ -243,7 +243,10 @@ class Recovered(Answer):
 
 
 class Pairing(Answer):
-    """Where a pairing stands: none, open (type the code there), compare (the number on both machines), done."""
+    """Where a pairing stands: none, open (type the code there), compare (the number on both machines), agreed, done.
+
+    `agreed` is said by a machine that waits for the yes of the other one; `device` is the new one, once the older has signed.
+    """
 
     status: str
     code: str | None
@@ -251,6 +254,7 @@ class Pairing(Answer):
     expires_at: Moment | None
     user: str | None
     identity: Fingerprint | None
+    device: Fingerprint | None
 
 
 class Setting(Answer):

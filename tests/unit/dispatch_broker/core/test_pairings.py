@@ -20,9 +20,9 @@ def code_of(answer: object) -> BrokerCode:
 def test_two_machines_speak_through_it():
     places = opened()
     assert places.said("place", NOW_MS) == ("offer",)
-    assert places.answer("place", ALICE_DEVICE, NOW_MS) is None
+    assert places.heard("place", ALICE_DEVICE, NOW_MS) == (None, None)
     assert places.join("place", "join", NOW_MS) is None
-    assert places.answer("place", ALICE_DEVICE, NOW_MS) == "join"
+    assert places.heard("place", ALICE_DEVICE, NOW_MS) == ("join", None)
     assert places.say("place", ALICE_DEVICE, "reveal", NOW_MS) is None
     assert places.said("place", NOW_MS) == ("offer", "reveal")
 
@@ -31,13 +31,25 @@ def test_whoever_comes_second_finds_it_taken():
     places = opened()
     places.join("place", "join", NOW_MS)
     assert code_of(places.join("place", "another", NOW_MS)) is BrokerCode.NOT_PENDING
-    assert places.answer("place", ALICE_DEVICE, NOW_MS) == "join"
+    assert places.heard("place", ALICE_DEVICE, NOW_MS) == ("join", None)
+
+
+def test_the_new_machine_says_what_its_person_has_found_and_its_last_word_is_heard():
+    places = opened()
+    assert code_of(places.judge("place", "too early", NOW_MS)) is BrokerCode.NOT_PENDING
+    assert code_of(places.judge("elsewhere", "yes", NOW_MS)) is BrokerCode.NOT_FOUND
+    places.join("place", "join", NOW_MS)
+    for verdict in ("yes", "no"):
+        assert places.judge("place", verdict, NOW_MS) is None
+        assert places.heard("place", ALICE_DEVICE, NOW_MS) == ("join", verdict)
+    assert code_of(places.heard("place", BOB_DEVICE, NOW_MS)) is BrokerCode.NOT_FOUND
+    assert code_of(places.judge("place", "late", NOW_MS + LIFE_MS)) is BrokerCode.NOT_FOUND
 
 
 def test_nobody_else_speaks_for_the_device_that_began_it_or_hears_what_is_for_it():
     places = opened()
     assert code_of(places.say("place", BOB_DEVICE, "reveal", NOW_MS)) is BrokerCode.NOT_FOUND
-    assert code_of(places.answer("place", BOB_DEVICE, NOW_MS)) is BrokerCode.NOT_FOUND
+    assert code_of(places.heard("place", BOB_DEVICE, NOW_MS)) is BrokerCode.NOT_FOUND
     places.close("place", BOB_DEVICE, NOW_MS)
     assert places.said("place", NOW_MS) == ("offer",)
 
