@@ -106,7 +106,7 @@ def use_agent(
 
     It is anthropic:MODEL, openai:MODEL, claude, acp, or none. openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. claude is your own Claude
     Code, acp a program that speaks the Agent Client Protocol; they live whole inside the wall, and the model's key stays
-    outside.
+    outside. claude asks for each call; a program behind acp asks for those that it wants to.
     """
     require_name(name)
     if name == CLAUDE and command is None:

@@ -8,7 +8,7 @@ from dispatch_cli.render.people import ME, People
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.sending import outcome_lines
 from dispatch_cli.render.text import count, home_relative, visible
-from dispatch_cli.render.words import short_id
+from dispatch_cli.render.words import approval_words, short_id
 
 
 def asks_lines(dispatch: Document, people: People, view: View) -> list[Line]:
@@ -32,9 +32,11 @@ def runs_line(dispatch: Document, view: View) -> Line:
         [
             line(f"Runs in {cwd}" if cwd else "Runs here"),
             line(f"agent {agent}, confined" if agent else "confined"),
-            scopes_line(scopes, view, anywhere=False, own=text(dispatch, "box") == "own")
+            scopes_line(
+                scopes, view, anywhere=False, own=text(dispatch, "box") == "own", agent=text(run, "agent")
+            )
             if scopes
-            else line("no network · you approve each call"),
+            else line(f"no network · {approval_words('manual', text(run, 'agent'))}"),
         ]
     )
 

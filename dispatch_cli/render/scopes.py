@@ -12,16 +12,18 @@ _PATH_CELLS = 40
 _SEEN = {"status": "they see only how it ended", "trace": "they see every step"}
 
 
-def scopes_line(scopes: Document, view: View, *, anywhere: bool = True, own: bool = False) -> Line:
+def scopes_line(
+    scopes: Document, view: View, *, anywhere: bool = True, own: bool = False, agent: str = ""
+) -> Line:
     """Return `may Read, Glob, Grep · in ~/src/api (ro) · no network · you approve each call`.
 
     Without `anywhere` only places that the scopes name are told: where it runs has been said. Of one's `own` task nobody
-    else sees anything.
+    else sees anything. `agent` is the one that runs under them, if one does.
     """
     tools = ", ".join(visible(tool) for tool in words(scopes, "tools"))
     servers = ", ".join(visible(server) for server in words(scopes, "mcp_servers"))
     hosts = ", ".join(visible(host) for host in words(scopes, "network"))
-    approval = approval_words(text(scopes, "approval"))
+    approval = approval_words(text(scopes, "approval"), agent)
     limit, deadline = number(scopes, "max_per_day"), moment_ms(scopes, "expires_at")
     parts = [
         line(f"may {tools}" if tools else "may use no tool"),

@@ -96,10 +96,15 @@ def presumption(dispatch: Document) -> str:
     return "Nothing that they signed says so: it may have reached them all the same, and their answer corrects this."
 
 
-def approval_words(approval: str) -> str:
-    """Return what an approval mode means for the one who grants it."""
+def approval_words(approval: str, agent: str = "") -> str:
+    """Return what an approval mode means for the one who grants it, where it is known under which agent.
+
+    A program that speaks ACP decides itself which of its calls it asks for; the wall holds for all of them.
+    """
     return {
-        "manual": "you approve each call",
+        "manual": "you approve each call that its agent asks for"
+        if agent == "acp"
+        else "you approve each call",
         "review": "you approve the changes at the end",
         "auto": "nothing asks",
     }.get(approval, visible(approval))

@@ -153,7 +153,7 @@ function may(thread) {
   if (scopes === undefined || scopes === null) {
     return el("p", { class: "note" }, thread.status === "delivered" ? "Your own task: it may use every tool in the directory you choose, without network, and asks you for each call." : place + walls + spent);
   }
-  return el("p", { class: "note" }, `${place}${sentence(scopes, "It")} ${walls}${spent}`);
+  return el("p", { class: "note" }, `${place}${sentence(scopes, "It", "you", run?.agent)} ${walls}${spent}`);
 }
 
 /** Return why somebody said no to what was sent to them, if they said. */

@@ -61,8 +61,12 @@ const APPROVAL = {
 };
 const RETURNS = { status: "how it ended", result: "the result", trace: "the result and every call" };
 
-/** Return what scopes allow, in one sentence about the tasks of `name`, which `whom` ("you", "they") decide about. */
-export function sentence(scopes, name, whom = "you") {
+/**
+ * Return what scopes allow, in one sentence about the tasks of `name`, which `whom` ("you", "they") decide about.
+ * A program that speaks ACP (`agent`) decides itself which of its calls it asks for; the wall holds for all of them.
+ */
+export function sentence(scopes, name, whom = "you", agent = null) {
+  const asks = agent === "acp" && scopes.approval === "manual" ? "approve each call that its agent asks for" : APPROVAL[scopes.approval];
   const tools = scopes.tools.length === 0 ? "use no tool" : `use ${scopes.tools.join(", ")}`;
   const places = scopes.paths.length === 0
     ? `in the one directory that ${whom} accept each task in`
@@ -72,7 +76,7 @@ export function sentence(scopes, name, whom = "you") {
   const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";
   const daily = scopes.max_per_day ? `; at most ${count(scopes.max_per_day, "task")} a day` : "";
   const bounds = [budget(scopes.budget), times(scopes)].filter(Boolean).join("; ");
-  return `${name} may ${tools} ${places}, ${network}${servers}; ${whom} ${APPROVAL[scopes.approval]}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
+  return `${name} may ${tools} ${places}, ${network}${servers}; ${whom} ${asks}; back goes ${RETURNS[scopes.returns]}${daily}${ends}${bounds ? `; ${bounds}` : ""}.`;
 }
 
 /** Return how long a run may take and a question waits, where they are not what goes without saying: an hour, two minutes. */
