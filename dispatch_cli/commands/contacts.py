@@ -11,7 +11,7 @@ from dispatch_cli.render.comparing import comparison_lines
 from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lines import line
 from dispatch_cli.render.text import visible
-from dispatch_cli.render.trust import contacts_lines
+from dispatch_cli.render.trust import contacts_lines, revoked_lines
 
 _WORDS = 7
 _ANSWERS = {"y": "same", "yes": "same", "d": "different", "different": "different"}
@@ -94,8 +94,9 @@ def alias_contact(invocation: Invocation, peer: str, name: str | None, remove: b
 @click.option("--outgoing", is_flag=True, help="Give up my own edge to the peer instead.")
 @click.pass_obj
 def revoke(invocation: Invocation, peer: str, outgoing: bool) -> None:
-    """End an edge: PEER may no longer dispatch to me, and what runs for them stops."""
+    """End an edge: PEER may no longer dispatch to me, and what runs for them stops.
+
+    All that they were ever allowed here ends. What I give up with --outgoing they are not told.
+    """
     answer = invocation.door.post("/v1/contacts/revoke", {"peer": peer, "outgoing": outgoing})
-    name = visible(peer)
-    said = f"You may no longer dispatch to {name}." if outgoing else f"{name} may no longer dispatch to you."
-    invocation.show(answer, lambda _: [line(said)])
+    invocation.show(answer, lambda _: revoked_lines(answer, peer, outgoing=outgoing))

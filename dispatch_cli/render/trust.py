@@ -28,6 +28,8 @@ def contacts_lines(contacts: Document, view: View, *, invited: bool = False) -> 
         ]
     if not edges:
         return [line("You have no contacts yet."), following("invite somebody with", "dispatch invite EMAIL")]
+    shared = _shared(edges)
+    edges = [{**edge, "shared": text(edge, "peer") in shared} for edge in edges]
     outgoing = [edge for edge in edges if text(edge, "direction") == "outgoing"]
     incoming = [edge for edge in edges if text(edge, "direction") == "incoming"]
     lines = _edges("You may dispatch to", outgoing, view, scopes=False)
@@ -35,6 +37,13 @@ def contacts_lines(contacts: Document, view: View, *, invited: bool = False) -> 
         lines.append(line())
     shown = lines + _edges("May dispatch to you", incoming, view, scopes=True)
     return shown + _comparing(edges) + _torn(edges)
+
+
+def _shared(edges: list[Document]) -> set[str]:
+    """Return the addresses that more than one identity has here."""
+    known = {(text(edge, "peer"), text(edge, "identity")) for edge in edges}
+    addresses = [address for address, _ in known]
+    return {address for address in addresses if addresses.count(address) > 1}
 
 
 def _comparing(edges: list[Document]) -> list[Line]:
@@ -90,8 +99,11 @@ def _edge(edge: Document) -> list[Line]:
     status = "conflict" if truth(edge, "conflict") else text(edge, "status")
     online = edge.get("online")
     now = "" if online is None else "online" if online is True else "offline"
+    name = f"{visible(alias)} <{visible(peer)}>" if alias else visible(peer)
+    if truth(edge, "shared"):  # two people, as far as this machine knows; a fingerprint is typed like a name
+        name += f" {visible(text(edge, 'identity'))[:16]}"
     return [
-        line(f"{visible(alias)} <{visible(peer)}>" if alias else visible(peer)),
+        line(name),
         line(Span(visible(trust), _TRUST.get(trust, Tone.PLAIN))),
         line(Span(visible(status), _STATUS.get(status, Tone.PLAIN))),
         line(Span(now, Tone.DONE if online is True else Tone.QUIET)),
@@ -197,9 +209,23 @@ def accepted_lines(edge: Document, view: View) -> list[Line]:
     return [
         line(f"{peer} may now dispatch to you ", Span(f"({visible(text(edge, 'trust'))})", Tone.QUIET), "."),
         line("  ", *scopes_line(inner(edge, "scopes"), view)),
+        *([line("  What they were allowed before has ended.")] if number(edge, "edges_ended") else []),
         line("  Each task still waits until you accept it."),
         following("take it back with", f"dispatch revoke {peer}"),
     ]
+
+
+def revoked_lines(ended: Document, typed: str, *, outgoing: bool) -> list[Line]:
+    """Return who may no longer dispatch to whom, how many edges that ended, and who is not told."""
+    name, edges = visible(typed), len(words(ended, "edges"))
+    said = f"You may no longer dispatch to {name}." if outgoing else f"{name} may no longer dispatch to you."
+    lines = [line(said)]
+    if edges > 1:
+        lines.append(line(f"  There were {edges} edges; all of them have ended."))
+    if outgoing:
+        lines.append(line("  They are not told, and what waits there for their answer stays."))
+        lines.append(following("take that back with", "dispatch cancel ID"))
+    return lines
 
 
 def edited_lines(edge: Document, view: View, *, changed: bool) -> list[Line]:
@@ -212,6 +238,12 @@ def edited_lines(edge: Document, view: View, *, changed: bool) -> list[Line]:
     if ended:
         runs = "One run that may do more was" if ended == 1 else f"{ended} runs that may do more were"
         lines.append(line(Span(f"  {runs} ended; nothing of it was kept.", Tone.WAITING)))
+    open_edges = number(edge, "edges_open") or 1
+    if number(edge, "edges_ended"):
+        lines.append(line("  What they were allowed besides has ended."))
+    if open_edges > 1:
+        said = f"  They have {open_edges} edges to you. An edit leaves them this one, and ends the others."
+        lines.append(line(Span(said, Tone.WAITING)))
     if changed:
         return lines
     if not set(words(inner(edge, "scopes"), "tools")) > _READ_ONLY:

@@ -5,11 +5,13 @@ from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.sharing import is_elsewhere
-from dispatch_daemon.core import decisions, editing, grants, intake
+from dispatch_daemon.core import decisions, editing, grants, intake, trust
+from dispatch_daemon.core.composing import Peer, send_of
 from dispatch_daemon.core.effects import Effect, Put
-from dispatch_daemon.core.grants import binding
+from dispatch_daemon.core.grants import before_last, binding
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.trust_records import Direction, EdgeRecord
+from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, Signature
@@ -50,6 +52,31 @@ class Ending:
         self._journal = journal
         self._people = people
         self._clock = clock
+
+    def over(self, edge: EdgeRecord, peer: Peer | None = None) -> list[Effect]:
+        """Return what ends an edge by this device's word: here, at the relay, and all that waits or goes on over it.
+
+        Its other side hears it, signed, if the edge is one's own to give; `peer` is that side as it is about to be pinned.
+        """
+        now_ms = self._clock.now_ms()
+        effects = trust.revoked(edge, now_ms)
+        if edge.direction is Direction.OUTGOING:
+            return effects + unsent_refused(self._journal, edge, now_ms)
+        told = self._revocation(edge, peer or self._people.peer(edge.peer))
+        return [*effects, *self.received(edge), told]
+
+    def _revocation(self, edge: EdgeRecord, peer: Peer) -> Effect:
+        """Tell the other side, signed, that the edge is over."""
+        grant = trust.grant(
+            self._people.own,
+            peer,
+            edge.edge,
+            binding(edge).scopes,
+            self._clock.moment(),
+            status=GrantStatus.REVOKED,
+            after=before_last(edge),
+        )
+        return send_of(grant, deliver=True, keep=False)
 
     def all_of(self, edge: EdgeRecord) -> list[Effect]:
         """Return what ends everything that this edge, as it is about to be kept, does not allow any more."""

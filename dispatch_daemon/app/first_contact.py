@@ -5,18 +5,26 @@ the token; the code that proves the token stands where "pinned" stands for every
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.disowned import disowned
+from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import trust
 from dispatch_daemon.core.composing import Moment, Peer, send_of
+from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.grants import newest
-from dispatch_daemon.core.trust_records import Direction, InvitationRecord, InvitationStatus, Trust
+from dispatch_daemon.core.trust_records import (
+    Direction,
+    EdgeRecord,
+    InvitationRecord,
+    InvitationStatus,
+    Trust,
+)
 from dispatch_daemon.core.trust_views import edge_status
 from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import Chain
@@ -51,6 +59,7 @@ class FirstContact:
         self._people = people
         self._clock = clock
         self._performer = performer
+        self._ending = Ending(journal, people, clock)
 
     async def deliver(self, header: Header, raw: bytes) -> None:
         """Take in an acceptance of our invitation, or the confirmation of our acceptance.
@@ -118,10 +127,25 @@ class FirstContact:
             offered=offered,
         )
         proved = confirmation if message.mac is None else with_mac(expected.secret, confirmation)
+        effects += self._replaced(effects)
         effects += disowned(self._journal, self._people.own, effects, self._clock.moment())
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
         self._people.forget_cached(opened.peer.genesis.hex)
         log.info("%s accepted invitation %s", opened.peer.genesis.hex[:16], record.invitation_id[:16])
+
+    def _replaced(self, effects: Sequence[Effect]) -> list[Effect]:
+        """End what an acceptor had let us do before these effects; of an older yes that came late, itself, for it is over there."""
+        given = next(
+            effect.record
+            for effect in effects
+            if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord)
+            if effect.record.direction is Direction.OUTGOING
+        )
+        others = self._people.open_edges(Direction.OUTGOING, given.peer)
+        made_ms = newest(given).head.created_ms
+        came_late = any(newest(edge).head.created_ms > made_ms for edge in others)
+        over = [given] if came_late else others
+        return [effect for edge in over for effect in self._ending.over(edge)]
 
     def _offered(
         self, record: InvitationRecord, opened: Opened, level: Trust, moment: Moment
@@ -129,7 +153,7 @@ class FirstContact:
         """Sign the way back for who accepted, unless they may dispatch here already."""
         scopes = trust.way_back(record, level, moment.now_ms)
         peer = opened.peer
-        if scopes is None or self._live(Direction.INCOMING, peer.genesis.hex):
+        if scopes is None or self._let_in(peer.genesis.hex):
             return None
         back = edge_id(opened.signed.digest)
         grant = trust.grant(
@@ -142,6 +166,12 @@ class FirstContact:
         )
         document = sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
         return trust.Offered(back, document, scopes, record.offer_identities)
+
+    def _let_in(self, peer: str) -> bool:
+        """Say whether a contact may dispatch here, or will as soon as their device has checked our yes."""
+        return self._live(Direction.INCOMING, peer) or any(
+            edge.status is EdgeStatus.PENDING for edge in self._people.open_edges(Direction.INCOMING, peer)
+        )
 
     def _live(self, direction: Direction, peer: str) -> bool:
         """Say whether there is an edge in force between this identity and a contact, in a direction."""

@@ -3,6 +3,9 @@
 Chains are verified once when they are first needed and kept; they change only through `pin`.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.keystore import Keys
 from dispatch_daemon.core import choosing, grants
@@ -16,6 +19,10 @@ from dispatch_protocol.scopes import OWN_SCOPES, Scopes
 from dispatch_protocol.standing import EdgeStatus
 
 ME = "me"
+_FINGERPRINT: Final = (
+    8  # so many letters of an identity name it where a name is typed; fewer are the beginning of a name
+)
+_SHOWN: Final = 16
 
 
 class People:
@@ -121,40 +128,44 @@ class People:
             if (contact := self.journal.contact(edge.peer)) is not None
         ]
         exact = [pair for pair in edges if wanted in _names(*pair)]
-        found = exact or [pair for pair in edges if any(name.startswith(wanted) for name in _names(*pair))]
+        found = exact or [pair for pair in edges if _begins(wanted, *pair)]
         # A person may have several edges in a row: a revoked one must not hide the one that works.
         live = [pair for pair in found if pair[0].status in (EdgeStatus.ACTIVE, EdgeStatus.PENDING)] or found[
             -1:
         ]
         if not wanted or not live:
             raise _no_edge(recipient, direction)
-        peers = {edge.address: (edge, contact) for edge, contact in live}
-        if len(peers) > 1:
-            raise ServiceError(
-                "ambiguous", f"{recipient} could be {len(peers)} people", candidates=sorted(peers)
-            )
+        _require_one(recipient, [edge for edge, _ in live])
         return live[-1]
+
+    def open_edges(self, direction: Direction, genesis: str) -> list[EdgeRecord]:
+        """Return every edge with an identity that has not been revoked, the oldest first: there may be several in a row."""
+        return [
+            edge
+            for edge in self.journal.edges(direction)
+            if edge.peer == genesis and edge.status is not EdgeStatus.REVOKED
+        ]
 
     def known(self, peer: str) -> tuple[EdgeRecord, ContactRecord]:
         """Find the contact that an address, an alias or a unique prefix means, by an edge in either direction.
 
+        Whoever an edge is open with comes before an identity with which all are over.
+
         Raises:
             ServiceError: `peer_unknown`, or `ambiguous` with the candidates.
         """
-        found = {}
+        found = []
         for direction in Direction:
             try:
-                edge, contact = self.edge_to(peer, direction)
+                found.append(self.edge_to(peer, direction))
             except ServiceError as error:
                 if error.code != "no_edge":
                     raise
-            else:
-                found[contact.address] = (edge, contact)
         if not found:
             raise ServiceError("peer_unknown", f"nobody who is called {peer} is known here")
-        if len(found) > 1:
-            raise ServiceError("ambiguous", f"{peer} could be {len(found)} people", candidates=sorted(found))
-        return next(iter(found.values()))
+        found = [pair for pair in found if pair[0].status is not EdgeStatus.REVOKED] or found
+        _require_one(peer, [edge for edge, _ in found])
+        return found[0]
 
     def is_me(self, recipient: str) -> bool:
         """Return whether a recipient means this very person."""
@@ -168,6 +179,34 @@ def _names(edge: EdgeRecord, contact: ContactRecord) -> list[str]:
     if contact.alias:
         names.append(contact.alias.casefold())
     return names
+
+
+def _begins(wanted: str, edge: EdgeRecord, contact: ContactRecord) -> bool:
+    """Say whether a name, or enough of an identity's fingerprint, begins like this."""
+    fingerprint = len(wanted) >= _FINGERPRINT and edge.peer.startswith(wanted)
+    return fingerprint or any(name.startswith(wanted) for name in _names(edge, contact))
+
+
+def _require_one(typed: str, edges: Sequence[EdgeRecord]) -> None:
+    """Refuse what may mean several people; of two identities under one address each is named by its fingerprint.
+
+    Raises:
+        ServiceError: `ambiguous`.
+    """
+    people = {edge.peer: edge.address for edge in edges}
+    if len(people) == 1:
+        return
+    addresses = list(people.values())
+    shared = len(set(addresses)) < len(addresses)
+    raise ServiceError(
+        "ambiguous",
+        f"{typed} could be {len(people)} people" + ("; two identities have one address" if shared else ""),
+        hint="dispatch contacts" if shared else None,
+        candidates=sorted(
+            genesis[:_SHOWN] if addresses.count(address) > 1 else address
+            for genesis, address in people.items()
+        ),
+    )
 
 
 def _no_edge(recipient: str, direction: Direction) -> ServiceError:

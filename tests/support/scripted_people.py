@@ -62,7 +62,13 @@ class ScriptedPeople:
         await self._asked("accept_invitation", token=token, choice=choice)
         if choice.tools is None and choice.profile is None:
             raise ServiceError("scope_choice_required", "Nothing was chosen.")
-        return {"edge_id": EDGE, "peer": "alice@example.org", "scopes": SCOPES, "trust": "token"}
+        return {
+            "edge_id": EDGE,
+            "peer": "alice@example.org",
+            "scopes": SCOPES,
+            "trust": "token",
+            "edges_ended": 0,
+        }
 
     async def decline_invitation(self, *, token: str) -> JsonObject:
         await self._asked("decline_invitation", token=token)
@@ -70,7 +76,7 @@ class ScriptedPeople:
 
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
         await self._asked("revoke", peer=peer, outgoing=outgoing)
-        return {"edge_id": EDGE, "status": "revoked"}
+        return {"edge_id": EDGE, "edges": [EDGE], "status": "revoked"}
 
     async def alias_contact(self, *, peer: str, name: str | None) -> JsonObject:
         await self._asked("alias_contact", peer=peer, name=name)
@@ -125,4 +131,5 @@ class ScriptedPeople:
 
     async def edit_edge(self, *, peer: str, choice: ScopeChoice) -> JsonObject:
         await self._asked("edit_edge", peer=peer, choice=choice)
-        return {"edge_id": EDGE, "peer": peer, "status": "active", "scopes": SCOPES, "runs_ended": 0}
+        counts: JsonObject = {"runs_ended": 0, "edges_open": 1, "edges_ended": 0}
+        return {"edge_id": EDGE, "peer": peer, "status": "active", "scopes": SCOPES, **counts}

@@ -164,3 +164,30 @@ def _torn(person: Person, whose: str) -> bool:
         each for each in person.try_("doctor", "--json").json["checks"] if each["name"] == "histories"
     ]
     return not check["ok"] and whose in check["detail"]
+
+
+def test_whoever_comes_back_and_is_accepted_anew_has_no_more_than_the_new_yes_allows(
+    neighbourhood: Neighbourhood, desk: Person, place: Path
+) -> None:
+    """Alice loses everything. Bob had let her do all of it; what he lets her do now is what she may, on each machine of his."""
+    alice, bob, url = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker.url
+    old = neighbourhood.befriend("--profile", "full", "--approval", "auto")
+    pair(bob, desk)
+    poll(lambda: _active(desk), "the second machine knows the edge")
+    key = paper(alice)
+    alice.daemon.kill()
+    with bought("hers", place, alice.address) as hers:
+        recover(hers, url, key)
+        token = hers.do("invite", bob.address, "--link-only")["token"]
+        accepted = bob.do("accept-invitation", token, "--profile", "read-only")
+        assert accepted["edges_ended"] == 1
+        for person in (bob, desk):
+            poll(
+                lambda person=person: [edge["edge_id"] for edge in _active(person)] == [accepted["edge_id"]],
+                f"{person.name} holds the new edge alone",
+            )
+        ended = bob.do("revoke", hers.address)
+        assert ended["edges"] == [accepted["edge_id"]] != [old]
+        for person in (bob, desk, hers):
+            poll(lambda person=person: not _active(person), f"{person.name} holds no edge")
+        assert hers.try_("send", bob.address, "Anything?", "--json").json["error"]["code"] == "edge_revoked"

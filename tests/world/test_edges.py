@@ -162,3 +162,148 @@ async def test_edge_whose_versions_a_thief_has_counted_to_the_end_can_still_be_r
     await bob.revoke(alice)
     await world.settle()
     assert [each.status for each in alice.journal.edges(Direction.OUTGOING)] == [EdgeStatus.REVOKED]
+
+
+# -- several edges in a row ------------------------------------------------------------------------------
+
+
+def standing(member: Member, direction: Direction) -> list[EdgeStatus]:
+    return [edge.status for edge in member.journal.edges(direction)]
+
+
+async def grant_another(world: World, alice: Member, bob: Member) -> None:
+    """Leave Bob with two open edges from Alice, as when two devices of his have each said yes before they met."""
+    (first,) = bob.journal.edges(Direction.INCOMING)
+    await world.befriend(alice, bob)
+    await bob.performer.perform([Put(first)])
+
+
+async def test_an_older_edge_of_the_same_contact_is_not_left_open(
+    world: World, alice: Member, bob: Member
+) -> None:
+    (theirs,) = alice.journal.edges(Direction.OUTGOING)
+    waits = await alice.send(bob, "asked under the first yes")
+    await world.settle()
+    await bob.accept(waits.digest)
+    await world.befriend(alice, bob)
+    assert bob.status(waits.digest) == "cancelled"
+    assert standing(bob, Direction.INCOMING) == [EdgeStatus.REVOKED, EdgeStatus.ACTIVE]
+    assert standing(alice, Direction.OUTGOING) == [EdgeStatus.REVOKED, EdgeStatus.ACTIVE]
+    # A contact that goes on over the first one, with the help of a relay that carries what it must not, is refused.
+    world.post.closed.clear()
+    await alice.performer.perform([Put(theirs)])
+    _, newest = alice.journal.edges(Direction.OUTGOING)
+    await alice.performer.perform([Put(replace(newest, status=EdgeStatus.REVOKED))])
+    late = await alice.send(bob, "asked under the first yes once more")
+    assert late.edge == theirs.edge
+    await world.settle()
+    assert alice.dispatch(late.digest).ended_code == "edge_revoked"
+    assert bob.dispatch(late.digest).state is DispatchState.REFUSED
+
+
+async def test_whoever_gave_the_edge_and_lost_it_is_believed_about_the_new_one(
+    world: World, alice: Member, bob: Member
+) -> None:
+    """Bob's home is gone with what it granted; what he says now takes the place of what Alice holds of then."""
+    (lost,) = bob.journal.edges(Direction.INCOMING)
+    bob.journal.database.write("DELETE FROM edges WHERE edge = ?", (lost.edge,))
+    await world.befriend(alice, bob)
+    assert standing(bob, Direction.INCOMING) == [EdgeStatus.ACTIVE]
+    assert standing(alice, Direction.OUTGOING) == [EdgeStatus.REVOKED, EdgeStatus.ACTIVE]
+
+
+async def test_an_older_yes_that_comes_late_ends_no_newer_one(
+    world: World, bob: Member, carol: Member
+) -> None:
+    await world.introduce(bob, carol)
+    await carol.work()
+    (late,) = [parcel for parcel in world.post.waiting if parcel.to == bob.genesis]
+    world.post.waiting.clear()
+    await carol.wait(1000)
+    await world.befriend(bob, carol)
+    newest = bob.journal.edges(Direction.OUTGOING)[-1]
+    await world.post.deliver(late)
+    kept = bob.journal.edge(newest.edge)
+    assert kept is not None
+    assert kept.status is EdgeStatus.ACTIVE
+    sent = await bob.send(carol, "hello")
+    await world.settle()
+    assert carol.status(sent.digest) == "delivered"
+
+
+async def test_revoking_ends_every_edge_that_is_open_and_names_them(
+    world: World, alice: Member, bob: Member
+) -> None:
+    await grant_another(world, alice, bob)
+    assert standing(bob, Direction.INCOMING) == [EdgeStatus.ACTIVE, EdgeStatus.ACTIVE]
+    answer = await bob.contacts.revoke(peer=alice.person.email, outgoing=False)
+    await world.settle()
+    assert len(set(answer["edges"])) == 2  # type: ignore[arg-type]  # a list of the answer's JSON
+    assert standing(bob, Direction.INCOMING) == [EdgeStatus.REVOKED, EdgeStatus.REVOKED]
+    assert standing(alice, Direction.OUTGOING) == [EdgeStatus.REVOKED, EdgeStatus.REVOKED]
+    with pytest.raises(ServiceError) as raised:
+        await bob.revoke(alice)
+    assert raised.value.code == "not_pending"
+
+
+async def test_an_edit_leaves_one_edge_and_what_only_shows_it_leaves_all(
+    world: World, alice: Member, bob: Member
+) -> None:
+    await grant_another(world, alice, bob)
+    shown = await bob.contacts.edit_edge(peer=alice.person.email, choice=ScopeChoice())
+    assert (shown["edges_open"], shown["edges_ended"]) == (2, 0)
+    edited = await bob.contacts.edit_edge(peer=alice.person.email, choice=ScopeChoice(tools=("Read",)))
+    assert (edited["edges_open"], edited["edges_ended"]) == (1, 1)
+    assert standing(bob, Direction.INCOMING) == [EdgeStatus.REVOKED, EdgeStatus.ACTIVE]
+
+
+async def test_two_identities_under_one_address_are_two_people(
+    world: World, alice: Member, bob: Member, carol: Member
+) -> None:
+    await world.befriend(carol, bob)
+    for edge in bob.journal.edges(Direction.INCOMING):
+        await bob.performer.perform([Put(replace(edge, address=alice.person.email))])
+    for name in (alice.person.email, "alice"):
+        with pytest.raises(ServiceError) as raised:
+            bob.people.edge_to(name, Direction.INCOMING)
+        assert raised.value.code == "ambiguous"
+        assert raised.value.candidates == tuple(sorted(each.genesis[:16] for each in (alice, carol)))
+        with pytest.raises(ServiceError, match="two identities have one address"):
+            bob.people.known(name)
+    # Each is named by its fingerprint, and with one of them gone the address means the other again.
+    await bob.contacts.revoke(peer=carol.genesis[:16], outgoing=False)
+    assert bob.people.edge_to(alice.person.email, Direction.INCOMING)[0].peer == alice.genesis
+    assert bob.people.known(alice.person.email)[1].genesis == alice.genesis
+    with pytest.raises(ServiceError) as raised:
+        bob.people.edge_to(carol.genesis[:7], Direction.INCOMING)
+    assert raised.value.code == "no_edge"
+
+
+async def test_whoever_gives_up_an_edge_gives_up_all_of_them(
+    world: World, alice: Member, bob: Member
+) -> None:
+    (first,) = alice.journal.edges(Direction.OUTGOING)
+    await world.befriend(alice, bob)
+    await alice.performer.perform([Put(first)])
+    waits = await alice.send(bob, "never left")
+    answer = await alice.contacts.revoke(peer=bob.person.email, outgoing=True)
+    assert len(set(answer["edges"])) == 2  # type: ignore[arg-type]  # a list of the answer's JSON
+    assert standing(alice, Direction.OUTGOING) == [EdgeStatus.REVOKED, EdgeStatus.REVOKED]
+    assert alice.status(waits.digest) == "refused"
+    assert standing(bob, Direction.INCOMING) == [EdgeStatus.REVOKED, EdgeStatus.ACTIVE]  # nobody tells him
+
+
+async def test_a_way_back_is_not_opened_beside_an_edge_that_waits_to_be_checked(
+    world: World, bob: Member, carol: Member
+) -> None:
+    await world.introduce(carol, bob)
+    offer = ScopeChoice(profile="full", approval="auto", network=())
+    invited = await bob.invitations.invite(email=carol.person.email, link_only=True, offer=offer)
+    choice = ScopeChoice(tools=("Read",))
+    await carol.accepting.accept_invitation(token=str(invited["token"]), choice=choice)
+    await carol.work()
+    for parcel in [each for each in world.post.waiting if each.to == bob.genesis]:
+        await world.post.deliver(parcel)
+    await world.settle()
+    theirs = [edge for edge in bob.journal.edges(Direction.INCOMING) if edge.peer == carol.genesis]
+    assert [edge.status for edge in theirs] == [EdgeStatus.ACTIVE]

@@ -68,9 +68,9 @@ function edge(each) {
     const sure = el(
       "div",
       { class: "answers" },
-      el("span", {}, incoming ? "Their tasks that wait or run here end at once." : "You can send them nothing any more."),
+      el("span", {}, incoming ? "Their tasks that wait or run here end at once." : "You can send them nothing any more. They are not told, and what waits there stays."),
       button("Keep it", () => room.replaceChildren(), { class: "deny", data: { focus: "keep" } }),
-      button("End it", () => tried(() => ask("POST", "/v1/contacts/revoke", { peer: each.peer, outgoing: !incoming }), said), { class: "danger" }),
+      button("End it", () => tried(() => ask("POST", "/v1/contacts/revoke", { peer: each.identity, outgoing: !incoming }), said), { class: "danger" }),
     );
     room.replaceChildren(sure);
     sure.querySelector("button").focus();
@@ -80,7 +80,7 @@ function edge(each) {
       scopeMenu(known.name, {
         now: each.scopes,
         grant: async (scopes) => {
-          const [edited, problem] = await tried(() => ask("POST", "/v1/contacts/edit", { peer: each.peer, ...scopes }));
+          const [edited, problem] = await tried(() => ask("POST", "/v1/contacts/edit", { peer: each.identity, ...scopes }));
           if (edited !== null) room.replaceChildren(el("p", { role: "status" }, edited.runs_ended ? `${count(edited.runs_ended, "run")} that may do more ended; nothing of it was kept.` : "This is what they may do now."));
           return problem;
         },

@@ -1,6 +1,6 @@
 """Answering an invitation at the door: verified from its token, granted within what the human chose, or declined."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -8,19 +8,27 @@ from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.disowned import disowned
+from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.services.received import pending
 from dispatch_daemon.core import choosing, trust, trust_views
-from dispatch_daemon.core.composing import Peer
+from dispatch_daemon.core.composing import Moment, Peer
 from dispatch_daemon.core.devices import require_approver
-from dispatch_daemon.core.effects import Put
+from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.requests import ScopeChoice
-from dispatch_daemon.core.trust_records import InvitationRecord, InvitationStatus, Trust
+from dispatch_daemon.core.trust_records import (
+    Direction,
+    EdgeRecord,
+    InvitationRecord,
+    InvitationStatus,
+    Trust,
+)
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.chain import Chain
 from dispatch_protocol.errors import MalformedError
 from dispatch_protocol.first_contact import verify_invitation, with_mac
 from dispatch_protocol.grant import GrantStatus
@@ -51,9 +59,10 @@ class Accepting:
         self._performer = performer
         self._executor = executor
         self._online = online
+        self._ending = Ending(journal, people, clock)
 
     async def accept_invitation(self, *, token: str, choice: ScopeChoice) -> JsonObject:
-        """Let the inviter send tasks here, within the scopes that the human chose."""
+        """Let the inviter send tasks here, within the scopes that the human chose; what they were let before is over."""
         own = self._people.own
         require_approver(own.chain, own.device, "let anybody in")
         choosing.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
@@ -114,8 +123,8 @@ class Accepting:
             path_identities=identities,
             now_ms=moment.now_ms,
         )
-        ended = disowned(self._journal, self._people.own, effects, moment)
-        await self._performer.perform([*effects, *ended])
+        before = self._people.open_edges(Direction.INCOMING, inviter.genesis.hex)
+        await self._performer.perform([*effects, *self._ended(effects, before, inviter, moment)])
         self._people.forget_cached(inviter.genesis.hex)
         return {
             "edge_id": edge.uuid,
@@ -123,7 +132,17 @@ class Accepting:
             "scopes": trust_views.scopes_view(scopes),
             "trust": known,
             "status": EdgeStatus.PENDING,
+            "edges_ended": len(before),
         }
+
+    def _ended(
+        self, effects: Sequence[Effect], before: Sequence[EdgeRecord], inviter: Chain, moment: Moment
+    ) -> list[Effect]:
+        """Return what a yes ends: the edges whose place it takes, and what devices asked for that its chain does not have."""
+        peer = Peer(inviter.genesis, inviter.head)
+        replaced = [effect for each in before for effect in self._ending.over(each, peer)]
+        ended = disowned(self._journal, self._people.own, effects, moment, besides=replaced)
+        return [*replaced, *ended]
 
     def _first_grant(self, peer: Peer, edge: str, scopes: Scopes) -> Document:
         """Sign the first version of an edge's grant."""

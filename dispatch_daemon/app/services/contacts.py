@@ -7,7 +7,7 @@ from dataclasses import replace
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
-from dispatch_daemon.app.edges import Ending, unsent_refused
+from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
@@ -16,9 +16,9 @@ from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.core import aliases, comparing, editing, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.devices import require_approver
-from dispatch_daemon.core.effects import Effect, Put
+from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.grants import before_last, binding
+from dispatch_daemon.core.grants import binding
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.core.trust_records import Direction, EdgeRecord, Trust
 from dispatch_daemon.ports import JsonObject
@@ -102,23 +102,18 @@ class Contacts:
             return {}
 
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
-        """End the incoming edge from a peer, with everything of theirs that has not ended; or give up one's own."""
+        """End every edge from a peer, with everything of theirs that has not ended; or give up one's own to them."""
         direction = Direction.OUTGOING if outgoing else Direction.INCOMING
         edge = self._edge(peer, direction)
         if edge.status is EdgeStatus.REVOKED:
             raise ServiceError(
                 "not_pending", f"the edge with {edge.address} is revoked already", hint="dispatch contacts"
             )
-        now_ms = self._clock.now_ms()
-        effects = trust.revoked(edge, now_ms)
-        if outgoing:
-            effects += unsent_refused(self._journal, edge, now_ms)
-        else:
-            effects += self._ending.received(edge)
-            effects.append(self._revocation(edge))
-        await self._performer.perform(effects)
+        ended = self._people.open_edges(direction, edge.peer)
+        await self._performer.perform([effect for each in ended for effect in self._ending.over(each)])
         return {
             "edge_id": EdgeId.from_hex(edge.edge).uuid,
+            "edges": [EdgeId.from_hex(each.edge).uuid for each in ended],
             "peer": edge.address,
             "status": EdgeStatus.REVOKED,
         }
@@ -146,21 +141,29 @@ class Contacts:
             why = f"a device of yours has counted the changes of the edge from {edge.address} to their end"
             raise ServiceError("invalid", why, hint=f"dispatch revoke {edge.address}, and invite them anew")
         ended = 0
+        is_open = self._people.open_edges(Direction.INCOMING, edge.peer)
+        others = [each for each in is_open if each.edge != edge.edge and choice != ScopeChoice()]
         changed = (scopes, tuple(identities)) != (present.scopes, edge.path_identities)
-        if changed or len(present.tips) > 1:  # an edit that names both ends what two devices have stated
-            ended = await self._put_in_force(edge, scopes, identities)
+        if changed or others or len(present.tips) > 1:  # an edit ends what two devices have stated
+            ended = await self._put_in_force(edge, scopes, identities, others)
         return {
             "edge_id": EdgeId.from_hex(edge.edge).uuid,
             "peer": edge.address,
             "status": edge.status,
             "scopes": trust_views.scopes_view(scopes),
             "runs_ended": ended,
+            "edges_open": len(is_open) - len(others),
+            "edges_ended": len(others),
         }
 
     async def _put_in_force(
-        self, edge: EdgeRecord, scopes: Scopes, identities: Sequence[tuple[str, int, int]]
+        self,
+        edge: EdgeRecord,
+        scopes: Scopes,
+        identities: Sequence[tuple[str, int, int]],
+        others: Sequence[EdgeRecord],
     ) -> int:
-        """Sign the next version of a grant, keep it and owe it; return how many runs it ended."""
+        """Sign the next version of a grant, keep it and owe it, and end the other edges; return how many runs it ended."""
         moment = self._clock.moment()
         grant = trust.grant(
             self._people.own,
@@ -176,6 +179,7 @@ class Contacts:
         effects.append(send_of(grant, deliver=True, keep=False))
         ending = self._ending.outgrown(edge, scopes)
         effects += [effect for each in ending for effect in each]
+        effects += [effect for each in others for effect in self._ending.over(each)]
         await self._performer.perform(effects)
         return len(ending)
 
@@ -188,16 +192,3 @@ class Contacts:
                 raise
             way = "to" if direction is Direction.OUTGOING else "from"
             raise ServiceError("peer_unknown", f"there is no edge {way} {peer}") from None
-
-    def _revocation(self, edge: EdgeRecord) -> Effect:
-        """Tell the other side, signed, that the edge is over."""
-        grant = trust.grant(
-            self._people.own,
-            self._people.peer(edge.peer),
-            edge.edge,
-            binding(edge).scopes,
-            self._clock.moment(),
-            status=GrantStatus.REVOKED,
-            after=before_last(edge),
-        )
-        return send_of(grant, deliver=True, keep=False)

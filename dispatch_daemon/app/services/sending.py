@@ -135,7 +135,7 @@ class Sending:
             return request, None
         parent = find_dispatch(self._journal, request.parent)
         if request.recipient is None:
-            other = views.ME if parent.box is Box.OWN else parent.address
+            other = views.ME if parent.box is Box.OWN else parent.peer
             request = replace(request, recipient=other)
         return request, parent
 

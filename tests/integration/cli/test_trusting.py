@@ -171,43 +171,6 @@ def test_an_invitation_is_declined(door: Script, home: Path) -> None:
     assert door.requests[-1].body == {"token": ID}
 
 
-def test_contacts_stand_by_direction(door: Script, home: Path) -> None:
-    shown = dispatch(home, "contacts").out
-    assert "YOU MAY DISPATCH TO" in shown
-    assert "bob@example.org       token      active   online" in shown
-    assert "THEIR DEVICES" in shown
-    assert "Alice <alice@example.org>" in shown
-    assert "you approve each call" in shown
-    door.answer("GET", "/v1/contacts", {"edges": []})
-    door.answer("GET", "/v1/invitations", {"sent": [], "received": []})
-    assert dispatch(home, "contacts").out.startswith("You have no contacts yet.\n")
-    for box in ("sent", "received"):
-        waiting = {"invitation_id": ID, "peer": BOB, "status": "pending", "expires_at": documents.LATER}
-        door.answer("GET", "/v1/invitations", {"sent": [], "received": []} | {box: [waiting]})
-        pointed = dispatch(home, "contacts").out
-        assert pointed.endswith("see it with   dispatch invitations\n")
-        assert "dispatch invite EMAIL" not in pointed
-    door.answer("GET", "/v1/invitations", {"sent": [{**waiting, "status": "declined"}], "received": []})
-    assert "dispatch invite EMAIL" in dispatch(home, "contacts").out
-
-
-def test_a_contact_with_two_histories_stands_as_a_conflict(door: Script, home: Path) -> None:
-    edges = [documents.edge(conflict=True), documents.edge(direction="incoming", peer=ALICE)]
-    door.answer("GET", "/v1/contacts", {"edges": edges})
-    shown = dispatch(home, "contacts").out
-    (torn,) = (line for line in shown.splitlines() if "conflict" in line)
-    assert BOB in torn
-    assert f"Two histories of {BOB} were told" in shown
-    assert "recovery key" in shown
-
-
-def test_revoking_says_what_ended(door: Script, home: Path) -> None:
-    door.answer("POST", "/v1/contacts/revoke", {"edge_id": ID, "status": "revoked"})
-    assert dispatch(home, "revoke", ALICE).out == f"{ALICE} may no longer dispatch to you.\n"
-    assert dispatch(home, "revoke", BOB, "--outgoing").out == f"You may no longer dispatch to {BOB}.\n"
-    assert door.requests[-1].body == {"peer": BOB, "outgoing": True}
-
-
 def test_signing_in_passes_the_broker_on(door: Script, home: Path) -> None:
     door.answer("POST", "/v1/login", documents.whoami() | {"recovery_hint": "Write it down soon."})
     ended = dispatch(home, "login", "--broker", "http://127.0.0.1:8000", "--email", BOB, "--dev")

@@ -68,9 +68,10 @@ class Contacts(Answer):
 
 
 class EdgeActed(Answer):
-    """An edge after an act."""
+    """An edge after an act; `edges` are all that it ended, for somebody may have several in a row."""
 
     edge_id: Uuid
+    edges: list[Uuid]
     status: EdgeStatus
 
 
@@ -94,13 +95,18 @@ class ContactCompared(Answer):
 
 
 class EdgeEdited(Answer):
-    """An edge with what it allows now, and how many runs were ended because it allows less."""
+    """An edge with what it allows now, and how many runs were ended because it allows less.
+
+    `edges_open` counts the edges that this contact has here now, and `edges_ended` those whose place it took.
+    """
 
     edge_id: Uuid
     peer: str
     status: EdgeStatus
     scopes: ScopesShown
     runs_ended: int
+    edges_open: int
+    edges_ended: int
 
 
 InvitationStatus = Literal["pending", "accepted", "confirmed", "declined", "expired", "revoked"]
@@ -155,12 +161,13 @@ class Invitations(Answer):
 
 
 class InvitationAccepted(Answer):
-    """The new edge and what it allows."""
+    """The new edge and what it allows; `edges_ended` counts those whose place it took."""
 
     edge_id: Uuid
     peer: str
     scopes: ScopesShown
     trust: Trust
+    edges_ended: int
 
 
 class InvitationActed(Answer):

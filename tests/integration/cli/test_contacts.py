@@ -1,0 +1,74 @@
+"""Contacts on a terminal: who may dispatch to whom, how it changes, and how it ends."""
+
+from pathlib import Path
+
+from tests.support import door_documents as documents
+from tests.support.dispatch_command import dispatch
+from tests.support.door_documents import ALICE, BOB, ID
+from tests.support.scripted_daemon import Script
+
+
+def test_contacts_stand_by_direction(door: Script, home: Path) -> None:
+    shown = dispatch(home, "contacts").out
+    assert "YOU MAY DISPATCH TO" in shown
+    assert "bob@example.org       token      active   online" in shown
+    assert "THEIR DEVICES" in shown
+    assert "Alice <alice@example.org>" in shown
+    assert "you approve each call" in shown
+    door.answer("GET", "/v1/contacts", {"edges": []})
+    door.answer("GET", "/v1/invitations", {"sent": [], "received": []})
+    assert dispatch(home, "contacts").out.startswith("You have no contacts yet.\n")
+    for box in ("sent", "received"):
+        waiting = {"invitation_id": ID, "peer": BOB, "status": "pending", "expires_at": documents.LATER}
+        door.answer("GET", "/v1/invitations", {"sent": [], "received": []} | {box: [waiting]})
+        pointed = dispatch(home, "contacts").out
+        assert pointed.endswith("see it with   dispatch invitations\n")
+        assert "dispatch invite EMAIL" not in pointed
+    door.answer("GET", "/v1/invitations", {"sent": [{**waiting, "status": "declined"}], "received": []})
+    assert "dispatch invite EMAIL" in dispatch(home, "contacts").out
+
+
+def test_a_contact_with_two_histories_stands_as_a_conflict(door: Script, home: Path) -> None:
+    edges = [documents.edge(conflict=True), documents.edge(direction="incoming", peer=ALICE)]
+    door.answer("GET", "/v1/contacts", {"edges": edges})
+    shown = dispatch(home, "contacts").out
+    (torn,) = (line for line in shown.splitlines() if "conflict" in line)
+    assert BOB in torn
+    assert f"Two histories of {BOB} were told" in shown
+    assert "recovery key" in shown
+
+
+def test_revoking_says_what_ended(door: Script, home: Path) -> None:
+    ended = {"edge_id": ID, "edges": [ID], "status": "revoked"}
+    door.answer("POST", "/v1/contacts/revoke", ended)
+    assert dispatch(home, "revoke", ALICE).out == f"{ALICE} may no longer dispatch to you.\n"
+    given_up = dispatch(home, "revoke", BOB, "--outgoing").out
+    assert given_up.startswith(f"You may no longer dispatch to {BOB}.\n  They are not told")
+    assert given_up.endswith("dispatch cancel ID\n")
+    assert door.requests[-1].body == {"peer": BOB, "outgoing": True}
+    door.answer("POST", "/v1/contacts/revoke", ended | {"edges": [ID, ID[:-1] + "9"]})
+    assert "There were 2 edges; all of them have ended." in dispatch(home, "revoke", ALICE).out
+
+
+def test_what_takes_the_place_of_older_edges_says_so(door: Script, home: Path) -> None:
+    new = {"edge_id": ID, "peer": ALICE, "scopes": documents.scopes(), "trust": "token", "edges_ended": 1}
+    door.answer("POST", "/v1/invitations/accept", new)
+    accepted = dispatch(home, "accept-invitation", ID, "--tools", "Read").out
+    assert "What they were allowed before has ended." in accepted
+    shown = new | {"runs_ended": 0, "edges_open": 2, "edges_ended": 0}
+    door.answer("POST", "/v1/contacts/edit", shown)
+    assert "They have 2 edges to you." in dispatch(home, "edit-edge", ALICE).out
+    door.answer("POST", "/v1/contacts/edit", shown | {"edges_open": 1, "edges_ended": 1})
+    edited = dispatch(home, "edit-edge", ALICE, "--max-per-day", "5").out
+    assert "What they were allowed besides has ended." in edited
+    assert "edges to you" not in edited
+
+
+def test_two_identities_under_one_address_are_told_apart(door: Script, home: Path) -> None:
+    known = documents.edge(identity="ab" * 32)
+    door.answer("GET", "/v1/contacts", {"edges": [known, {**known, "direction": "incoming"}]})
+    assert "abababababababab" not in dispatch(home, "contacts").out
+    door.answer("GET", "/v1/contacts", {"edges": [known, {**known, "identity": "cd" * 32}]})
+    shown = dispatch(home, "contacts").out
+    assert f"{BOB} abababababababab" in shown
+    assert f"{BOB} cdcdcdcdcdcdcdcd" in shown
