@@ -224,6 +224,11 @@ def _places() -> list[JSON]:
         .says(DESK, changes=False, followed=8, heads=(replace(phones, seq=9),), **base)
         .says(PHONE, changes=False, followed=6, seq=6, prev=phones.digest)
         .write(),
+        Scene("a base has no place, so nothing stands before the first document that comes after it")
+        .says(DESK, changes=False, followed=0, **base)
+        .says(DESK, changes=False, followed=1)
+        .says(DESK, changes=False, followed=2)
+        .write(),
         Scene("of two documents in one place the first is kept")
         .says(DESK, changes=False, followed=1)
         .says(DESK, told.NAME, changes=True, followed=1, seq=1, prev=Digest.ZERO)
