@@ -5,9 +5,11 @@ Each function returns Markdown; the documents call them through cog (`scripts/do
 
 import ast
 import configparser
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -74,6 +76,30 @@ def attacks() -> str:
         ]
         lines += [f"| {each.name} | {each.does} | {each.outcome} | {each.seen} |" for each in chapter]
     return "\n".join([*lines, ""])
+
+
+def questions() -> str:
+    """Return the first question of each kind that a second implementation is asked, with its answer."""
+    sys.path.insert(0, str(ROOT))
+    from tests.conformance import independent
+    from tests.conformance.finding import InProcess
+    from tests.conformance.judge import CHAPTERS
+
+    asked = InProcess(independent.acts())
+    for name, chapter in CHAPTERS.items():
+        for _ in zip(chapter(asked), range(1 if name == "bodies" else 10_000), strict=False):
+            pass
+    lines = [json.dumps(_short(each), ensure_ascii=False) for pair in asked.first.values() for each in pair]
+    return "\n".join(["", "```text", *lines, "```", ""])
+
+
+def _short(value: Any) -> Any:
+    """Return a value with long texts cut and lists after their first element, to be looked at."""
+    if isinstance(value, dict):
+        return {name: _short(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [*map(_short, value[:1]), *(["…"] if len(value) > 1 else [])]
+    return f"{value[:24]}…" if isinstance(value, str) and len(value) > 32 else value
 
 
 def _help(command: click.Command, name: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dispatch_protocol.messages.registry import Message, kind_of
 from dispatch_protocol.pairing import Step
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.session import SESSION_TYPE
-from tests.support import independent_household, independent_names, independent_pairing, independent_session
+from tests.support import independent_bodies, independent_household, independent_pairing, independent_session
 from tests.support.vectors.files import load
 
 RESERVED = {Kind.RELEASE}  # a name that nothing says yet
@@ -49,7 +49,7 @@ def test_every_kind_of_document_has_a_vector() -> None:
 
 def test_every_message_in_an_envelope_is_read_by_the_second_reading() -> None:
     travel = {kind_of(each.__new__(each)).value for each in get_args(Message)}
-    assert independent_names.FIELDS.keys() == travel == {kind.split(".")[2] for kind, _ in bodies()}
+    assert independent_bodies.FIELDS.keys() == travel == {kind.split(".")[2] for kind, _ in bodies()}
 
 
 def test_every_entry_of_a_household_has_a_vector_of_both_kinds() -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.implementation import serve
+from tests.conformance.independent_parts import ACTS, low_order
 from tests.conformance.memory import Recipient
 from tests.support import (
     independent_blob,
+    independent_bodies,
     independent_bytes,
     independent_evidence,
     independent_household_log,
@@ -21,12 +23,11 @@ from tests.support.independent_evidence import WrongError
 from tests.support.independent_sealer import seal
 
 Json = dict[str, Any]
-P = 2**255 - 19
 
 
 def opens(world: Json, case: Json) -> Json:
     try:
-        return {"digest": independent_opener.open_case(world, case)["digest"]}
+        return independent_opener.open_case(world, case)
     except RefusalError as refusal:
         return {"refused": refusal.code}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
@@ -44,17 +45,10 @@ def identifier(digest: str) -> Json:
     return {"id": str(uuid.UUID(bytes=bytes(raw)))}
 
 
-def of_low_order(point: bytes) -> bool:
-    """Whether a point is of low order: eight times it is nothing. Its y decides."""
-    y = (int.from_bytes(point, "little") & (1 << 255) - 1) % P
-    eighth = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-    return y in {0, 1, P - 1, eighth, P - eighth}
-
-
 def verify(payload_type: str, body: str, key: str, signature: str) -> Json:
     """Chapter 3, with the table of edges: this library takes what the page refuses."""
     raw = bytes.fromhex(signature)
-    if of_low_order(bytes.fromhex(key)) or of_low_order(raw[:32]):
+    if low_order(bytes.fromhex(key)) or low_order(raw[:32]):
         return {"valid": False}
     message = independent_bytes.pae(payload_type, body.encode())
     return {"valid": independent_bytes.signed_by(key, raw, message)}
@@ -93,18 +87,24 @@ def refusing(act: Callable[..., Json]) -> Callable[..., Json]:
     def acting(**asked: Any) -> Json:
         try:
             return act(**asked)
-        except WrongError as wrong:
-            return {"refused": str(wrong)}
+        except (WrongError, RefusalError) as wrong:
+            return {"refused": getattr(wrong, "code", str(wrong))}
 
     return acting
 
 
 def frames(message: str) -> Json:
-    return {"frames": [name for name, _, _ in independent_session.frames(bytes.fromhex(message))]}
+    found = independent_session.frames(bytes.fromhex(message))
+    return {"frames": [name for name, _, _ in found], "again": independent_session.framed(found).hex()}
 
 
 def hello(frame: str, url: str, challenge: str, genesis: str) -> Json:
     return independent_session.hello(bytes.fromhex(frame), url, challenge, genesis)
+
+
+def body(kind: str, body: str) -> Json:
+    refused = independent_bodies.code_of(kind, body.encode())
+    return {} if refused is None else {"refused": refused}
 
 
 class Sibling:
@@ -121,31 +121,36 @@ class Sibling:
         return {"torn": self.heard.torn}
 
 
-if __name__ == "__main__":
+def acts() -> dict[str, Callable[..., Json]]:
+    """Return all that this implementation can be asked, with a memory of its own."""
     recipient, sibling = Recipient(opens), Sibling()
-    serve(
-        {
-            "pae": pae,
-            "padme": lambda length: {"padded": independent_bytes.padme(length)},
-            "id": identifier,
-            "verify": verify,
-            "seal": lambda source, seed, to_genesis: {"envelope": seal(source, seed, to_genesis)},
-            "chain": chain,
-            "told": told,
-            "bundle": bundle,
-            "blob": blob,
-            "frames": refusing(frames),
-            "hello": refusing(hello),
-            "pairing": refusing(independent_pairing.pair),
-            "verdict": refusing(independent_pairing.verdict),
-            "trust": refusing(lambda file: {"chains": independent_session.trust_file(file)}),
-            "household": sibling.begin,
-            "hear": sibling.hear,
-            "torn": sibling.torn,
-            "world": recipient.world,
-            "open": recipient.open,
-            "begin": recipient.begin,
-            "know": recipient.know,
-            "deliver": recipient.deliver,
-        }
-    )
+    return {
+        **{name: refusing(act) for name, act in ACTS.items()},
+        "pae": pae,
+        "padme": lambda length: {"padded": independent_bytes.padme(length)},
+        "id": identifier,
+        "verify": verify,
+        "body": body,
+        "seal": lambda source, seed, to_genesis: {"envelope": seal(source, seed, to_genesis)},
+        "chain": chain,
+        "told": told,
+        "bundle": bundle,
+        "blob": blob,
+        "frames": refusing(frames),
+        "hello": refusing(hello),
+        "pairing": refusing(independent_pairing.pair),
+        "verdict": refusing(independent_pairing.verdict),
+        "trust": refusing(lambda file: {"chains": independent_session.trust_file(file)}),
+        "household": sibling.begin,
+        "hear": sibling.hear,
+        "torn": sibling.torn,
+        "world": recipient.world,
+        "open": recipient.open,
+        "begin": recipient.begin,
+        "know": recipient.know,
+        "deliver": recipient.deliver,
+    }
+
+
+if __name__ == "__main__":
+    serve(acts())

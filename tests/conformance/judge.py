@@ -1,44 +1,21 @@
 """What is asked, and what the answer must be: every vector file, then the hostile broker and its scenarios."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections.abc import Callable, Iterator
 
-from tests.conformance import hostile
-from tests.conformance.implementation import Implementation, Json
+from tests.conformance import hostile, judge_parts
+from tests.conformance.finding import Asked, Finding, Json
+from tests.support.vectors.changing import changed
 from tests.support.vectors.files import load
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One question: what should be said, and what was."""
-
-    name: str
-    wanted: Any
-    said: Any
-
-    @property
-    def right(self) -> bool:
-        return bool(self.wanted == self.said)
-
-
-def chapters(asked: Implementation) -> Iterator[tuple[str, Iterator[Finding]]]:
+def chapters(asked: Asked) -> Iterator[tuple[str, Iterator[Finding]]]:
     """Return the questions, chapter by chapter."""
-    yield "names and encodings", names(asked)
-    yield "signatures", signatures(asked)
-    yield "envelopes, sealed again", sealed(asked)
-    yield "envelopes, opened and refused", opened(asked)
-    yield "chains", chains(asked)
-    yield "bundles", bundles(asked)
-    yield "files", blobs(asked)
-    yield "sessions", sessions(asked)
-    yield "pairings", pairings(asked)
-    yield "trust files", trust_files(asked)
-    yield "own devices", own_devices(asked)
-    yield "the hostile broker", played(asked)
+    for name, questions in CHAPTERS.items():
+        yield name, questions(asked)
 
 
-def names(asked: Implementation) -> Iterator[Finding]:
+def names(asked: Asked) -> Iterator[Finding]:
     for case in load("pae.json")["cases"]:
         said = asked.ask("pae", payload_type=case["payload_type"], body=case["body"])
         yield Finding(case["name"], {"pae": case["pae"], "digest": case["digest"]}, said)
@@ -48,7 +25,7 @@ def names(asked: Implementation) -> Iterator[Finding]:
         yield Finding(case["digest"][:8], {"id": case["id"]}, asked.ask("id", digest=case["digest"]))
 
 
-def signatures(asked: Implementation) -> Iterator[Finding]:
+def signatures(asked: Asked) -> Iterator[Finding]:
     document = load("edges.json")
     for case in document["ed25519"]:
         said = asked.ask(
@@ -61,7 +38,35 @@ def signatures(asked: Implementation) -> Iterator[Finding]:
         yield Finding(case["name"], {"valid": case["outcome"] == "valid"}, said)
 
 
-def sealed(asked: Implementation) -> Iterator[Finding]:
+def bodies(asked: Asked) -> Iterator[Finding]:
+    document = load("bodies.json")
+    read = {name: json.loads(body) for name, body in document["bodies"].items()}
+    for name, body in document["bodies"].items():
+        yield Finding(name, {}, asked.ask("body", kind=kind_of(name), body=body))
+    for case in document["cases"]:
+        body = text_of(changed(read[case["of"]], case["changes"]))
+        yield Finding(case["name"], _held(case), asked.ask("body", kind=kind_of(case["of"]), body=body))
+    for case in document["texts"]:
+        yield Finding(
+            case["name"], _held(case), asked.ask("body", kind=kind_of(case["of"]), body=case["body"])
+        )
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of body that a name of the vectors begins with."""
+    return name.partition(":")[0]
+
+
+def text_of(body: Json) -> str:
+    """Return a body in canonical form."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _held(case: Json) -> Json:
+    return {} if case["outcome"] == "holds" else {"refused": case["outcome"]}
+
+
+def sealed(asked: Asked) -> Iterator[Finding]:
     document = load("envelopes.json")
     seeds = {device["name"]: device["signing_seed"] for device in document["devices"]}
     for case in document["cases"]:
@@ -73,7 +78,7 @@ def sealed(asked: Implementation) -> Iterator[Finding]:
             yield Finding(case["name"], {"envelope": case["envelope"]}, said)
 
 
-def opened(asked: Implementation) -> Iterator[Finding]:
+def opened(asked: Asked) -> Iterator[Finding]:
     for name in ("envelopes.json", "refusals.json"):
         document = load(name)
         asked.ask("world", **hostile.world(document))
@@ -82,10 +87,12 @@ def opened(asked: Implementation) -> Iterator[Finding]:
             if case["outcome"] != "opened":
                 yield Finding(case["name"], {"refused": case["outcome"]}, {"refused": said.get("refused")})
             else:
-                yield Finding(case["name"], True, "digest" in said)
+                source = case["made_from"]
+                wanted = {name: source[name] for name in ("digest", "payload_type", "body")}
+                yield Finding(case["name"], wanted, said)
 
 
-def chains(asked: Implementation) -> Iterator[Finding]:
+def chains(asked: Asked) -> Iterator[Finding]:
     document = load("chains.json")
     for case in document["holds"]:
         wanted = {"head": case["head"], "devices": case["devices"]}
@@ -100,7 +107,7 @@ def chains(asked: Implementation) -> Iterator[Finding]:
         yield Finding(case["name"], wanted, said)
 
 
-def bundles(asked: Implementation) -> Iterator[Finding]:
+def bundles(asked: Asked) -> Iterator[Finding]:
     document = load("bundles.json")
     for case in document["proved"]:
         said = asked.ask("bundle", bundle=case["bundle"])
@@ -110,17 +117,17 @@ def bundles(asked: Implementation) -> Iterator[Finding]:
         yield Finding(case["name"], {"fails": case["fails"]}, said)
 
 
-def blobs(asked: Implementation) -> Iterator[Finding]:
+def blobs(asked: Asked) -> Iterator[Finding]:
     for case in load("blobs.json")["opened"]:
         said = asked.ask("blob", size=case["size"], key=case["key"])
         yield Finding(f"{case['size']} bytes", {"address": case["address"]}, said)
 
 
-def sessions(asked: Implementation) -> Iterator[Finding]:
+def sessions(asked: Asked) -> Iterator[Finding]:
     document = load("frames.json")
     for case in document["valid"]:
         said = asked.ask("frames", message=case["message"])
-        yield Finding(case["name"], {"frames": case["frames"]}, said)
+        yield Finding(case["name"], {"frames": case["frames"], "again": case["message"]}, said)
     for case in document["invalid"]:
         yield Finding(case["name"], {"refused": "malformed"}, asked.ask("frames", message=case["message"]))
     document = load("sessions.json")
@@ -133,7 +140,7 @@ def sessions(asked: Implementation) -> Iterator[Finding]:
         yield Finding(case["name"], {"refused": case["code"]}, said)
 
 
-def pairings(asked: Implementation) -> Iterator[Finding]:
+def pairings(asked: Asked) -> Iterator[Finding]:
     document = load("pairings.json")
     told = {name: document[name] for name in ("code", "links", "genesis")}
     wanted = {name: document[name] for name in ("head", "digits")}
@@ -146,14 +153,14 @@ def pairings(asked: Implementation) -> Iterator[Finding]:
         yield Finding(case["name"], case["says"], said)
 
 
-def trust_files(asked: Implementation) -> Iterator[Finding]:
+def trust_files(asked: Asked) -> Iterator[Finding]:
     document = load("trust.json")
     yield Finding("a file", {"chains": document["chains"]}, asked.ask("trust", file=document["file"]))
     for case in document["refused"]:
         yield Finding(case["name"], {"refused": "malformed"}, asked.ask("trust", file=case["file"]))
 
 
-def own_devices(asked: Implementation) -> Iterator[Finding]:
+def own_devices(asked: Asked) -> Iterator[Finding]:
     document = load("households.json")
     known = {name: document[name] for name in ("links", "genesis", "device", "now")}
     for scene in document["scenes"]:
@@ -165,7 +172,7 @@ def own_devices(asked: Implementation) -> Iterator[Finding]:
         yield Finding(f"{scene['name']}: torn", {"torn": scene["torn"]}, asked.ask("torn"))
 
 
-def played(asked: Implementation) -> Iterator[Finding]:
+def played(asked: Asked) -> Iterator[Finding]:
     for scene in hostile.scenes():
         asked.ask("world", **hostile.world(scene.document))
         asked.ask("begin", device=scene.device, standing=scene.standing)
@@ -180,3 +187,21 @@ def _outcome(said: Json) -> str:
     if "digest" in said:
         return "taken"
     return "refused" if "refused" in said else str(said)
+
+
+CHAPTERS: dict[str, Callable[[Asked], Iterator[Finding]]] = {
+    "names and encodings": names,
+    "signatures": signatures,
+    **judge_parts.CHAPTERS,
+    "bodies": bodies,
+    "envelopes, sealed again": sealed,
+    "envelopes, opened and refused": opened,
+    "chains": chains,
+    "bundles": bundles,
+    "files": blobs,
+    "sessions": sessions,
+    "pairings": pairings,
+    "trust files": trust_files,
+    "own devices": own_devices,
+    "the hostile broker": played,
+}

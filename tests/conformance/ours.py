@@ -12,7 +12,7 @@ from dispatch_protocol.envelope import padme
 from dispatch_protocol.errors import DispatchError, RemoteError
 from dispatch_protocol.evidence import verify_bundle
 from dispatch_protocol.frames import Hello
-from dispatch_protocol.framing import decode_frame, decode_message
+from dispatch_protocol.framing import decode_frame, decode_message, encode_messages
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, Genesis, SealingPublic, SigningKey
 from dispatch_protocol.payloads import class_of, kind_of
 from dispatch_protocol.seal import seal
@@ -23,9 +23,11 @@ from dispatch_protocol.signing import verify as verified
 from dispatch_protocol.trust_file import TrustFile
 from tests.conformance.implementation import serve
 from tests.conformance.memory import Recipient
+from tests.conformance.our_parts import ACTS
 from tests.support.hearing_desk import Hearing
 from tests.support.independent_blob import content
 from tests.support.paired import pair, verdict
+from tests.support.vectors import bodies
 from tests.support.vectors.opening import Book
 
 Json = dict[str, Any]
@@ -33,9 +35,14 @@ Json = dict[str, Any]
 
 def opens(world: Json, case: Json) -> Json:
     try:
-        return {"digest": Book(world).open(case).signed.digest.hex}
+        signed = Book(world).open(case).signed
     except RemoteError as error:
         return {"refused": error.code}
+    return {
+        "digest": signed.digest.hex,
+        "payload_type": signed.payload_type,
+        "body": signed.body.decode(),
+    }
 
 
 def pae(payload_type: str, body: str) -> Json:
@@ -120,7 +127,9 @@ def refusing(act: Callable[..., Json]) -> Callable[..., Json]:
 
 
 def frames(message: str) -> Json:
-    return {"frames": [type(frame).__name__ for frame in decode_message(bytes.fromhex(message))]}
+    found = decode_message(bytes.fromhex(message))
+    names = [type(frame).__name__ for frame in found]
+    return {"frames": names, "again": b"".join(encode_messages(found)).hex()}
 
 
 def hello(frame: str, url: str, challenge: str, genesis: str) -> Json:
@@ -140,6 +149,11 @@ def trust(file: str) -> Json:
             for address, chain in chains
         ]
     }
+
+
+def body(kind: str, body: str) -> Json:
+    said = bodies.outcome(bodies.reader(kind), body.encode())
+    return {} if said == "holds" else {"refused": said}
 
 
 class Sibling:
@@ -162,31 +176,36 @@ class Sibling:
         return {"torn": self.heard.torn}
 
 
-if __name__ == "__main__":
+def acts() -> dict[str, Callable[..., Json]]:
+    """Return all that the product can be asked, with a memory of its own."""
     recipient, sibling = Recipient(opens), Sibling()
-    serve(
-        {
-            "pae": pae,
-            "padme": lambda length: {"padded": padme(length)},
-            "id": lambda digest: {"id": str(dispatch_id(Digest.from_hex(digest)))},
-            "verify": verify,
-            "seal": sealed,
-            "chain": chain,
-            "told": told,
-            "bundle": bundle,
-            "blob": blob,
-            "frames": refusing(frames),
-            "hello": refusing(hello),
-            "pairing": refusing(pair),
-            "verdict": refusing(verdict),
-            "trust": refusing(trust),
-            "household": sibling.begin,
-            "hear": sibling.hear,
-            "torn": sibling.torn,
-            "world": recipient.world,
-            "open": recipient.open,
-            "begin": recipient.begin,
-            "know": recipient.know,
-            "deliver": recipient.deliver,
-        }
-    )
+    return {
+        **{name: refusing(act) for name, act in ACTS.items()},
+        "pae": pae,
+        "padme": lambda length: {"padded": padme(length)},
+        "id": lambda digest: {"id": str(dispatch_id(Digest.from_hex(digest)))},
+        "verify": verify,
+        "body": body,
+        "seal": sealed,
+        "chain": chain,
+        "told": told,
+        "bundle": bundle,
+        "blob": blob,
+        "frames": refusing(frames),
+        "hello": refusing(hello),
+        "pairing": refusing(pair),
+        "verdict": refusing(verdict),
+        "trust": refusing(trust),
+        "household": sibling.begin,
+        "hear": sibling.hear,
+        "torn": sibling.torn,
+        "world": recipient.world,
+        "open": recipient.open,
+        "begin": recipient.begin,
+        "know": recipient.know,
+        "deliver": recipient.deliver,
+    }
+
+
+if __name__ == "__main__":
+    serve(acts())

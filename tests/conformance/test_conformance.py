@@ -1,12 +1,31 @@
 """The product and the implementation from the page alone conform; a program that leaves something out does not."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conformance import independent, ours
+from tests.conformance.finding import InProcess
+from tests.conformance.judge import CHAPTERS
+from tests.conformance.memory import Recipient
+from tests.support import independent_opener, independent_pairing
+from tests.support.independent_household_log import Household
+from tests.support.vectors.files import FILES
+
 ROOT = Path(__file__).resolve().parents[2]
+Act = Callable[..., dict[str, Any]]
+
+
+def forgetful(self: Recipient, envelope: str) -> dict[str, Any]:
+    """Open what is delivered and remember nothing of it."""
+    case = {"device": self._device, "first_contact": None, "envelope": envelope, "standing": self._standing}
+    return self._opens(self._world, case)
 
 
 def judged(*program: str) -> "subprocess.CompletedProcess[str]":
@@ -31,34 +50,105 @@ def test_the_independent_one_loads_nothing_of_the_product() -> None:
     assert [name for name in modules if name.startswith(("dispatch_", "nacl"))] == []
 
 
-# What is left out of the independent one, and what of the page it then does otherwise.
-CARELESS = {
-    "forgets what it took in": ("Recipient.deliver = lambda self, envelope: self._opens(self._world, {'device': self._device, 'first_contact': None, 'envelope': envelope, 'standing': self._standing})", "once more"),
-    "believes every edge": ("independent_opener.check_grant = lambda *a, **k: None", "kept until the edge ended"),
-    "has no clock": ("independent_opener.check_fresh = lambda *a: None", "kept for a week"),
-    "verifies no signature": ("independent_opener.signed_by = lambda *a: True", "does not conform"),
-    "reads no entry of a household": ("independent_opener.is_document = lambda *a: True", "told: a deed"),
-    "compares no commitment": ("independent_pairing.commits = lambda *a: True", "a reveal of another nonce"),
-    "believes any sibling": ("independent_household_log.Household.decides = lambda *a: True", "a rule that was removed never returns: document 1"),
-    "follows whatever comes": ("independent_household_log.Household.followed = lambda self, by: max(self.documents.get(by, [0]), default=0)", "as far as nothing is missing"),
-    "compares no label": ("independent_opener.check_equal = lambda *a: None", "does not conform"),
+# What is left out of the independent one, the chapter that finds it, and what of the page it then does otherwise.
+CARELESS: dict[str, tuple[Any, str, Any, str, str]] = {
+    "forgets what it took in": (Recipient, "deliver", forgetful, "the hostile broker", "once more"),
+    "believes every edge": (independent_opener, "check_grant", lambda *a, **k: None, "the hostile broker", "kept until the edge ended"),
+    "has no clock": (independent_opener, "check_fresh", lambda *a: None, "the hostile broker", "kept for a week"),
+    "verifies no signature": (independent_opener, "signed_by", lambda *a: True, "envelopes, opened and refused", "8 signature_bad"),
+    "compares no label": (independent_opener, "check_equal", lambda *a: None, "envelopes, opened and refused", "10 header_mismatch"),
+    "reads no leaf": (independent_opener, "code_of", lambda *a: None, "envelopes, opened and refused", "a text for a number in the budget"),
+    "reads no entry of a household": (independent_opener, "code_of", lambda *a: None, "envelopes, opened and refused", "told: a deed"),
+    "compares no commitment": (independent_pairing, "commits", lambda *a: True, "pairings", "a reveal of another nonce"),
+    "believes any sibling": (Household, "decides", lambda *a: True, "own devices", "a rule that was removed never returns: document 1"),
+    "follows whatever comes": (Household, "followed", lambda self, by: max(self.documents.get(by, [0]), default=0), "own devices", "as far as nothing is missing"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", CARELESS)
-def test_one_that_leaves_something_out_does_not(fault: str, tmp_path: Path) -> None:
-    harm, named = CARELESS[fault]
-    source = (ROOT / "tests/conformance/independent.py").read_text(encoding="utf-8")
-    program = tmp_path / "careless.py"
-    program.write_text(
-        source.replace('if __name__ == "__main__":\n', f'if __name__ == "__main__":\n    {harm}\n')
+def test_one_that_leaves_something_out_does_not(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, instead, chapter, named = CARELESS[fault]
+    monkeypatch.setattr(owner, name, instead)
+    assert any(named in each for each in wrong_in(chapter, independent.acts()))
+
+
+def wrong_in(chapter: str, acts: dict[str, Act]) -> list[str]:
+    """Return the questions of a chapter that an implementation answers otherwise than the page."""
+    return [finding.name for finding in CHAPTERS[chapter](InProcess(acts)) if not finding.right]
+
+
+@cache
+def asked_in() -> dict[str, str]:
+    """Return for each act the shortest chapter in which it is asked."""
+    found: dict[str, str] = {}
+    for chapter in reversed(CHAPTERS):
+        one = InProcess(independent.acts())
+        for _ in zip(CHAPTERS[chapter](one), range(100 if chapter == "bodies" else 10_000), strict=False):
+            pass
+        found |= dict.fromkeys(one.first, chapter)
+    return found
+
+
+# What only sets the scene is answered with nothing; whoever ignores it is found by what is asked after it.
+SCENE = {"world", "begin", "know", "household"}
+
+
+HABITS = ("refuses everything", "always says the same", "says nothing")
+ONCE = {"aead"}  # asked one thing alone, so that the same answer is the right one
+
+
+@pytest.mark.parametrize(
+    ("act", "habit"),
+    [
+        (act, habit)
+        for act in sorted(set(ours.acts()) - SCENE)
+        for habit in HABITS
+        if (act in ONCE, habit) != (True, "always says the same")
+    ],
+)
+def test_one_that_does_one_thing_wrong_does_not(act: str, habit: str) -> None:
+    acts = independent.acts()
+    assert wrong_in(asked_in()[act], independent.acts()) == []
+    right, first = acts[act], []
+
+    def wrongly(**what: Any) -> dict[str, Any]:
+        if habit == "refuses everything":
+            return {"refused": "malformed"}
+        if habit == "says nothing":
+            return {}
+        first.append(right(**what) if not first else first[0])
+        return first[0]
+
+    assert wrong_in(asked_in()[act], {**acts, act: wrongly})
+
+
+@pytest.mark.parametrize(("act", "heeded"), [("world", 0), ("begin", 1), ("know", 1)])
+def test_one_that_ignores_the_scene_does_not(act: str, heeded: int) -> None:
+    acts = independent.acts()
+    told = [acts[act]] * heeded
+
+    def ignoring(**what: Any) -> dict[str, Any]:
+        return told.pop()(**what) if told else {}
+
+    assert wrong_in("the hostile broker", {**acts, act: ignoring})
+
+
+def test_both_can_be_asked_the_same_and_every_act_is_asked() -> None:
+    assert ours.acts().keys() == independent.acts().keys() == asked_in().keys()
+
+
+def test_every_file_of_vectors_is_asked() -> None:
+    sources = "".join(
+        (ROOT / "tests/conformance" / name).read_text() for name in ("judge.py", "judge_parts.py")
     )
-    done = judged(
-        "-c",
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); exec(compile(open({str(program)!r}).read(), 'careless', 'exec'))",
-    )
-    assert named in done.stdout, done.stdout + done.stderr
-    assert done.returncode == 1
+    assert {name for name in FILES if f'"{name}"' not in sources} == set()
+
+
+def test_the_page_describes_every_act_and_shows_one_of_each() -> None:
+    page = (ROOT / "docs" / "CONFORMANCE.md").read_text(encoding="utf-8")
+    _, *rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)  # the first is the head of the table
+    shown = re.findall(r'^\{"do": "(\w+)"', page, re.MULTILINE)
+    assert sorted(rows) == sorted(shown) == sorted(ours.acts())
 
 
 @pytest.mark.parametrize(

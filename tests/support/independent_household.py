@@ -3,88 +3,31 @@
 It shares no line and no library with the product. What an entry may say is one table, in the order of the page.
 """
 
-import base64
-import binascii
-import re
-from collections.abc import Callable
 from typing import Any
 
 from tests.support.independent_bytes import Json, canonical
-
-Holds = Callable[[Any], bool]
-WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-
-
-def hexes(size: int) -> Holds:
-    return lambda value: isinstance(value, str) and re.fullmatch(f"[0-9a-f]{{{2 * size}}}", value) is not None
-
-
-def number(least: int = 0) -> Holds:
-    return lambda value: type(value) is int and least <= value <= 2**53 - 1
-
-
-def text(most: int = 255, least: int = 0) -> Holds:
-    return lambda value: isinstance(value, str) and least <= len(value) <= most and "\0" not in value
-
-
-def one_of(*words: str) -> Holds:
-    return lambda value: isinstance(value, str) and value in words
-
-
-def nullable(holds: Holds) -> Holds:
-    return lambda value: value is None or holds(value)
-
-
-def listed(holds: Holds, most: int, least: int = 0) -> Holds:
-    return lambda value: isinstance(value, list) and least <= len(value) <= most and all(map(holds, value))
-
-
-def decoded(value: Any) -> bytes | None:
-    """The bytes of a text in base64url without padding, in its one spelling."""
-    if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9_-]*", value) is None:
-        return None
-    try:
-        raw = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-    except binascii.Error:
-        return None
-    return raw if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == value else None
-
-
-def encoded(size: int) -> Holds:
-    return lambda value: (raw := decoded(value)) is not None and len(raw) == size
-
-
-def exactly(fields: dict[str, Holds]) -> Holds:
-    return lambda value: (
-        isinstance(value, dict)
-        and value.keys() == fields.keys()
-        and all(holds(value[name]) for name, holds in fields.items())
-    )
-
-
-def document(value: Any) -> bool:
-    """DSSE JSON of chapter 3: 1 to 8 signatures, none of them twice by one key."""
-    signature = exactly({"keyid": ID, "sig": encoded(64)})
-    shape = {"payload": lambda each: decoded(each) is not None, "payloadType": text(128, 1)}
-    if not exactly({**shape, "signatures": listed(signature, 8, 1)})(value):
-        return False
-    keys = [each["keyid"] for each in value["signatures"]]
-    return len(set(keys)) == len(keys)
+from tests.support.independent_shapes import (
+    EDGE,
+    ID,
+    TIME,
+    Holds,
+    document,
+    encoded,
+    exactly,
+    flag,
+    listed,
+    nullable,
+    number,
+    one_of,
+    text,
+    word,
+)
 
 
 def payload(value: Any) -> bool:
     return isinstance(value, dict) and len(canonical(value)) <= 64 * 1024
 
 
-def word(value: Any) -> bool:
-    return isinstance(value, str) and WORD.fullmatch(value) is not None
-
-
-def flag(value: Any) -> bool:
-    return type(value) is bool
-
-
-ID, EDGE, TIME = hexes(32), hexes(16), number()
 DOCUMENTS = listed(document, 1_000, 1)
 ASKED: dict[str, Holds] = {
     "dispatch": ID,

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.support.independent_bytes import Json, canonical, derive
 from tests.support.independent_evidence import body, digest, follow_chain, need, signers
-from tests.support.independent_household import ID, decoded, document, encoded, exactly, listed, text
 from tests.support.independent_session import strict
+from tests.support.independent_shapes import ID, decoded, document, encoded, exactly, listed, text
 
 BODIES = {
     "offer": {

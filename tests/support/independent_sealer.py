@@ -1,52 +1,15 @@
-"""Chapters 3 and 4 of docs/PROTOCOL.md the other way round: signing and sealing, from the page alone, with another library.
-
-HPKE stands here in its parts (RFC 9180, section 4.1 and 5.1), because a vector fixes the ephemeral key and libraries draw it.
-"""
+"""Chapters 3 and 4 of docs/PROTOCOL.md the other way round: signing and sealing, from the page alone, with another library."""
 
 import base64
 import hashlib
-import hmac
 import json
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from tests.support import independent_hpke
 from tests.support.independent_bytes import HEADER, Json, derive, padme, pae
 from tests.support.independent_opener import CLASSES
-
-KEM = b"KEM" + (0x0020).to_bytes(2, "big")
-SUITE = b"HPKE" + b"".join(each.to_bytes(2, "big") for each in (0x0020, 0x0001, 0x0003))
-
-
-def extract(salt: bytes, secret: bytes) -> bytes:
-    return hmac.digest(salt or bytes(32), secret, "sha256")
-
-
-def expand(key: bytes, info: bytes, size: int) -> bytes:
-    """RFC 5869; one block of it is always enough here."""
-    return hmac.digest(key, info + b"\x01", "sha256")[:size]
-
-
-def labelled(suite: bytes, key: bytes, label: bytes, info: bytes, size: int) -> bytes:
-    return expand(key, size.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info, size)
-
-
-def extracted(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> bytes:
-    return extract(salt, b"HPKE-v1" + suite + label + secret)
-
-
-def wrap(public: bytes, ephemeral: bytes, info: bytes, plaintext: bytes) -> bytes:
-    """HPKE in mode_base, one message, without associated data."""
-    private = X25519PrivateKey.from_private_bytes(ephemeral)
-    enc = private.public_key().public_bytes_raw()
-    shared = private.exchange(X25519PublicKey.from_public_bytes(public))
-    secret = labelled(KEM, extracted(KEM, b"", b"eae_prk", shared), b"shared_secret", enc + public, 32)
-    context = b"\0" + extracted(SUITE, b"", b"psk_id_hash", b"") + extracted(SUITE, b"", b"info_hash", info)
-    schedule = extracted(SUITE, secret, b"secret", b"")
-    key = labelled(SUITE, schedule, b"key", context, 32)
-    nonce = labelled(SUITE, schedule, b"base_nonce", context, 12)
-    return enc + ChaCha20Poly1305(key).encrypt(nonce, plaintext, b"")
 
 
 def signed_bytes(source: Json, seed: str) -> bytes:
@@ -93,6 +56,6 @@ def seal(source: Json, seed: str, to_genesis: str) -> str:
     raw = clear
     for device, public, ephemeral in recipients:
         info = b"dispatch/v1/wrap" + bound + device + hashlib.sha256(public).digest()
-        raw += wrap(public, ephemeral, info, content_key)
+        raw += independent_hpke.seal(public, ephemeral, info, content_key)
     raw += len(ciphertext).to_bytes(4, "big") + ciphertext
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -7,6 +7,7 @@ from typing import Final
 
 from dispatch_protocol.encoding import JSON
 from tests.support.vectors import blobs, primitives, words, world
+from tests.support.vectors.bodies import body_vectors
 from tests.support.vectors.cases import Case, write_identity, write_machine
 from tests.support.vectors.chains import chain_vectors
 from tests.support.vectors.changesets import changeset_vectors
@@ -52,6 +53,7 @@ def refused_envelopes() -> dict[str, JSON]:
 
 FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "blobs.json": blobs.blob_vectors,
+    "bodies.json": body_vectors,
     "bundles.json": bundle_vectors,
     "chains.json": chain_vectors,
     "changesets.json": changeset_vectors,

@@ -19,6 +19,7 @@ from dispatch_protocol.signing import Signed, sign
 from dispatch_protocol.standing import EdgeStatus, Standing
 from tests.support.vectors import world
 from tests.support.vectors.cases import Case, bob_knows, edge
+from tests.support.vectors.changing import changed, drop, fill, put
 from tests.support.vectors.fixed import fixed
 from tests.support.vectors.forge import HOUR_LATER_MS, almost_honest, head_to_bob
 from tests.support.vectors.primitives import GROUP_ORDER
@@ -118,6 +119,35 @@ def _bodies() -> list[Case]:
         typed("a type of a later version", "application/vnd.dispatch.task.v2+json"),
         typed("a type that is no message", payload_type(Kind.SESSION)),
     ]
+
+
+def _leaves() -> list[Case]:
+    """Step 9, deep inside: whatever is signed and wrong in a leaf. (`bodies.json` has each leaf of each kind.)"""
+    wrong = {
+        "a field too many in the budget": put("budget.unknown", None),
+        "a text for a number in the budget": put("budget.turns", "3"),
+        "a version of a grant that is nought": put("grant_version.n", 0),
+        "a field too few in the principal": drop("principal.head"),
+        "a thread in capitals": put("thread", "AA" * 16),
+        "a project that is too long": fill("project", "a", 201),
+        "an origin that is a text": put("origin", "cli"),
+        "a link that is a number": put("links", [7]),
+        "a number in the meta": put("meta", {"ticket": 17}),
+        "nobody to start it": put("owner_device", None),
+        "an attachment without its blob": put("attachments", [{"name": "a", "size": 1, "sha256": "00" * 32}]),
+        "a step whose name for its output is a number": put(
+            "steps", [{"tool": "Bash", "input": {}, "save_as": 1, "allow_failure": False}]
+        ),
+    }
+
+    def rewritten(what: str, change: dict[str, JSON]) -> Case:
+        def resigned(signed: Signed) -> Signed:
+            body = dumps(changed(loads(signed.body, max_bytes=BODY_BYTES), [change]))
+            return sign(ALICE_LAPTOP.sign, signed.payload_type, body)
+
+        return almost_honest(9, "body_malformed", what, signed=resigned)
+
+    return [rewritten(what, change) for what, change in wrong.items()]
 
 
 def _headers() -> list[Case]:
@@ -297,4 +327,4 @@ def _times() -> list[Case]:
 
 def refused_words() -> list[Case]:
     """Return what steps 7 to 14 refuse."""
-    return [*_signatures(), *_bodies(), *_headers(), *_chains(), *_grants(), *_times()]
+    return [*_signatures(), *_bodies(), *_leaves(), *_headers(), *_chains(), *_grants(), *_times()]
