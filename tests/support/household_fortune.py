@@ -8,6 +8,7 @@ from hypothesis.stateful import precondition, rule
 from dispatch_daemon.adapters.relay import RelayRejectedError
 from dispatch_daemon.core import devices
 from dispatch_protocol.chain import write_links
+from dispatch_protocol.envelope import Envelope, EnvelopeClass
 from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.keys import DeviceId, Digest
 from dispatch_protocol.links import Role, sign_link
@@ -42,7 +43,8 @@ class Fortune(Household):
     @rule(pick=PICK, roles=st.sampled_from([ALL_ROLES, ALL_ROLES, frozenset({Role.RUNNER})]), works=OFTEN)
     def pair(self, pick: int, roles: frozenset[Role], works: bool) -> None:
         mate = chosen(self.mates, pick)
-        if Role.APPROVER not in mate.chain.devices[mate.person.device].roles:
+        held = mate.chain.devices.get(mate.person.device)
+        if held is None or Role.APPROVER not in held.roles:
             return
         new = person(f"bob's {self.made}")
         chain = added(mate.chain, mate.person, new, self.fate, roles)
@@ -87,14 +89,7 @@ class Fortune(Household):
         if last_words:
             self.works(mate)
         if mate in self.mates:
-            COUNTS["stolen"] += 1
-            self.mates.remove(mate)
-            self.do(mate.close())
-            self.judge.stolen.add(mate.id)
-            thief = Burglar(mate.person, mate.chain, self.fate)
-            reading = self.judge.readings[mate.id]
-            thief.seq, thief.prev = reading.said, Digest.from_hex(reading.said_digest)
-            self.thieves.append(thief)
+            self.robbed_of(mate)
 
     @rule(keep=SOME, sure=SELDOM)
     def recover(self, keep: list[int], sure: bool) -> None:
@@ -158,12 +153,17 @@ class Fortune(Household):
     carry_more = carry_again = carry_all
 
     @precondition(lambda self: any(self.post.kept[each.id] for each in self.mates))
-    @rule(pick=PICK, which=PICK)
-    def repeat(self, pick: int, which: int) -> None:
-        """Hand a machine once more, or too early, what was ever for it."""
+    @rule(pick=PICK, which=PICK, task=OFTEN, then=OFTEN)
+    def repeat(self, pick: int, which: int, task: bool, then: bool) -> None:
+        """Hand a machine once more, or too early, what was ever for it; perhaps its human says yes to what waits then."""
         mate = chosen([each for each in self.mates if self.post.kept[each.id]], pick)
-        self.hands(mate, chosen(self.post.kept[mate.id], which))
+        kept = self.post.kept[mate.id]
+        tasks = [raw for raw in kept if Envelope.decode(raw).header.klass is EnvelopeClass.TASK]
+        self.hands(mate, chosen(tasks if task and tasks else kept, which))
         self.gone()
+        waits = self.undecided(mate) if then and mate in self.mates else []
+        if waits:
+            self.says_yes(mate, waits[0], here=False, goes=True)
 
     @rule(links=st.integers(0, 2))
     def hide(self, links: int) -> None:

@@ -20,6 +20,7 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_protocol.chain import Chain, write_links
+from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState
 from dispatch_protocol.links import ALL_ROLES, AddDeviceLink, Role, sign_link
 from tests.support.burglar import Burglar
@@ -103,14 +104,34 @@ class Household(RuleBasedStateMachine):
             COUNTS[f"{name}: {error.code}"] += 1
             return None
         COUNTS[name] += 1
+        if not mate.left:
+            self.judge.looks(mate)  # what it signed counts by its chain of now
         return answer
 
     # -- beginning ---------------------------------------------------------------------------------------
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(robbed=st.booleans())
+    def begin(self, robbed: bool) -> None:
+        """Let Alice be a friend; perhaps there is a third machine, which was stolen since."""
         self.befriend(self.mates[0], len(TOOLS))
         self.everybody()
+        if robbed:
+            third = person("bob's 2")
+            chain = added(self.mates[0].chain, BOB, third, self.fate)
+            self.do(self.mates[0].own_chain.grow(chain, self.mates[0].household.feed))
+            mate = self.have(third, chain)
+            self.everybody()
+            self.robbed_of(mate)
+
+    def robbed_of(self, mate: OwnMachine) -> None:
+        """Have a machine taken away, by somebody who goes on in its log."""
+        COUNTS["stolen"] += 1
+        self.mates.remove(mate)
+        self.do(mate.close())
+        self.judge.stolen.add(mate.id)
+        thief, reading = Burglar(mate.person, mate.chain, self.fate), self.judge.readings[mate.id]
+        thief.seq, thief.prev = reading.said, Digest.from_hex(reading.said_digest)
+        self.thieves.append(thief)
 
     def befriend(self, mate: OwnMachine, tools: int) -> None:
         """Let Alice invite, and a machine accept within so many tools."""
@@ -168,6 +189,15 @@ class Household(RuleBasedStateMachine):
             self.gone()
             if not moved:
                 return
+
+    def says_yes(self, mate: OwnMachine, record: DispatchRecord, *, here: bool, goes: bool) -> None:
+        """Let a human accept at a machine, which may begin at once."""
+        name = "accepted here" if here else "accepted"
+        run_id = self.asked(name, mate, partial(mate.accept, record, here=here))
+        if run_id is not None:
+            self.judge.accepts(mate, record.digest, run_id, here=here)
+        if goes:
+            self.do(mate.run())
 
     # -- what is known -----------------------------------------------------------------------------------
 

@@ -82,15 +82,6 @@ class People(Household):
 
     accept_more = accept_again = accept_once_more = accept_still_more = accept
 
-    def says_yes(self, mate: OwnMachine, record: DispatchRecord, *, here: bool, goes: bool) -> None:
-        """Let a human accept at a machine, which may begin at once."""
-        name = "accepted here" if here else "accepted"
-        run_id = self.asked(name, mate, partial(mate.accept, record, here=here))
-        if run_id is not None:
-            self.judge.accepts(mate, record.digest, run_id, here=here)
-        if goes:
-            self.do(mate.run())
-
     @precondition(lambda self: self.pairs())
     @rule(pick=PICK, sure=SELDOM)
     def decline(self, pick: int, sure: bool) -> None:
