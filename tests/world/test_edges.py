@@ -1,6 +1,7 @@
 """Stories of trust: what an edge lets in before, during and after its life, and what strangers get."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -307,3 +308,29 @@ async def test_a_way_back_is_not_opened_beside_an_edge_that_waits_to_be_checked(
     await world.settle()
     theirs = [edge for edge in bob.journal.edges(Direction.INCOMING) if edge.peer == carol.genesis]
     assert [edge.status for edge in theirs] == [EdgeStatus.ACTIVE]
+
+
+# -- editing at the machine at hand ------------------------------------------------------------------------
+
+
+async def test_an_edit_needs_no_place_that_it_does_not_name(
+    world: World, alice: Member, bob: Member, tmp_path: Path
+) -> None:
+    """The directory was granted on another machine of Bob's; here there is none, and the edge is narrowed all the same."""
+    place = tmp_path / "granted"
+    place.mkdir()
+    paths = ScopeChoice(paths=((str(place), "ro"),))
+    await bob.contacts.edit_edge(peer=alice.person.email, choice=paths)
+    (edge,) = bob.journal.edges(Direction.INCOMING)
+    assert [path for path, _, _ in edge.path_identities] == [str(place)]
+    await bob.performer.perform([Put(replace(edge, path_identities=()))])
+    place.rmdir()
+    edited = await bob.contacts.edit_edge(peer=alice.person.email, choice=ScopeChoice(max_per_day=5))
+    (edge,) = bob.journal.edges(Direction.INCOMING)
+    scopes = grants.binding(edge).scopes
+    assert (scopes.max_per_day, [grant.path for grant in scopes.paths]) == (5, [str(place)])
+    assert edge.path_identities == ()
+    assert edited["runs_ended"] == 0
+    with pytest.raises(ServiceError) as raised:
+        await bob.contacts.edit_edge(peer=alice.person.email, choice=paths)
+    assert raised.value.code == "path_missing"

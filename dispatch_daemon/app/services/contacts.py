@@ -135,7 +135,7 @@ class Contacts:
             now_ms,
             self._executor,
             present=present.scopes,
-            kept=edge.path_identities if choice.paths is None else (),
+            kept=edge.path_identities,
         )
         if any(tip.n == SAFE_INTEGER for tip in present.tips):
             why = f"a device of yours has counted the changes of the edge from {edge.address} to their end"

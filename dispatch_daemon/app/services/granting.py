@@ -24,24 +24,22 @@ def granted(
     present: Scopes | None = None,
     kept: Sequence[Identity] = (),
 ) -> tuple[Scopes, list[Identity]]:
-    """Return what is granted, and what stands at each of its paths; refuse what no run here could be given.
+    """Return what is granted, and what stands at each path that is named; refuse what no run here could be given.
 
-    `present` is what an edit changes. `kept` are paths that were granted before and are not granted anew: what stood there
-    then is what counts.
+    `present` is what an edit changes. Paths that it does not name are not granted anew: they need not be on this machine,
+    and what stood at them when they were, as `kept` says, is what counts.
     """
     servers = _servers(choice.mcp_servers or (), executor)
-    before = {path: (path, device, inode) for path, device, inode in kept}
-    listed = choice.paths
-    if listed is None:
-        listed = () if present is None else [(grant.path, str(grant.mode)) for grant in present.paths]
-    identities = [before.get(path) or _enrolled(executor, path, mode) for path, mode in listed]
+    listed = choice.paths or ()
+    identities = [_enrolled(executor, path, mode) for path, mode in listed]
     modes = [mode for _, mode in listed]
     paths = [(path, mode) for (path, _, _), mode in zip(identities, modes, strict=True)]
     _refuse_nested(paths)
     named = replace(choice, paths=None if choice.paths is None else paths)
     scopes = choosing.chosen_scopes(named, known, now_ms, present)
     # `*` and `full` mean the servers that are here now, by name: one that comes later was not granted today.
-    return (replace(scopes, mcp_servers=servers) if ANY in scopes.mcp_servers else scopes), identities
+    scopes = replace(scopes, mcp_servers=servers) if ANY in scopes.mcp_servers else scopes
+    return scopes, (list(kept) if choice.paths is None else identities)
 
 
 def _servers(named: Sequence[str], executor: Executor) -> tuple[str, ...]:
