@@ -1,7 +1,7 @@
 """What an edge allows, in one line: tools, places, network, approval."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
+from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, truth, words
 from dispatch_cli.render.lines import Line, View, joined, line
 from dispatch_cli.render.text import cut_middle, home_relative, visible
 from dispatch_cli.render.words import approval_words
@@ -27,7 +27,7 @@ def scopes_line(
     limit, deadline = number(scopes, "max_per_day"), moment_ms(scopes, "expires_at")
     parts = [
         line(f"may {tools}" if tools else "may use no tool"),
-        line(f"in {places(scopes, view)}" if anywhere or items(scopes, "paths") else ""),
+        line(f"in {places(scopes, view)}" if anywhere or _named(scopes) else ""),
         line(server_words(servers, text(scopes, "approval"))),
         line(f"network {hosts}" if hosts else "no network"),
         line(approval),
@@ -38,6 +38,11 @@ def scopes_line(
         line(f"until {times.moment(deadline, view.now_ms)}" if deadline else ""),
     ]
     return joined(parts)
+
+
+def _named(scopes: Document) -> bool:
+    """Say whether the scopes say where: by paths, or that there is no place."""
+    return bool(items(scopes, "paths")) or truth(scopes, "run_directory_only")
 
 
 def server_words(servers: str, approval: str) -> str:
@@ -76,10 +81,12 @@ def dollars(microusd: int) -> str:
 
 
 def places(scopes: Document, view: View) -> str:
-    """Return the granted paths with their modes, or what no path means."""
+    """Return the granted paths with their modes, or what no path means, and whether a run sees only one place in them."""
     named = [
         f"{cut_middle(visible(home_relative(text(path, 'path'), view.user_home)), _PATH_CELLS)}"
         f" ({visible(text(path, 'mode'))})"
         for path in items(scopes, "paths")
     ]
-    return ", ".join(named) if named else "the directory it is accepted in"
+    if not truth(scopes, "run_directory_only"):
+        return ", ".join(named) if named else "the directory it is accepted in"
+    return f"{', '.join(named)}, there only in the directory it is accepted in" if named else "no directory"

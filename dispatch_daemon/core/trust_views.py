@@ -64,6 +64,7 @@ def scopes_view(scopes: Scopes) -> dict[str, JSON]:
         "tools": list(scopes.tools),
         "mcp_servers": list(scopes.mcp_servers),
         "paths": [{"path": grant.path, "mode": str(grant.mode)} for grant in scopes.paths],
+        "run_directory_only": scopes.run_directory_only,
         "network": list(scopes.network),
         "approval": scopes.approval,
         "returns": scopes.returns,

@@ -13,6 +13,7 @@ SCOPES: JsonObject = {
     "tools": ["Glob", "Grep", "Read"],
     "mcp_servers": [],
     "paths": [{"path": "/srv/api", "mode": "ro"}],
+    "run_directory_only": False,
     "network": [],
     "approval": "manual",
     "returns": "result",

@@ -68,9 +68,10 @@ const RETURNS = { status: "how it ended", result: "the result", trace: "the resu
 export function sentence(scopes, name, whom = "you", agent = null) {
   const asks = agent === "acp" && scopes.approval === "manual" ? "approve each call that its agent asks for" : APPROVAL[scopes.approval];
   const tools = scopes.tools.length === 0 ? "use no tool" : `use ${scopes.tools.join(", ")}`;
-  const places = scopes.paths.length === 0
-    ? `in the one directory that ${whom} accept each task in`
-    : `in ${scopes.paths.map((each) => `${oneLine(each.path)} (${each.mode === "rw" ? "may change" : "only read"})`).join(", ")}`;
+  const one = `in the one directory that ${whom} accept each task in`;
+  const listed = `in ${scopes.paths.map((each) => `${oneLine(each.path)} (${each.mode === "rw" ? "may change" : "only read"})`).join(", ")}`;
+  const only = scopes.run_directory_only === true;
+  const places = scopes.paths.length === 0 ? (only ? "in no directory" : one) : only ? `${listed}, and there only ${one}` : listed;
   const network = scopes.network.length === 0 ? "without network" : `reaching ${scopes.network.map(oneLine).join(", ")}`;
   const servers = scopes.mcp_servers.length === 0 ? "" : `, and asking the MCP servers ${scopes.mcp_servers.map(oneLine).join(", ")}${scopes.approval === "review" ? " (each call asks)" : ""}`;
   const ends = scopes.expires_at ? `, for ${left(scopes.expires_at)} from now` : "";

@@ -28,6 +28,19 @@ def test_contacts_stand_by_direction(door: Script, home: Path) -> None:
     assert "dispatch invite EMAIL" in dispatch(home, "contacts").out
 
 
+def test_what_two_edits_leave_of_the_places_is_said(door: Script, home: Path) -> None:
+    def shown(**scopes: object) -> str:
+        edge = documents.edge(direction="incoming", scopes=documents.scopes(**scopes))
+        door.answer("GET", "/v1/contacts", {"edges": [edge]})
+        return dispatch(home, "contacts").out
+
+    assert "in /srv/api (rw) · no network" in shown(run_directory_only=False)
+    only = "in /srv/api (rw), there only in the directory it is accepted in · no network"
+    assert only in shown(run_directory_only=True)
+    assert "may use no tool · in no directory" in shown(run_directory_only=True, paths=[], tools=[])
+    assert "in the directory it is accepted in · no network" in shown(run_directory_only=False, paths=[])
+
+
 def test_a_contact_with_two_histories_stands_as_a_conflict(door: Script, home: Path) -> None:
     edges = [documents.edge(conflict=True), documents.edge(direction="incoming", peer=ALICE)]
     door.answer("GET", "/v1/contacts", {"edges": edges})

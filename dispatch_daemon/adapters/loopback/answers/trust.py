@@ -23,11 +23,12 @@ class BudgetShown(Answer):
 
 
 class ScopesShown(Answer):
-    """What a grant allows."""
+    """What a grant allows; with `run_directory_only` a run sees of the paths only the directory it is accepted in."""
 
     tools: list[str]
     mcp_servers: list[str]
     paths: list[PathShown]
+    run_directory_only: bool
     network: list[str]
     approval: Literal["manual", "review", "auto"]
     returns: Literal["status", "result", "trace"]
