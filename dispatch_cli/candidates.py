@@ -110,11 +110,12 @@ def devices(*, others: bool = False) -> Offer:
     return _offer(found)
 
 
-def invitations() -> Offer:
-    """Offer the invitations that I was sent and may still answer."""
+def invitations(*, own: bool = False) -> Offer:
+    """Offer the invitations that I was sent and may still answer; with `own` also those that I may take back."""
 
     def found(invocation: Invocation) -> Found:
-        for row in items(_ask(invocation, "/v1/invitations"), "received"):
+        listed = _ask(invocation, "/v1/invitations")
+        for row in [*items(listed, "received"), *(items(listed, "sent") if own else [])]:
             if text(row, "status") == "pending":
                 yield text(row, "invitation_id")[:_INVITATION], text(row, "peer")
 

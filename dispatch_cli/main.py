@@ -72,7 +72,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "accept-invitation": Entry(
             "trust", "Let the inviter dispatch to me, under scopes I choose.", "Not accepted"
         ),
-        "decline-invitation": Entry("invite", "Decline an invitation.", "Not declined"),
+        "decline-invitation": Entry("invite", "Decline an invitation, or take my own back.", "Not declined"),
         "edit-edge": Entry("trust", "Change what a contact's tasks may do here.", "Not changed"),
         "audit": Entry("audit", "Check that nobody rewrites what they said over an edge."),
         "trust": Entry("trust_files", "Carry what chains prove by hand, without any broker.", "Not done"),

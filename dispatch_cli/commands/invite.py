@@ -62,9 +62,14 @@ def invitations(invocation: Invocation) -> None:
 
 
 @click.command("decline-invitation", cls=Command)
-@click.argument("invitation", metavar="TOKEN|ID|-", shell_complete=candidates.invitations())
+@click.argument("invitation", metavar="TOKEN|ID|-", shell_complete=candidates.invitations(own=True))
 @click.pass_obj
 def decline_invitation(invocation: Invocation, invitation: str) -> None:
-    """Decline an invitation: no edge is made."""
+    """Decline an invitation, or take my own back: no edge is made.
+
+    My own is taken back as long as nobody has accepted it; its token and its page are worth nothing from then on.
+    """
     answer = invocation.door.post("/v1/invitations/decline", {"token": invitation_token(invitation)})
-    invocation.show(answer, lambda _: [line("Declined. No edge was made.")])
+    taken_back = text(answer, "status") == "revoked"
+    said = "Taken back. Nobody can accept it any more." if taken_back else "Declined. No edge was made."
+    invocation.show(answer, lambda _: [line(said)])

@@ -134,7 +134,13 @@ def invited_lines(invitation: Document, email: str, view: View) -> list[Line]:
         ),
         line(Span("Whoever holds the token can accept in their name: send it to them alone.", Tone.WAITING)),
         *_offered(inner(invitation, "offer"), email, view),
+        _taken_back(invitation),
     ]
+
+
+def _taken_back(invitation: Document) -> Line:
+    known = visible(text(invitation, "invitation_id")[:_SHORT])
+    return following("take it back with", f"dispatch decline-invitation {known}")
 
 
 def _offered(scopes: Document, email: str, view: View) -> list[Line]:
@@ -159,6 +165,7 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
         columns = [Column("ID"), Column(title, Cut.MIDDLE, 12), Column("STATUS"), Column("UNTIL")]
         lines += table(columns, [_invitation(invitation, view) for invitation in found], view)
         lines += [said for invitation in found for said in _leak(invitation)]
+    lines += [_taken_back(each) for each in sent if text(each, "status") == "pending"][:1]
     # An invitation that was not mailed is accepted with its token only: its id alone proves nothing.
     waiting = [invitation for invitation in received if text(invitation, "status") == "pending"]
     if waiting:

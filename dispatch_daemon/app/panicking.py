@@ -34,7 +34,12 @@ _SAID_S = 3.0  # how long a person waits to hear that their other devices are to
 _HEARD = "panics_heard"  # by device, when it last called one
 _WORDS = "panic was called: nothing is sent, taken in or begun here until `dispatch panic --off`"
 # What only ends or narrows something may be done in a panic too.
-ALLOWED: Final = frozenset({"panic_machine", "stop", "revoke", "revoke_device", "remove_rule", "close_pages"})
+ALLOWED: Final = frozenset(
+    {
+        *("panic_machine", "stop", "close_pages"),
+        *("revoke", "revoke_device", "remove_rule", "decline_invitation"),
+    }
+)
 log = logging.getLogger("dispatch.panic")
 
 

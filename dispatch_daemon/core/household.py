@@ -289,7 +289,7 @@ def invitation(
         Put(
             replace(
                 told,
-                secret=known.secret or told.secret,
+                secret=None if told.status is InvitationStatus.REVOKED else known.secret or told.secret,
                 offer=known.offer,
                 offer_identities=known.offer_identities,
                 offered_on=known.offered_on or told.offered_on,

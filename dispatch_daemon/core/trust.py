@@ -276,6 +276,21 @@ def revoked(edge: EdgeRecord, now_ms: int) -> list[Effect]:
     ]
 
 
+def taken_back(record: InvitationRecord, now_ms: int) -> list[Effect]:
+    """Take one's own invitation back: here its secret opens nothing from now on, and the relay is owed the news."""
+    args: dict[str, JSON] = {"invitation_id": EdgeId.from_hex(record.invitation_id).uuid}
+    op = "revoke_invitation"
+    return [
+        Put(replace(record, status=InvitationStatus.REVOKED, secret=None)),
+        Plan(
+            kind=TaskKind.RELAY_CALL,
+            key=f"{op}/{record.invitation_id}",
+            not_before_ms=now_ms,
+            payload={"op": op, "args": args},
+        ),
+    ]
+
+
 def relay_call(op: str, edge: str, now_ms: int, more: Mapping[str, JSON] = MappingProxyType({})) -> Plan:
     """Owe the relay a call about an edge; each of them may be repeated, and a newer one takes an older one's place."""
     args: dict[str, JSON] = {"edge_id": EdgeId.from_hex(edge).uuid, **more}

@@ -1,5 +1,6 @@
 """A person panics on one of two machines: both kill what runs, refuse everything and fall silent, until each is told."""
 
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,10 +97,18 @@ def test_a_panic_without_a_session_is_told_when_there_is_one_whatever_happened_i
 def test_in_a_panic_an_edge_can_still_be_ended_and_a_pause_outlives_it(neighbourhood: Neighbourhood) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend("--tools", "Read")
+    invited = bob.do("invite", "carol@example.org", "--link-only")
     bob.do("pause")
     bob.do("panic")
+    assert bob.do("decline-invitation", invited["invitation_id"][:8])["status"] == "revoked"
     assert "everything is stopped here" in bob.try_("whoami").out
     assert bob.do("revoke", alice.address)["status"] == "revoked"
     bob.do("panic", "--off")
     assert "nothing new starts here" in bob.try_("daemon", "status").out, "it was paused before, and is again"
     poll(lambda: alice.do("contacts")["edges"][0]["status"] == "revoked", "Alice hears of it")
+    poll(lambda: "It has been taken back." in _page(invited["link"]), "the page of the invitation says so")
+
+
+def _page(link: str) -> str:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(link, timeout=10) as page:
+        return str(page.read().decode())

@@ -10,8 +10,9 @@ from dispatch_daemon.core.effects import Put
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.core.requests import ScopeChoice
-from dispatch_daemon.core.trust_records import Direction
+from dispatch_daemon.core.trust_records import Direction, InvitationStatus
 from dispatch_protocol.grant import Version
+from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
 from dispatch_protocol.limits import SAFE_INTEGER
 from dispatch_protocol.messages.trace import EventType
@@ -334,3 +335,40 @@ async def test_an_edit_needs_no_place_that_it_does_not_name(
     with pytest.raises(ServiceError) as raised:
         await bob.contacts.edit_edge(peer=alice.person.email, choice=paths)
     assert raised.value.code == "path_missing"
+
+
+# -- taking an invitation back -----------------------------------------------------------------------------
+
+
+async def test_an_invitation_that_was_taken_back_makes_no_edge(
+    world: World, bob: Member, carol: Member
+) -> None:
+    """The relay carries the answer all the same: here its secret opens nothing any more."""
+    invited = await bob.invitations.invite(email=carol.person.email, link_only=True, offer=None)
+    name = str(invited["invitation_id"])[:8]
+    answer = await bob.accepting.decline_invitation(token=name)
+    assert (answer["status"], answer["peer"]) == ("revoked", carol.person.email)
+    record = bob.journal.invitation(EdgeId.from_uuid(str(invited["invitation_id"])).hex)
+    assert record is not None
+    assert (record.status, record.secret) == (InvitationStatus.REVOKED, None)
+    choice = ScopeChoice(tools=("Read",))
+    await carol.accepting.accept_invitation(token=str(invited["token"]), choice=choice)
+    await world.settle()
+    assert bob.journal.edges(Direction.OUTGOING) == []
+    assert standing(carol, Direction.INCOMING) == [EdgeStatus.PENDING]
+    for again in (name, str(invited["token"])):
+        with pytest.raises(ServiceError) as raised:
+            await bob.accepting.decline_invitation(token=again)
+        assert raised.value.code == "not_pending"
+
+
+async def test_what_was_accepted_is_given_up_and_not_taken_back(
+    world: World, alice: Member, bob: Member
+) -> None:
+    (invitation,) = alice.journal.invitations()
+    with pytest.raises(ServiceError) as raised:
+        await alice.accepting.decline_invitation(token=EdgeId.from_hex(invitation.invitation_id).uuid)
+    assert (raised.value.code, raised.value.hint) == (
+        "not_pending",
+        f"dispatch revoke {bob.person.email} --outgoing",
+    )

@@ -107,7 +107,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         "POST",
         "/v1/invitations/decline",
         "decline_invitation",
-        "Turn an invitation down.",
+        "Turn an invitation down, or take one's own back.",
         "InvitationActed",
         body="DeclineInvitation",
         page=True,

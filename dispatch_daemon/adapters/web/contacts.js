@@ -166,7 +166,22 @@ function received(each) {
 
 function outgoing(each) {
   const leak = each.also_proved ? el("p", { class: "warn" }, "Somebody else proved this token too: it has leaked. Ask them by another way which identity is theirs.") : null;
-  return el("div", { class: "card" }, el("p", {}, "You invited ", el("span", { class: "strong" }, oneLine(each.peer)), `, open until ${new Date(each.expires_at).toLocaleDateString()}.`), leak);
+  const room = el("div");
+  const said = complaint();
+  const takeBack = async () => {
+    const [value] = await tried(() => ask("POST", "/v1/invitations/decline", { token: each.invitation_id }), said);
+    if (value !== null) room.replaceChildren(el("p", { role: "status" }, "Taken back. Nobody can accept it any more."));
+  };
+  const pending = each.status === "pending";
+  return el(
+    "div",
+    { class: "card" },
+    el("p", {}, "You invited ", el("span", { class: "strong" }, oneLine(each.peer)), pending ? `, open until ${new Date(each.expires_at).toLocaleDateString()}.` : "."),
+    leak,
+    pending ? el("div", { class: "answers" }, button("Take it back", takeBack, { class: "small" })) : null,
+    room,
+    said,
+  );
 }
 
 /** Return who asks with a token, as far as this machine knows: a name only where the token names the same invitation and identity. */

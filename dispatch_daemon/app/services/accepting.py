@@ -1,4 +1,7 @@
-"""Answering an invitation at the door: verified from its token, granted within what the human chose, or declined."""
+"""Answering an invitation at the door: verified from its token, granted within what the human chose, or declined.
+
+One's own is taken back by the same word, for as long as nobody has accepted it.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +15,9 @@ from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.services.finding import find
 from dispatch_daemon.app.services.granting import granted
-from dispatch_daemon.app.services.received import pending
+from dispatch_daemon.app.services.received import pending, uuid_of
 from dispatch_daemon.core import choosing, trust, trust_views
 from dispatch_daemon.core.composing import Moment, Peer
 from dispatch_daemon.core.devices import require_approver
@@ -157,14 +161,46 @@ class Accepting:
         return sign_document([self._people.keys.signing], payload_type(Kind.GRANT), grant.encode())
 
     async def decline_invitation(self, *, token: str) -> JsonObject:
-        """Turn an invitation down; the inviter sees that it was."""
+        """Turn an invitation down, which the inviter sees, or take one's own back."""
         typed, _ = _read_token(token)
+        own = self._own(typed)
+        if own is not None:
+            return await self._take_back(own)
         online = self._online()
         record = await pending(typed, online, self._journal, self._performer)
         edge = EdgeId.from_hex(record.invitation_id)
         await online.call("decline_invitation", {"invitation_id": edge.uuid})
         await self._performer.perform([Put(replace(record, status=InvitationStatus.DECLINED))])
         return {"invitation_id": edge.uuid, "peer": record.address, "status": InvitationStatus.DECLINED}
+
+    def _own(self, typed: str) -> InvitationRecord | None:
+        """Return the invitation of one's own that an id means; a beginning that one of somebody else's has too is ambiguous."""
+
+        def like(prefix: str) -> list[InvitationRecord]:
+            return [each for each in self._journal.invitations() if uuid_of(each).startswith(prefix)]
+
+        if not any(each.direction is Direction.OUTGOING for each in like(typed.lower())):
+            return None
+        record = find(typed, "invitation", like, uuid_of, hint="dispatch invitations")
+        return record if record.direction is Direction.OUTGOING else None
+
+    async def _take_back(self, record: InvitationRecord) -> JsonObject:
+        """End an invitation of one's own here, whatever the relay says, and on one's other devices."""
+        now_ms = self._clock.now_ms()
+        if record.status is not InvitationStatus.PENDING or now_ms > record.expires_ms:
+            over = record.status is not InvitationStatus.PENDING
+            made = record.status is InvitationStatus.CONFIRMED
+            raise ServiceError(
+                "not_pending",
+                f"this invitation is {record.status if over else InvitationStatus.EXPIRED}",
+                hint=f"dispatch revoke {record.address} --outgoing" if made else "dispatch invitations",
+            )
+        await self._performer.perform(trust.taken_back(record, now_ms))
+        return {
+            "invitation_id": uuid_of(record),
+            "peer": record.address,
+            "status": InvitationStatus.REVOKED,
+        }
 
 
 @contextmanager

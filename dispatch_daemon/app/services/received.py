@@ -39,18 +39,18 @@ async def pending(typed: str, online: Online, journal: Journal, performer: Perfo
         return [
             record
             for record in journal.invitations()
-            if record.direction is Direction.INCOMING and _uuid(record).startswith(prefix)
+            if record.direction is Direction.INCOMING and uuid_of(record).startswith(prefix)
         ]
 
     if not like(typed.lower()):
         await refresh(online, journal, performer)
-    record = find(typed, "invitation", like, _uuid, hint="dispatch invitations")
+    record = find(typed, "invitation", like, uuid_of, hint="dispatch invitations")
     if record.status is not InvitationStatus.PENDING:
         raise ServiceError("not_pending", f"this invitation is {record.status}", hint="dispatch contacts")
     return record
 
 
-def _uuid(record: InvitationRecord) -> str:
+def uuid_of(record: InvitationRecord) -> str:
     """Return an invitation's id as people see it."""
     return EdgeId.from_hex(record.invitation_id).uuid
 

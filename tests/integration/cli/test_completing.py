@@ -95,9 +95,10 @@ def test_devices_and_invitations_are_offered_as_their_lists_show_them(door: Scri
         {"invitation_id": letter * 8 + ID[8:], "peer": "x@example.org", "status": status}
         for letter, status in (("c", "pending"), ("d", "declined"))
     ]
-    door.answer("GET", "/v1/invitations", {"sent": [], "received": received})
-    for command in ("accept-invitation", "decline-invitation"):
-        assert tab(home, command, "") == ["c" * 8]
+    sent = [{**each, "invitation_id": letter * 8} for each, letter in zip(received, "ef", strict=True)]
+    door.answer("GET", "/v1/invitations", {"sent": sent, "received": received})
+    assert tab(home, "accept-invitation", "") == ["c" * 8]
+    assert tab(home, "decline-invitation", "") == ["c" * 8, "e" * 8], "one's own is taken back by it"
 
 
 def test_people_are_offered_to_those_who_may_use_them(door: Script, home: Path) -> None:

@@ -171,6 +171,16 @@ def test_an_invitation_is_declined(door: Script, home: Path) -> None:
     assert door.requests[-1].body == {"token": ID}
 
 
+def test_ones_own_invitation_is_taken_back(door: Script, home: Path) -> None:
+    sent = {"invitation_id": ID, "peer": BOB, "status": "pending", "link": "x", "expires_at": documents.LATER}
+    door.answer("GET", "/v1/invitations", {"sent": [sent], "received": []})
+    assert "take it back with   dispatch decline-invitation 4f2a91c0" in dispatch(home, "invitations").out
+    door.answer("GET", "/v1/invitations", {"sent": [{**sent, "status": "revoked"}], "received": []})
+    assert "take it back" not in dispatch(home, "invitations").out
+    door.answer("POST", "/v1/invitations/decline", {"invitation_id": ID, "status": "revoked"})
+    assert dispatch(home, "decline-invitation", ID).out == "Taken back. Nobody can accept it any more.\n"
+
+
 def test_signing_in_passes_the_broker_on(door: Script, home: Path) -> None:
     door.answer("POST", "/v1/login", documents.whoami() | {"recovery_hint": "Write it down soon."})
     ended = dispatch(home, "login", "--broker", "http://127.0.0.1:8000", "--email", BOB, "--dev")

@@ -224,6 +224,14 @@ def test_the_invitation_that_got_further_holds_and_an_alarm_stays() -> None:
     assert taken(INVITED, confirmed) == []
 
 
+def test_an_invitation_that_was_taken_back_has_no_secret_on_any_device() -> None:
+    gone = replace(INVITED, status=InvitationStatus.REVOKED, secret=None)
+    assert INVITED.secret is not None
+    assert taken(gone, INVITED) == [Put(gone)]
+    assert taken(INVITED, gone) == []
+    assert taken(gone, INVITED, decides=False) == [Put(gone)], "an end counts from any device"
+
+
 def test_two_who_proved_one_secret_each_to_another_device_are_the_alarm_of_a_leaked_token() -> None:
     other = replace(ACCEPTED, accepted_by="ef" * 32, acceptance="ee" * 32)
     assert taken(other, ACCEPTED) == [Put(replace(ACCEPTED, also_proved_by="ef" * 32, also_proved_ms=NOW_MS))]

@@ -206,6 +206,13 @@ def test_revoked_edge_ends_here_and_at_the_relay() -> None:
     assert plan.payload == {"op": "revoke_edge", "args": {"edge_id": EdgeId.from_hex(EDGE.hex).uuid}}
 
 
+def test_invitation_that_is_taken_back_forgets_its_secret_and_tells_the_relay() -> None:
+    put, plan = trust.taken_back(record(Direction.OUTGOING), NOW_MS)
+    assert put == Put(replace(record(Direction.OUTGOING), status=InvitationStatus.REVOKED, secret=None))
+    assert isinstance(plan, Plan)
+    assert plan.payload == {"op": "revoke_invitation", "args": {"invitation_id": INVITED.uuid}}
+
+
 @pytest.mark.parametrize("expires_at_ms", [None, NOW_MS + 1])
 def test_edge_ends_with_its_grant_on_both_sides(expires_at_ms: int | None) -> None:
     scopes = Scopes(tools=("Read",), expires_at_ms=expires_at_ms)

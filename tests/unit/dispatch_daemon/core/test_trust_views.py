@@ -89,7 +89,7 @@ def test_active_edge_past_its_date_is_expired(status: EdgeStatus, expires_ms: in
 def test_scopes_are_shown_whole_with_times_as_text() -> None:
     scopes = Scopes(tools=("Read",), paths=(PathGrant("/src", PathMode.RW),), expires_at_ms=NOW_MS)
     shown = trust_views.scopes_view(scopes)
-    promised = "tools mcp_servers paths network approval returns max_per_day expires_at"
+    promised = "tools mcp_servers paths run_directory_only network approval returns max_per_day expires_at"
     assert set(promised.split()) <= set(shown)
     assert (shown["tools"], shown["paths"], shown["expires_at"]) == (
         ["Read"],
