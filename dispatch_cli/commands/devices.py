@@ -45,7 +45,8 @@ def rename(invocation: Invocation, device: str, name: str) -> None:
 def set_(invocation: Invocation, device: str, roles: str | None, owner: bool) -> None:
     """Say what one of my devices may do.
 
-    An approver changes my devices; a runner runs what is sent to me; the owner runs what names no other device.
+    An approver changes my devices; a runner runs what is sent to me; the owner runs what names no other device. Without
+    --owner it stays who it is, as long as it runs.
     """
     if roles is None and not owner:
         raise CliError("usage", "Say --roles, --owner or both.", hint="dispatch devices set --help")
@@ -123,4 +124,6 @@ def _may(answer: Document) -> str:
     name, roles = visible(text(answer, "name")), words(answer, "roles")
     does = " and ".join({"approver": "changes my devices", "runner": "runs tasks"}[role] for role in roles)
     first = ", what names no other device first" if truth(answer, "owner") else ""
-    return f"{name} {does or 'only sends and reads'} now{first}."
+    owner = visible(text(answer, "owner_name"))
+    stays = f" The owner is {owner}." if owner and not first else ""
+    return f"{name} {does or 'only sends and reads'} now{first}.{stays}"

@@ -168,6 +168,30 @@ def change_of_roles(
     return SetRolesLink(prev=chain.head, device=device, roles=stated, created_ms=now_ms, nonce=nonce)
 
 
+def states_nothing(chain: Chain, link: SetRolesLink, *, owner: bool) -> bool:
+    """Say whether all that a link would state of a device is so already."""
+    same = chain.devices[link.device].roles == link.roles
+    stated = (read_link(document) for document in reversed(chain.links[1:]))
+    last = next((each.device for each in stated if isinstance(each, SetRolesLink)), None)
+    return same and (not owner or last == link.device == chain.owner)
+
+
+def owner_restated(before: Chain, after: Chain, *, now_ms: int, nonce: bytes) -> SetRolesLink | None:
+    """Return the link that lets the owner stay who it was `before`, where stating another's roles has made that one the owner.
+
+    None where nothing has to be stated: it is the owner still, or does not run any more.
+
+    Raises:
+        ServiceError: `chain_full`.
+    """
+    owner = before.owner
+    roles = after.devices[owner].roles
+    if after.owner == owner or Role.RUNNER not in roles:
+        return None
+    require_room(after)
+    return SetRolesLink(prev=after.head, device=owner, roles=roles, created_ms=now_ms, nonce=nonce)
+
+
 def require_room(chain: Chain) -> None:
     """Refuse what can wait where a chain is almost full: what is left is for ending devices, and a recovery makes it short again.
 

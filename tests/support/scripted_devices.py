@@ -38,7 +38,8 @@ class ScriptedDevices:
 
     async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
         await self._asked("set_device", device=device, roles=roles, owner=owner)
-        return {"device": KEY, "name": device, "roles": ["runner"], "owner": owner}
+        whose: JsonObject = {"owner": owner, "owner_id": KEY, "owner_name": "laptop"}
+        return {"device": KEY, "name": device, "roles": ["runner"], **whose}
 
     async def pairing(self) -> JsonObject:
         await self._asked("pairing")

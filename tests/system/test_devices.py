@@ -103,6 +103,11 @@ def _sends_and_receives(neighbourhood: Neighbourhood, laptop: Person, new: str) 
 def _runs_as_the_owner(neighbourhood: Neighbourhood, laptop: Person, new: str, repository: Path) -> None:
     """Make the new machine the owner, and let it run what its person is sent."""
     alice, bob = neighbourhood.alice, neighbourhood.bob
+    old = bob.do("whoami")["device"]["id"]
+    for roles in ("approver,runner", "runner", "approver,runner"):
+        answer = bob.do("devices", "set", new[:8], "--roles", roles)
+        assert (answer["owner"], answer["owner_id"]) == (False, old), "nobody asked for another owner"
+    poll(lambda: [each["roles"] for each in _two(laptop)] == [["approver", "runner"]] * 2, "the laptop knows")
     laptop.do("devices", "set", new[:8], "--owner")
     poll(lambda: [device["owner"] for device in _two(bob)] == [False, True], "both know the owner")
     again = laptop.do("send", alice.address, "So that Alice hears of it")["dispatch_id"]

@@ -12,6 +12,7 @@ from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.keys import DeviceId
 from dispatch_protocol.links import RevokeDeviceLink, Role, SetRolesLink, sign_link
+from dispatch_protocol.signing import Document
 from dispatch_protocol.standing import EdgeStatus
 
 
@@ -76,7 +77,11 @@ class Devices:
         return {"device": found.hex, "name": name, "status": "revoked", "granted": sorted(set(granted))}
 
     async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
-        """State what a device may do: change the chain (approver), run what is sent (runner), or run it first (owner)."""
+        """State what a device may do: change the chain (approver), run what is sent (runner), or run it first (owner).
+
+        The chain takes whoever's roles were stated last for the owner. So where ownership was not asked for, the present
+        owner's are stated once more in the same step, and what is so already is not stated at all.
+        """
         async with self._own_chain.changing:
             own, moment = self._people.own, self._clock.moment()
             found = devices.find(own.chain, self.names(), device)
@@ -89,18 +94,34 @@ class Devices:
                 now_ms=moment.now_ms,
                 nonce=moment.nonce(),
             )
-            await self._sign(link)
+            if not devices.states_nothing(own.chain, link, owner=owner):
+                await self._state(link, keep_owner=not owner)
         chain = self._people.own.chain
         return {
             "device": found.hex,
             "name": self._called(found),
             "roles": sorted(chain.devices[found].roles),
             "owner": found == chain.owner,
+            "owner_id": chain.owner.hex,
+            "owner_name": self._called(chain.owner),
         }
 
-    async def _sign(self, link: RevokeDeviceLink | SetRolesLink) -> None:
-        document = sign_link(link, (self._people.keys.signing,))
-        await self._own_chain.grow(self._people.own.chain.extend((document,)))
+    async def _state(self, link: SetRolesLink, *, keep_owner: bool) -> None:
+        """State a device's roles, and the present owner's behind them if it is to stay the owner."""
+        before, moment = self._people.own.chain, self._clock.moment()
+        after = before.extend((self._signed(link),))
+        kept = (
+            devices.owner_restated(before, after, now_ms=moment.now_ms, nonce=moment.nonce())
+            if keep_owner
+            else None
+        )
+        await self._own_chain.grow(after if kept is None else after.extend((self._signed(kept),)))
+
+    def _signed(self, link: RevokeDeviceLink | SetRolesLink) -> Document:
+        return sign_link(link, (self._people.keys.signing,))
+
+    async def _sign(self, link: RevokeDeviceLink) -> None:
+        await self._own_chain.grow(self._people.own.chain.extend((self._signed(link),)))
 
 
 def _is_live_by(edge: EdgeRecord, device: DeviceId) -> bool:

@@ -228,10 +228,12 @@ class DeviceRevoked(DeviceNamed):
 
 
 class DeviceSet(DeviceNamed):
-    """A device and what it may do now."""
+    """A device and what it may do now, and which one is the owner: it runs what names no other device."""
 
     roles: list[str]
     owner: bool
+    owner_id: Fingerprint
+    owner_name: str
 
 
 class Recovered(Answer):

@@ -234,3 +234,42 @@ def test_roles_are_changed_by_an_approver_who_leaves_one():
     assert code(roles, runner, PHONE.device, PHONE.device, ALL_ROLES) == "not_approver"
     assert code(roles, runner, LAPTOP.device, LAPTOP.device, RUNNER) == "last_signer"
     assert roles(BOTH, LAPTOP.device, LAPTOP.device, RUNNER).roles == RUNNER
+
+
+def test_the_owner_stays_who_it_was_where_ownership_was_not_asked_for():
+    three = added(BOTH, TABLET)
+    assert three.owner == LAPTOP.device
+    link = roles(three, LAPTOP.device, PHONE.device, RUNNER)
+    assert not devices.states_nothing(three, link, owner=False)
+    after = three.extend([sign_link(link, (LAPTOP,))])
+    assert after.owner == PHONE.device, "the chain takes whoever was stated last"
+    kept = devices.owner_restated(three, after, now_ms=NOW_MS, nonce=bytes(16))
+    assert kept is not None
+    both = after.extend([sign_link(kept, (LAPTOP,))])
+    assert (both.owner, both.devices[PHONE.device].roles) == (LAPTOP.device, RUNNER)
+    assert both.devices[LAPTOP.device].roles == ALL_ROLES
+    # Who does not run is nobody's owner, and the owner's own roles keep it where it is.
+    for device, stated, owner in (
+        (PHONE.device, frozenset({Role.APPROVER}), LAPTOP.device),
+        (LAPTOP.device, RUNNER, LAPTOP.device),
+        (LAPTOP.device, frozenset({Role.APPROVER}), PHONE.device),
+    ):
+        link = roles(three, LAPTOP.device, device, stated)
+        after = three.extend([sign_link(link, (LAPTOP,))])
+        assert devices.owner_restated(three, after, now_ms=NOW_MS, nonce=bytes(16)) is None
+        assert after.owner == owner
+
+
+def test_what_is_so_already_is_not_stated():
+    for device, stated, owner, nothing in (
+        (PHONE.device, ALL_ROLES, False, True),
+        (PHONE.device, None, True, False),
+        (LAPTOP.device, None, True, False),  # the owner, because it came first; nobody has said so
+        (PHONE.device, RUNNER, False, False),
+    ):
+        link = roles(BOTH, LAPTOP.device, device, stated, owner=owner)
+        assert devices.states_nothing(BOTH, link, owner=owner) is nothing
+    said = BOTH.extend([sign_link(roles(BOTH, LAPTOP.device, PHONE.device, None, owner=True), (LAPTOP,))])
+    again = roles(said, LAPTOP.device, PHONE.device, None, owner=True)
+    assert devices.states_nothing(said, again, owner=True)
+    assert not devices.states_nothing(said, roles(said, LAPTOP.device, LAPTOP.device, None), owner=True)
