@@ -89,8 +89,26 @@ def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> li
         return rows
     lines = [rows[0]]
     for edge, row in zip(edges, rows[1:], strict=True):
-        lines += [row, line("  ", *scopes_line(inner(edge, "scopes"), view))]
+        lines += [row, line("  ", *scopes_line(inner(edge, "scopes"), view)), *_edits(edge, view)]
     return lines
+
+
+def _edits(edge: Document, view: View) -> list[Line]:
+    """Return what own devices have said of an edge at the same time, what holds now, and how that is ended."""
+    made = items(edge, "edits")
+    if not made:
+        return []
+    said = "  Two devices of yours changed this at the same time. What both allow holds, as above."
+    lines = [line(Span(said, Tone.WAITING))]
+    for each in made:
+        moment = moment_ms(each, "at")
+        at = "" if moment is None else f", {times.moment(moment, view.now_ms)}"
+        who = f"    {visible(text(each, 'name'))}{at}: "
+        lines.append(line(who, *scopes_line(inner(each, "scopes"), view)))
+    return [
+        *lines,
+        following("say once what holds", f"dispatch edit-edge {visible(text(edge, 'peer'))} --tools TOOLS"),
+    ]
 
 
 def _edge(edge: Document) -> list[Line]:
@@ -198,6 +216,10 @@ def _leak(invitation: Document) -> list[Line]:
     ]
 
 
+# What nobody can accept any more, because another one between the same two was accepted.
+_OVER = {"revoked": "not needed any more"}
+
+
 def _invitation(invitation: Document, view: View) -> list[Line]:
     status = text(invitation, "status")
     deadline = moment_ms(invitation, "expires_at")
@@ -205,7 +227,7 @@ def _invitation(invitation: Document, view: View) -> list[Line]:
     return [
         line(visible(text(invitation, "invitation_id")[:8])),
         line(visible(text(invitation, "peer"))),
-        line(Span(visible(status), tone)),
+        line(Span(_OVER.get(status, visible(status)), tone)),
         line(times.moment(deadline, view.now_ms) if deadline and status == "pending" else ""),
     ]
 
@@ -242,6 +264,7 @@ def edited_lines(edge: Document, view: View, *, changed: bool) -> list[Line]:
         line(f"{peer} may now dispatch to you within:" if changed else f"{peer} may dispatch to you within:"),
         line("  ", *scopes_line(inner(edge, "scopes"), view)),
     ]
+    lines += _edits(edge, view)
     if ended:
         runs = "One run that may do more was" if ended == 1 else f"{ended} runs that may do more were"
         lines.append(line(Span(f"  {runs} ended; nothing of it was kept.", Tone.WAITING)))

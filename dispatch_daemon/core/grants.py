@@ -33,6 +33,14 @@ def binding(edge: EdgeRecord) -> Standing:
     return standing(_held(edge).values())
 
 
+def edits(edge: EdgeRecord) -> tuple[GrantDocument, ...]:
+    """Return what two devices have stated at the same time of an edge that is in force, the older first; else nothing."""
+    held = _held(edge)
+    if len(held) < 2 or edge.status is not EdgeStatus.ACTIVE:
+        return ()
+    return tuple(sorted(held.values(), key=lambda grant: (grant.head.created_ms, grant.version)))
+
+
 def require_near(told: GrantDocument, held: int = 0) -> None:
     """Refuse a version that is far above the highest that is `held`; a revocation is the last one, so it may be any.
 

@@ -5,7 +5,9 @@ Fields may be added here and never renamed; what does not apply is null, never a
 
 from collections.abc import Sequence
 
+from dispatch_daemon.core.devices import Names, name_of
 from dispatch_daemon.core.gate import rule_reach
+from dispatch_daemon.core.grants import edits
 from dispatch_daemon.core.trust_records import (
     ContactRecord,
     Direction,
@@ -31,8 +33,12 @@ def edge_view(
     now_ms: int,
     comparison: str | None = None,
     devices: Sequence[DeviceId] | None = None,
+    edits: Sequence[dict[str, JSON]] = (),
 ) -> dict[str, JSON]:
-    """Return one trust edge: whose it is, how the other side is known, what it allows."""
+    """Return one trust edge: whose it is, how the other side is known, what it allows.
+
+    `edits` are what own devices have stated of it at the same time, as `edits_view` shows them; mostly there is none.
+    """
     return {
         "edge_id": EdgeId.from_hex(edge.edge).uuid,
         "direction": edge.direction,
@@ -48,7 +54,23 @@ def edge_view(
         "status": edge_status(edge, now_ms),
         "scopes": None if scopes is None else scopes_view(scopes),
         "can_edit_scopes": edge.direction is Direction.INCOMING,
+        "edits": list(edits) or None,
     }
+
+
+def edits_view(edge: EdgeRecord, names: Names) -> list[dict[str, JSON]]:
+    """Return what own devices have stated of an edge at the same time; nothing where they agree, or it is another's edge."""
+    if edge.direction is not Direction.INCOMING:
+        return []
+    return [
+        {
+            "device": grant.version.device.hex,
+            "name": name_of(grant.version.device, names),
+            "at": format_time(grant.head.created_ms),
+            "scopes": scopes_view(grant.scopes),
+        }
+        for grant in edits(edge)
+    ]
 
 
 def edge_status(edge: EdgeRecord, now_ms: int) -> EdgeStatus:

@@ -27,6 +27,7 @@ class ScriptedPeople:
             "comparison": "none",
             "devices": [KEY],
             "conflict": False,
+            "edits": None,
             "online": True,
             "status": "active",
             "scopes": SCOPES,
@@ -131,5 +132,5 @@ class ScriptedPeople:
 
     async def edit_edge(self, *, peer: str, choice: ScopeChoice) -> JsonObject:
         await self._asked("edit_edge", peer=peer, choice=choice)
-        counts: JsonObject = {"runs_ended": 0, "edges_open": 1, "edges_ended": 0}
+        counts: JsonObject = {"runs_ended": 0, "edges_open": 1, "edges_ended": 0, "edits": None}
         return {"edge_id": EDGE, "peer": peer, "status": "active", "scopes": SCOPES, **counts}

@@ -47,11 +47,27 @@ def test_two_edits_at_once_bind_both_and_one_that_follows_settles_them(
     assert ended["runs"][-1]["status"] == "cancelled"
     alice.until(task, "cancelled")
 
+    for person in (bob, laptop):  # and each of them tells what was said where, what holds, and how to end it
+        (edge,) = person.do("contacts")["edges"]
+        assert {tuple(sorted(made["scopes"]["tools"])) for made in edge["edits"]} == {
+            ("Bash", "Glob", "Grep", "Read"),
+            ("Glob", "Read"),
+        }
+        told = person.do("edit-edge", alice.address)
+        assert (len(told["edits"]), sorted(told["scopes"]["tools"])) == (2, ["Glob", "Read"])
+        for shown in (person.try_("contacts").out, person.try_("edit-edge", alice.address).out):
+            assert "Two devices of yours changed this at the same time" in shown
+            assert f"dispatch edit-edge {alice.address} --tools TOOLS" in shown
+        (check,) = [each for each in person.do("doctor", code=1)["checks"] if each["name"] == "edits"]
+        assert (check["ok"], check["remedy"]) == (False, f"dispatch edit-edge {alice.address}")
+    assert alice.do("contacts")["edges"][0]["edits"] is None
+
     laptop.do("edit-edge", alice.address, "--tools", "Read,Bash,Grep")
     for person in (laptop, bob, alice):
         poll(
             lambda person=person: tools(person) == ["active", "Bash", "Grep", "Read"], f"{person.name} heard"
         )
+    assert bob.do("contacts")["edges"][0]["edits"] is None
     # A revocation wins over an edit that was made beside it.
     broker.stop()
     bob.do("revoke", alice.address)

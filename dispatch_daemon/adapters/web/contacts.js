@@ -1,7 +1,7 @@
 // Contacts: who may send to this machine, to whom this person may send, and how that begins, changes and ends.
 
 import { ask, Refusal } from "./api.js";
-import { button, complaint, count, el, field, oneLine, reconcile } from "./dom.js";
+import { button, complaint, count, el, field, oneLine, reconcile, when } from "./dom.js";
 import { scopeMenu } from "./scopes.js";
 import { people, person, state } from "./store.js";
 import { refused, sentence } from "./words.js";
@@ -97,10 +97,21 @@ function edge(each) {
     each.conflict ? el("p", { class: "warn" }, "Two histories of this identity were told, so nothing new goes between you. Ask them by another way whether a device was stolen; only their recovery key ends it.") : null,
     each.status === "pending" ? el("p", { class: "status waiting" }, "waits for the other side") : null,
     each.scopes ? el("p", { class: "note" }, incoming ? sentence(each.scopes, "Their tasks") : sentence(each.scopes, "Your tasks", "they")) : null,
+    each.edits ? met(each.edits) : null,
     acquaintance(each),
     el("div", { class: "answers" }, incoming && each.can_edit_scopes ? button("Change what they may", change, { class: "small" }) : null, button(incoming ? "End it…" : "Give it up…", end, { class: "small" })),
     room,
     said,
+  );
+}
+
+/** Say what two devices of this person have stated of an edge at the same time, and what holds. */
+function met(edits) {
+  return el(
+    "div",
+    { class: "warn" },
+    el("p", {}, "Two devices of yours changed this at the same time. What both allow holds, as above, until you change it once more."),
+    el("ul", {}, edits.map((made) => el("li", {}, el("span", { class: "strong" }, oneLine(made.name)), ` ${when(made.at)}: `, sentence(made.scopes, "Their tasks")))),
   );
 }
 

@@ -13,6 +13,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.comparing import Comparing
 from dispatch_daemon.app.services.granting import granted
+from dispatch_daemon.app.sharing import shown_names
 from dispatch_daemon.core import aliases, comparing, editing, trust, trust_views
 from dispatch_daemon.core.composing import send_of
 from dispatch_daemon.core.devices import require_approver
@@ -22,6 +23,7 @@ from dispatch_daemon.core.grants import binding
 from dispatch_daemon.core.requests import ScopeChoice
 from dispatch_daemon.core.trust_records import Direction, EdgeRecord, Trust
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.encoding import JSON
 from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.keys import DeviceId, EdgeId
 from dispatch_protocol.limits import SAFE_INTEGER
@@ -68,6 +70,7 @@ class Contacts:
                     now_ms=now_ms,
                     comparison=self._comparison(edge.peer, now_ms),
                     devices=self._devices(edge.peer),
+                    edits=self._edits(edge),
                 )
                 for edge in self._journal.edges()
             ]
@@ -76,6 +79,10 @@ class Contacts:
     def _devices(self, peer: str) -> list[DeviceId] | None:
         chain = self._people.chain_of(peer)
         return None if chain is None else sorted(chain.devices)
+
+    def _edits(self, edge: EdgeRecord) -> list[dict[str, JSON]]:
+        """Return what devices of this person have stated of an edge at the same time."""
+        return trust_views.edits_view(edge, shown_names(self._journal, self._people.own))
 
     def _comparison(self, peer: str, now_ms: int) -> str | None:
         """Return where comparing with a contact stands."""
@@ -142,9 +149,12 @@ class Contacts:
             raise ServiceError("invalid", why, hint=f"dispatch revoke {edge.address}, and invite them anew")
         ended = 0
         is_open = self._people.open_edges(Direction.INCOMING, edge.peer)
-        others = [each for each in is_open if each.edge != edge.edge and choice != ScopeChoice()]
+        mentioned = choice != ScopeChoice()
+        others = [each for each in is_open if each.edge != edge.edge and mentioned]
+        told: list[JSON] = [*self._edits(edge)]
         changed = (scopes, tuple(identities)) != (present.scopes, edge.path_identities)
-        if changed or others or len(present.tips) > 1:  # an edit ends what two devices have stated
+        if changed or others or (mentioned and told):  # an edit ends what two devices have stated, a look does not
+            told = []
             ended = await self._put_in_force(edge, scopes, identities, others)
         return {
             "edge_id": EdgeId.from_hex(edge.edge).uuid,
@@ -154,6 +164,7 @@ class Contacts:
             "runs_ended": ended,
             "edges_open": len(is_open) - len(others),
             "edges_ended": len(others),
+            "edits": told or None,
         }
 
     async def _put_in_force(

@@ -21,6 +21,8 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.sharing import conflicts
 from dispatch_daemon.app.unheard import trouble
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.grants import edits
+from dispatch_daemon.core.trust_records import Direction
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.loopback import short_id
@@ -143,6 +145,7 @@ class Machine:
             await self._check_wall(),
             self._check_pause(),
             self._check_conflicts(),
+            self._check_edits(),
             _check("undo", True, self._originals_words(), None),
             _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
@@ -213,6 +216,18 @@ class Machine:
         named = ", ".join(f"{short_id(each.dispatch_id)} ({each.address})" for each in found)
         detail = f"two devices of one person have answered {named}: twice with yes, or with yes and no"
         return _check("conflicts", False, detail, f"dispatch status {short_id(found[0].dispatch_id)}")
+
+    def _check_edits(self) -> dict[str, JSON]:
+        """Name the edges that two devices of this person have changed at the same time."""
+        met = [edge for edge in self._journal.edges(Direction.INCOMING) if edits(edge)]
+        if not met:
+            return _check("edits", True, "no two of your devices say different things of one edge", None)
+        named = ", ".join(edge.address for edge in met)
+        detail = (
+            f"two devices of yours have changed what {named} may do at the same time; what both allow holds until you "
+            "say it once more"
+        )
+        return _check("edits", False, detail, f"dispatch edit-edge {met[0].address}")
 
     def _check_histories(self) -> dict[str, JSON]:
         """Say of whom two histories were told: of this very identity, or of a contact."""

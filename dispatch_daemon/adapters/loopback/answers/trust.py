@@ -43,6 +43,15 @@ Trust = Literal["unverified", "token", "compared"]
 EdgeStatus = Literal["pending", "active", "expired", "revoked"]
 
 
+class EditMade(Answer):
+    """What one of one's own devices has stated of an edge while another one stated something else."""
+
+    device: Fingerprint
+    name: str
+    at: Moment
+    scopes: ScopesShown
+
+
 class Edge(Answer):
     """One direction of trust."""
 
@@ -60,6 +69,7 @@ class Edge(Answer):
     status: EdgeStatus
     scopes: ScopesShown | None
     can_edit_scopes: bool
+    edits: list[EditMade] | None
 
 
 class Contacts(Answer):
@@ -108,6 +118,7 @@ class EdgeEdited(Answer):
     runs_ended: int
     edges_open: int
     edges_ended: int
+    edits: list[EditMade] | None
 
 
 InvitationStatus = Literal["pending", "accepted", "confirmed", "declined", "expired", "revoked"]

@@ -71,6 +71,22 @@ def test_of_two_devices_that_edit_at_once_neither_widens_what_the_other_has_narr
         assert (tools(held), held.beside) == (("Glob", "Read"), ())
 
 
+def test_what_two_devices_have_said_at_once_is_told_until_one_says_it_once_more():
+    narrow, wide = version(2, BOB.sign, [FIRST], "Read"), version(2, PHONE, [FIRST], "Glob", "Read", "Write")
+    met = after(narrow, wide)
+    assert {made.version.device: made.scopes.tools for made in grants.edits(met)} == {
+        BOB.device: ("Read",),
+        PHONE.device: ("Glob", "Read", "Write"),
+    }
+    settled = version(3, PHONE, [made.version for made in grants.edits(met)], "Glob")
+    revoked = version(3, PHONE, [Version(2, PHONE.device)], "Glob", status=GrantStatus.REVOKED)
+    assert [grants.edits(each) for each in (START, after(settled, start=met), after(revoked, start=met))] == [
+        (),
+        (),
+        (),
+    ]
+
+
 def test_it_is_known_by_whose_word_an_edge_is_what_it_is():
     held = after(version(2, PHONE, [FIRST], "Read"))
     assert grants.is_by(held, {PHONE.device})

@@ -15,13 +15,18 @@ from dispatch_daemon.core.trust_records import (
     RuleRecord,
     Trust,
 )
+from dispatch_protocol.grant import Version
+from dispatch_protocol.keys import SigningKey
 from dispatch_protocol.paths import PathGrant, PathMode
+from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
+from dispatch_protocol.signing import sign_document
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.desk import edge
-from tests.support.documents import ALICE, EDGE, NOW_MS
+from tests.support.documents import ALICE, BOB, EDGE, NOW_MS, fixed, grant, head
 from tests.support.invited import DOCUMENT
 
+PHONE = SigningKey(fixed("bob's phone"))
 AT = "2026-01-02T03:04:05.678Z"
 CONTACT = ContactRecord(
     genesis=ALICE.chain.genesis.hex,
@@ -54,6 +59,31 @@ def test_edge_shows_the_devices_of_the_other_side() -> None:
     shown = trust_views.edge_view(edge(), CONTACT, None, online=None, now_ms=NOW_MS, devices=[ALICE.device])
     assert shown["devices"] == [ALICE.device.hex]
     assert edge_shown(CONTACT, None)["devices"] is None
+
+
+def test_edge_shows_what_two_own_devices_have_said_of_it_at_once() -> None:
+    def said(key: SigningKey, *tools: str) -> dict[str, Any]:
+        whose = head(BOB, ALICE)
+        body = grant(
+            head=replace(whose, sender=replace(whose.sender, device=key.device)),
+            version=Version(2, key.device),
+            parents=(Version(1, BOB.device),),
+            scopes=Scopes(tools=tools),
+        )
+        return sign_document([key], payload_type(Kind.GRANT), body.encode()).to_json()
+
+    met = replace(edge(), grant=said(BOB.sign, "Read"), beside=(said(PHONE, "Glob"),))
+    shown = trust_views.edits_view(met, {PHONE.device.hex: ("phone", 1)})
+    assert (
+        {(each["name"], str(each["scopes"]["tools"])) for each in shown}
+        == {  # type: ignore[index, call-overload]  # JSON
+            ("phone", "['Glob']"),
+            (BOB.device.hex[:8], "['Read']"),
+        }
+    )
+    assert edge_shown(CONTACT, None)["edits"] is None
+    assert trust_views.edits_view(edge(), {}) == []
+    assert trust_views.edits_view(replace(met, direction=Direction.OUTGOING), {}) == []
 
 
 def test_edge_shows_that_two_histories_of_the_other_side_were_told() -> None:
