@@ -216,10 +216,6 @@ def _leak(invitation: Document) -> list[Line]:
     ]
 
 
-# What nobody can accept any more, because another one between the same two was accepted.
-_OVER = {"revoked": "not needed any more"}
-
-
 def _invitation(invitation: Document, view: View) -> list[Line]:
     status = text(invitation, "status")
     deadline = moment_ms(invitation, "expires_at")
@@ -227,7 +223,7 @@ def _invitation(invitation: Document, view: View) -> list[Line]:
     return [
         line(visible(text(invitation, "invitation_id")[:8])),
         line(visible(text(invitation, "peer"))),
-        line(Span(_OVER.get(status, visible(status)), tone)),
+        line(Span(visible(status), tone)),
         line(times.moment(deadline, view.now_ms) if deadline and status == "pending" else ""),
     ]
 

@@ -129,6 +129,7 @@ class FirstContact:
         proved = confirmation if message.mac is None else with_mac(expected.secret, confirmation)
         effects += self._replaced(effects)
         effects += disowned(self._journal, self._people.own, effects, self._clock.moment())
+        effects += trust.superseded(effects, self._journal.invitations(), moment.now_ms)
         await self._performer.perform([*effects, send_of(proved, deliver=True, keep=False)])
         self._people.forget_cached(opened.peer.genesis.hex)
         log.info("%s accepted invitation %s", opened.peer.genesis.hex[:16], record.invitation_id[:16])
@@ -246,6 +247,7 @@ class FirstContact:
         offer = message.offer if isinstance(message, Confirmation) else None
         if offer is not None and not self._live(Direction.OUTGOING, edge.peer):
             effects += trust.taken_up(edge, offer, self._clock.now_ms())
+        effects += trust.superseded(effects, self._journal.invitations(), self._clock.now_ms())
         await self._performer.perform(effects)
 
 

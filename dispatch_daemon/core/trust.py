@@ -268,6 +268,44 @@ def confirmed(edge: EdgeRecord, record: InvitationRecord) -> list[Effect]:
     ]
 
 
+def superseded(born: Sequence[Effect], invitations: Sequence[InvitationRecord], now_ms: int) -> list[Effect]:
+    """End every other open invitation that asks for what an edge in force among these effects gives already.
+
+    Nobody could accept it any more: of one direction between two people there is one edge. One's own is taken back at the
+    relay, which tells the other side; one that was received is over here, whatever the relay still lists.
+    """
+    edges = [
+        effect.record
+        for effect in born
+        if isinstance(effect, Put)
+        and isinstance(effect.record, EdgeRecord)
+        and effect.record.status is EdgeStatus.ACTIVE
+    ]
+    over = [
+        record
+        for record in invitations
+        if record.status is InvitationStatus.PENDING and any(_asks_for(record, edge) for edge in edges)
+    ]
+    return [effect for record in over for effect in _ended(record, now_ms)]
+
+
+def _ended(record: InvitationRecord, now_ms: int) -> list[Effect]:
+    if record.direction is Direction.OUTGOING:
+        return taken_back(record, now_ms)
+    return [Put(replace(record, status=InvitationStatus.REVOKED))]
+
+
+def _asks_for(record: InvitationRecord, edge: EdgeRecord) -> bool:
+    """Say whether an invitation asks for the direction of an edge, with the same person, and is not the one it came of."""
+    if record.direction is not edge.direction or record.invitation_id == edge.edge:
+        return False
+    if record.direction is Direction.OUTGOING:
+        return record.address.casefold() == edge.address.casefold()
+    return (
+        InvitationDocument.decode(Document.from_json(record.document).body).sender.identity.hex == edge.peer
+    )
+
+
 def revoked(edge: EdgeRecord, now_ms: int) -> list[Effect]:
     """End an edge here and owe the relay the news, so that it carries no more tasks over it."""
     return [

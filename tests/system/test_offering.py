@@ -45,6 +45,27 @@ def test_what_is_offered_is_in_force_as_soon_as_the_other_side_has_accepted(
     assert (edges(alice)["outgoing"]["status"], edges(bob)["incoming"]["status"]) == ("active", "active")
 
 
+def test_an_invitation_of_somebody_who_has_become_a_contact_ends_on_both_sides(
+    neighbourhood: Neighbourhood,
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    left, taken = (alice.do("invite", bob.address, "--link-only") for _ in range(2))
+    poll(lambda: len(bob.do("invitations")["received"]) == 2, "Bob knows of both")
+    bob.do("accept-invitation", taken["token"], "--profile", "read-only")
+
+    def statuses(person: Person, way: str) -> dict[str, str]:
+        return {each["invitation_id"]: each["status"] for each in person.do("invitations")[way]}
+
+    over = {taken["invitation_id"]: "confirmed", left["invitation_id"]: "revoked"}
+    poll(lambda: statuses(alice, "sent") == over, "it is over for Alice")
+    poll(lambda: statuses(bob, "received") == over, "it is over for Bob")
+    refused = bob.do("accept-invitation", left["token"], "--profile", "full", code=6)["error"]
+    assert (refused["code"], refused["hint"]) == ("not_pending", "dispatch contacts")
+    assert "another one of alice@example.org was accepted" in refused["message"]
+    again = alice.do("invite", bob.address, "--link-only", code=3)["error"]
+    assert again["code"] == "edge_exists"
+
+
 def test_a_used_token_says_whom_to_tell_if_it_was_not_oneself(neighbourhood: Neighbourhood) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     token = alice.do("invite", bob.address, "--link-only")["token"]

@@ -153,7 +153,9 @@ class Contacts:
         others = [each for each in is_open if each.edge != edge.edge and mentioned]
         told: list[JSON] = [*self._edits(edge)]
         changed = (scopes, tuple(identities)) != (present.scopes, edge.path_identities)
-        if changed or others or (mentioned and told):  # an edit ends what two devices have stated, a look does not
+        if (
+            changed or others or (mentioned and told)
+        ):  # an edit ends what two devices have stated, a look does not
             told = []
             ended = await self._put_in_force(edge, scopes, identities, others)
         return {

@@ -45,6 +45,9 @@ async def pending(typed: str, online: Online, journal: Journal, performer: Perfo
     if not like(typed.lower()):
         await refresh(online, journal, performer)
     record = find(typed, "invitation", like, uuid_of, hint="dispatch invitations")
+    if record.status is InvitationStatus.REVOKED:
+        why = f"this invitation is over: another one of {record.address} was accepted, so they may send to you already"
+        raise ServiceError("not_pending", why, hint="dispatch contacts")
     if record.status is not InvitationStatus.PENDING:
         raise ServiceError("not_pending", f"this invitation is {record.status}", hint="dispatch contacts")
     return record

@@ -199,6 +199,35 @@ def test_confirmed_edge_is_in_force_and_the_yes_owed_no_longer() -> None:
     assert Settle("ab") in effects
 
 
+def asked(direction: Direction, number: int, **changes: Any) -> InvitationRecord:
+    """Another invitation between the same two, as whoever sent or received it holds it."""
+    return replace(record(direction), invitation_id=f"{number:032x}", **changes)
+
+
+def test_other_invitations_for_the_same_trust_end_with_the_edge_that_gives_it() -> None:
+    others = [
+        asked(Direction.OUTGOING, 1),
+        asked(Direction.OUTGOING, 2, address="else@example.org"),
+        asked(Direction.OUTGOING, 3, status=InvitationStatus.DECLINED),
+        asked(Direction.INCOMING, 4),
+    ]
+    _, effects = welcome()
+    ended = trust.superseded(effects, [*others, record(Direction.OUTGOING)], NOW_MS)
+    assert puts(ended, InvitationRecord) == [replace(others[0], status=InvitationStatus.REVOKED, secret=None)]
+    (plan,) = [effect for effect in ended if isinstance(effect, Plan)]
+    uuid = EdgeId.from_hex(others[0].invitation_id).uuid
+    assert plan.payload == {"op": "revoke_invitation", "args": {"invitation_id": uuid}}
+
+
+def test_one_that_was_received_ends_by_itself_where_it_is_of_the_same_identity() -> None:
+    born = edge(direction=Direction.INCOMING, edge=INVITED.hex, peer=ALICE.chain.genesis.hex)
+    same, own = asked(Direction.INCOMING, 1), asked(Direction.OUTGOING, 2)
+    ended = trust.superseded([Put(born)], [same, own], NOW_MS)
+    assert ended == [Put(replace(same, status=InvitationStatus.REVOKED))]
+    assert trust.superseded([Put(replace(born, peer="00" * 32))], [same, own], NOW_MS) == []
+    assert trust.superseded([Put(replace(born, status=EdgeStatus.PENDING)), Put(same)], [same], NOW_MS) == []
+
+
 def test_revoked_edge_ends_here_and_at_the_relay() -> None:
     effects = trust.revoked(edge(), NOW_MS)
     assert [kept.status for kept in puts(effects, EdgeRecord)] == [EdgeStatus.REVOKED]
