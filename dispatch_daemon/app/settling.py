@@ -243,9 +243,8 @@ class Settling:
         await self._book.performer.perform([Put(replace(run, artifacts=sealed))])
 
     async def _fail(self, code: str, detail: str) -> None:
-        await self._discard(
-            runs.Ending(outcome=Outcome.FAILED, summary=self._book.summary(detail), code=code, detail=detail)
-        )
+        summary = self._book.summary(endings.signed_words(code, detail))
+        await self._discard(runs.Ending(outcome=Outcome.FAILED, summary=summary, code=code, detail=detail))
 
     async def _discard(self, ending: runs.Ending) -> None:
         await self._book.note(EventType.DISCARDED, {"reason": ending.code})

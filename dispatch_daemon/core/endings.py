@@ -43,6 +43,16 @@ AUTHOR: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         **dict.fromkeys(("watchdog_failed", "still_running", "no_sandbox", "killed"), _BROKE),
         **dict.fromkeys(("path_changed", "path_missing", "path_denied", "path_private"), _PLACE),
         **dict.fromkeys(("path_submount", "path_too_large", "path_foreign"), _PLACE),
+        **dict.fromkeys(("cwd_missing", "grant_unreachable", "grants_nested", "outside_paths"), _PLACE),
+        **dict.fromkeys(("path_invalid", "path_system", "foreign_path"), _PLACE),
+        **dict.fromkeys(("layer_unreadable", "discard_failed", "originals_damaged", "not_kept"), _BROKE),
+        **dict.fromkeys(("apply_begun", "apply_interrupted", "closed", "still_open", "state_used"), _BROKE),
+        **dict.fromkeys(("limits_invalid", "network_invalid", "program_invalid", "run_id_invalid"), _BROKE),
+        **dict.fromkeys(("no_gate", "no_program", "tools_unknown", "files_missing"), _BROKE),
+        "journal_damaged": ("Some of its changes may have been applied there, and some not.", _WRITE),
+        "changed_meanwhile": ("Somebody worked on the same files meanwhile; nothing was applied.", _AGAIN),
+        "changeset_changed": ("What would have left was not what was approved.", _AGAIN),
+        "changeset_too_large": ("It would change more than anybody can look at.", _AGAIN),
     }
 )
 _AUTHOR_NEXT: Final[Mapping[str, str]] = MappingProxyType(

@@ -204,6 +204,7 @@ def test_a_file_that_is_swapped_after_it_was_shown_does_not_leave(
             assert told["outcome"] == "success"
             continue
         assert (told["outcome"], told["runs"][0]["code"]) == ("failed", "changeset_changed"), swap
+        assert told["error"]["detail"] == "What would have left was not what was approved."
         assert (told["artifacts"], changed(repository)) == ([], set())
     poll(lambda: not alice.status(dispatch_id)["files_arriving"], "the result's files arrive")
     alice.do("result", dispatch_id, "--save", str(place / "saved"))
