@@ -23,6 +23,22 @@ def tools(person: Person) -> list[str]:
     return [edge["status"], *sorted(edge["scopes"]["tools"])]
 
 
+def told(person: Person, peer: str) -> None:
+    """Find that a machine tells what was said where, what holds, and how to say it once, and that a look settles nothing."""
+    (edge,) = person.do("contacts")["edges"]
+    assert {tuple(sorted(made["scopes"]["tools"])) for made in edge["edits"]} == {
+        ("Bash", "Glob", "Grep", "Read"),
+        ("Glob", "Read"),
+    }
+    looked = person.do("edit-edge", peer)
+    assert (len(looked["edits"]), sorted(looked["scopes"]["tools"])) == (2, ["Glob", "Read"])
+    for shown in (person.try_("contacts").out, person.try_("edit-edge", peer).out):
+        assert "Two devices of yours changed this at the same time" in shown
+        assert f"dispatch edit-edge {peer} --tools TOOLS" in shown
+    (check,) = [each for each in person.do("doctor", code=1)["checks"] if each["name"] == "edits"]
+    assert (check["ok"], check["remedy"]) == (False, f"dispatch edit-edge {peer}")
+
+
 def test_two_edits_at_once_bind_both_and_one_that_follows_settles_them(
     neighbourhood: Neighbourhood, laptop: Person, repository: Path
 ) -> None:
@@ -47,19 +63,8 @@ def test_two_edits_at_once_bind_both_and_one_that_follows_settles_them(
     assert ended["runs"][-1]["status"] == "cancelled"
     alice.until(task, "cancelled")
 
-    for person in (bob, laptop):  # and each of them tells what was said where, what holds, and how to end it
-        (edge,) = person.do("contacts")["edges"]
-        assert {tuple(sorted(made["scopes"]["tools"])) for made in edge["edits"]} == {
-            ("Bash", "Glob", "Grep", "Read"),
-            ("Glob", "Read"),
-        }
-        told = person.do("edit-edge", alice.address)
-        assert (len(told["edits"]), sorted(told["scopes"]["tools"])) == (2, ["Glob", "Read"])
-        for shown in (person.try_("contacts").out, person.try_("edit-edge", alice.address).out):
-            assert "Two devices of yours changed this at the same time" in shown
-            assert f"dispatch edit-edge {alice.address} --tools TOOLS" in shown
-        (check,) = [each for each in person.do("doctor", code=1)["checks"] if each["name"] == "edits"]
-        assert (check["ok"], check["remedy"]) == (False, f"dispatch edit-edge {alice.address}")
+    for person in (bob, laptop):
+        told(person, alice.address)
     assert alice.do("contacts")["edges"][0]["edits"] is None
 
     laptop.do("edit-edge", alice.address, "--tools", "Read,Bash,Grep")
