@@ -200,7 +200,6 @@ CODES = {
         "Grant the outer directory with one mode, and protect parts of it with :ro.",
     ),
     "mcp_unavailable": (409, REFUSED, "dispatch agent server list"),
-    "servers_unreachable": (409, REFUSED, "dispatch agent use anthropic:MODEL"),
     "server_missing": (409, REFUSED, "dispatch agent server list"),
     "server_exists": (409, REFUSED, "dispatch agent server remove NAME"),
     "server_secret_missing": (409, REFUSED, "dispatch agent server list"),

@@ -60,13 +60,13 @@ class Program:
 
     `argv` begins with an absolute path. `directories` are what it is made of besides /usr, shown read-only; without the
     tool Bash in scope nothing but its own files can be executed. `environment` is added to the run's own, and nothing of
-    the launcher's is in either. `port` is where it finds its model on the loopback inside: a gate outside serves it.
+    the launcher's is in either. `ports` are where it finds its model, and tools outside, on the loopback inside: gates outside serve them.
     """
 
     argv: tuple[str, ...]
     directories: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    port: int | None = None
+    ports: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ AUTHOR: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "model_declined": ("The model declined the task.", _AGAIN),
         **dict.fromkeys(("model_key_refused", "model_unknown", "model_refused"), _SETUP),
         **dict.fromkeys(("no_agent", "agent_key_missing", "agent_incomplete", "config_invalid"), _SETUP),
+        "servers_unreachable": _SETUP,
         "agent_cut": ("The agent's answer was cut off at its length limit.", _AGAIN),
         **dict.fromkeys(("agent_garbled", "agent_deaf", "agent_protocol", "agent_silent"), _GARBLED),
         **dict.fromkeys(("agent_error", "agent_ended", "halted"), _GARBLED),
@@ -74,6 +75,7 @@ _EDGE_NEXT: Final[Mapping[str, str]] = MappingProxyType(
         "budget": "dispatch edit-edge {peer} --budget turns=N,tokens=N,usd=X",
         "wall_clock": "dispatch edit-edge {peer} --max-runtime SECONDS",
         "tool_not_granted": "dispatch edit-edge {peer} --tools TOOLS",
+        "servers_unreachable": "dispatch edit-edge {peer} --mcp-servers none",
     }
 )
 

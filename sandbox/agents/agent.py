@@ -13,6 +13,8 @@ from sandbox.errors import SandboxError
 from sandbox.events import Confinement, Event
 from sandbox.job import ToolCall, ToolResult
 
+OUTPUT_CHARS = 30_000  # of one result, for an agent
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -48,6 +50,13 @@ class Tools(Protocol):
 
     async def end(self) -> SandboxError:
         """Wait until the box is no longer alive, and return why."""
+
+
+def told(result: ToolResult) -> str:
+    """Return what an agent is told of a result: its beginning, marked where it is cut; the trace keeps more."""
+    said = result.output if result.ok else "\n".join(filter(None, (result.error, result.output)))
+    more = len(said) - OUTPUT_CHARS
+    return said if more <= 0 else f"{said[:OUTPUT_CHARS]}\n[cut here: {more} more characters]"
 
 
 async def while_alive(box: Tools, work: Awaitable[T]) -> T:

@@ -6,13 +6,14 @@ one after the other: what it says next is not looked at before what it said last
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sandbox.agents.agent import Session, Tools
 from sandbox.errors import HelperError, SandboxError, SessionError
 from sandbox.events import Ended
+from sandbox.gate.pending import Pending, PendingCalls
 from sandbox.oneline import one_line
 
 Params = Mapping[str, Any]
@@ -70,27 +71,64 @@ class HaltedError(Exception):
     """The run was told to stop while the agent worked."""
 
 
-async def hear(peer: Peer, halted: asyncio.Event) -> Params:
-    """Wait for one message.
+class Ears:
+    """What a session listens to: its agent, whether the run is to stop, and calls of tools outside, which `decide` is given.
 
-    Raises:
-        AgentGoneError: It ended.
-        HaltedError: The run was told to stop.
-        HelperError: `agent_garbled`.
+    Between two messages such calls are decided one after the other, and no message is lost meanwhile.
     """
-    hearing = asyncio.ensure_future(peer.hear(None))
-    halting = asyncio.ensure_future(halted.wait())
-    try:
-        await asyncio.wait({hearing, halting}, return_when=asyncio.FIRST_COMPLETED)
-        if halting.done():
-            raise HaltedError
-        line = await hearing
-    finally:
-        halting.cancel()
-        hearing.cancel()
-    if line is None:
-        raise AgentGoneError
-    return _read(line)
+
+    def __init__(
+        self,
+        peer: Peer,
+        halted: asyncio.Event,
+        calls: PendingCalls,
+        decide: Callable[[Pending], Awaitable[None]],
+    ) -> None:
+        self._peer = peer
+        self._halted = halted
+        self._calls = calls
+        self._decide = decide
+        self._hearing: asyncio.Future[bytes | None] | None = None
+
+    def tell(self, line: bytes) -> None:
+        """Say one line to the agent; raises HelperError, `agent_deaf`."""
+        self._peer.tell(line)
+
+    async def hear(self) -> Params:
+        """Wait for one message.
+
+        Raises:
+            AgentGoneError: It ended.
+            HaltedError: The run was told to stop.
+            HelperError: `agent_garbled`.
+        """
+        while True:
+            hearing = self._hearing = self._hearing or asyncio.ensure_future(self._peer.hear(None))
+            besides: list[asyncio.Future[Any]] = [
+                asyncio.ensure_future(self._halted.wait()),
+                asyncio.ensure_future(self._calls.come()),
+            ]
+            try:
+                await asyncio.wait([hearing, *besides], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in besides:
+                    each.cancel()
+            if self._halted.is_set():
+                raise HaltedError
+            if hearing.done():
+                self._hearing = None
+                line = hearing.result()
+                if line is None:
+                    raise AgentGoneError
+                return _read(line)
+            if (waiting := self._calls.take()) is not None:
+                await self._decide(waiting)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.wait([self._hearing])
 
 
 def _read(line: bytes) -> Params:

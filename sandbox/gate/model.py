@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from sandbox.gate import anthropic, openai
 from sandbox.gate.meter import Count, Meter
 from sandbox.gate.pin import Pin
-from sandbox.gate.refusal import GateRefusalError, malformed, read
+from sandbox.gate.refusal import GateRefusalError, read
 from sandbox.gate.rules import InjectionRule, admit
+from sandbox.gate.serving import accept, body_of
 from sandbox.oneline import one_line
 from sandbox.redaction import redacted, redacting
 from sandbox.unanswered import unanswered
@@ -32,8 +33,6 @@ PORT = 3128
 BODY_BYTES = 32 * 1024 * 1024
 ANSWER_BYTES = 32 * 1024 * 1024
 TOGETHER = 8
-CONNECTIONS = 64
-REQUEST_S = 60.0
 CONNECT_S = 10.0
 SILENCE_S = 300.0
 _SAID_BYTES = 8192
@@ -118,7 +117,7 @@ class ModelGate:
             server = web.Server(
                 handle, access_log=None, keepalive_timeout=30.0, lingering_time=0.0, handler_cancellation=True
             )
-            accepting = asyncio.create_task(_accept(listener, server), name="model gate")
+            accepting = asyncio.create_task(accept(listener, server), name="model gate")
             try:
                 yield
             finally:
@@ -135,7 +134,7 @@ class ModelGate:
 
         try:
             path = admit(self.rule, request.method, request.raw_path, request.headers.items())
-            body = await _body(request)
+            body = await body_of(request, BODY_BYTES)
             asked = read(body)
             if self._together >= TOGETHER:
                 raise GateRefusalError("gate_busy", f"no more than {TOGETHER} calls at a time", 429)
@@ -266,30 +265,3 @@ class ModelGate:
             status=status,
             headers={"retry-after": after} if after.isascii() and after.isdigit() else {},
         )
-
-
-async def _accept(listener: socket.socket, server: "web.Server") -> None:
-    """Take connections one by one, each counted before the next; one too many is closed at once."""
-    loop = asyncio.get_running_loop()
-    while True:
-        connection, _ = await loop.sock_accept(listener)
-        if len(server.connections) >= CONNECTIONS:
-            connection.close()
-        else:
-            await loop.connect_accepted_socket(server, connection)
-
-
-async def _body(request: "web.BaseRequest") -> bytes:
-    """Read a body, bounded in size and in time."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(REQUEST_S):
-            async for piece in request.content.iter_any():
-                body += piece
-                if len(body) > BODY_BYTES:
-                    raise GateRefusalError("gate_too_large", "the request is too large", 413)
-    except TimeoutError:
-        raise GateRefusalError("gate_slow", "the request did not come in time", 408) from None
-    except (OSError, ValueError) as error:
-        malformed(f"the body cannot be read: {type(error).__name__}")
-    return bytes(body)

@@ -56,7 +56,7 @@ def admit(rule: InjectionRule, method: str, target: str, headers: Iterable[tuple
         refuse(f"only {' and '.join(rule.methods)} to {' and '.join(rule.paths)} leaves this wall")
     named = [value for key, value in sent if key == "host"]
     if len(named) != 1 or named[0] not in rule.hosts:
-        refuse("there is no other host than the model's behind this gate")
+        refuse("there is no other host behind this gate")
     if any(key in ("content-encoding", "upgrade", "expect", "trailer") for key, _ in sent):
         malformed("the request is encoded, or wants more than an answer")
     given = [value for key, value in sent if key in CREDENTIALS]

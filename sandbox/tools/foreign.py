@@ -31,13 +31,18 @@ def is_foreign(tool: str) -> bool:
     return tool.startswith(PREFIX)
 
 
+def is_name(tool: str) -> bool:
+    """Return whether a tool outside can have this name."""
+    return _NAME.fullmatch(tool) is not None
+
+
 def check(tool: str, given: Mapping[str, object]) -> None:
     """Check a call of a tool outside.
 
     Raises:
         InputError: No such name is possible, or the input is too large or cannot be shown.
     """
-    if _NAME.fullmatch(tool) is None:
+    if not is_name(tool):
         raise InputError(f"{tool[:64]!r} names no tool of a server")
     try:
         size = len(json.dumps(given, ensure_ascii=False, allow_nan=False).encode())

@@ -77,8 +77,8 @@ class View:
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports of the loopback inside that gates outside serve."""
-        model = () if self.program is None or self.program.port is None else (self.program.port,)
-        return (*model, *((PROXY_PORT,) if self.network else ()))
+        own = () if self.program is None else self.program.ports
+        return (*own, *((PROXY_PORT,) if self.network else ()))
 
     @property
     def writable(self) -> tuple[PathGrant, ...]:
@@ -192,7 +192,7 @@ def _hosts(named: Sequence[str]) -> tuple[Destination, ...]:
 def _parts(program: Program, *, homes: Sequence[str], forbidden: Sequence[str]) -> list[PathGrant]:
     """Check an agent's program and return what must be shown of it besides /usr, which every run sees."""
     texts = [*program.argv, *program.environment, *program.environment.values()]
-    fits = 1 <= len(program.argv) <= MAX_ARGUMENTS and program.port != PROXY_PORT
+    fits = 1 <= len(program.argv) <= MAX_ARGUMENTS and PROXY_PORT not in program.ports
     if not fits or any("\0" in text for text in texts):
         raise SandboxError("program_invalid", "The agent's command cannot be started as it is written.")
     _check_form(program.argv[0])

@@ -102,6 +102,26 @@ async def test_claude_code_goes_on_in_the_session_that_was_set_aside(
     assert "I look." in str(model.requests[-1]["messages"])
 
 
+async def test_claude_code_uses_a_granted_tool_server(bench: Bench, model: ModelServer) -> None:
+    """The server stays outside; what the agent finds is an address of its own for it, and each call is asked once."""
+    log = bench.serve(files="honest")
+    note = {"tool": "mcp__files__note", "input": {"text": "hello"}}
+    settled = await bench.do(["I note it.", note], ["All done."])
+    assert (settled.outcome, settled.detail) == ("success", "All done."), (settled, bench.witness.told)
+    asked = [(tool, given) for _, tool, given in bench.witness.of("asked")]
+    assert asked == [("mcp__files__note", {"text": "hello"})]
+    assert [each["output"] for each in bench.witness.of("finished")] == ["noted hello"]
+    assert log.read_text().count("note {") == 1
+    there = {tool["name"] for tool in model.requests[0]["tools"] if tool["name"].startswith("mcp__")}
+    assert there == {f"mcp__files__{own}" for own in ("note", "where", "fail")}
+    assert "noted hello" in str(model.requests[1]["messages"])
+    gone = {what for allowed, what, _ in bench.witness.of("crossed") if allowed}
+    assert gone == {
+        "the MCP server files, a program of this machine outside the wall",
+        f"POST {model.url}/v1/messages",
+    }
+
+
 async def test_opencode_edits_and_asks_for_what_it_changes() -> None:
     programs = (INSTALLED / "node_modules").glob("opencode-linux-*/bin/opencode")
     program = max(programs, key=lambda each: each.stat().st_size)
@@ -134,3 +154,21 @@ async def test_codex_edits_and_asks_for_what_it_runs() -> None:
         assert bench.witness.of("crossed") == [(True, f"POST {playing.url}/v1/responses", "")] * 3
         assert {headers["authorization"] for headers in playing.headers} == {f"Bearer {KEY}"}
         assert not any("client_metadata" in request for request in playing.requests)
+
+
+async def test_opencode_uses_a_granted_tool_server_and_is_asked_at_the_gate() -> None:
+    """It asks nobody for such a call: what reaches the gate is asked there."""
+    programs = (INSTALLED / "node_modules").glob("opencode-linux-*/bin/opencode")
+    program = max(programs, key=lambda each: each.stat().st_size)
+    with bench_of(AgentProgram((str(program), "acp"), (str(INSTALLED),))) as bench:
+        log = bench.serve(files="honest")
+        async with model_server() as playing:
+            bench.url = playing.url
+            note = {"tool": "files_note", "input": {"text": "hello"}}
+            settled = await bench.run(scripted(["I note it.", note], ["All done."]))
+        assert (settled.outcome, settled.detail) == ("success", "All done."), bench.witness.told
+        asked = [(tool, given) for _, tool, given in bench.witness.of("asked")]
+        assert asked == [("mcp__files__note", {"text": "hello"})]
+        assert [each["output"] for each in bench.witness.of("finished")] == ["noted hello"]
+        assert log.read_text().count("note {") == 1
+        assert "noted hello" in str(playing.requests[-1]["messages"])

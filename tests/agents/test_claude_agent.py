@@ -69,6 +69,22 @@ async def test_it_is_denied(bench: Bench, model: ModelServer, denied: str) -> No
     assert bench.witness.of("asked")[-1][1] == denied
 
 
+async def test_it_uses_a_granted_tool_server(bench: Bench, model: ModelServer) -> None:
+    """The server stays outside; what it finds is an address of its own for it, and each call is asked once."""
+    log = bench.serve(files="honest")
+    note = {"tool": "mcp__files__note", "input": {"text": "hello"}}
+    settled = await bench.do(["I note it.", note], ["All done."])
+    assert (settled.outcome, settled.detail) == ("success", "All done."), (settled, bench.witness.told)
+    asked = [(tool, given) for _, tool, given in bench.witness.of("asked")]
+    assert asked == [("mcp__files__note", {"text": "hello"})]
+    assert [each["output"] for each in bench.witness.of("finished")] == ["noted hello"]
+    assert log.read_text().count("note {") == 1
+    there = {tool["name"] for tool in model.requests[0]["tools"] if tool["name"].startswith("mcp__")}
+    assert there == {f"mcp__files__{own}" for own in ("note", "where", "fail")}
+    assert "noted hello" in str(model.requests[1]["messages"])
+    assert [what for allowed, what, _ in bench.witness.of("crossed") if not allowed] == []
+
+
 async def test_it_has_no_other_tools_than_the_granted(bench: Bench, model: ModelServer) -> None:
     bench.tools = ("Read", "Edit")
     settled = await bench.run(work(bench))

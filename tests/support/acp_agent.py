@@ -5,6 +5,7 @@ would, and is then carried out by this process, inside whatever wall stands arou
 `Eval` evaluates an expression and says what came of it; `Ask` makes a request of the client's that it may not serve;
 `Silently` carries out a call without asking; `Garble` writes a line of its own choice; `Leave` ends the program.
 
+Tool servers that it is told of are asked over HTTP, as `mcp__SERVER__TOOL`, unless it is started with `--no-http`.
 It keeps its session in its home and can load it again, unless it is started with `--forgets`. A call that was open when it
 was ended is told to the model as interrupted.
 """
@@ -33,6 +34,7 @@ OPTIONS = [
     {"optionId": "never", "name": "No", "kind": "reject_once"},
 ]
 NUMBERS = itertools.count(1)
+SERVED = {}  # its tool servers: where each of their tools is asked, and by which name
 
 
 def say(message):
@@ -98,7 +100,39 @@ def model(messages, tools=tuple(KINDS)):
     return blocks, stop
 
 
+def mcp(entry, method, params, number=1):
+    """Ask a tool server one thing; the answer of its one message, or None."""
+    message = {"jsonrpc": "2.0", "method": method, "params": params}
+    headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+    request = urllib.request.Request(
+        entry["url"],
+        data=json.dumps(message | ({} if number is None else {"id": number})).encode(),
+        headers=headers | entry["headers"],
+    )
+    with urllib.request.urlopen(request) as response:
+        said = response.read().decode()
+    if "event: message" in said:
+        said = [line for line in said.splitlines() if line.startswith("data: ")][-1].removeprefix("data: ")
+    return json.loads(said) if said else None
+
+
+def meet(name, entry):
+    """Greet a tool server and learn its tools."""
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
+    assert mcp(entry, "initialize", hello)["result"]["serverInfo"]["name"] == name
+    assert mcp(entry, "notifications/initialized", {}, None) is None
+    for tool in mcp(entry, "tools/list", {})["result"]["tools"]:
+        SERVED[f"mcp__{name}__{tool['name']}"] = (entry, tool["name"])
+
+
 def carry_out(tool, given):
+    if tool in SERVED:
+        entry, own = SERVED[tool]
+        answer = mcp(entry, "tools/call", {"name": own, "arguments": given, "_meta": {"progressToken": 7}})
+        said = answer["result"]["content"][0]["text"]
+        if answer["result"]["isError"]:
+            raise RuntimeError(said)
+        return said
     if tool == "Read":
         return Path(given["file_path"]).read_text()
     if tool == "Write":
@@ -130,9 +164,10 @@ def call(number, tool, given):
         return json.dumps(ask(given["method"], given["params"]))
     call_id, kind = f"toolu/{number}", KINDS.get(tool, "other" if tool != "Eval" else "think")
     shown = None if given.get("untold") else given
-    first = {"toolCallId": call_id, "title": given.get("command") or f"{tool} something", "kind": kind}
+    title = tool if tool in SERVED else given.get("command") or f"{tool} something"
+    first = {"toolCallId": call_id, "title": title, "kind": kind}
     update(sessionUpdate="tool_call", status="pending", rawInput=shown, **first)
-    if kind in ("edit", "execute", "fetch") and not silently:
+    if (kind in ("edit", "execute", "fetch") or tool in SERVED) and not silently:
         answer = ask(
             "session/request_permission",
             {"sessionId": "only", "toolCall": first | {"rawInput": shown}, "options": OPTIONS},
@@ -186,7 +221,7 @@ def work(prompt, before=()):
     messages, number = [*before, {"role": "user", "content": prompt}], len(before)
     while True:
         remember(messages)
-        blocks, _stop = model(messages)
+        blocks, _stop = model(messages, (*KINDS, *SERVED))
         messages.append({"role": "assistant", "content": blocks})
         remember(messages)
         returned = []
@@ -204,6 +239,12 @@ def work(prompt, before=()):
         messages.append({"role": "user", "content": returned})
 
 
+def join(servers):
+    for each in servers:
+        assert each["type"] == "http", each
+        meet(each["name"], {"url": each["url"], "headers": {h["name"]: h["value"] for h in each["headers"]}})
+
+
 def main():
     before = []
     for line in sys.stdin:
@@ -218,13 +259,18 @@ def main():
                 assert not offered["terminal"], offered
                 result = {
                     "protocolVersion": 1,
-                    "agentCapabilities": {"loadSession": "--forgets" not in sys.argv},
+                    "agentCapabilities": {
+                        "loadSession": "--forgets" not in sys.argv,
+                        "mcpCapabilities": {"http": "--no-http" not in sys.argv},
+                    },
                 }
             elif method == "session/new":
                 os.chdir(params["cwd"])
+                join(params["mcpServers"])
                 result = {"sessionId": "only"}
             elif method == "session/load":
                 os.chdir(params["cwd"])
+                join(params["mcpServers"])
                 before = earlier(Path(os.environ["HOME"]) / "session.json")
                 replay(before)
                 result = {}

@@ -29,7 +29,15 @@ def options():
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("input-format", "output-format"):
         parser.add_argument(f"--{name}", choices=["stream-json"], required=True)
-    for name in ("permission-prompt-tool", "permission-mode", "tools", "settings", "model", "resume"):
+    for name in (
+        "permission-prompt-tool",
+        "permission-mode",
+        "tools",
+        "settings",
+        "model",
+        "resume",
+        "mcp-config",
+    ):
         parser.add_argument(f"--{name}")
     parser.add_argument("--setting-sources", default="user,project,local")
     for name in ("verbose", "strict-mcp-config", "disable-slash-commands"):
@@ -64,6 +72,14 @@ def ask(request):
             sys.exit(0)
         if message["type"] == "control_response" and message["response"]["request_id"] == number:
             return message["response"]
+
+
+def meet_servers():
+    """Greet the tool servers of its command, with what its environment holds in the place of `${NAME}`."""
+    for name, server in json.loads(OPTIONS.mcp_config or '{"mcpServers": {}}')["mcpServers"].items():
+        headers = {key: os.path.expandvars(value) for key, value in server["headers"].items()}
+        acp_agent.meet(name, {"url": server["url"], "headers": headers})
+    TOOLS.extend(acp_agent.SERVED)
 
 
 def obey_folder():
@@ -180,6 +196,7 @@ def work(prompt, hooks):
 def main():
     hooks = []
     obey_folder()
+    meet_servers()
     while True:
         message = hear()
         if message["type"] == "control_request":

@@ -152,29 +152,56 @@ def test_a_cancelled_run_leaves_no_process_of_a_server(
     assert alice.until(hanging, "cancelled")["status"] == "cancelled"
 
 
-def test_a_model_uses_what_is_granted_and_a_program_of_its_own_is_refused(
-    neighbourhood: Neighbourhood, repository: Path, log: Path
-) -> None:
+def begin(neighbourhood: Neighbourhood, repository: Path, *turns: list[Any]) -> str:
+    """Send and accept a task of which a model makes these turns."""
     alice, bob = neighbourhood.alice, neighbourhood.bob
+    asked: str = alice.do("send", bob.address, scripted(*turns))["dispatch_id"]
+    bob.receives(asked)
+    bob.do("accept", asked, "--cwd", str(repository))
+    return asked
+
+
+agents = pytest.mark.parametrize("agent", ["model", "acp", "claude"])
+
+
+@agents
+def test_an_agent_uses_what_is_granted_and_nothing_else(
+    neighbourhood: Neighbourhood, repository: Path, log: Path, agent: str
+) -> None:
+    bob = neighbourhood.bob
     scopes = ("--tools", "Read", "--paths", f"{repository}:ro", "--mcp-servers", "files")
     neighbourhood.befriend(*scopes, "--approval", "auto")
     with model_server_beside() as model:
-        choose(bob, "model", model.url)
-        asked = alice.do(
-            "send",
-            bob.address,
-            scripted(["I note it.", note("files", "hi")], [note("mail", "no")], ["Done."]),
-        )["dispatch_id"]
-        bob.receives(asked)
-        bob.do("accept", asked, "--cwd", str(repository))
-        assert bob.until(asked, "completed", "failed")["outcome"] == "success"
+        choose(bob, agent, model.url)
+        turns = (["I note it.", note("files", "hi")], [note("mail", "no")], ["Done."])
+        free = begin(neighbourhood, repository, *turns)
+        assert bob.until(free, "completed", "failed")["outcome"] == "success"
         assert notes(log) == ['note {"text": "hi"}']
-        choose(bob, "acp", model.url)
-        other = neighbourhood.send("Look around")
-        refused = bob.do("accept", other, "--cwd", str(repository), code=3)["error"]
-        assert refused["code"] == "servers_unreachable"
-        bob.do("edit-edge", alice.address, "--mcp-servers", "none")
-        bob.do("accept", other, "--cwd", str(repository), "--detach")
+
+
+@agents
+@pytest.mark.parametrize("approval", ["manual", "review"])
+def test_each_call_of_an_agent_is_a_question(
+    neighbourhood: Neighbourhood, repository: Path, log: Path, agent: str, approval: str
+) -> None:
+    bob = neighbourhood.bob
+    scopes = ("--tools", "Read", "--paths", f"{repository}:ro", "--mcp-servers", "files")
+    neighbourhood.befriend(*scopes, "--approval", approval)
+    with model_server_beside() as model:
+        choose(bob, agent, model.url)
+        asked = begin(neighbourhood, repository, [note("files", "one")], [note("files", "two")], ["Done."])
+        question = bob.question(asked)
+        assert (question["tool"], question["input"]) == ("mcp__files__note", {"text": "one"})
+        assert "outside the wall" in question["flags"][0]
+        assert notes(log) == [], "nothing is made before it is allowed"
+        bob.do("approve", question["request_id"])
+        poll(lambda: notes(log) == ['note {"text": "one"}'], "what was allowed is made")
+        bob.do("deny", bob.question(asked)["request_id"])
+        ended = bob.until(asked, "failed")
+        assert (ended["outcome"], ended["error"]["code"]) == ("blocked", "denied")
+        told = [event["data"] for event in ended["events"] if event["type"] in ("tool_call", "tool_result")]
+        assert [each.get("output") or each["input"]["text"] for each in told] == ["one", "noted one", "two"]
+        assert len(notes(log)) == 1
 
 
 def test_servers_are_written_down_tried_and_forgotten_at_a_terminal(
@@ -189,6 +216,24 @@ def test_servers_are_written_down_tried_and_forgotten_at_a_terminal(
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     serve(bob, "broken", "old", log)
+    program = log.with_name("a-program")
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    bob.do("agent", "server", "add", "moved", "--", str(program))
+    assert bob.do("doctor")["ok"]
+    program.unlink()
+    ill = bob.do("doctor", code=1)
+    checks = {check["name"]: check for check in ill["checks"] if check["name"].startswith("server ")}
+    assert {name: check["ok"] for name, check in checks.items()} == {
+        "server broken": True,
+        "server files": True,
+        "server mail": True,
+        "server moved": False,
+        "server odd": True,
+    }
+    assert str(program) in checks["server moved"]["detail"]
+    assert checks["server moved"]["remedy"] == "dispatch agent server remove moved"
+    bob.do("agent", "server", "remove", "moved")
     assert bob.do("agent", "server", "test", "broken", code=1)["ok"] is False
     for wrong, code in (
         (("add", "files", "--", sys.executable), "server_exists"),

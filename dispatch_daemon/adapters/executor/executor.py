@@ -159,7 +159,7 @@ class Executor:
             limits=Limits(wall_s=spec.wall_s),
             program=None
             if spec.order is None or spec.steps
-            else resident_of(spec.order, spec.tools, session),
+            else resident_of(spec.order, spec.tools, session, tuple(dict.fromkeys(spec.servers))),
         )
 
     def _settle(self, ended: Ended, frozen: Frozen) -> Settlement:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dispatch_daemon.adapters.agents import Agent
+from dispatch_daemon.adapters.executor import lending
 from dispatch_daemon.adapters.executor.asking import Order
 from dispatch_daemon.adapters.executor.toolbox import Toolbox
 from dispatch_daemon.adapters.relay.dial import read_address, trust
@@ -30,8 +31,10 @@ _INSIDE: Final = f"http://127.0.0.1:{PORT}"
 _PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
-def resident_of(order: Order, tools: frozenset[str], session: Session | None = None) -> Program | None:
-    """Return the program that lives inside for an order, if its agent has one."""
+def resident_of(
+    order: Order, tools: frozenset[str], session: Session | None = None, servers: Sequence[str] = ()
+) -> Program | None:
+    """Return the program that lives inside for an order, if its agent has one; it finds `servers` at a gate of their own."""
     program = order.agent.program
     if program is None:
         return None
@@ -44,8 +47,10 @@ def resident_of(order: Order, tools: frozenset[str], session: Session | None = N
     argv = (*program.argv, *_codex(program.argv, order.agent))
     if program.speaks == CLAUDE:
         name = None if session is None else _taken_up(session, CLAUDE).session_id
-        argv = launch.arguments(argv, tools, order.agent.model, name)
-    return Program(argv, program.directories, environment, PORT)
+        argv = launch.arguments(argv, tools, order.agent.model, name, lending.for_claude(servers))
+        environment |= launch.SERVED if servers else {}
+    ports = (PORT, lending.PORT) if servers else (PORT,)
+    return Program(argv, program.directories, environment, ports)
 
 
 def _endpoint(agent: Agent, placeholder: str) -> dict[str, str]:
@@ -142,11 +147,16 @@ async def reside(
     rule = rule_for(agent.protocol, order.placeholder, agent.key)
     door = ModelGate(upstream, rule, Pin(agent.model), meter, tell)
     try:
-        async with door.serve(box.listener(PORT)):
+        async with door.serve(box.listener(PORT)), lending.lent(box, order.placeholder, emit) as lent:
             if program.speaks == CLAUDE:
-                ended = await run_claude(box.resident, order.prompt, box, gate, emit, door.spent, left)
+                ended = await run_claude(
+                    box.resident, order.prompt, box, gate, emit, door.spent, left, lent.calls
+                )
             else:
-                ended = await run_acp(box.resident, order.prompt, cwd, box, gate, emit, door.spent, left)
+                reached = lent.for_acp(order.placeholder)
+                ended = await run_acp(
+                    box.resident, order.prompt, cwd, box, gate, emit, door.spent, left, reached
+                )
     finally:
         spent.turns = meter.turns
         spent.tokens = Tokens(meter.input_tokens, meter.output_tokens)

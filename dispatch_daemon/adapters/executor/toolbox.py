@@ -51,6 +51,11 @@ class Toolbox:
         self._tools: frozenset[str] = frozenset()
 
     @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers of the run, by name."""
+        return tuple(self._servers)
+
+    @property
     def confinement(self) -> Confinement:
         return self._box.confinement
 

@@ -68,6 +68,18 @@ class Servers:
                 return server
         raise ServerError("server_missing", f"This machine has no MCP server called {name}.", _LIST)
 
+    def check(self, server: ToolServer) -> None:
+        """Look whether a server could be started, without starting it.
+
+        Raises:
+            ServerError: `server_missing`: no program lies where it is started from; or `server_secret_missing`.
+        """
+        (command, *_) = server.argv
+        if not (os.path.isfile(command) and os.access(command, os.X_OK)):
+            detail = f"the MCP server {server.name} is started by {command}, and no program is there"
+            raise ServerError("server_missing", detail, f"dispatch agent server remove {server.name}")
+        self.environment(server)
+
     def environment(self, server: ToolServer) -> dict[str, str]:
         """Return the whole environment of a server, its secrets among it.
 

@@ -207,7 +207,7 @@ class Dispatches:
         self._require_acceptable(record, here=here)
         await self._require_files(record)
         require_price(self._agents, views.task_of(record), scopes)
-        require_servers(self._executor.servers, self._agents, views.task_of(record), scopes)
+        require_servers(self._executor.servers, views.task_of(record), scopes)
         place = place_of(record, scopes, self._projects, cwd=cwd, caller_cwd=caller_cwd)
         if not headless:
             await self.require_able(record, instead=f"dispatch accept {record.dispatch_id[:8]} --by-hand")

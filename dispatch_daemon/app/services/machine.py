@@ -14,6 +14,8 @@ from dispatch_daemon.adapters.keystore import Keystore
 from dispatch_daemon.adapters.notifier import BELL, OFF, Notifier
 from dispatch_daemon.adapters.projects import ProjectIndex
 from dispatch_daemon.adapters.relay import LinkPhase, RelayLink
+from dispatch_daemon.adapters.servers import ServerError
+from dispatch_daemon.adapters.servers.errors import TEST
 from dispatch_daemon.adapters.settings import NAMES, Origin, Settings, SettingsError, read_config, variable
 from dispatch_daemon.app.own_chain import FORKED
 from dispatch_daemon.app.pausing import panic_ms, paused_ms
@@ -149,6 +151,7 @@ class Machine:
             _check("undo", True, self._originals_words(), None),
             _check("projects", True, _projects_words(self._projects.count()), None),
             *self._check_relay(),
+            *self._check_servers(),
             self._check_notices(),
             _check(
                 "system",
@@ -158,6 +161,23 @@ class Machine:
             ),
         ]
         return {"ok": all(bool(check["ok"]) for check in checks), "checks": list(checks)}
+
+    def _check_servers(self) -> list[dict[str, JSON]]:
+        """Say of each tool server whether it could be started; none is, for it may act as soon as it runs."""
+        servers, checks = self._executor.servers, []
+        try:
+            for server in servers.listed():
+                name = f"server {server.name}"
+                try:
+                    servers.check(server)
+                except ServerError as error:
+                    checks.append(_check(name, False, error.detail, error.remedy))
+                else:
+                    test = TEST.format(name=server.name)
+                    checks.append(_check(name, True, f"{server.argv[0]} is there (`{test}` starts it)", None))
+        except ServerError as error:
+            checks.append(_check("servers", False, error.detail, error.remedy))
+        return checks
 
     def _check_notices(self) -> dict[str, JSON]:
         """Say who calls this person when something waits, and whether the last call got through."""

@@ -6,11 +6,12 @@ wall's. Where the agent gives no input, the title is all there is, and the call 
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.agents.peer import shown
+from sandbox.tools import foreign
 
 ID_CHARS = 500
 INPUT_BYTES = 128 * 1024
@@ -20,6 +21,14 @@ _KINDS = {"read": "Read", "search": "Grep", "execute": "Bash", "fetch": "WebFetc
 _CHANGING = ("edit", "delete", "move")
 _NAMES = frozenset({"Read", "Glob", "Grep", "Write", "Edit", "Bash", "WebFetch", "WebSearch"})
 HARMLESS = frozenset({"think", "switch_mode"})
+
+
+def _spellings(tool: str) -> Iterator[str]:
+    """Return how agents call a tool of a server, `mcp__SERVER__TOOL`, in a title; nothing for the tools inside."""
+    if foreign.is_foreign(tool):
+        server, _, own = tool.removeprefix(foreign.PREFIX).partition("__")
+        yield tool
+        yield from (f"{prefix}{server}{between}{own}" for prefix in ("", "mcp.") for between in "_/.")
 
 
 @dataclass(slots=True)
@@ -52,13 +61,17 @@ class Call:
             self.content = given["content"][:100]
         meta = given.get("_meta")
         claude = meta.get("claudeCode") if isinstance(meta, dict) else None
-        if isinstance(claude, dict) and claude.get("toolName") in _NAMES:
-            self.named = str(claude["toolName"])
+        named = claude.get("toolName") if isinstance(claude, dict) else None
+        if isinstance(named, str) and (named in _NAMES or foreign.is_name(named)):
+            self.named = named
 
     def tool(self, granted: frozenset[str]) -> str:
         """Return the tool that the call amounts to; a change of files is whichever writing tool is granted."""
         if self.named:
             return self.named
+        outside = [each for each in granted if self.title.removeprefix("Tool: ") in _spellings(each)]
+        if len(outside) == 1:
+            return outside[0]
         if self.kind in _CHANGING:
             return "Write" if "Edit" not in granted and "Write" in granted else "Edit"
         return _KINDS.get(self.kind, self.kind)

@@ -3,19 +3,36 @@
 What the agent asks permission for is asked as every call is, and answered for this once, matched by the option's kind: its
 own memory of permissions is never used. What it does without asking is told, and held by the wall like the rest.
 File system and terminal of this side are not offered: serving them would be a way around the wall.
+A call of a tool outside is made by the gate to tool servers and told by it; a yes to one is kept for it (`outside`).
 """
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.agents.acp.calls import HARMLESS, ID_CHARS, Call
 from sandbox.agents.acp.wire import AgentRefusedError, LastAnswerError, Wire
 from sandbox.agents.agent import Emit, Gate
-from sandbox.agents.peer import GO_ON, AgentGoneError, HaltedError, Home, Left, Params, Peer, gone, shown
+from sandbox.agents.outside import NEVER, Outside
+from sandbox.agents.peer import (
+    GO_ON,
+    AgentGoneError,
+    Ears,
+    HaltedError,
+    Home,
+    Left,
+    Params,
+    Peer,
+    gone,
+    shown,
+)
 from sandbox.errors import HelperError, SandboxError, SessionError
-from sandbox.events import CallFinished, CallProposed, Ended, Noted, Said, Started, Thought
+from sandbox.events import CallFinished, CallProposed, Ended, Event, Noted, Said, Started, Thought
+from sandbox.gate.pending import Pending, PendingCalls
 from sandbox.job import ToolCall, ToolResult
+from sandbox.tools import foreign
 
 PROTOCOL = 1
 START_S = 180.0
@@ -32,6 +49,17 @@ _STOPS = {
 _UNASKED = "This agent makes calls without asking ({first} was one); the wall and the changeset hold them all the same."
 
 
+_NO_HTTP = "this edge grants MCP servers, and the agent takes none over HTTP (mcpCapabilities.http); nothing was begun"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The tool servers that a session is opened with, as the protocol writes them, and where calls of their tools come in."""
+
+    servers: Sequence[Params] = ()
+    calls: PendingCalls = field(default_factory=PendingCalls)
+
+
 class _UngrantedError(Exception):
     """A call was made without asking, by a tool that is not granted."""
 
@@ -45,6 +73,7 @@ async def run_acp(
     emit: Emit,
     halted: asyncio.Event,
     left: Left | None = None,
+    reached: Reached | None = None,
 ) -> Ended:
     """Let the agent work on one prompt to its end; emits `Started`, what it says, and its calls.
 
@@ -57,17 +86,18 @@ async def run_acp(
         emit: Told of each event before the next thing happens.
         halted: Set from outside to stop the run, as when its budget is spent.
         left: Where it was when its run was set aside.
+        reached: The tool servers that it is told of, if the run has any, and where their calls come in.
 
     Returns:
         The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`, and
         `blocked`, `parked` with its session when nobody answered a call and it can load that session again.
     """
     await emit(Started(box.confinement))
-    session = _Session(peer, box, gate, emit, halted, left)
+    session = _Session(peer, box, gate, emit, halted, left, reached or Reached())
     try:
         return await session.work(prompt, cwd)
-    except _ParkedError as parked:
-        return parked.ended
+    except _StoppedError as stopped:
+        return stopped.ended
     except (_UngrantedError, LastAnswerError) as denied:
         return Ended("blocked", "denied", str(denied))
     except HaltedError:
@@ -82,10 +112,11 @@ async def run_acp(
         return Ended("failed", error.code, error.detail)
     finally:
         session.cancel()
+        await session.close()
 
 
-class _ParkedError(Exception):
-    """Nobody answered, and the session can be loaded again."""
+class _StoppedError(Exception):
+    """The run is over, as this says."""
 
     def __init__(self, ended: Ended) -> None:
         super().__init__(ended.detail)
@@ -96,14 +127,24 @@ class _Session:
     """One session with one prompt."""
 
     def __init__(
-        self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event, left: Left | None
+        self,
+        peer: Peer,
+        box: Home,
+        gate: Gate,
+        emit: Emit,
+        halted: asyncio.Event,
+        left: Left | None,
+        reached: Reached,
     ) -> None:
         self._box = box
         self._gate = gate
-        self._emit = emit
-        self._wire = Wire(peer, halted, {"session/request_permission": self._permit}, self._notice)
+        self._sink = emit
+        self._ears = Ears(peer, halted, reached.calls, self._decide)
+        self._wire = Wire(self._ears, {"session/request_permission": self._permit}, self._notice)
+        self._outside = Outside(reached.calls, box, gate, self._emit, self._number)
+        self._servers = reached.servers
         self._left = left
-        self._earlier = 0 if left is None else left.calls
+        self._made = 0 if left is None else left.calls
         self._loads = False
         self._replays = False
         self._session_id: str | None = None
@@ -125,6 +166,8 @@ class _Session:
             return Ended("failed", "agent_protocol", "the agent speaks another version of its protocol")
         offered = met.get("agentCapabilities")
         self._loads = isinstance(offered, dict) and offered.get("loadSession") is True
+        if self._servers and not _takes_http(offered):
+            return Ended("failed", "servers_unreachable", _NO_HTTP)
         session_id = await self._open(cwd)
         if not session_id:
             return Ended("failed", "agent_protocol", "the agent opened no session")
@@ -150,6 +193,10 @@ class _Session:
         name = opened.get("sessionId")
         return name if isinstance(name, str) and len(name) <= ID_CHARS else ""
 
+    async def close(self) -> None:
+        """Listen no more."""
+        await self._ears.close()
+
     def cancel(self) -> None:
         """Tell the agent to stop, if it works; the wall ends it whatever it does."""
         if self._session_id is not None:
@@ -157,7 +204,7 @@ class _Session:
                 self._wire.notify("session/cancel", {"sessionId": self._session_id})
 
     def _opening(self, cwd: str) -> Params:
-        """Open a session on nothing but the directory: no tool servers, no settings, no hooks of whatever lies there.
+        """Open a session on nothing but the directory: no settings, no hooks, no tool servers of whatever lies there.
 
         What stands in `_meta` is for Claude Code: the granted tools and no others, and each call asked for, since it would
         make those it takes for harmless without a word.
@@ -167,9 +214,10 @@ class _Session:
             "settingSources": [],
             "settings": {"permissions": {"ask": granted}},
             "strictMcpConfig": True,
-            "tools": granted,
+            "tools": [each for each in granted if not foreign.is_foreign(each)],
         }
-        return {"cwd": cwd, "mcpServers": [], "_meta": {"claudeCode": {"options": options}}}
+        own = {"claudeCode": {"options": options}}
+        return {"cwd": cwd, "mcpServers": [dict(each) for each in self._servers], "_meta": own}
 
     def _end(self, stop: object) -> Ended:
         if stop in _STOPS:
@@ -209,7 +257,6 @@ class _Session:
         speech, self._speech = self._speech, {}
         for what, said in speech.items():
             if said.strip():
-                self._count()
                 await self._emit(Thought(said) if what == "thought" else Said(said))
             if what == "message" and said.strip():
                 self._last_words = said
@@ -221,17 +268,25 @@ class _Session:
             raise HelperError("agent_garbled", "The agent made a call without a name.")
         call = self._calls.get(name)
         if call is None:
-            if len(self._calls) >= MAX_CALLS:
-                raise HelperError("agent_garbled", f"The agent made more than {MAX_CALLS} calls.")
-            call = self._calls[name] = Call(f"call-{self._earlier + len(self._calls) + 1}")
+            call = self._calls[name] = Call(self._number())
         call.update(update)
         return call
+
+    def _number(self) -> str:
+        """Name the next call; raises HelperError where there were more than an honest agent makes."""
+        self._made += 1
+        if self._made > MAX_CALLS:
+            raise HelperError("agent_garbled", f"The agent made more than {MAX_CALLS} calls.")
+        return f"call-{self._made}"
 
     async def _follow(self, call: Call) -> None:
         """Tell of a call that goes on or has ended; one that was never asked for and is not granted ends the run."""
         if call.status not in ("completed", "failed") or call.finished:
             return
         tool = call.tool(self._box.tools)
+        if foreign.is_foreign(tool) and not call.refused and await self._was_outside(call, tool):
+            call.finished = True
+            return
         if not call.permitted and not call.refused and call.kind not in HARMLESS:
             await self._unasked(call, tool)
         await self._propose(call)
@@ -240,7 +295,6 @@ class _Session:
             return
         ok = call.status == "completed"
         error = None if ok else "the agent says that it failed"
-        self._count()
         await self._emit(CallFinished(ToolResult(call.call_id, ok=ok, output=call.result(), error=error)))
 
     async def _unasked(self, call: Call, tool: str) -> None:
@@ -249,7 +303,6 @@ class _Session:
             raise _UngrantedError(f"{tool} was called without asking, and is not granted.")
         if not self._told_unasked:
             self._told_unasked = True
-            self._count()
             await self._emit(Noted(_UNASKED.format(first=f"{call.call_id}, {tool}")))
 
     async def _propose(self, call: Call) -> ToolCall:
@@ -257,14 +310,21 @@ class _Session:
         asked = ToolCall(call.call_id, call.tool(self._box.tools), call.arguments(self._box.tools))
         if not call.proposed:
             call.proposed = True
-            self._count()
             await self._emit(CallProposed(asked))
         return asked
 
-    def _count(self) -> None:
+    async def _emit(self, event: Event) -> None:
         self._events += 1
         if self._events > MAX_EVENTS:
             raise HelperError("agent_garbled", "The agent talked without end.")
+        await self._sink(event)
+
+    async def _was_outside(self, call: Call, tool: str) -> bool:
+        """Return whether the gate has told what came of a call outside; one that was allowed and never made is told here."""
+        never = call.permitted and self._outside.drop(call.call_id)
+        if never:
+            await self._emit(CallFinished(ToolResult(call.call_id, ok=False, output="", error=NEVER)))
+        return never or self._outside.claim(tool)
 
     # -- what the agent asks ---------------------------------------------------------------------------
 
@@ -276,21 +336,41 @@ class _Session:
         asked = await self._propose(call)
         if asked.tool not in self._box.tools:
             call.refused = True
-            self._count()
             why = f"the tool {asked.tool} is not granted"
             await self._emit(CallFinished(ToolResult(call.call_id, ok=False, output="", error=why)))
             return _choose(params.get("options"), "reject_once")
         verdict = await self._gate(asked)
         if verdict.park and self._loads and self._session_id is not None:
-            left = Left(self._session_id, self._earlier + len(self._calls))
-            self._session_id = None  # it is ended as it is: a cancellation would be a word in its session
-            said = f"{asked.tool} was not answered."
-            raise _ParkedError(Ended("blocked", "parked", said, session=left.write()))
+            raise self._parked(f"{asked.tool} was not answered.")
         if verdict.allow:
             call.permitted = True
+            if foreign.is_foreign(asked.tool):
+                self._outside.keep(asked)
             return _choose(params.get("options"), "allow_once")
         why = f"{asked.tool} was denied: {verdict.reason or 'no reason given'}."
         raise LastAnswerError(_choose(params.get("options"), "reject_once"), why)
+
+    async def _decide(self, waiting: Pending) -> None:
+        """Decide a call of a tool outside that has come to its gate."""
+        await self._flush()
+        can_park = self._loads and self._session_id is not None
+        ended = await self._outside.decide(waiting, can_park=can_park)
+        if ended is not None and ended.reason_code == "parked":
+            raise self._parked(ended.detail)
+        if ended is not None:
+            raise _StoppedError(ended)
+
+    def _parked(self, said: str) -> _StoppedError:
+        """Say that it is set aside: it is ended as it is, for a cancellation would be a word in its session."""
+        left = Left(str(self._session_id), self._made)
+        self._session_id = None
+        return _StoppedError(Ended("blocked", "parked", said, session=left.write()))
+
+
+def _takes_http(offered: object) -> bool:
+    """Tell whether an agent says that it can be given tool servers over HTTP."""
+    mcp = offered.get("mcpCapabilities") if isinstance(offered, dict) else None
+    return isinstance(mcp, dict) and mcp.get("http") is True
 
 
 def _choose(options: Any, kind: str) -> Params:

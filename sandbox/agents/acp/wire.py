@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from sandbox.agents.peer import Params, Peer, garbled, hear, shown
+from sandbox.agents.peer import Ears, Params, garbled, shown
 
 METHOD_NOT_FOUND = -32601
 _METHOD_CHARS = 200
@@ -33,13 +33,11 @@ class Wire:
 
     def __init__(
         self,
-        peer: Peer,
-        halted: asyncio.Event,
+        ears: Ears,
         serve: Mapping[str, Callable[[Params], Awaitable[Params]]],
         notice: Callable[[str, Params], Awaitable[None]],
     ) -> None:
-        self._peer = peer
-        self._halted = halted
+        self._ears = ears
         self._serve = serve
         self._notice = notice
         self._asked = 0
@@ -58,7 +56,7 @@ class Wire:
         self._say({"id": self._asked, "method": method, "params": dict(params)})
         async with asyncio.timeout(timeout_s):
             while True:
-                message = await hear(self._peer, self._halted)
+                message = await self._ears.hear()
                 if "method" not in message:
                     return self._answer(message)
                 await self._handle(message)
@@ -100,4 +98,4 @@ class Wire:
             raise
 
     def _say(self, message: dict[str, Any]) -> None:
-        self._peer.tell(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")
+        self._ears.tell(json.dumps({"jsonrpc": "2.0"} | message).encode() + b"\n")

@@ -19,22 +19,37 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "DISABLE_ERROR_REPORTING": "1",
 }
 
+# With tool servers: their tools are there from the first word on, and a human may be asked before one answers.
+SERVED: Final[Mapping[str, str]] = {
+    "ENABLE_TOOL_SEARCH": "false",
+    "MCP_CONNECTION_NONBLOCKING": "0",
+    "MCP_TIMEOUT": "600000",
+    "MCP_TOOL_TIMEOUT": "86400000",
+}
+
 
 def arguments(
-    program: Sequence[str], tools: frozenset[str], model: str, session_id: str | None = None
+    program: Sequence[str],
+    tools: frozenset[str],
+    model: str,
+    session_id: str | None = None,
+    servers: Mapping[str, Mapping[str, object]] | None = None,
 ) -> tuple[str, ...]:
     """Write the command line: the granted tools and no others, each asked for, and nothing of the folder's settings.
 
-    With `session_id` it takes up a session of its own that lies in its home.
+    With `session_id` it takes up a session of its own that lies in its home. `servers` are where it finds the granted
+    tool servers, by their names; of each every tool is asked for.
     """
     granted = sorted(tools)
-    settings = {"permissions": {"ask": granted}}
+    served = dict(servers or {})
+    settings = {"permissions": {"ask": [*granted, *(f"mcp__{name}" for name in served)]}}
     return (
         *program,
         *("--input-format", "stream-json", "--output-format", "stream-json", "--verbose"),
         *("--permission-prompt-tool", "stdio", "--permission-mode", "default"),
         "--setting-sources=",
         "--strict-mcp-config",
+        *(("--mcp-config", json.dumps({"mcpServers": served})) if served else ()),
         "--disable-slash-commands",
         *("--tools", ",".join(granted)),
         *("--settings", json.dumps(settings)),

@@ -4,6 +4,7 @@ Every call is announced before it is made, and the answer to that is always to a
 gate, for this once. Its own rules, modes and memory of permissions decide nothing. A call that came back without having
 been asked for ends the run, whatever it was: this is a program that was told to ask for each.
 One that it refuses by itself, because there is no such tool or the input is none, is told as one that was tried.
+A call of a tool outside is made by the gate to tool servers and told by it; a yes to one is kept for it (`outside`).
 """
 
 import asyncio
@@ -15,9 +16,11 @@ from typing import Any
 
 from sandbox.agents.agent import Emit, Gate
 from sandbox.agents.claude.wire import HOOK, NAME_CHARS, AgentRefusedError, Wire, blocks, mapping
+from sandbox.agents.outside import NEVER, Outside
 from sandbox.agents.peer import (
     GO_ON,
     AgentGoneError,
+    Ears,
     HaltedError,
     Home,
     Left,
@@ -29,7 +32,9 @@ from sandbox.agents.peer import (
 )
 from sandbox.errors import HelperError, SandboxError
 from sandbox.events import CallFinished, CallProposed, Ended, Event, Said, Started, Thought
+from sandbox.gate.pending import Pending, PendingCalls
 from sandbox.job import ToolCall, ToolResult
+from sandbox.tools import foreign
 
 START_S = 180.0
 MESSAGE_CHARS = 64 * 1024
@@ -70,6 +75,7 @@ async def run_claude(
     emit: Emit,
     halted: asyncio.Event,
     left: Left | None = None,
+    outside: PendingCalls | None = None,
 ) -> Ended:
     """Let Claude Code work on one prompt to its end; emits `Started`, what it says, and its calls.
 
@@ -81,13 +87,14 @@ async def run_claude(
         emit: Told of each event before the next thing happens.
         halted: Set from outside to stop the run, as when its budget is spent.
         left: Where it was when its run was set aside; its command names that session too.
+        outside: Where calls of tools outside come in, if the run has any.
 
     Returns:
         The end, not emitted; on success its `detail` is the agent's last words. Halted it is `blocked`, `halted`, and
         `blocked`, `parked` with its session when nobody answered a call.
     """
     await emit(Started(box.confinement))
-    session = _Session(peer, box, gate, emit, halted, left)
+    session = _Session(peer, box, gate, emit, halted, left, outside or PendingCalls())
     try:
         return await session.work(prompt if left is None else GO_ON)
     except _StoppedError as stopped:
@@ -104,20 +111,30 @@ async def run_claude(
         return Ended("failed", error.code, error.detail)
     finally:
         session.cancel()
+        await session.close()
 
 
 class _Session:
     """One session with one prompt."""
 
     def __init__(
-        self, peer: Peer, box: Home, gate: Gate, emit: Emit, halted: asyncio.Event, left: Left | None
+        self,
+        peer: Peer,
+        box: Home,
+        gate: Gate,
+        emit: Emit,
+        halted: asyncio.Event,
+        left: Left | None,
+        pending: PendingCalls,
     ) -> None:
         self._box = box
         self._gate = gate
         self._sink = emit
-        self._wire = Wire(peer, halted)
+        self._ears = Ears(peer, halted, pending, self._decide)
+        self._wire = Wire(self._ears)
+        self._outside = Outside(pending, box, gate, self._emit, self._number)
         self._works = False
-        self._earlier = 0 if left is None else left.calls
+        self._made = 0 if left is None else left.calls
         self._session_id = ""
         self._calls: dict[str, _Call] = {}
         self._meant: dict[str, Params] = {}  # calls that its model wrote, and that were not announced yet
@@ -140,6 +157,10 @@ class _Session:
                 case "result":
                     self._works = False
                     return _end(message)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        await self._ears.close()
 
     def cancel(self) -> None:
         """Tell it to stop, if it works; the wall ends it whatever it does."""
@@ -173,8 +194,18 @@ class _Session:
             if call is None and name in self._meant:
                 meant = self._meant[name]
                 call = await self._announced(name, meant.get("name"), mapping(meant.get("input")))
-            if call is not None and not call.finished:
+            if call is None or call.finished:
+                continue
+            if call.permitted and foreign.is_foreign(call.asked.tool):
+                await self._outside_over(call)
+            else:
                 await self._finish(call, ok=ok, output=_text(block.get("content")))
+
+    async def _outside_over(self, call: _Call) -> None:
+        """Tell of a call of a tool outside that it was never made, if so; the gate has told of one that was."""
+        call.finished = True
+        if self._outside.drop(call.asked.call_id):
+            await self._finish(call, ok=False, error=NEVER)
 
     async def _finish(self, call: _Call, *, ok: bool, output: str = "", error: str | None = None) -> None:
         call.finished = True
@@ -207,15 +238,33 @@ class _Session:
         known = isinstance(name, str) and isinstance(tool, str) and isinstance(given, dict)
         if not known or not 0 < len(str(name)) <= NAME_CHARS or not 0 < len(str(tool)) <= NAME_CHARS:
             raise garbled("a call has no name")
-        number = self._earlier + len(self._calls) + 1
-        asked = ToolCall(f"call-{number}", shown(tool, NAME_CHARS), _bounded(mapping(given)))
+        said, told = shown(tool, NAME_CHARS), _bounded(mapping(given))
         call = self._calls.get(str(name))
-        if call is None or (call.asked.tool, call.asked.input) != (asked.tool, asked.input):
-            if len(self._calls) >= MAX_CALLS:
-                raise HelperError("agent_garbled", f"The agent made more than {MAX_CALLS} calls.")
-            call = self._calls[str(name)] = _Call(asked)
-            await self._emit(CallProposed(asked))
+        if call is None or (call.asked.tool, call.asked.input) != (said, told):
+            call = self._calls[str(name)] = _Call(ToolCall(self._number(), said, told))
+            await self._emit(CallProposed(call.asked))
         return call
+
+    def _number(self) -> str:
+        """Name the next call; raises HelperError where there were more than an honest agent makes."""
+        self._made += 1
+        if self._made > MAX_CALLS:
+            raise HelperError("agent_garbled", f"The agent made more than {MAX_CALLS} calls.")
+        return f"call-{self._made}"
+
+    async def _decide(self, waiting: Pending) -> None:
+        """Decide a call of a tool outside that has come to its gate."""
+        ended = await self._outside.decide(waiting, can_park=bool(self._session_id))
+        if ended is not None and ended.reason_code == "parked":
+            raise self._parked(ended.detail)
+        if ended is not None:
+            raise _StoppedError(ended)
+
+    def _parked(self, said: str) -> _StoppedError:
+        """Say that it is set aside: it is ended as it is, for an interruption would be a word in its session."""
+        self._works = False
+        left = Left(self._session_id, self._made)
+        return _StoppedError(Ended("blocked", "parked", said, session=left.write()))
 
     async def _permit(self, question: Params, call: _Call, given: Any) -> Params:
         """Decide one call by our own gate, for this once."""
@@ -225,12 +274,11 @@ class _Session:
             return {"behavior": "deny", "message": why}
         verdict = await self._gate(call.asked)
         if verdict.park and self._session_id:
-            self._works = False  # it is ended as it is: an interruption would be a word in its session
-            left = Left(self._session_id, self._earlier + len(self._calls))
-            said = f"{call.asked.tool} was not answered."
-            raise _StoppedError(Ended("blocked", "parked", said, session=left.write()))
+            raise self._parked(f"{call.asked.tool} was not answered.")
         if verdict.allow:
             call.permitted = True
+            if foreign.is_foreign(call.asked.tool):
+                self._outside.keep(call.asked)
             return {"behavior": "allow", "updatedInput": given}
         why = f"{call.asked.tool} was denied: {verdict.reason or 'no reason given'}."
         self._wire.answer(question, {"behavior": "deny", "message": why, "interrupt": True})

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox.agents.peer import Params, Peer, garbled, hear, shown
+from sandbox.agents.peer import Ears, Params, garbled, shown
 
 NAME_CHARS: Final = 200
 HOOK: Final = "each-call"
@@ -22,9 +22,8 @@ class AgentRefusedError(Exception):
 class Wire:
     """One conversation with the program."""
 
-    def __init__(self, peer: Peer, halted: asyncio.Event) -> None:
-        self._peer = peer
-        self._halted = halted
+    def __init__(self, ears: Ears) -> None:
+        self._ears = ears
         self._asked = 0
 
     async def open(self, timeout_s: float) -> None:
@@ -71,9 +70,9 @@ class Wire:
     async def hear(self) -> Mapping[str, Any]:
         """Wait for its next message, which has a type.
 
-        Raises: as `peer.hear`.
+        Raises: as `Ears.hear`.
         """
-        message = await hear(self._peer, self._halted)
+        message = await self._ears.hear()
         if not isinstance(message.get("type"), str):
             raise garbled("a message is of no type")
         return message
@@ -98,7 +97,7 @@ class Wire:
         self._tell({"type": "control_response", "response": dict(response)})
 
     def _tell(self, message: Params) -> None:
-        self._peer.tell(json.dumps(message).encode() + b"\n")
+        self._ears.tell(json.dumps(message).encode() + b"\n")
 
 
 def _number(question: Params) -> str:

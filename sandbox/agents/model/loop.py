@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sandbox.agents.agent import Emit, Gate, Session, Tools, while_alive
+from sandbox.agents.agent import Emit, Gate, Session, Tools, told, while_alive
 from sandbox.agents.model import session as sessions
 from sandbox.agents.model.conversation import (
     Asked,
@@ -29,8 +29,6 @@ from sandbox.price import Price, dollars, turns
 from sandbox.tools import foreign, inputs
 from sandbox.tools.foreign import ForeignTool
 
-_OUTPUT_CHARS = 30_000  # of one result, for the model; the trace keeps more
-_CUT = "\n[cut here: {more} more characters]"
 _TRIED_CHARS = 128 * 1024
 _NO_OBJECT = "the input was not a JSON object"
 _NAME_CHARS = 64
@@ -192,12 +190,12 @@ async def _calls(
     """Make the calls of one turn, one after another, after those of `before`; a denied one ends the run."""
     returned = list(before)
     for number, asked in enumerate(reply.calls[len(returned) :], start=len(returned) + 1):
-        wrong, told = _wrong(asked, box.tools)
+        wrong, words = _wrong(asked, box.tools)
         call = _named(asked, f"call-{spent.turns}-{number}", whole=not wrong)
         await emit(CallProposed(call))
         if wrong:
             await emit(CallFinished(ToolResult(call.call_id, ok=False, output="", error=wrong)))
-            returned.append(Returned(asked.call_id, ok=False, output=told))
+            returned.append(Returned(asked.call_id, ok=False, output=words))
             continue
         verdict = await gate(call)
         if verdict.park:
@@ -209,8 +207,7 @@ async def _calls(
             return Ended("blocked", "denied", f"{call.tool} was denied: {why}.")
         result = await box.call(call)
         await emit(CallFinished(result))
-        said = result.output if result.ok else "\n".join(filter(None, (result.error, result.output)))
-        returned.append(Returned(asked.call_id, ok=result.ok, output=_bounded(said)))
+        returned.append(Returned(asked.call_id, ok=result.ok, output=told(result)))
     return conversation.then(reply, tuple(returned))
 
 
@@ -234,8 +231,3 @@ def _wrong(asked: Call, granted: frozenset[str]) -> tuple[str, str]:
     except inputs.InputError as error:
         return str(error), f"{error}."
     return "", ""
-
-
-def _bounded(text: str) -> str:
-    more = len(text) - _OUTPUT_CHARS
-    return text if more <= 0 else text[:_OUTPUT_CHARS] + _CUT.format(more=more)

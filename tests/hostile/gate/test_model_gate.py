@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.gate.model import BODY_BYTES, CONNECTIONS
+from sandbox.gate import model, serving
 from tests.support.gates import HOST, KEY, MODEL, PLACEHOLDER, Besieged, besieged
 from tests.support.model_server import Trouble, scripted
 from tests.support.patience import eventually
@@ -289,7 +289,7 @@ async def test_a_packed_body_is_not_unpacked(gate: Besieged, encoding: str) -> N
 
 async def test_what_is_too_large_is_not_read_to_its_end(gate: Besieged) -> None:
     async def endless() -> AsyncIterator[bytes]:
-        for _ in range(BODY_BYTES // (1 << 20) + 2):
+        for _ in range(model.BODY_BYTES // (1 << 20) + 2):
             yield b" " * (1 << 20)
 
     status, answer = await _stream(gate, endless())
@@ -375,9 +375,9 @@ async def test_refusals_are_told_as_often_as_somebody_reads_them(gate: Besieged)
 
 
 async def test_connections_that_are_only_held_are_not_all_kept(gate: Besieged) -> None:
-    held = [gate.raw(b"POST ") for _ in range(CONNECTIONS + 20)]
+    held = [gate.raw(b"POST ") for _ in range(serving.CONNECTIONS + 20)]
     closed = 0
-    for connection in held[CONNECTIONS:]:
+    for connection in held[serving.CONNECTIONS :]:
         closed += await asyncio.to_thread(_is_closed, connection)
     assert closed == 20
     for connection in held:

@@ -268,6 +268,19 @@ async def test_it_gets_its_own_variables_and_secrets_and_none_of_ours(tmp_path: 
     await asked.end()
 
 
+def test_whether_it_could_be_started_is_seen_without_starting_it(tmp_path: Path) -> None:
+    servers = Servers(tmp_path, {"KEPT": "a-secret"})
+    servers.check(ToolServer("files", (sys.executable,), secrets={"TOKEN": "env:KEPT"}))
+    (tmp_path / "no-program").write_text("x")
+    for command in ("/no/such/program", str(tmp_path), str(tmp_path / "no-program")):
+        with pytest.raises(ServerError, match="no program is there") as refused:
+            servers.check(ToolServer("files", (command,)))
+        assert refused.value.remedy == "dispatch agent server remove files"
+    with pytest.raises(ServerError, match="TOKEN") as refused:
+        servers.check(ToolServer("files", (sys.executable,), secrets={"TOKEN": "env:GONE"}))
+    assert refused.value.code == "server_secret_missing"
+
+
 async def test_a_secret_that_others_can_read_starts_nothing(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("open to all")
     (tmp_path / "key").chmod(0o644)

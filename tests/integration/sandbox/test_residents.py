@@ -78,7 +78,7 @@ async def test_its_environment_is_what_was_written_and_nothing_of_the_launchers(
 
 
 async def test_it_has_three_streams_and_no_other_descriptor(own_ground: Ground) -> None:
-    async with open_box(policy(own_ground, agent=program(port=PORT)), own_ground.state, "test") as box:
+    async with open_box(policy(own_ground, agent=program(ports=(PORT,))), own_ground.state, "test") as box:
         held = "[n for n in os.listdir('/proc/self/fd') if os.path.exists('/proc/self/fd/' + n)]"
         assert await ask(box, held) == "['0', '1', '2']"
 
@@ -87,7 +87,7 @@ async def test_it_reaches_its_gate_and_nothing_else(own_ground: Ground) -> None:
     """Other ports of the loopback, the launcher's own listeners, names and addresses elsewhere: none is there."""
     outside = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     host_port = outside.sockets[0].getsockname()[1]
-    async with open_box(policy(own_ground, agent=program(port=PORT)), own_ground.state, "test") as box:
+    async with open_box(policy(own_ground, agent=program(ports=(PORT,))), own_ground.state, "test") as box:
         served = await asyncio.start_server(_answer, sock=box.listener(PORT))
         assert await ask(box, f"urllib.request.urlopen('http://127.0.0.1:{PORT}/').read()") == "b'served'"
         for port in (host_port, 11434, 8001, 53, PORT + 1):

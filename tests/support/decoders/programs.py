@@ -21,7 +21,7 @@ from dispatch_protocol.framing import encode_messages
 from sandbox.agents.steps import parse_steps
 from sandbox.changes.git import index, rules
 from sandbox.errors import HelperError, StepsError
-from sandbox.gate import client_hello, proxying, refusal
+from sandbox.gate import client_hello, mcp, proxying, refusal
 from sandbox.gate.destinations import Destination
 from sandbox.tools import ignore
 from sandbox.tools.workplace import Outcome
@@ -190,6 +190,36 @@ def _of_the_wall() -> Iterator[Decoder]:
     )
 
 
+def _of_the_tool_gate() -> Iterator[Decoder]:
+    """Return what reads a program inside that asks a tool server."""
+    yield Decoder(
+        name_of(mcp.read_message),
+        mcp.read_message,
+        lambda: [
+            b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"b":[1]}}}',
+            b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
+            b'{"jsonrpc":"2.0","id":null,"method":"ping"}',
+        ],
+        errors=(refusal.GateRefusalError,),
+    )
+    yield Decoder(
+        name_of(mcp.read_call),
+        lambda data: mcp.read_call(refusal.read(data)),
+        lambda: [
+            b'{"name":"a","arguments":{"b":1.5},"_meta":{"progressToken":"p"}}',
+            b'{"name":"a","_meta":{"progressToken":7}}',
+            b'{"name":[]}',
+        ],
+        errors=(refusal.GateRefusalError,),
+    )
+    yield Decoder(
+        name_of(mcp.read_number),
+        lambda data: mcp.read_number(refusal.read(data).get("id"), "the id"),
+        lambda: [b'{"id":1}', b'{"id":"a"}', b'{"id":true}', b'{"id":1.5}'],
+        errors=(refusal.GateRefusalError,),
+    )
+
+
 def _of_the_gates() -> Iterator[Decoder]:
     yield Decoder(
         name_of(refusal.read),
@@ -237,3 +267,4 @@ def program_decoders() -> Iterator[Decoder]:
     yield from _of_the_broker()
     yield from _of_the_wall()
     yield from _of_the_gates()
+    yield from _of_the_tool_gate()

@@ -135,7 +135,10 @@ def test_the_hosts_of_a_scope_are_read_and_served_at_a_port_inside() -> None:
     made = resolve(policy, homes=[HOME], forbidden=[])
     assert [str(each) for each in made.network] == ["example.org:443", "git.lan:8443"]
     assert made.ports == (PROXY_PORT,)
-    assert dataclasses.replace(made, program=Program(("/bin/agent",), port=3128)).ports == (3128, PROXY_PORT)
+    assert dataclasses.replace(made, program=Program(("/bin/agent",), ports=(3128,))).ports == (
+        3128,
+        PROXY_PORT,
+    )
     assert dataclasses.replace(made, network=()).ports == ()
 
 
@@ -149,7 +152,7 @@ def test_hosts_that_are_none_or_too_many_are_refused(hosts: tuple[str, ...]) -> 
 
 
 def test_an_agent_cannot_take_the_port_of_the_hosts() -> None:
-    agent = Program(("/bin/agent",), port=PROXY_PORT)
+    agent = Program(("/bin/agent",), ports=(3128, PROXY_PORT))
     policy = Policy((PathGrant("/srv/a", "rw"),), "/srv/a", ALL, program=agent)
     with pytest.raises(SandboxError, match="program_invalid"):
         resolve(policy, homes=[HOME], forbidden=[])

@@ -22,6 +22,17 @@ def test_without_a_tool_there_is_none_rather_than_all() -> None:
     assert json.loads(words[words.index("--settings") + 1]) == {"permissions": {"ask": []}}
 
 
+def test_tool_servers_are_the_given_ones_and_every_tool_of_theirs_is_asked_for() -> None:
+    served = {"files": {"type": "http", "url": "http://127.0.0.1:3130/files"}}
+    words = arguments(("claude",), frozenset({"Read"}), "m", None, served)
+    assert "--strict-mcp-config" in words
+    assert json.loads(words[words.index("--mcp-config") + 1]) == {"mcpServers": served}
+    assert json.loads(words[words.index("--settings") + 1]) == {
+        "permissions": {"ask": ["Read", "mcp__files"]}
+    }
+    assert words[words.index("--tools") + 1] == "Read"
+
+
 def test_it_neither_expands_reports_updates_nor_tries_for_minutes() -> None:
     assert dict(ENVIRONMENT) == {
         "CLAUDE_CODE_DISABLE_FILE_MENTIONS": "1",
