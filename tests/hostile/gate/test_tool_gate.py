@@ -1,7 +1,9 @@
 """Whatever asks the gate to tool servers from inside: four requests, the tools that were granted, each call as it was decided."""
 
 import asyncio
+import gc
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -203,3 +205,14 @@ async def test_bodies_calls_and_requests_are_bounded(gate: Besieged, monkeypatch
     monkeypatch.setattr(tools, "REQUESTS", gate.gate._requests)
     status, said = await gate.post(PING)
     assert (status, "gate_busy" in said) == (429, True)
+
+
+async def test_a_connection_that_comes_while_the_gate_closes_is_not_left_open() -> None:
+    """Whichever step it has come to, nothing of it is left for the collector to complain of."""
+    for steps in range(12):
+        async with besieged() as gate:
+            await gate.post(PING)  # now it waits for the next one
+            with socket.create_connection(("127.0.0.1", gate.port)):
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+    gc.collect()
