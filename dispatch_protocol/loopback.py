@@ -151,7 +151,8 @@ CODES = {
     "invitation_mismatch": (403, REFUSED, _INVITATIONS),
     "invitation_expired": (410, REFUSED, _INVITE),
     "invitation_used": (409, REFUSED, _CONTACTS),
-    "recovery_shown": (410, NOT_FOUND, "It is shown once. Without your copy, make a new identity."),
+    "recovery_shown": (410, NOT_FOUND, "Without your copy, keep a second machine: dispatch devices add"),
+    "recovery_elsewhere": (404, NOT_FOUND, "On the machine that holds it: dispatch devices recovery-key"),
     "owner_unknown": (403, REFUSED, _ASK),
     "decided_elsewhere": (409, NOT_FOUND, "dispatch status ID"),
     "not_owner": (
@@ -251,7 +252,7 @@ CODES = {
     "ambiguous": (409, NOT_FOUND, "Type more of the id."),
     "not_pending": (409, NOT_FOUND, _INBOX),
     "no_comparison": (409, PENDING, "dispatch contacts verify PEER"),
-    "words_differ": (422, INVALID, "dispatch contacts verify PEER --again"),
+    "words_differ": (422, INVALID, "dispatch contacts verify PEER --words WORDS, or --again"),
     "comparison_mismatch": (403, REFUSED, _CONTACTS),
     "peer_unknown": (404, NOT_FOUND, _CONTACTS),
     "bundle_unreadable": (404, NOT_FOUND, "dispatch result ID"),

@@ -78,6 +78,13 @@ def _ended_lines(answer: Document) -> list[Line]:
             ),
             following("see it with", "dispatch contacts"),
         ]
+    if truth(answer, "made_identity"):
+        lines += [
+            line(
+                "It made this identity and kept the recovery key. If nobody has written that down, there is none any more."
+            ),
+            following("then keep a second machine", "dispatch devices add"),
+        ]
     return lines
 
 

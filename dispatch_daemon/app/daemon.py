@@ -164,15 +164,11 @@ class Daemon:
     def _service(self, keystore: Keystore) -> Service:
         machine = self._machine(keystore)
         self._account = Account(
-            self._home,
-            self._settings,
-            self._journal,
-            self._people,
-            keystore,
-            machine,
+            *(self._home, self._settings, self._journal, self._people, keystore, machine),
             link=lambda: self._linking.link,
             connect=self._linking.connect,
             disconnect=self._linking.sign_out,
+            names=self._household.names,
         )
         signing_in = SigningIn(self._account, self._people, self._settings, self._clock.now_ms)
         online = self._linking.online

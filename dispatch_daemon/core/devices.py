@@ -84,6 +84,33 @@ def joined_ms(chain: Chain) -> dict[DeviceId, int]:
     return joined
 
 
+def recovery_holder(chain: Chain) -> DeviceId | None:
+    """Return the device that has kept the recovery key since it made the identity, None once that key was used.
+
+    Whether it was shown there, and is on paper by now, nobody else can know. The device may have left.
+    """
+    return None if chain.epoch else read_genesis(chain.links[0]).device
+
+
+def no_recovery_key(chain: Chain, own: DeviceId, names: Names) -> ServiceError:
+    """Say why the recovery key is not on this device, and where it may be."""
+    holder = recovery_holder(chain)
+    if holder is None or holder == own:
+        return ServiceError("recovery_shown", "the recovery key was shown already and is not kept here")
+    if holder in chain.devices:
+        name = name_of(holder, names)
+        return ServiceError(
+            "recovery_elsewhere",
+            f"{name} made this identity: it keeps the recovery key, if that was not shown there",
+            hint=f"on {name}: dispatch devices recovery-key",
+        )
+    return ServiceError(
+        "recovery_shown",
+        "the machine that made this identity kept the recovery key, and is yours no more: if it was not shown there and "
+        "written down, there is none any more",
+    )
+
+
 def find(chain: Chain, names: Names, wanted: str) -> DeviceId:
     """Return the one active device that a name, an id or the beginning of an id means.
 

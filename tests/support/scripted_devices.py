@@ -34,7 +34,7 @@ class ScriptedDevices:
 
     async def revoke_device(self, *, device: str) -> JsonObject:
         await self._asked("revoke_device", device=device)
-        return {"device": KEY, "name": device, "status": "revoked", "granted": []}
+        return {"device": KEY, "name": device, "status": "revoked", "granted": [], "made_identity": False}
 
     async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
         await self._asked("set_device", device=device, roles=roles, owner=owner)

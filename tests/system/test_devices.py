@@ -36,6 +36,7 @@ def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(
     assert "devices add" in needed["hint"]
 
     pair(bob, laptop)
+    _holds_no_recovery_key(laptop)
     _told_apart(bob, laptop)
     laptop.do("devices", "rename", laptop.do("whoami")["device"]["id"][:8], "laptop")
     who, theirs = bob.do("whoami"), laptop.do("whoami")
@@ -70,6 +71,17 @@ def test_a_second_machine_joins_receives_runs_sends_and_is_revoked(
     bob.do("decline", last)
     alice.until(last, "declined")
     assert alice.status(waiting)["status"] != "completed"
+
+
+def _holds_no_recovery_key(laptop: Person) -> None:
+    """Ask for the recovery key on a machine that has never held it."""
+    with Terminal(laptop.home, "devices", "recovery-key", DISPATCH_KEY_BACKEND="file") as terminal:
+        terminal.expect("[y/N]")
+        terminal.press("y\n")
+        assert terminal.end() == 6
+    said = " ".join(terminal.plain.split())
+    assert "made this identity: it keeps the recovery key" in said
+    assert "new identity" not in said
 
 
 def _sends_and_receives(neighbourhood: Neighbourhood, laptop: Person, new: str) -> None:

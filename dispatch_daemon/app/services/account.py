@@ -20,6 +20,7 @@ from dispatch_daemon.adapters.settings import Settings, write_config
 from dispatch_daemon.app.online import relay_words
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.services.machine import Machine
+from dispatch_daemon.core import devices
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
@@ -44,6 +45,7 @@ class Account:
         link: Callable[[], RelayLink | None],
         connect: Callable[[str, str | None], Awaitable[LinkState]],
         disconnect: Callable[[], Awaitable[None]],
+        names: Callable[[], devices.Names],
     ) -> None:
         self._home = home
         self._settings = settings
@@ -54,6 +56,7 @@ class Account:
         self._link = link
         self._connect = connect
         self._disconnect = disconnect
+        self._names = names
 
     async def whoami(self) -> JsonObject:
         return {**self._who(), "daemon": await self._machine.daemon()}
@@ -163,9 +166,8 @@ class Account:
         """Show the recovery key once, and forget it: from then on only paper holds it."""
         keys = self._keystore.load()
         if keys is None or keys.recovery is None:
-            raise ServiceError(
-                "recovery_shown", "the recovery key was shown once already and is not kept here"
-            )
+            own = self._people.own
+            raise devices.no_recovery_key(own.chain, own.device, self._names())
         self._keystore.erase_recovery()
         self._people.keys = replace(keys, recovery=None)
         return {

@@ -66,7 +66,7 @@ class Devices:
         async with self._own_chain.changing:
             own, moment = self._people.own, self._clock.moment()
             found = devices.find(own.chain, self.names(), device)
-            name = self._called(found)
+            name, holder = self._called(found), devices.recovery_holder(own.chain)
             link = devices.revocation(
                 own.chain, own.device, found, now_ms=moment.now_ms, nonce=moment.nonce()
             )
@@ -74,7 +74,13 @@ class Devices:
         granted = [
             edge.address for edge in self._journal.edges(Direction.INCOMING) if _is_live_by(edge, found)
         ]
-        return {"device": found.hex, "name": name, "status": "revoked", "granted": sorted(set(granted))}
+        return {
+            "device": found.hex,
+            "name": name,
+            "status": "revoked",
+            "granted": sorted(set(granted)),
+            "made_identity": found == holder,
+        }
 
     async def set_device(self, *, device: str, roles: list[str] | None, owner: bool) -> JsonObject:
         """State what a device may do: change the chain (approver), run what is sent (runner), or run it first (owner).

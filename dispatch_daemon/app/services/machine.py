@@ -22,6 +22,7 @@ from dispatch_daemon.app.pausing import panic_ms, paused_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.sharing import conflicts
 from dispatch_daemon.app.unheard import trouble
+from dispatch_daemon.core.devices import recovery_holder
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.grants import edits
 from dispatch_daemon.core.trust_records import Direction
@@ -144,6 +145,7 @@ class Machine:
             self._check_invitations(),
             self._check_histories(),
             self._check_devices(),
+            self._check_recovery(),
             await self._check_wall(),
             self._check_pause(),
             self._check_conflicts(),
@@ -227,6 +229,23 @@ class Machine:
         if why is None:
             return _check("devices", True, "each of your devices was heard of within a week", None)
         return _check("devices", False, why, "dispatch devices")
+
+    def _check_recovery(self) -> dict[str, JSON]:
+        """Say where the recovery key is, as far as this machine can know."""
+        chain, own = self._people.own.chain, self._people.own.device
+        holder = recovery_holder(chain)
+        if self._people.keys.recovery is not None:
+            words = "the recovery key is here and was not written down yet: dispatch devices recovery-key"
+        elif holder is None or holder == own:
+            words = "the recovery key was shown, so it is where its person has written it down"
+        elif holder in chain.devices:
+            words = f"the device {holder.hex[:16]} keeps the recovery key, if it was not shown there"
+        else:
+            words = (
+                "the device that made this identity is gone: if nobody has written the recovery key down there, there is none. "
+                "Keep a second machine: dispatch devices add"
+            )
+        return _check("recovery", True, words, None)
 
     def _check_conflicts(self) -> dict[str, JSON]:
         """Name what devices of one person have answered within a week, and not the same."""

@@ -221,10 +221,14 @@ class DeviceNamed(Answer):
 
 
 class DeviceRevoked(DeviceNamed):
-    """A device that is over; `granted` may dispatch here by its word, which stays in force."""
+    """A device that is over; `granted` may dispatch here by its word, which stays in force.
+
+    If it has `made_identity`, it kept the recovery key, unless that was shown there.
+    """
 
     status: str
     granted: list[str]
+    made_identity: bool
 
 
 class DeviceSet(DeviceNamed):

@@ -273,3 +273,18 @@ def test_what_is_so_already_is_not_stated():
     again = roles(said, LAPTOP.device, PHONE.device, None, owner=True)
     assert devices.states_nothing(said, again, owner=True)
     assert not devices.states_nothing(said, roles(said, LAPTOP.device, LAPTOP.device, None), owner=True)
+
+
+def test_the_recovery_key_is_where_the_identity_was_made_until_it_was_used():
+    assert devices.recovery_holder(BOTH) == LAPTOP.device
+    at_home = devices.no_recovery_key(BOTH, LAPTOP.device, NAMES)
+    elsewhere = devices.no_recovery_key(BOTH, PHONE.device, NAMES)
+    assert (at_home.code, elsewhere.code) == ("recovery_shown", "recovery_elsewhere")
+    assert "laptop made this identity" in elsewhere.detail
+    assert elsewhere.hint == "on laptop: dispatch devices recovery-key"
+    link = devices.revocation(BOTH, LAPTOP.device, LAPTOP.device, now_ms=NOW_MS, nonce=bytes(16))
+    gone = devices.no_recovery_key(BOTH.extend([sign_link(link, (LAPTOP,))]), PHONE.device, NAMES)
+    assert (gone.code, "there is none any more" in gone.detail) == ("recovery_shown", True)
+    recovered = recovery(BOTH, {PHONE})
+    assert devices.recovery_holder(recovered) is None
+    assert devices.no_recovery_key(recovered, PHONE.device, NAMES).code == "recovery_shown"
