@@ -77,6 +77,11 @@ def test_somebody_in_the_middle_makes_other_words_on_each_side(place: Path) -> N
         # The middle is `bob` to the true Alice, and `alice` to the true Bob.
         seen = [words(near.alice, near.bob), words(far.alice, far.bob)]
         assert seen[0] != seen[1]
+        misheard = near.alice.do(
+            "contacts", "verify", "bob", "--words", " ".join(["acron", *seen[0][1:]]), code=2
+        )
+        assert (misheard["error"]["code"], "acron" in misheard["error"]["message"]) == ("invalid", True)
+        assert edge(near.alice)["comparison"] == "words", "what nobody was shown is not judged"
         said = near.alice.do("contacts", "verify", "bob", "--words", " ".join(seen[1]), code=7)
         assert said["error"]["code"] == "words_differ"
         assert (edge(near.alice)["trust"], edge(near.alice)["comparison"]) == ("token", "different")

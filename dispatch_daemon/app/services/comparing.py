@@ -12,6 +12,8 @@ from dispatch_daemon.core.comparing import ComparisonState
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.trust_records import ContactRecord
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.compare import WORDS_SHOWN
+from dispatch_protocol.comparison_words import WORDS
 from dispatch_protocol.timestamps import time_or_none
 
 
@@ -45,6 +47,8 @@ class Comparing:
         record = self._journal.comparison(contact.genesis)
         own = self._people.own.chain.genesis
         read = [word.strip().casefold() for word in words or ()]
+        if not different:
+            _require_words(read, contact.address)
         same = not different and tuple(read) == comparing.shared_words(record, own)
         effects = comparing.judged(
             record, contact, self._epoch(contact.genesis), self._clock.now_ms(), same=same
@@ -54,8 +58,8 @@ class Comparing:
             raise ServiceError(
                 "words_differ",
                 f"the words of {contact.address} are not those of this machine: either one was misread, or"
-                " somebody sits between you",
-                hint=f"dispatch contacts verify {contact.address} --again",
+                " somebody sits between you. Let them be read again, slowly; if they differ still, begin anew",
+                hint=f"dispatch contacts verify {contact.address} --words WORDS, or --again",
             )
 
     def _view(self, genesis: str) -> JsonObject:
@@ -75,3 +79,24 @@ class Comparing:
     def _epoch(self, genesis: str) -> int:
         chain = self._people.chain_of(genesis)
         return 0 if chain is None else chain.epoch
+
+
+def _require_words(read: Sequence[str], address: str) -> None:
+    """Refuse what nobody can have been shown, without a judgement: it was misheard or misspelled, by whoever typed it.
+
+    Raises:
+        ServiceError: `invalid`.
+    """
+    strange = [word for word in read if word not in WORDS]
+    if not strange and len(read) == WORDS_SHOWN:
+        return
+    what = (
+        f"{strange[0][:40]!r} is none of the words that are shown"
+        if strange
+        else f"{WORDS_SHOWN} words are shown, not {len(read)}"
+    )
+    raise ServiceError(
+        "invalid",
+        f"{what}; nothing was judged. Let them be read again",
+        hint=f"dispatch contacts verify {address} --words WORDS",
+    )
