@@ -126,8 +126,8 @@ class Daemon:
             self._blobs,
         )
         self._notifier, self._notifying = self._notices()
-        self._leaving, self._panic = self._leave(keystore), self._panicking()
-        self._depositor.on_deposited = self._panic.deposited
+        self._leaving = self._leave(keystore)
+        self._panic = self._panicking()
         self._news = ChainNews(self._journal, self._people, chains)
         self._listen()
         self._scheduler = Scheduler(self._journal, self._clock, self._handlers())
@@ -278,11 +278,14 @@ class Daemon:
 
     def _panicking(self) -> Panic:
         """Make what stops everything of this person at once; the door does not exist yet when it is made."""
-        return Panic(
+        panic = Panic(
             *(self._journal, self._people, self._clock, self._performer, self._household, self._linking),
             drain=lambda: self._scheduler.drain((TaskKind.DEPOSIT, TaskKind.RELAY_CALL), _DRAIN_S),
             end_pages=self._end_pages,
+            look=self._leaving.look,
         )
+        self._depositor.on_answered = panic.answered
+        return panic
 
     def _end_pages(self) -> None:
         self._door.end_pages()

@@ -90,7 +90,7 @@ class Depositor:
         self.relay = relay
         self.chains = chains
         self._tried: dict[str, asyncio.Future[None]] = {}
-        self.on_deposited: Callable[[], None] | None = None
+        self.on_answered: Callable[[], None] | None = None
 
     def settled(self, digest: str) -> "asyncio.Future[None]":
         """Return a future that is done once this document's first deposit was answered, or could not be tried."""
@@ -104,6 +104,12 @@ class Depositor:
             tried = self._tried.pop(task.key, None)
             if tried is not None and not tried.done():
                 tried.set_result(None)
+            self._answered()
+
+    def _answered(self) -> None:
+        """Tell whoever waits for something to have left that the relay was asked."""
+        if self.on_answered is not None:
+            self.on_answered()
 
     async def _deposit(self, task: Task) -> None:
         row = self.journal.outbox.row(task.key)
@@ -111,7 +117,7 @@ class Depositor:
         if row is None:
             await self.performer.perform([Unplan(TaskKind.DEPOSIT, task.key)])
             return
-        if relay is None or not may_leave(self.journal, _kind(row)):
+        if relay is None or not may_leave(self.journal, Signed.decode(row.signed)):
             self._again(task)
             return
         if self._may_have_grown(row):
@@ -138,8 +144,6 @@ class Depositor:
             await self._rejected(task, row, error)
         else:
             self.performer.note(self._deposited(row))  # the relay has it on its disk
-            if self.on_deposited is not None:
-                self.on_deposited()
 
     async def give_up(self, digest: str, code: str, detail: str) -> bool:
         """End a dispatch that cannot leave because its files cannot; False for a document that goes without them."""
@@ -154,6 +158,12 @@ class Depositor:
 
     async def call(self, task: Task) -> None:
         """Make one owed call to the relay: each of them may be repeated without harm."""
+        try:
+            await self._call(task)
+        finally:
+            self._answered()
+
+    async def _call(self, task: Task) -> None:
         relay = self.relay()
         if relay is None:
             self._again(task)

@@ -57,12 +57,18 @@ class Leaving:
         task.add_done_callback(self._doing.discard)
 
     async def _look(self, url: str) -> None:
+        failed = await self.look(url)
+        if failed is not None:
+            log.warning("the relay says that this device was revoked, and does not show by whom: %s", failed)
+
+    async def look(self, url: str) -> Exception | None:
+        """Take in what the relay shows anybody of one's own chain, and leave if it says so; returns why it showed nothing."""
         try:
             links = await Meeting(url, ca_bundle=self._ca_bundle).chain(self._people.own.genesis)
         except (RelayUnreachableError, RelayRejectedError, DispatchError) as error:
-            log.warning("the relay says that this device was revoked, and does not show by whom: %s", error)
-            return
+            return error
         await self._own_chain.take(links)
+        return None
 
     async def leave(self) -> None:
         """Kill what runs here, discard what it wrote, erase the keys, and end."""

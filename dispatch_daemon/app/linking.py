@@ -118,6 +118,11 @@ class Linking:
         self.link = self._link(url)
         self.link.state = replace(self.link.state, phase=LinkPhase.REFUSED, words=words, code=code)
 
+    @property
+    def is_kept_up(self) -> bool:
+        """Whether there is a session, or one is being sought."""
+        return self._running is not None
+
     async def hang_up(self, words: str, code: str) -> None:
         """End the session, if there is one, and open no other until `resume`."""
         if self.link is not None:

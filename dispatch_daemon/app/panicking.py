@@ -3,7 +3,8 @@
 What runs is killed and what it wrote is thrown away, open pages and the session with the relay end, and nothing is begun,
 taken in or sent from here until the same person says so on this machine. One's other devices are told, and do the same: a
 person who panics cannot be expected to know which of them it concerns. It is kept in the journal together with what they are
-owed, so a restart ends nothing; and the session outlives the panic only until they are told.
+owed, so a restart ends nothing; and the session outlives the panic only until they are told. What ends trust leaves in a panic
+too: for it a session opens, and ends again; and while there is none, this device looks whether another one has ended it.
 """
 
 import asyncio
@@ -15,18 +16,19 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.app.clock import Clock
 from dispatch_daemon.app.household import Household
 from dispatch_daemon.app.linking import Linking
-from dispatch_daemon.app.pausing import keep_panic, panic_ms
+from dispatch_daemon.app.pausing import ends_trust, keep_panic, panic_ms
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import decisions
 from dispatch_daemon.core.by_hand import is_by_hand
-from dispatch_daemon.core.effects import Effect, Enter
+from dispatch_daemon.core.effects import Effect, Enter, TaskKind
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import Box
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.messages.household import PanicEntry
 from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.signing import Signed
 from dispatch_protocol.timestamps import time_or_none
 
 CODE: Final = "panicked"
@@ -36,10 +38,13 @@ _WORDS = "panic was called: nothing is sent, taken in or begun here until `dispa
 # What only ends or narrows something may be done in a panic too.
 ALLOWED: Final = frozenset(
     {
-        *("panic_machine", "stop", "close_pages"),
+        *("panic_machine", "stop", "close_pages", "export_trust"),
         *("revoke", "revoke_device", "remove_rule", "decline_invitation"),
     }
 )
+# The keys of calls that tell the relay whose trust has ended, or what nobody is to accept any more.
+_ENDINGS = ("links", "revoke_edge/", "revoke_invitation/")
+_LOOK_S = 10.0  # between looks at one's own chain, while there is no session that would tell of it
 log = logging.getLogger("dispatch.panic")
 
 
@@ -57,6 +62,7 @@ class Panic:
         *,
         drain: Callable[[], Awaitable[None]],
         end_pages: Callable[[], object],
+        look: Callable[[str], Awaitable[object]],
     ) -> None:
         self._journal = journal
         self._people = people
@@ -66,9 +72,11 @@ class Panic:
         self._linking = linking
         self._drain = drain
         self._end_pages = end_pages
+        self._look = look
         self._told = asyncio.Event()
         self._stopping: asyncio.Task[int] | None = None
         self._silencing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         household.on_panic = self.heard
 
     @property
@@ -164,24 +172,56 @@ class Panic:
         return self._silencing
 
     async def _silence(self) -> None:
-        """Hang up, once one's other devices are told: without a session they are told when there is one."""
-        while self._owes_others():
+        """Hang up, once whom it concerns is told: without a session they are told when there is one."""
+        while self._owes():
             self._told.clear()
             await self._told.wait()
         await self._drain()
         if self.since_ms is not None:
             await self._linking.hang_up(_WORDS, CODE)
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.get_running_loop().create_task(self._keep_looking(), name="looking")
+
+    async def _keep_looking(self) -> None:
+        """Look from time to time whether another device has ended this one: no session tells of it in a panic."""
+        while self.since_ms is not None:
+            link = self._linking.link
+            if link is not None and not self._linking.is_kept_up:
+                await self._look(link.url)
+            await asyncio.sleep(_LOOK_S)
+
+    async def let_out(self) -> None:
+        """Let what was just ended be told in a panic too: open a session for it, and hang up behind it."""
+        for _ in range(2):  # a session that was just ending takes nothing with it
+            link = self._linking.link
+            if self.since_ms is None or link is None or not self._owes():
+                return
+            if not self._linking.is_kept_up:
+                self._linking.resume(link.url)
+            done, _ = await asyncio.wait({self._fall_silent()}, timeout=_SAID_S)
+            if not done:
+                return  # it is told as soon as there is a session
+
+    def _owes(self) -> bool:
+        """Say whether anybody is still to be told of the panic, or of trust that has ended."""
+        if self._owes_others():
+            return True
+        calls = self._journal.tasks.keys(TaskKind.RELAY_CALL)
+        grants = self._journal.outbox.of_type(payload_type(Kind.GRANT))
+        return any(key.startswith(_ENDINGS) for key in calls) or any(
+            ends_trust(Signed.decode(signed)) for signed in grants
+        )
 
     def _owes_others(self) -> bool:
         return self._journal.outbox.holds_over(EdgeId.SELF.hex, payload_type(Kind.LOG))
 
-    def deposited(self) -> None:
-        """Look whether one's other devices are told by now: the relay has taken something."""
+    def answered(self) -> None:
+        """Look whether everybody is told by now: the relay was asked something."""
         self._told.set()
 
     def resume(self, url: str | None) -> None:
         """Keep up the session of an earlier life; in a panic, go on with what that life has not finished."""
-        if self.since_ms is None or self._owes_others():
+        if self.since_ms is None or self._owes():
             if url is not None:
                 self._linking.resume(url)
         elif url is not None:
@@ -200,7 +240,7 @@ class Panic:
 
     async def stop(self) -> None:
         """Let go of what is being done; the next life goes on with it."""
-        for task in (self._stopping, self._silencing):
+        for task in (self._stopping, self._silencing, self._looking):
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)

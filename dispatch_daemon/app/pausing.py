@@ -7,8 +7,11 @@ from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.envelope import Envelope, EnvelopeClass
 from dispatch_protocol.errors import MalformedError
+from dispatch_protocol.grant import GrantDocument, GrantStatus
 from dispatch_protocol.keys import EdgeId
-from dispatch_protocol.payloads import Kind
+from dispatch_protocol.messages.registry import decode_body
+from dispatch_protocol.payloads import Kind, kind_of
+from dispatch_protocol.signing import Signed
 
 _PAUSED = "paused_ms"
 _PANIC = "panic_ms"
@@ -51,9 +54,17 @@ def may_take(journal: Journal, raw: bytes) -> bool:
     return (header.klass, header.edge) == (EnvelopeClass.TRUST, EdgeId.SELF)
 
 
-def may_leave(journal: Journal, kind: Kind) -> bool:
-    """Say whether a document may leave: in a panic only what tells one's own devices, or how something ended here."""
-    return panic_ms(journal) is None or kind in _ENDS
+def may_leave(journal: Journal, signed: Signed) -> bool:
+    """Say whether a document may leave: in a panic only what tells one's own devices, or that something or some trust ended here."""
+    return panic_ms(journal) is None or kind_of(signed.payload_type) in _ENDS or ends_trust(signed)
+
+
+def ends_trust(signed: Signed) -> bool:
+    """Say whether a document of this machine takes back all that its recipient was granted."""
+    if kind_of(signed.payload_type) is not Kind.GRANT:
+        return False
+    grant = decode_body(Kind.GRANT, signed.body)
+    return isinstance(grant, GrantDocument) and grant.status is GrantStatus.REVOKED
 
 
 def require_unpaused(journal: Journal) -> None:

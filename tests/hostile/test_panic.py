@@ -24,12 +24,17 @@ async def nothing() -> None:
     """Owe nobody anything."""
 
 
+async def unseen(url: str) -> None:
+    """Show nothing of a chain: there is no relay."""
+
+
 def panic_of(desk: Desk) -> Panic:
     """Return the panic of a desk, with a line to the relay that was never opened."""
     parts = (desk.journal, desk.people, desk.clock)
     linking = Linking(*parts, desk.incoming, Watchers(), ca_bundle=None, on_open=lambda: None)
     household = desk.incoming._household
-    return Panic(*parts, desk.performer, household, linking, drain=nothing, end_pages=lambda: None)
+    calm = {"drain": nothing, "end_pages": lambda: None, "look": unseen}
+    return Panic(*parts, desk.performer, household, linking, **calm)
 
 
 def told(desk: Desk, label: str, signer: Machine, entry: dict[str, object] | None = None) -> bytes:

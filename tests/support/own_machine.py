@@ -179,8 +179,13 @@ class OwnMachine:
             ca_bundle=None,
             stop=self._stop,
         )
-        self.panic = Panic(*(*desk, self.household, self.linking), drain=_nothing, end_pages=lambda: None)
-        self.depositor.on_deposited = self.panic.deposited
+        self.panic = Panic(
+            *(*desk, self.household, self.linking),
+            drain=_nothing,
+            end_pages=lambda: None,
+            look=self.leaving.look,
+        )
+        self.depositor.on_answered = self.panic.answered
 
     def _serve(self) -> None:
         """Make what a human asks of it."""

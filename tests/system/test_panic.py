@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.machines import bought, pair
+from tests.support.machines import bought, device_of, pair
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -101,12 +101,53 @@ def test_in_a_panic_an_edge_can_still_be_ended_and_a_pause_outlives_it(neighbour
     bob.do("pause")
     bob.do("panic")
     assert bob.do("decline-invitation", invited["invitation_id"][:8])["status"] == "revoked"
+    poll(lambda: "It has been taken back." in _page(invited["link"]), "the page says so, in the panic")
     assert "everything is stopped here" in bob.try_("whoami").out
     assert bob.do("revoke", alice.address)["status"] == "revoked"
+    poll(lambda: alice.do("contacts")["edges"][0]["status"] == "revoked", "Alice hears of it, in the panic")
+    assert stopped(bob)
+    poll(
+        lambda: bob.do("daemon", "status")["broker"]["state"] == "refused", "the session for it is over again"
+    )
     bob.do("panic", "--off")
     assert "nothing new starts here" in bob.try_("daemon", "status").out, "it was paused before, and is again"
-    poll(lambda: alice.do("contacts")["edges"][0]["status"] == "revoked", "Alice hears of it")
-    poll(lambda: "It has been taken back." in _page(invited["link"]), "the page of the invitation says so")
+
+
+def test_in_a_panic_a_device_is_revoked_at_once_for_everybody_and_hears_of_it_without_a_session(
+    neighbourhood: Neighbourhood, laptop: Person, tmp_path: Path
+) -> None:
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    neighbourhood.befriend("--tools", "Read")
+    pair(bob, laptop)
+    bob.do("panic")
+    poll(lambda: stopped(laptop), "the other machine has stopped too")
+    for machine in (bob, laptop):
+        poll(
+            lambda machine=machine: machine.do("daemon", "status")["broker"]["state"] == "refused",
+            f"{machine.name} has hung up",
+        )
+    assert laptop.daemon.process is not None
+    assert bob.do("devices", "revoke", device_of(laptop)[:16])["status"] == "revoked"
+    poll(lambda: len(alice.do("contacts")["edges"][0]["devices"]) == 1, "Alice knows of it")
+    assert laptop.daemon.process.wait(60) == 0, "the revoked one has looked at its chain, and ends"
+    assert not (laptop.home / "keys.json").exists()
+    assert bob.do("trust", "export", str(tmp_path / "bob.json"))["chains"] == 1
+    assert stopped(bob)
+
+
+def test_what_was_ended_in_a_panic_without_a_broker_is_told_in_the_panic_once_there_is_one(
+    neighbourhood: Neighbourhood,
+) -> None:
+    alice, bob, broker = neighbourhood.alice, neighbourhood.bob, neighbourhood.broker
+    neighbourhood.befriend("--tools", "Read")
+    bob.do("panic")
+    broker.stop()
+    assert bob.do("revoke", alice.address)["status"] == "revoked"
+    bob.daemon.kill()
+    bob.daemon.start()
+    broker.start()
+    poll(lambda: alice.do("contacts")["edges"][0]["status"] == "revoked", "Alice hears of it, in the panic")
+    assert stopped(bob)
 
 
 def _page(link: str) -> str:

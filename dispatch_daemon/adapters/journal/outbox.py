@@ -105,6 +105,14 @@ class Outbox:
         clause = "edge = ? AND substr(signed, 3, ?) = ? LIMIT 1"
         return bool(self._database.read(f"SELECT 1 FROM outbox WHERE {clause}", (edge, len(name), name)))
 
+    def of_type(self, payload_type: str) -> list[bytes]:
+        """Return the signed documents of this type that are owed, whoever they are for."""
+        name = payload_type.encode()
+        rows = self._database.read(
+            "SELECT signed FROM outbox WHERE substr(signed, 3, ?) = ?", (len(name), name)
+        )
+        return [bytes(signed) for (signed,) in rows]
+
     def drop(self, digest: str) -> None:
         """Forget one owed document: its recipient holds it, or it can no longer matter."""
         self._tasks.unplan(Unplan(TaskKind.DEPOSIT, digest))

@@ -87,10 +87,10 @@ class Service:
     def _bind_trust(self, invitations: Invitations, accepting: Accepting, contacts: Contacts) -> None:
         self.invitations, self.invite = invitations.invitations, invitations.invite
         self.accept_invitation = accepting.accept_invitation
-        self.decline_invitation = accepting.decline_invitation
+        self._accepting = accepting
         self.contacts = contacts.contacts
         self.verify_contact, self.alias_contact = contacts.verify_contact, contacts.alias_contact
-        self.revoke, self.edit_edge = contacts.revoke, contacts.edit_edge
+        self._contacts, self.edit_edge = contacts, contacts.edit_edge
 
     def _bind_agents(self, choosing: Choosing, tool_servers: ToolServers) -> None:
         self.agents, self.test_agent = choosing.agents, choosing.test_agent
@@ -99,7 +99,7 @@ class Service:
         self.test_tool_server = tool_servers.test_tool_server
 
     def _bind_stopping(self, pausing: Pausing, panic: Panic) -> None:
-        self.require_calm, self.panic_machine = panic.require_calm, panic.panic_machine
+        self._panic, self.require_calm, self.panic_machine = panic, panic.require_calm, panic.panic_machine
         self.pause_machine = pausing.pause_machine
 
     def _bind_evidence(self, trust_files: TrustFiles, logs: Logs) -> None:
@@ -120,10 +120,28 @@ class Service:
         self.hand_over = handing_over.hand_over
         self.recover = recovering.recover
         self.devices = devices.devices
-        self.rename_device, self.revoke_device = devices.rename_device, devices.revoke_device
+        self._devices, self.rename_device = devices, devices.rename_device
         self.set_device = devices.set_device
         self.pairing, self.open_pairing = pairing.pairing, pairing.open_pairing
         self.join, self.confirm_pairing = pairing.join, pairing.confirm_pairing
+
+    async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
+        """End an edge; in a panic it is told too."""
+        answer = await self._contacts.revoke(peer=peer, outgoing=outgoing)
+        await self._panic.let_out()
+        return answer
+
+    async def decline_invitation(self, *, token: str) -> JsonObject:
+        """Decline an invitation, or take one's own back; in a panic it is told too."""
+        answer = await self._accepting.decline_invitation(token=token)
+        await self._panic.let_out()
+        return answer
+
+    async def revoke_device(self, *, device: str) -> JsonObject:
+        """End one of one's own devices; in a panic it is told too."""
+        answer = await self._devices.revoke_device(device=device)
+        await self._panic.let_out()
+        return answer
 
     async def subscribe(self, *, dispatch_id: str | None) -> AsyncIterator[Update]:
         """Yield the whole present state, then each thing as it changes."""

@@ -9,11 +9,12 @@ from dispatch_daemon.adapters.loopback.routes import ROUTES
 from dispatch_daemon.app.chains import Chains
 from dispatch_daemon.app.depositing import Depositor
 from dispatch_daemon.app.panicking import ALLOWED
-from dispatch_daemon.app.pausing import keep_panic, may_take
+from dispatch_daemon.app.pausing import keep_panic, may_leave, may_take
 from dispatch_daemon.core.composing import Peer, head_of, send_of
 from dispatch_daemon.core.effects import TaskKind
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.envelope import Envelope, EnvelopeClass
+from dispatch_protocol.grant import GrantDocument, GrantStatus, Version
 from dispatch_protocol.head import Head, Party, Recipient
 from dispatch_protocol.keys import DeviceId, Digest, EdgeId, SealingKey
 from dispatch_protocol.messages.household import Log, PanicEntry
@@ -24,6 +25,7 @@ from dispatch_protocol.signing import sign
 from dispatch_protocol.unseal import Opened
 from tests.support.ageing_device import AgeingDevice
 from tests.support.besieged_desk import desk_of
+from tests.support.desk import SCOPES
 from tests.support.documents import fixed, task
 
 
@@ -113,6 +115,35 @@ async def test_a_task_waits_and_what_ones_own_devices_are_told_leaves(device: Ag
     keep_panic(device.journal, None)
     await deposit_all(depositor, device)
     assert [envelope.header.klass for envelope in relay.given] == [EnvelopeClass.TRUST, EnvelopeClass.TASK]
+
+
+@pytest.mark.parametrize(("status", "leaves"), [(GrantStatus.REVOKED, True), (GrantStatus.ACTIVE, False)])
+def test_a_grant_leaves_only_if_it_takes_everything_back(
+    device: AgeingDevice, status: GrantStatus, leaves: bool
+) -> None:
+    own = device.people.own
+    signed = sign(
+        device.people.keys.signing,
+        payload_type(Kind.GRANT),
+        encode_body(
+            GrantDocument(
+                head=head_of(
+                    own,
+                    Peer(own.chain.genesis, own.chain.head),
+                    edge="0102030405060708090a0b0c0d0e0f10",
+                    about=None,
+                    now_ms=device.clock.now_ms(),
+                    nonce=fixed("grant", 16),
+                ),
+                version=Version(n=1, device=own.device),
+                status=status,
+                scopes=SCOPES,
+            )
+        ),
+    )
+    assert may_leave(device.journal, signed)
+    keep_panic(device.journal, device.clock.now_ms())
+    assert may_leave(device.journal, signed) is leaves
 
 
 async def called(device: AgeingDevice, whose: DeviceId, called_ms: int) -> list[PanicEntry]:
