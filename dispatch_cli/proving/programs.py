@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from dispatch_cli.errors import CliError
@@ -59,7 +60,7 @@ class Programs:
 
         Raises `CliError` (`daemon_unreachable`) with the last line it wrote.
         """
-        with self.log(name).open("ab") as log:
+        with self.log(name).open("ab") as log, _no_signal_between():
             child = subprocess.Popen(
                 [sys.executable, "-P", "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -68,7 +69,7 @@ class Programs:
                 cwd=self.directory,
                 env=environment(self.directory),
             )
-        self._children.append(child)
+            self._children.append(child)
         line = _first_line(child)
         if not line.startswith(_READY):
             said = self.log(name).read_text(errors="replace").strip().rpartition("\n")[2]
@@ -81,8 +82,9 @@ class Programs:
 
     def child(self, *command: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
         """Start any program that lives until it is ended."""
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env)
-        self._children.append(child)
+        with _no_signal_between():
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=env)
+            self._children.append(child)
         return child
 
     def log(self, name: str) -> Path:
@@ -124,16 +126,35 @@ def shell(script: str, directory: Path, env: dict[str, str]) -> str:
 def ended_in_order() -> Iterator[None]:
     """Let a signal that would end this process at once unwind it, so that nothing it started is left behind."""
 
-    def unwind(number: int, frame: object) -> None:
+    def unwind(number: int, frame: FrameType | None) -> None:
         del frame
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with _handled(unwind, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextlib.contextmanager
+def _no_signal_between() -> Iterator[None]:
+    """Hold a signal back until a child that was just started is written down: unwound before, it would be left running.
+
+    A mask would do the same, and the child would inherit it and could not be ended.
+    """
+    arrived: list[int] = []
+    with _handled(lambda number, _: arrived.append(number), signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        yield
+    for number in arrived:
+        signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _handled(handler: Callable[[int, FrameType | None], object], *numbers: int) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def _first_line(child: "subprocess.Popen[bytes]") -> bytes:

@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dispatch_cli.proving import relay, wall
-from dispatch_cli.proving.programs import Programs
+from dispatch_cli.proving.programs import Programs, ended_in_order
 from dispatch_cli.proving.town import Town
 from tests.support.dispatch_command import dispatch, environment
 from tests.support.patience import poll
@@ -56,6 +57,29 @@ def test_broken_off_it_leaves_nothing_behind(place: Path) -> None:
     assert proof.returncode == 128 + signal.SIGTERM
     assert processes_of(place) == []
     assert list(place.iterdir()) == []
+
+
+def test_broken_off_in_the_moment_in_which_a_program_starts_it_ends_that_one_too(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        child: subprocess.Popen[bytes] = start(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return child
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    programs = Programs(place)
+    try:
+        with pytest.raises(SystemExit, match=str(128 + signal.SIGTERM)), ended_in_order():
+            programs.child(
+                sys.executable, "-c", "import signal; signal.pause()", str(place), env=dict(os.environ)
+            )
+        assert len(processes_of(place)) == 1
+    finally:
+        programs.end()
+    assert processes_of(place) == []
 
 
 def test_a_daemon_without_its_checks_is_not_called_proven(place: Path) -> None:
