@@ -27,6 +27,7 @@ from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Document, Signed
 
 QUIET_MS = 1_000
+BURST = 4  # questions that the relay could not answer, one after the other, before a document is turned away unasked
 log = logging.getLogger("dispatch.trust")
 
 
@@ -49,7 +50,9 @@ class Chains:
         self._relay = relay
         self._own = own
         self._asking: dict[str, asyncio.Task[bool]] = {}
-        self._fruitless_ms: dict[str, int] = {}
+        self._quiet_until_ms: dict[
+            str, int
+        ] = {}  # by identity: grows with every question that brought nothing
 
     async def learn(self, genesis: str, signed: Signed | None = None, *, patiently: bool = False) -> bool:
         """Look for links that are not pinned yet; returns whether there were any.
@@ -63,11 +66,14 @@ class Chains:
             return True
         asking = self._asking.get(genesis)
         if asking is None:
-            # However many documents wait, the relay is asked once, and not at once again if it knew nothing.
-            quiet_ms = self._fruitless_ms.get(genesis, -QUIET_MS) + QUIET_MS - self._clock.now_ms()
-            if quiet_ms > 0 and not patiently:
+            # However many documents wait, the relay is asked once, and about once a second if it knows nothing. What
+            # cannot wait may ask a few times more: a document turned away unasked is lost until it is sent again, and
+            # what was asked a moment ago, as at the opening of a session, knows nothing of a device added since.
+            quiet_ms = self._quiet_until_ms.get(genesis, 0) - self._clock.now_ms()
+            if quiet_ms > (BURST - 1) * QUIET_MS and not patiently:
                 return False
-            await asyncio.sleep(max(0, quiet_ms) / 1000)
+            if patiently:
+                await asyncio.sleep(max(0, quiet_ms) / 1000)
             asking = self._asking.get(genesis)
         if asking is None:
             asking = asyncio.create_task(self._ask(genesis), name="chain")
@@ -113,7 +119,8 @@ class Chains:
     async def _ask(self, genesis: str) -> bool:
         grown = await self.take(genesis, await self._told(genesis))
         if not grown:
-            self._fruitless_ms[genesis] = self._clock.now_ms()
+            now_ms = self._clock.now_ms()
+            self._quiet_until_ms[genesis] = max(self._quiet_until_ms.get(genesis, 0), now_ms) + QUIET_MS
         return grown
 
     async def _told(self, genesis: str) -> Sequence[Document]:
