@@ -142,7 +142,7 @@ class FirstContact:
             if isinstance(effect, Put) and isinstance(effect.record, EdgeRecord)
             if effect.record.direction is Direction.OUTGOING
         )
-        others = self._people.open_edges(Direction.OUTGOING, given.peer)
+        others = self._people.standing_edges(Direction.OUTGOING, given.peer)
         made_ms = newest(given).head.created_ms
         came_late = any(newest(edge).head.created_ms > made_ms for edge in others)
         over = [given] if came_late else others
@@ -171,7 +171,8 @@ class FirstContact:
     def _let_in(self, peer: str) -> bool:
         """Say whether a contact may dispatch here, or will as soon as their device has checked our yes."""
         return self._live(Direction.INCOMING, peer) or any(
-            edge.status is EdgeStatus.PENDING for edge in self._people.open_edges(Direction.INCOMING, peer)
+            edge.status is EdgeStatus.PENDING
+            for edge in self._people.standing_edges(Direction.INCOMING, peer)
         )
 
     def _live(self, direction: Direction, peer: str) -> bool:

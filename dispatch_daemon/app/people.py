@@ -138,7 +138,7 @@ class People:
         _require_one(recipient, [edge for edge, _ in live])
         return live[-1]
 
-    def open_edges(self, direction: Direction, genesis: str) -> list[EdgeRecord]:
+    def standing_edges(self, direction: Direction, genesis: str) -> list[EdgeRecord]:
         """Return every edge with an identity that has not been revoked, the oldest first: there may be several in a row."""
         return [
             edge

@@ -163,10 +163,23 @@ def test_the_checker_imports_nothing_of_the_product(module: object) -> None:
         path = unread.pop()
         read.add(path)
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [each.name for each in node.names] if isinstance(node, ast.Import) else []
-            for name in names:
+            for name in imported(node):
                 assert name.partition(".")[0] not in PRODUCT, f"{path.name} imports {name}"
-                own = Path(__file__).parents[2] / f"{name.replace('.', '/')}.py"
-                if name.startswith("tests.") and own not in read:
-                    unread.append(own)
+                unread += [own for own in ours(name) if own not in read]
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Return what a statement imports; of `from a import b` both, for `b` may be a module."""
+    if isinstance(node, ast.Import):
+        return [each.name for each in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or "", *(f"{node.module}.{each.name}" for each in node.names)]
+    return []
+
+
+def ours(name: str) -> list[Path]:
+    """Return the file of a module of the tests, as a module or as a package."""
+    if not name.startswith("tests."):
+        return []
+    place = Path(__file__).parents[2] / name.replace(".", "/")
+    return [each for each in (place.with_suffix(".py"), place / "__init__.py") if each.is_file()]

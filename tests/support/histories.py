@@ -136,11 +136,13 @@ class Histories(RuleBasedStateMachine):
 
     @rule(tools=st.integers(1, len(TOOLS)))
     def invite(self, tools: int) -> None:
-        """Invite once more and be accepted: there may be several edges, and old ones that are over."""
+        """Invite once more and be accepted: the new yes takes the place of the older ones (ADR 97)."""
         choice = ScopeChoice(tools=TOOLS[:tools], approval="manual", max_per_day=10_000)
         edge = self.asked(self.dora.befriended(choice=choice), "chain_forked")
-        if edge is not None and self.active(edge):
-            self.granted[edge.hex] = TOOLS[:tools]
+        if edge is not None:
+            self.end_all()
+            if self.active(edge):
+                self.granted[edge.hex] = TOOLS[:tools]
 
     @precondition(lambda self: self.edges())
     @rule(tools=st.integers(1, len(TOOLS)))
@@ -148,6 +150,7 @@ class Histories(RuleBasedStateMachine):
         choice, peer = ScopeChoice(tools=TOOLS[:tools]), self.dora.first.address
         edited = self.asked(self.bob.contacts.edit_edge(peer=peer, choice=choice), *NOT_ONE, "edge_pending")
         if edited is not None:
+            self.end_all()
             self.granted[hexed(edited)] = TOOLS[:tools]
 
     @precondition(lambda self: self.edges())
@@ -155,9 +158,12 @@ class Histories(RuleBasedStateMachine):
     def cut_off(self, sure: bool) -> None:
         if sure:
             peer = self.dora.first.address
-            cut = self.asked(self.bob.contacts.revoke(peer=peer, outgoing=False), *NOT_ONE)
-            if cut is not None:
-                self.granted[hexed(cut)] = None
+            if self.asked(self.bob.contacts.revoke(peer=peer, outgoing=False), *NOT_ONE) is not None:
+                self.end_all()
+
+    def end_all(self) -> None:
+        """Take back every edge that was granted so far."""
+        self.granted = dict.fromkeys(self.granted)
 
     @precondition(lambda self: self.undecided())
     @rule(pick=PICK, yes=st.sampled_from([True, True, False]))

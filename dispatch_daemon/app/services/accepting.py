@@ -127,7 +127,7 @@ class Accepting:
             path_identities=identities,
             now_ms=moment.now_ms,
         )
-        before = self._people.open_edges(Direction.INCOMING, inviter.genesis.hex)
+        before = self._people.standing_edges(Direction.INCOMING, inviter.genesis.hex)
         await self._performer.perform([*effects, *self._ended(effects, before, inviter, moment)])
         self._people.forget_cached(inviter.genesis.hex)
         return {

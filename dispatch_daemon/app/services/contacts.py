@@ -1,6 +1,5 @@
 """Contacts at the door: who may send to whom, and the end of that."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from dispatch_daemon.app.edges import Ending
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
+from dispatch_daemon.app.presence import Presence
 from dispatch_daemon.app.services.comparing import Comparing
 from dispatch_daemon.app.services.granting import granted
 from dispatch_daemon.app.sharing import shown_names
@@ -32,8 +32,6 @@ from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import sign_document
 from dispatch_protocol.standing import EdgeStatus
 
-LOOK_S = 1.0  # how long a list waits for the relay's word on who is connected
-
 
 class Contacts:
     """Contacts and edges of this home."""
@@ -52,13 +50,13 @@ class Contacts:
         self._clock = clock
         self._performer = performer
         self._executor = executor
-        self._online = online
+        self._presence = Presence(online)
         self._ending = Ending(journal, people, clock)
         self.verify_contact = Comparing(journal, people, clock, performer).verify_contact
 
     async def contacts(self) -> JsonObject:
         """List every edge with what it allows and how the other side is known."""
-        present = await self._present()
+        present = await self._presence.told()
         now_ms = self._clock.now_ms()
         return {
             "edges": [
@@ -100,14 +98,6 @@ class Contacts:
         await self._performer.perform([Put(named)])
         return {"peer": contact.address, "identity": contact.genesis, "alias": named.alias}
 
-    async def _present(self) -> dict[str, bool]:
-        """Return who is connected, as the relay tells; one that says nothing holds up no list."""
-        try:
-            async with asyncio.timeout(LOOK_S):
-                return await self._online().presence()
-        except (ServiceError, TimeoutError):
-            return {}
-
     async def revoke(self, *, peer: str, outgoing: bool) -> JsonObject:
         """End every edge from a peer, with everything of theirs that has not ended; or give up one's own to them."""
         direction = Direction.OUTGOING if outgoing else Direction.INCOMING
@@ -116,7 +106,7 @@ class Contacts:
             raise ServiceError(
                 "not_pending", f"the edge with {edge.address} is revoked already", hint="dispatch contacts"
             )
-        ended = self._people.open_edges(direction, edge.peer)
+        ended = self._people.standing_edges(direction, edge.peer)
         await self._performer.perform([effect for each in ended for effect in self._ending.over(each)])
         return {
             "edge_id": EdgeId.from_hex(edge.edge).uuid,
@@ -148,7 +138,7 @@ class Contacts:
             why = f"a device of yours has counted the changes of the edge from {edge.address} to their end"
             raise ServiceError("invalid", why, hint=f"dispatch revoke {edge.address}, and invite them anew")
         ended = 0
-        is_open = self._people.open_edges(Direction.INCOMING, edge.peer)
+        is_open = self._people.standing_edges(Direction.INCOMING, edge.peer)
         mentioned = choice != ScopeChoice()
         others = [each for each in is_open if each.edge != edge.edge and mentioned]
         told: list[JSON] = [*self._edits(edge)]

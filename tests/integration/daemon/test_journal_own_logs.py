@@ -105,6 +105,7 @@ def test_a_journal_of_an_older_version_is_followed_as_it_was(tmp_path: Path) -> 
         "DROP TABLE followed",
         "DROP TABLE acts",
         "ALTER TABLE dispatches DROP COLUMN declined_decisions",
+        "ALTER TABLE runs DROP COLUMN model",
         "DROP INDEX household_with_words",
         f"PRAGMA user_version = {before}",
     ):
