@@ -17,6 +17,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.core import pins
 from dispatch_daemon.core.effects import Put, TaskKind
+from dispatch_daemon.core.pace import Pace
 from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import read_links
 from dispatch_protocol.encoding import JSON
@@ -26,8 +27,8 @@ from dispatch_protocol.messages.registry import decode_body
 from dispatch_protocol.payloads import Kind, kind_of
 from dispatch_protocol.signing import Document, Signed
 
-QUIET_MS = 1_000
-BURST = 4  # questions that the relay could not answer, one after the other, before a document is turned away unasked
+BURST = 4  # fruitless questions, one after the other, before a document is turned away unasked
+QUIET_MS = 1_000  # and then one in this time
 log = logging.getLogger("dispatch.trust")
 
 
@@ -50,9 +51,7 @@ class Chains:
         self._relay = relay
         self._own = own
         self._asking: dict[str, asyncio.Task[bool]] = {}
-        self._quiet_until_ms: dict[
-            str, int
-        ] = {}  # by identity: grows with every question that brought nothing
+        self._fruitless: dict[str, Pace] = {}  # by identity: the questions that brought nothing
 
     async def learn(self, genesis: str, signed: Signed | None = None, *, patiently: bool = False) -> bool:
         """Look for links that are not pinned yet; returns whether there were any.
@@ -69,11 +68,11 @@ class Chains:
             # However many documents wait, the relay is asked once, and about once a second if it knows nothing. What
             # cannot wait may ask a few times more: a document turned away unasked is lost until it is sent again, and
             # what was asked a moment ago, as at the opening of a session, knows nothing of a device added since.
-            quiet_ms = self._quiet_until_ms.get(genesis, 0) - self._clock.now_ms()
-            if quiet_ms > (BURST - 1) * QUIET_MS and not patiently:
-                return False
+            pace, now_ms = self._fruitless.setdefault(genesis, Pace(BURST, QUIET_MS)), self._clock.now_ms()
             if patiently:
-                await asyncio.sleep(max(0, quiet_ms) / 1000)
+                await asyncio.sleep(pace.rest_ms(now_ms) / 1000)
+            elif not pace.may(now_ms):
+                return False
             asking = self._asking.get(genesis)
         if asking is None:
             asking = asyncio.create_task(self._ask(genesis), name="chain")
@@ -119,8 +118,7 @@ class Chains:
     async def _ask(self, genesis: str) -> bool:
         grown = await self.take(genesis, await self._told(genesis))
         if not grown:
-            now_ms = self._clock.now_ms()
-            self._quiet_until_ms[genesis] = max(self._quiet_until_ms.get(genesis, 0), now_ms) + QUIET_MS
+            self._fruitless[genesis].spend(self._clock.now_ms())
         return grown
 
     async def _told(self, genesis: str) -> Sequence[Document]:

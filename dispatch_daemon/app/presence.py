@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from dispatch_daemon.app.online import Online
 from dispatch_daemon.core.errors import ServiceError
+from dispatch_daemon.core.pace import Pace
 
 WAIT_S = 1.0  # how long a list waits for the relay's word
-AGAIN_S = 1.0  # how old a word may be, or a silence, before the relay is asked once more
+BURST = 4  # looks, one after the other, that the relay is asked about
+AGAIN_MS = 1_000  # and then once in this time: so old may a word be, or a silence
 
 
 class Presence:
@@ -21,15 +23,16 @@ class Presence:
     def __init__(self, online: Callable[[], Online]) -> None:
         self._online = online
         self._told: dict[str, bool] = {}
-        self._asked_s: float | None = None
+        self._pace = Pace(BURST, AGAIN_MS)
 
     async def told(self) -> dict[str, bool]:
         """Return which edges' other sides are connected; of one that is not named nothing is known.
 
         A relay that says nothing holds up no list for longer than `WAIT_S`.
         """
-        if self._asked_s is None or time.monotonic() >= self._asked_s + AGAIN_S:
-            self._asked_s = time.monotonic()
+        now_ms = time.monotonic_ns() // 1_000_000
+        if self._pace.may(now_ms):
+            self._pace.spend(now_ms)
             try:
                 async with asyncio.timeout(WAIT_S):
                     self._told = await self._online().presence()

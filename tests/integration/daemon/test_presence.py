@@ -6,7 +6,7 @@ import pytest
 
 from dispatch_daemon.app import presence
 from dispatch_daemon.app.online import Online
-from dispatch_daemon.app.presence import AGAIN_S, Presence
+from dispatch_daemon.app.presence import AGAIN_MS, BURST, Presence
 from dispatch_daemon.core.errors import ServiceError
 
 
@@ -27,14 +27,17 @@ class Relay:
 async def test_whoever_looks_again_and_again_asks_the_relay_once_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    relay, now_s = Relay(), 100.0
-    monkeypatch.setattr(presence.time, "monotonic", lambda: now_s)
+    relay, now_ms = Relay(), 100_000
+    monkeypatch.setattr(presence.time, "monotonic_ns", lambda: now_ms * 1_000_000)
     known = Presence(lambda: cast(Online, relay))
-    for answer in ("answer 1", "answer 2"):
+    seen = [await known.told() for _ in range(20)]
+    assert seen == [{f"answer {min(look, BURST)}": True} for look in range(1, 21)]
+    for asked in (BURST + 1, BURST + 2):
+        now_ms += AGAIN_MS
         for _ in range(20):
-            assert await known.told() == {answer: True}
-        now_s += AGAIN_S
+            assert await known.told() == {f"answer {asked}": True}
+    now_ms += AGAIN_MS
     relay.silent = True
     for _ in range(20):
         assert await known.told() == {}
-    assert relay.asked == 3
+    assert relay.asked == BURST + 3
