@@ -23,6 +23,7 @@ STATUSES = (
 ENDED = frozenset({"completed", "failed", "refused", "declined", "expired", "cancelled", "conflict"})
 
 _INBOX = "dispatch inbox"
+_FINGERPRINTS = "dispatch contacts --fingerprints"
 _CONTACTS = "dispatch contacts"
 _LOGIN = "dispatch login --broker URL"
 _START = "dispatch daemon start"
@@ -288,9 +289,9 @@ CODES = {
     "replayed": (409, REFUSED, _INBOX),
     "id_collision": (409, REFUSED, "dispatch send RECIPIENT 'TASK'"),
     "low_order_point": (403, REFUSED, _CONTACTS),
-    "genesis_mismatch": (409, REFUSED, "Compare fingerprints with the other side before anything else."),
+    "genesis_mismatch": (409, REFUSED, _FINGERPRINTS),
     "chain_broken": (409, REFUSED, _CONTACTS),
-    "chain_forked": (409, REFUSED, "Compare fingerprints with the other side before anything else."),
+    "chain_forked": (409, REFUSED, _FINGERPRINTS),
     "sequence_gap": (409, REFUSED, _RETRY),
     "proof_mismatch": (401, SIGN_IN, _LOGIN),
     "replaced": (409, REFUSED, "This device signed in elsewhere: run one daemon for one home."),

@@ -1,5 +1,6 @@
 """`audit`: the logs of edges and of one's own devices: how far each has come, and whether anybody has rewritten one."""
 
+from collections.abc import Collection
 from typing import Final
 
 import click
@@ -12,8 +13,11 @@ from dispatch_cli.render.audit import findings_lines, logs_lines
 from dispatch_cli.render.fields import Document, items, text, truth
 
 INVALID_EXIT: Final = 7
+_FINGERPRINT_CHARS: Final = 8
 _BAD: Final = frozenset({"rewritten", "left_out", "flooded", "unlogged"})
-_device = click.option("--device", metavar="D", help="Only this device, by the beginning of its id.")
+_device = click.option(
+    "--device", metavar="D", help="Only this device, by its name or the beginning of its id."
+)
 _peer = click.argument("peer", required=False, shell_complete=candidates.peers())
 
 
@@ -64,18 +68,33 @@ def _logs(invocation: Invocation, peer: str | None, device: str | None) -> Docum
     known = invocation.door.get("/v1/audit")
     logs, own, acts = (items(known, name) for name in ("logs", "own", "acts"))
     if peer is not None:
-        named = peer.casefold()
-        logs = [
-            each for each in logs if named in (text(each, "peer").casefold(), text(each, "alias").casefold())
-        ]
-        own, acts = [], []
+        logs, own, acts = _with(logs, peer), [], []
     if device is not None:
-        logs, own = ([each for each in some if _is_of(each, device)] for some in (logs, own))
+        named = {text(each, "device") for each in items(known, "own") if _called(each, device)}
+        logs, own = ([each for each in some if _is_of(each, device, named)] for some in (logs, own))
         acts = acts if any(truth(each, "this") for each in own) else []
     if not logs and not own and (peer is not None or device is not None):
         raise CliError("not_found", "No log is known of that.", hint="dispatch audit show")
     return {"logs": logs, "own": own, "acts": acts}
 
 
-def _is_of(log: Document, device: str) -> bool:
-    return text(log, "device").startswith(device.lower())
+def _with(logs: list[Document], peer: str) -> list[Document]:
+    """Return the logs of edges with somebody, by a name of theirs or its beginning, or by that of their fingerprint."""
+    wanted = peer.casefold()
+    names = [(each, [text(each, "peer").casefold(), text(each, "alias").casefold()]) for each in logs]
+    if exact := [each for each, called in names if wanted in called]:
+        return exact
+    return [
+        each
+        for each, called in names
+        if any(name.startswith(wanted) for name in called)
+        or (len(wanted) >= _FINGERPRINT_CHARS and text(each, "identity").startswith(wanted))
+    ]
+
+
+def _called(own: Document, device: str) -> bool:
+    return text(own, "name").casefold() == device.casefold()
+
+
+def _is_of(log: Document, device: str, named: Collection[str]) -> bool:
+    return text(log, "device") in named or text(log, "device").startswith(device.lower())

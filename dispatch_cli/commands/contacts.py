@@ -11,20 +11,26 @@ from dispatch_cli.render.comparing import comparison_lines
 from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lines import line
 from dispatch_cli.render.text import visible
-from dispatch_cli.render.trust import contacts_lines, revoked_lines
+from dispatch_cli.render.trust import contacts_lines, fingerprints_lines, revoked_lines
 
 _WORDS = 7
 _ANSWERS = {"y": "same", "yes": "same", "d": "different", "different": "different"}
 
 
 @click.group(cls=Group, invoke_without_command=True)
+@click.option(
+    "--fingerprints", is_flag=True, help="The whole fingerprint of each, to compare by another way."
+)
 @click.pass_context
-def contacts(ctx: click.Context) -> None:
+def contacts(ctx: click.Context, fingerprints: bool) -> None:
     """List who may dispatch to whom, how each is known, and under which scopes."""
     if ctx.invoked_subcommand is not None:
         return
     invocation: Invocation = ctx.obj
     found = invocation.door.get("/v1/contacts")
+    if fingerprints:
+        invocation.show(found, lambda view: fingerprints_lines(found, view))
+        return
     asked = not found.get("edges") and not invocation.options.json and _waits(invocation)
     invocation.show(found, lambda view: contacts_lines(found, view, invited=asked))
 

@@ -40,7 +40,8 @@ def export_trust(invocation: Invocation, file: str, contacts: bool) -> None:
         with place.open("xb") as target:
             target.write(written.encode())
     except OSError as error:
-        raise CliError("not_saved", f"{place} cannot be written: {error.strerror or error}.") from error
+        why = f"{place} cannot be written: {error.strerror or error}."
+        raise CliError("not_saved", why, hint="dispatch trust export ANOTHER-FILE") from error
     shown: Document = {"file": str(place), "chains": len(written.chains)}
     invocation.show(shown, lambda _: [line(f"Saved {place}.")])
 
@@ -60,9 +61,11 @@ def import_trust(invocation: Invocation, file: str) -> int:
         with Path(os.path.expanduser(file)).open("rb") as source:
             read = TrustFile.decode(source.read(FILE_BYTES + 1))
     except OSError as error:
-        raise CliError("not_found", f"{file} cannot be read: {error.strerror or error}.") from error
+        why = f"{file} cannot be read: {error.strerror or error}."
+        raise CliError("not_found", why, hint="dispatch trust import FILE") from error
     except MalformedError as error:
-        raise CliError("verification_failed", f"{file} is no trust file: {error.detail}.") from error
+        why = f"{file} is no trust file: {error.detail}. Whoever gave it to you makes one:"
+        raise CliError("verification_failed", why, hint="dispatch trust export FILE") from error
     learnt = [
         invocation.door.post("/v1/trust/import", {"links": side.write()["links"]}) for side in read.chains
     ]

@@ -148,7 +148,7 @@ def verified_lines(report: Document, view: View) -> list[Line]:
             ("dispatch", line(visible(text(report, "dispatch_id")))),
             ("author", _party(author)),
             ("recipient", _party(recipient)),
-            ("outcome", line(visible(text(report, "outcome") or "none yet"))),
+            ("outcome", line(_outcome(report))),
         ]
     )
     lines.append(line())
@@ -166,6 +166,16 @@ def verified_lines(report: Document, view: View) -> list[Line]:
         said = "The page around it is not as this version makes it: believe what stands here, and not what it shows."
         lines.append(line(Span(said, Tone.FAILED)))
     return lines
+
+
+def _outcome(report: Document) -> str:
+    """Return how it ended; what was declined has no outcome, and never will."""
+    if outcome := text(report, "outcome"):
+        return visible(outcome)
+    (decided,) = [
+        text(each, "detail") for each in items(report, "checks") if text(each, "name") == "decision"
+    ] or [""]
+    return f"none: {visible(decided)}" if decided.startswith("declined") else "none yet"
 
 
 def _party(party: Document) -> Line:

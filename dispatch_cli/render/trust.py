@@ -14,6 +14,7 @@ _STATUS = {
     "revoked": Tone.FAILED,
     "conflict": Tone.DANGER,
 }
+_OVER = frozenset({"revoked", "expired"})
 _SHORT = 8  # as many letters as `dispatch devices` takes for an id
 _TRUST = {"compared": Tone.DONE, "token": Tone.PLAIN, "unverified": Tone.WAITING}
 
@@ -62,7 +63,19 @@ def _comparing(edges: list[Document]) -> list[Line]:
         elif text(edge, "compared_at") and text(edge, "trust") != "compared":
             lines.append(line(Span(f"{name} was compared until a recovery of theirs.", Tone.WAITING)))
             lines.append(following("compare again", command))
+        elif text(edge, "trust") == "unverified" and text(edge, "status") not in _OVER:
+            lines.append(following(f"{name} is known by mail alone: compare", command))
     return lines
+
+
+def fingerprints_lines(contacts: Document, view: View) -> list[Line]:
+    """Return the whole fingerprint of everybody on an edge, to be compared with what they themselves show."""
+    people = {text(edge, "identity"): visible(text(edge, "peer")) for edge in items(contacts, "edges")}
+    if not people:
+        return contacts_lines(contacts, view)
+    columns = [Column("IDENTITY", Cut.NEVER), Column("WHO", Cut.MIDDLE, 16)]
+    rows = [[line(visible(identity)), line(who)] for identity, who in people.items()]
+    return [*table(columns, rows, view), following("yours", "dispatch whoami")]
 
 
 def _torn(edges: list[Document]) -> list[Line]:
@@ -89,8 +102,15 @@ def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> li
         return rows
     lines = [rows[0]]
     for edge, row in zip(edges, rows[1:], strict=True):
-        lines += [row, line("  ", *scopes_line(inner(edge, "scopes"), view)), *_edits(edge, view)]
+        lines += [row, *_allowed(edge, view)]
     return lines
+
+
+def _allowed(edge: Document, view: View) -> list[Line]:
+    """Return what an edge allows; one that is over allows nothing."""
+    if text(edge, "status") in _OVER:
+        return []
+    return [line("  ", *scopes_line(inner(edge, "scopes"), view)), *_edits(edge, view)]
 
 
 def _edits(edge: Document, view: View) -> list[Line]:

@@ -47,6 +47,11 @@ function happened(answers) {
   return part("What the recipient's devices signed", el("ol", {}, rows.map((each) => el("li", {}, `${moment(each.said.created)}  ${told(each)}`))));
 }
 
+/** What stands for the outcome where there is no result: what was declined never gets one. */
+function unended(decision) {
+  return decision !== null && decision.decision === "declined" ? "none: it was declined" : "none yet";
+}
+
 function contents({ bundle, author, recipient, task, answers, decision, result }) {
   return [
     facts([
@@ -54,7 +59,7 @@ function contents({ bundle, author, recipient, task, answers, decision, result }
       ["Asked of", ...side(bundle.recipient.address, recipient.genesis)],
       ["Asked at", moment(task.said.created)],
       ["Decision", decision === null ? "none yet" : decision.decision],
-      ["Outcome", result === null ? "none yet" : result.outcome + (result.code === null ? "" : ` (${visible(result.code)})`)],
+      ["Outcome", result === null ? unended(decision) : result.outcome + (result.code === null ? "" : ` (${visible(result.code)})`)],
       result === null ? null : ["By", `${visible(result.agent)}, ended ${moment(result.ended)}`],
     ]),
     part("The task, word for word", words(task.said.task)),

@@ -44,6 +44,10 @@ def test_a_log_is_told_to_the_other_side_and_a_rewritten_one_is_found(neighbourh
         )
     assert "2 entries, nothing rewritten and nothing left out" in alice.try_("audit", "verify").out
     assert alice.do("audit", "verify", bob.address, "--device", own["device"][:8])["logs"]
+    for called in ("bob", theirs["identity"][:8]):
+        assert [each["peer"] for each in alice.do("audit", "show", called)["logs"]] == [bob.address]
+    for stranger in ("bobby", own["identity"][:8], theirs["identity"][:7]):
+        assert alice.do("audit", "show", stranger, code=6)["error"]["code"] == "not_found"
     assert alice.do("audit", "verify", "--device", "none", code=6)["error"]["code"] == "not_found"
 
     bob.daemon.kill()

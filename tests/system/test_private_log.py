@@ -42,6 +42,7 @@ def test_a_rewritten_journal_is_found_by_the_other_machine(neighbourhood: Neighb
         assert (theirs["root"], theirs["first"], theirs["this"]) == (mine["root"], 1, False)
         assert {each["finding"] for each in bob.do("audit", "verify")["own"]} == {"consistent"}
         assert bob.try_("audit", "verify").code == 0
+        assert [each["name"] for each in bob.do("audit", "show", "--device", "laptop")["own"]] == ["laptop"]
 
         laptop.daemon.kill()
         with closing(sqlite3.connect(laptop.home / "journal.db")) as journal:  # a thief was never here

@@ -26,6 +26,7 @@ class Logs:
             {
                 "edge_id": EdgeId.from_hex(edge.edge).uuid,
                 "peer": edge.address,
+                "identity": edge.peer,
                 "alias": None
                 if (contact := self._people.journal.contact(edge.peer)) is None
                 else contact.alias,

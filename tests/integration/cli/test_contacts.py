@@ -51,6 +51,35 @@ def test_a_contact_with_two_histories_stands_as_a_conflict(door: Script, home: P
     assert "recovery key" in shown
 
 
+def test_what_is_over_allows_nothing_and_says_nothing_of_scopes(door: Script, home: Path) -> None:
+    for status, allows in (("active", True), ("pending", True), ("revoked", False), ("expired", False)):
+        door.answer("GET", "/v1/contacts", {"edges": [documents.edge(direction="incoming", status=status)]})
+        assert ("you approve each call" in dispatch(home, "contacts").out) is allows, status
+
+
+def test_who_is_known_by_mail_alone_is_worth_comparing(door: Script, home: Path) -> None:
+    compare = f"{BOB} is known by mail alone: compare   dispatch contacts verify {BOB}\n"
+    for changes, said in (
+        ({"trust": "unverified"}, True),
+        ({"trust": "unverified", "comparison": "words"}, False),
+        ({"trust": "unverified", "status": "revoked"}, False),
+        ({"trust": "token"}, False),
+    ):
+        door.answer("GET", "/v1/contacts", {"edges": [documents.edge(**changes)]})
+        assert (compare in dispatch(home, "contacts").out) is said, changes
+
+
+def test_whole_fingerprints_are_never_cut(door: Script, home: Path) -> None:
+    edges = [documents.edge(identity="1d" * 32), documents.edge(identity="1d" * 32, direction="incoming")]
+    door.answer("GET", "/v1/contacts", {"edges": edges})
+    for columns in ("40", "200"):
+        shown = dispatch(home, "contacts", "--fingerprints", COLUMNS=columns).out
+        assert shown.count("1d" * 32) == 1
+        assert shown.endswith("yours   dispatch whoami\n")
+    door.answer("GET", "/v1/contacts", {"edges": []})
+    assert dispatch(home, "contacts", "--fingerprints").out.startswith("You have no contacts yet.\n")
+
+
 def test_revoking_says_what_ended(door: Script, home: Path) -> None:
     ended = {"edge_id": ID, "edges": [ID], "status": "revoked"}
     door.answer("POST", "/v1/contacts/revoke", ended)

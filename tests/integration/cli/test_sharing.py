@@ -16,7 +16,10 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "bundles.json"
 
 
 def bundle(kind: str, number: int = 0) -> bytes:
-    text = json.loads(VECTORS.read_text())[kind][number]["bundle"]
+    return raw(json.loads(VECTORS.read_text())[kind][number]["bundle"])
+
+
+def raw(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
@@ -78,3 +81,14 @@ def test_a_bundle_is_stated_for_other_programs(home: Path, tmp_path: Path) -> No
     file.write_bytes(bundle("refused"))
     ended = dispatch(home, "verify", str(file), "--statement", "--json")
     assert (ended.code, ended.json["ok"]) == (7, False)
+
+
+def test_what_was_declined_is_not_said_to_have_an_outcome_yet(home: Path, tmp_path: Path) -> None:
+    outcomes = {
+        "a dispatch that was declined": "none: declined by a human of the recipient",
+        "a dispatch that nobody has answered": "none yet",
+    }
+    for entry in json.loads(VECTORS.read_text())["proved"]:
+        (tmp_path / "bundle.json").write_bytes(raw(entry["bundle"]))
+        said = dispatch(home, "verify", str(tmp_path / "bundle.json")).out
+        assert outcomes.get(entry["name"], entry["outcome"]) in said, entry["name"]
