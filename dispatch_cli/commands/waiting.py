@@ -16,17 +16,31 @@ _NAMED = 3
 @click.command(cls=Command)
 @click.pass_obj
 def waiting(invocation: Invocation) -> None:
-    """Say in one line how much waits for me, and from whom. It starts nothing, and says nothing if nothing waits."""
+    """Say in a line how much waits for me, and from whom, and whether a run asks something.
+
+    It starts nothing, and says nothing if nothing waits.
+    """
     try:
         inbox = invocation.door.if_running("/v1/dispatches?box=inbox&limit=200")
+        asked = invocation.door.if_running("/v1/approvals")
         contacts = invocation.door.if_running("/v1/contacts")
     except CliError:
-        inbox = contacts = None
+        inbox = asked = contacts = None
     rows = [row for row in items(inbox or {}, "dispatches") if text(row, "status") == "delivered"]
     senders = list(dict.fromkeys(text(row, "from") for row in rows))
+    questions = len(items(asked or {}, "approvals"))
+    found: Document = {"waiting": len(rows), "from": senders, "questions": questions}
     invocation.show(
-        {"waiting": len(rows), "from": senders}, lambda _: _lines(rows, senders, People(contacts or {}))
+        found, lambda _: [*_lines(rows, senders, People(contacts or {})), *_question_lines(questions)]
     )
+
+
+def _question_lines(count: int) -> list[Line]:
+    """Say that what runs here waits for a word; an unanswered question counts as no."""
+    if not count:
+        return []
+    said = "1 question of a run waits" if count == 1 else f"{count} questions of runs wait"
+    return [line(f"Dispatch: {said} for your answer. See and answer with dispatch approvals.")]
 
 
 def _lines(rows: list[Document], senders: list[str], people: People) -> list[Line]:

@@ -151,11 +151,16 @@ def test_what_waits_is_said_in_one_line_with_names_and_no_word_of_theirs(door: S
         documents.listed(status="completed"),
     ]
     door.answer("GET", "/v1/dispatches", {"dispatches": rows, "next": None})
+    door.answer("GET", "/v1/approvals", {"approvals": []})
     said = dispatch(home, "waiting")
     assert said.out == "Dispatch: 1 waiting, from Alice (token). See them with /dispatch or dispatch inbox.\n"
-    assert dispatch(home, "waiting", "--json").json == {"waiting": 1, "from": [ALICE]}
+    assert dispatch(home, "waiting", "--json").json == {"waiting": 1, "from": [ALICE], "questions": 0}
     door.answer("GET", "/v1/dispatches", {"dispatches": rows[1:], "next": None})
     assert dispatch(home, "waiting").out == ""
+    for count, words in ((1, "1 question of a run waits"), (2, "2 questions of runs wait")):
+        door.answer("GET", "/v1/approvals", {"approvals": [documents.approval()] * count})
+        asks = f"Dispatch: {words} for your answer. See and answer with dispatch approvals.\n"
+        assert dispatch(home, "waiting").out == asks
 
 
 def test_nothing_is_started_to_say_that_nothing_waits(home: Path) -> None:
