@@ -176,7 +176,7 @@ class Fortune(Household):
         mate = chosen(self.mates, pick)
         for genesis in (self.judge.genesis, self.judge.author_genesis):
             if not mate.left:
-                mate.chains._fruitless_ms.clear()
+                mate.chains._fruitless.clear()
                 self.do(mate.chains.learn(genesis))
         if not mate.left:
             self.judge.looks(mate)
@@ -210,7 +210,7 @@ class Fortune(Household):
         self.shown()
 
     def learn_of(self, mate: OwnMachine) -> None:
-        mate.chains._fruitless_ms.clear()
+        mate.chains._fruitless.clear()
         self.do(mate.chains.learn(self.judge.genesis))
         self.gone()
 

@@ -251,7 +251,7 @@ class OwnMachine:
             *self.journal.tasks.due(_OWED, now_ms + SOON_MS),
         ):
             if not self.left and self.journal.tasks.take(task, self.clock.now_ms()):
-                self.chains._fruitless_ms.clear()  # whoever waits for a relay would wait in vain for this clock
+                self.chains._fruitless.clear()  # whoever waits for a relay would wait in vain for this clock
                 await handlers[task.kind](task)
         await self.idle()
 
@@ -278,7 +278,7 @@ class OwnMachine:
 
     async def heard(self, raw: bytes) -> bool:
         """Be handed an envelope; returns whether the relay may forget it."""
-        self.chains._fruitless_ms.clear()
+        self.chains._fruitless.clear()
         taken = await self.linking.take(raw)
         await self.idle()
         return taken
