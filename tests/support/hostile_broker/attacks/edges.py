@@ -7,6 +7,7 @@ from tests.support.hostile_broker.attacks.revival import edge_bytes
 from tests.support.hostile_broker.attacks.table import Attack, Outcome, attack
 from tests.support.hostile_broker.owner import TASK, TRUST
 from tests.support.hostile_broker.village import Village
+from tests.support.patience import poll
 
 CHAPTER: list[Attack] = []
 _NO = ["edge_revoked", 403, "this edge was revoked"]
@@ -85,8 +86,10 @@ def listings(village: Village) -> None:
     ]
     for lie in lies:
         with broker.doing("answer", "Answer", alice.address, give=lie, op="edges") as lied:
-            shown = alice.get("/v1/contacts")["edges"]
-            lied.done()
+            shown = poll(
+                lambda lied=lied: [edges for edges in [alice.get("/v1/contacts")["edges"]] if lied.taken],
+                "the lie is asked for",
+            )[0]
         assert {each["edge_id"]: (each["status"], each["scopes"]) for each in shown} == before
     assert "bob@example.org" in alice.reads("contacts")
 
