@@ -91,6 +91,18 @@ def test_every_test_that_a_document_names_exists() -> None:
     expect_none(missing)
 
 
+def test_every_row_of_the_threat_model_names_its_test() -> None:
+    rows = [
+        (number, line)
+        for number, line in enumerate(
+            (ROOT / "docs/THREAT_MODEL.md").read_text(encoding="utf-8").splitlines(), 1
+        )
+        if line.startswith("| ") and not line.endswith("tested by |")
+    ]
+    assert len(rows) > 100
+    expect_none([f"docs/THREAT_MODEL.md:{number}" for number, line in rows if not NAMED_TEST.search(line)])
+
+
 def there(path: Path, names: list[str]) -> bool:
     """Say whether a test can be run by the id that a document gives: with the class that it stands in, or by its file."""
     if not (ROOT / path).is_file():

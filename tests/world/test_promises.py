@@ -30,7 +30,10 @@ from dispatch_daemon.app.bundling import write_bundle
 from dispatch_daemon.core.records import Box, DispatchRecord, RunRecord
 from dispatch_daemon.core.trust_records import Direction
 from dispatch_protocol.evidence import verify_bundle
+from dispatch_protocol.keys import SigningKey
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState
+from dispatch_protocol.payloads import Kind, payload_type
+from dispatch_protocol.signing import Signed, sign
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.documents import ALICE, BOB, person
 from tests.support.world import Member, Mood, World, damaged
@@ -61,6 +64,7 @@ class Courier(RuleBasedStateMachine):
         self.sent: list[tuple[Member, Member, str]] = []
         self.shut: dict[str, set[str]] = {}  # revoked edges, and what had come over each before
         self.lost = False  # whether the relay has lost anything that it had said to keep
+        SIGNED.clear()
 
     def do(self, what: Awaitable[object]) -> None:
         async def done() -> None:
@@ -68,16 +72,21 @@ class Courier(RuleBasedStateMachine):
 
         self.runner.run(done())
 
+    def by_hand(self, what: Awaitable[object]) -> None:
+        """Let a human do something: only then may a machine sign that something is asked, decided, granted or ended."""
+        self.do(what)
+        SIGNED.clear()
+
     # -- people ----------------------------------------------------------------------------------------
 
     @initialize(moods=st.tuples(MOODS, MOODS))
     def begin(self, moods: tuple[Mood, Mood]) -> None:
         for pair, mood in zip(self.pairs, moods, strict=True):
-            self.do(self.send_one(*pair, mood))
+            self.by_hand(self.send_one(*pair, mood))
 
     @rule(pick=PICK, mood=MOODS)
     def send(self, pick: int, mood: Mood) -> None:
-        self.do(self.send_one(*chosen(self.pairs, pick), mood))
+        self.by_hand(self.send_one(*chosen(self.pairs, pick), mood))
 
     async def send_one(self, author: Member, recipient: Member, mood: Mood) -> None:
         edges = author.journal.edges(Direction.OUTGOING)
@@ -91,14 +100,14 @@ class Courier(RuleBasedStateMachine):
     @rule(pick=PICK, yes=st.booleans())
     def decide(self, pick: int, yes: bool) -> None:
         member, record = chosen(self.undecided(), pick)
-        self.do(member.accept(record.digest) if yes else member.decline(record.digest))
+        self.by_hand(member.accept(record.digest) if yes else member.decline(record.digest))
 
     @precondition(lambda self: self.open())
     @rule(pick=PICK, sure=RARELY)
     def cancel(self, pick: int, sure: bool) -> None:
         member, record = chosen(self.open(), pick)
         if sure:
-            self.do(member.cancel(record.digest))
+            self.by_hand(member.cancel(record.digest))
 
     @precondition(lambda self: self.standing())
     @rule(pick=PICK, sure=RARELY)
@@ -106,7 +115,7 @@ class Courier(RuleBasedStateMachine):
         author, recipient, edge = chosen(self.standing(), pick)
         if not sure:
             return
-        self.do(recipient.revoke(author))
+        self.by_hand(recipient.revoke(author))
         self.shut[edge] = {record.digest for record in recipient.all(Box.INBOX)}
         for record in recipient.journal.on_edge(edge):  # what is being applied is carried to its end
             assert [run.state for run in recipient.journal.runs(record.digest)] == [RunState.APPLYING]
@@ -125,7 +134,7 @@ class Courier(RuleBasedStateMachine):
                 case _:
                     self.do(member.finish(run, Outcome.SUCCESS))
         for member, record in self.undecided():
-            self.do(member.accept(record.digest))
+            self.by_hand(member.accept(record.digest))
         if carried:
             self.do(self.world.carry())
 
@@ -227,6 +236,10 @@ class Courier(RuleBasedStateMachine):
                 assert len(member.journal.runs(record.digest)) <= 1
 
     @invariant()
+    def nothing_on_the_network_makes_a_machine_decide(self) -> None:
+        assert not SIGNED, "no human was there"
+
+    @invariant()
     def only_signed_answers_move_the_author(self) -> None:
         for author, _, digest in self.sent:
             state, heard = author.dispatch(digest).state, author.heard(digest)
@@ -247,7 +260,7 @@ class Courier(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.do(self.end())
+            self.by_hand(self.end())
             for author, recipient, digest in self.sent:
                 self.one_story(author, recipient, digest)
             for member in self.world.members:
@@ -324,6 +337,22 @@ class Courier(RuleBasedStateMachine):
 
 def chosen(things: Sequence[T], pick: int) -> T:
     return things[pick % len(things)]
+
+
+DECIDING = {payload_type(kind) for kind in (Kind.TASK, Kind.DECISION, Kind.GRANT, Kind.CANCEL)}
+SIGNED: list[str] = []  # what was signed since a human last did something, of what only humans decide
+
+
+@pytest.fixture(autouse=True)
+def noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Note each signature below something that only a human decides."""
+
+    def note(key: SigningKey, kind: str, body: bytes) -> Signed:
+        if kind in DECIDING:
+            SIGNED.append(kind)
+        return sign(key, kind, body)
+
+    monkeypatch.setattr("dispatch_daemon.app.performer.sign", note)
 
 
 @pytest.mark.timeout(max(60, int(os.environ.get("DISPATCH_TEST_STORIES", "0"))))

@@ -1,18 +1,24 @@
 """What the broker is set up with: addresses, its token key, and what its tokens say."""
 
+import re
+import shlex
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch_broker.__main__ import main
 from dispatch_broker.adapters.settings import Settings, SettingsError, is_loopback, origin
 from dispatch_broker.adapters.tokens import TokenKeyError, Tokens, Use, load_token_key
 from dispatch_broker.core.accounts import Signup, SignupMode
 from dispatch_broker.core.records import Claim
 from tests.support.broker_facts import ALICE, ALICE_DEVICE, BOB_DEVICE, NOW_MS
 
+OPERATING = Path(__file__).parents[3] / "docs" / "OPERATING.md"
 CLAIM = Claim(ALICE.address, ALICE.genesis, ALICE_DEVICE)
 TOKENS = Tokens(b"k" * 32)
 
@@ -186,3 +192,19 @@ class TestTokens:
         place %= len(token)
         changed = token[:place] + character + token[place + 1 :]
         assert (TOKENS.read(Use.LOGIN, changed, 0) == CLAIM) is (changed == token)
+
+
+def test_what_the_documents_type_is_a_broker_that_somebody_can_sign_in_at(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr("dispatch_broker.__main__.serve", started.append)
+    monkeypatch.setattr("dispatch_broker.__main__.uvloop.run", lambda _: None)
+    recipes = re.findall(r"^    dispatch-broker (serve .*)$", OPERATING.read_text(), re.MULTILINE)
+    assert len(recipes) == 2
+    for recipe in recipes:
+        typed = [str(tmp_path) if word == "DIR" else word for word in shlex.split(recipe)]
+        ended = CliRunner().invoke(main, typed)
+        assert ended.exit_code == 0, (recipe, ended.output)
+    for settings in started:
+        assert settings.public_url.startswith("https://")
+        assert (settings.host, settings.signup.mode) == ("127.0.0.1", SignupMode.DOMAIN)
+        assert settings.mail_server is not None
