@@ -292,7 +292,10 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "tool_call": ("`call_id`, `tool`, `input`", "a call was put to the gate; nothing has run yet"),
     "tool_result": ("`call_id`, `ok`, `output`, `truncated`, `exit_code`, `error`", "a call ran to its end"),
     "approval_asked": ("`request_id`, `kind`, `title`, `expires_at`", "a human is asked"),
-    "approval_decided": ("`request_id`, `decision`, `grant`, `reason`, `decided_by`", "a question is closed"),
+    "approval_decided": (
+        "`request_id`, `decision`, `grant`, `reason`, `decided_by`, `decided_on`",
+        "a question is closed",
+    ),
     "message": ("`text`", "the agent speaks"),
     "reasoning": ("`text`", "the agent shows what it thinks"),
     "changeset": ("`changes` [{`op`, `path`}], `count`, `digest`", "what the run would change"),

@@ -158,10 +158,17 @@ def _decided(data: Document, *, changeset: bool) -> Line:
     if decision == "approved":
         reach = {"always": "allowed, always on this edge", "session": "allowed for this run"}
         how = "changes approved" if changeset else reach.get(grant, "allowed once")
-        return line(Span(f"  ✓ {how}", Tone.DONE))
+        return line(Span(f"  ✓ {how}{_elsewhere(data)}", Tone.DONE))
     said = text(data, "reason")
-    what = "changes denied" if changeset else "denied"
+    what = ("changes denied" if changeset else "denied") + _elsewhere(data)
     return line(Span(f"  ✗ {what}" + (f": {visible(said)}" if said else ""), Tone.FAILED))
+
+
+def _elsewhere(data: Document) -> str:
+    """Return on which other device of this person it was said; nothing if it was said here."""
+    device = inner(data, "decided_on")
+    called = text(device, "name") or text(device, "device")[:8]
+    return f", said on {visible(called)}" if called else ""
 
 
 def _started(data: Document, view: View) -> Line:

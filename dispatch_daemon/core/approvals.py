@@ -19,6 +19,7 @@ from dispatch_daemon.core.records import (
     RunRecord,
 )
 from dispatch_daemon.core.runs import move
+from dispatch_daemon.core.siblings import ALONE, Shared, device_view
 from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RunState
@@ -80,20 +81,17 @@ def decide(
     door: Door,
     moment: Moment,
     device: str | None = None,
+    shared: Shared = ALONE,
 ) -> list[Effect]:
     """Answer an open question of a run; the first valid answer wins, and a later one is told what holds.
 
-    `device` is the other own device at which it was said, if it was.
+    `device` is the other own device at which it was said, if it was; `shared` knows what such devices are called.
 
     Raises:
         ServiceError: `not_pending` if it is no longer open, `invalid` for a grant that this kind does not have.
     """
-    require_open(approval, moment.now_ms)
-    if not approved and grant is not None:
-        raise ServiceError("invalid", "a denial takes no grant")
-    choice = grant or GrantChoice.ONCE
-    if approval.kind is ApprovalKind.CHANGESET and choice is not GrantChoice.ONCE:
-        raise ServiceError("invalid", "a changeset is approved once, as it is shown")
+    require_open(approval, moment.now_ms, shared)
+    choice = _reach(approval, grant, approved=approved)
     effects = close(
         approval,
         ApprovalState.APPROVED if approved else ApprovalState.DENIED,
@@ -106,6 +104,16 @@ def decide(
     if approved and choice is GrantChoice.ALWAYS and approval.tool is not None:
         effects.append(Put(_rule(approval, approval.tool, run, edge, moment)))
     return effects
+
+
+def _reach(approval: ApprovalRecord, grant: GrantChoice | None, *, approved: bool) -> GrantChoice:
+    """Return how far a yes reaches, once where nothing is said; refuse what this answer or this kind does not have."""
+    if not approved and grant is not None:
+        raise ServiceError("invalid", "a denial takes no grant")
+    choice = grant or GrantChoice.ONCE
+    if approval.kind is ApprovalKind.CHANGESET and choice is not GrantChoice.ONCE:
+        raise ServiceError("invalid", "a changeset is approved once, as it is shown")
+    return choice
 
 
 def _rule(approval: ApprovalRecord, tool: str, run: RunRecord, edge: str, moment: Moment) -> RuleRecord:
@@ -121,8 +129,8 @@ def _rule(approval: ApprovalRecord, tool: str, run: RunRecord, edge: str, moment
     )
 
 
-def require_open(approval: ApprovalRecord, now_ms: int) -> None:
-    """Refuse to answer what is answered: the refusal carries what was applied, by which face, and when.
+def require_open(approval: ApprovalRecord, now_ms: int, shared: Shared = ALONE) -> None:
+    """Refuse to answer what is answered: the refusal carries what was applied, by which face or device, and when.
 
     Raises:
         ServiceError: `not_pending`.
@@ -139,16 +147,19 @@ def require_open(approval: ApprovalRecord, now_ms: int) -> None:
     )
     if approval.decided_by is not None and approval.decided_ms is not None:
         reach = f" ({approval.grant})" if approval.grant is not None else ""
-        words += f"{reach} through the {_FACES[approval.decided_by]} at {format_time(approval.decided_ms)}"
+        said = f"through the {_FACES[approval.decided_by]}"
+        if approval.decided_on is not None:
+            said = f"as you said on {shared.called(approval.decided_on)}"
+        words += f"{reach} {said} at {format_time(approval.decided_ms)}"
     raise ServiceError(
         "not_pending",
         f"this question is no longer open: {words}",
-        applied={**applied(approval), "status": over},
+        applied={**applied(approval, shared), "status": over},
     )
 
 
-def applied(approval: ApprovalRecord) -> dict[str, JSON]:
-    """Return what holds of a question: its answer, how far a yes reaches, and who gave it when."""
+def applied(approval: ApprovalRecord, shared: Shared = ALONE) -> dict[str, JSON]:
+    """Return what holds of a question: its answer, how far a yes reaches, and who gave it when, on which other device."""
     return {
         "request_id": approval.request_id,
         "kind": approval.kind,
@@ -156,6 +167,7 @@ def applied(approval: ApprovalRecord) -> dict[str, JSON]:
         "grant": approval.grant,
         "reason": approval.reason,
         "decided_by": approval.decided_by,
+        "decided_on": None if approval.decided_on is None else device_view(approval.decided_on, shared),
         "decided_at": None if approval.decided_ms is None else format_time(approval.decided_ms),
     }
 
@@ -176,13 +188,14 @@ def close(
     door: Door | None = None,
     device: str | None = None,
 ) -> list[Effect]:
-    """Close a question with what was answered, and by whom; without a door nobody answered."""
+    """Close a question with what was answered, by whom, and on which other device; without a door nobody answered."""
     data: dict[str, JSON] = {
         "request_id": approval.request_id,
         "decision": state,
         "grant": grant,
         "reason": reason,
         "decided_by": door,
+        "decided_on": device,
     }
     closed = replace(
         approval,

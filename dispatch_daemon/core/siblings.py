@@ -54,6 +54,11 @@ class Shared:
 ALONE = Shared()
 
 
+def device_view(device: str, shared: Shared) -> dict[str, JSON]:
+    """Return a device as people and programs see it: its id in hex, and what its person calls it, where that is known."""
+    return {"device": device, "name": shared.names.get(device)}
+
+
 def told(
     record: DispatchRecord, before: DispatchRecord | None, run: RunRecord | None, own: Own, now_ms: int
 ) -> DeedEntry | None:

@@ -293,6 +293,7 @@ def answered_view(
         "grant": "once" if question.said == SAID[True] else None,
         "reason": question.reason,
         "decided_by": by,
+        "decided_on": None,
         "decided_at": format_time(now_ms),
         "stopped": False,
         "on": where or short_id(question.device),

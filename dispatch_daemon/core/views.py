@@ -141,7 +141,7 @@ def dispatch_whole(
         "messages": list(messages),
         "thread": [_in_thread(each) for each in thread],
         "runs": [run_view(run) for run in runs],
-        "events": [event_view(event) for event in events],
+        "events": [event_view(event, ALONE if record.box is Box.SENT else shared) for event in events],
         "approvals": [
             approval_view(item, record, known[item.run_id], own_address=own_address, trust=trust)
             for item in approvals
@@ -197,7 +197,7 @@ def _said_on(
     """Return every device of the recipient that has said this, as far as this machine knows: two of them may be a conflict."""
     said = [answer.device for answer in answers if answer.type == word]
     devices = dict.fromkeys([*said, *told])
-    return [{"device": device, "name": shared.names.get(device)} for device in devices]
+    return [siblings.device_view(device, shared) for device in devices]
 
 
 def _in_thread(record: DispatchRecord) -> dict[str, JSON]:
@@ -228,14 +228,19 @@ def run_view(run: RunRecord) -> dict[str, JSON]:
     }
 
 
-def event_view(event: EventRecord) -> dict[str, JSON]:
-    """Return one entry of a trace."""
+def event_view(event: EventRecord, shared: Shared = ALONE) -> dict[str, JSON]:
+    """Return one entry of a trace; the other device at which something was decided has its name."""
+    data = event.data
+    if "decided_on" in data:  # of a result it is whatever its device wrote
+        device = data["decided_on"]
+        named = siblings.device_view(device, shared) if isinstance(device, str) else None
+        data = {**data, "decided_on": named}
     return {
         "seq": event.seq,
         "at": format_time(event.at_ms),
         "run_id": event.run_id,
         "type": event.type,
-        "data": event.data,
+        "data": data,
     }
 
 

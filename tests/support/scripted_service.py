@@ -299,6 +299,7 @@ class ScriptedService(ScriptedPeople, ScriptedDevices):
             "status": "approved",
             "grant": grant,
             "decided_by": by,
+            "decided_on": None,
             "decided_at": WHEN,
         }
 

@@ -1,12 +1,13 @@
 """A run asks on one machine, and its person answers at another one: told, applied there, and known on both."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.machines import at_home, bought, refused
+from tests.support.machines import at_home, bought, device_of, refused
 from tests.support.neighbourhood import Neighbourhood, Person, bash, changed, edit
 from tests.support.patience import poll
 
@@ -83,3 +84,23 @@ def test_questions_are_answered_at_another_machine_and_who_is_second_is_told_so(
     assert changed(repository) == {"notes.md"}
     events = [each["data"] for each in bob.status(task)["events"] if each["type"] == "approval_decided"]
     assert [each["decided_by"] for each in events] == ["device", "cli", "device"]
+    names_the_laptop_to_its_person_alone(neighbourhood, laptop, task, first["request_id"])
+
+
+def names_the_laptop_to_its_person_alone(
+    neighbourhood: Neighbourhood, laptop: Person, task: str, request_id: str
+) -> None:
+    """Look where it ran: there the other machine is named, also to who comes second. Alice learns of no machine."""
+    alice, bob = neighbourhood.alice, neighbourhood.bob
+    events = [each["data"] for each in bob.status(task)["events"] if each["type"] == "approval_decided"]
+    on_laptop = {"device": device_of(laptop), "name": "laptop"}
+    assert [each["decided_on"] for each in events] == [on_laptop, None, on_laptop]
+    shown = bob.try_("status", task).out
+    assert (shown.count("allowed once\n"), shown.count("allowed once, said on laptop\n")) == (1, 1)
+    assert "changes approved, said on laptop\n" in shown
+    late = refused(bob, "deny", request_id)
+    assert "approved (once) as you said on laptop" in late["message"]
+    assert late["applied"]["decided_on"] == on_laptop
+    told = json.dumps(alice.status(task))
+    assert "laptop" not in told
+    assert "decided_on" not in told

@@ -8,7 +8,7 @@ import { artifact } from "./artifact.js";
 import { diffs } from "./diff.js";
 import { button, clock, count, el, left, oneLine, size, visible } from "./dom.js";
 import { person, state } from "./store.js";
-import { answered, change, face, flag, refused, reviewed, title } from "./words.js";
+import { answered, by, change, flag, refused, reviewed, title } from "./words.js";
 
 const ARMED_MS = 700;
 const ASKED = "pre:not(.preview pre)"; // what is asked about, not what somebody has chosen to look at besides
@@ -132,10 +132,9 @@ async function answer(choice, approval, said, thread) {
   }
 }
 
-/** Return what is applied to a question, through which face and when. */
+/** Return what is applied to a question, through which face or on which other device, and when. */
 export function outcome(applied) {
-  const by = applied.decided_by ? `, through the ${face(applied.decided_by)}` : "";
-  return `${answered(applied.status, applied.grant)}${by}${applied.decided_at ? ` at ${clock(applied.decided_at)}` : ""}.`;
+  return `${answered(applied.status, applied.grant)}${by(applied)}${applied.decided_at ? ` at ${clock(applied.decided_at)}` : ""}.`;
 }
 
 /** Return what becomes of a question that nobody answers: no call is made, and none is thrown away at once. */

@@ -2,7 +2,7 @@
 
 import { clock, el, oneLine, visible } from "./dom.js";
 import { verbatim } from "./question.js";
-import { answered, face, title } from "./words.js";
+import { answered, by, title } from "./words.js";
 
 /** Return everything that happened to a thread, in order. */
 export function trace(thread) {
@@ -25,7 +25,7 @@ function entry(event, results) {
     case "warning":
       return plain(event, `Warning: ${visible(data.warning ?? "")}`, "warn");
     case "approval_decided":
-      return plain(event, `${answered(data.decision, data.grant)}${data.decided_by ? `, through the ${face(data.decided_by)}` : ""}`);
+      return plain(event, `${answered(data.decision, data.grant)}${by(data)}`);
     case "dispatch.decision.made":
       return plain(event, `${oneLine(data.decision)}${data.cwd ? ` in ${oneLine(data.cwd)}` : ""}${data.reason ? `: ${visible(data.reason)}` : ""}`);
     case "run_started":

@@ -113,9 +113,11 @@ function dollars(microusd) {
 
 const FACES = { cli: "command line", page: "page", mcp: "agent session", api: "a program" };
 
-/** Return through which face of this machine somebody answered. */
-export function face(word) {
-  return FACES[word] ?? "nobody";
+/** Return through which face of this machine somebody answered, or on which other device; nothing if nobody did. */
+export function by(said) {
+  if (said.decided_on) return `, said on ${oneLine(said.decided_on.name ?? said.decided_on.device.slice(0, 8))}`;
+  if (said.decided_by === "device") return ", said on another device";
+  return said.decided_by ? `, through the ${FACES[said.decided_by] ?? "nobody"}` : "";
 }
 
 const DECISIONS = { approved: "allowed", denied: "denied", expired: "nobody answered", withdrawn: "withdrawn" };

@@ -6,6 +6,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.performer import Performer
 from dispatch_daemon.app.services.asked_elsewhere import open_questions, where
 from dispatch_daemon.app.services.finding import find
+from dispatch_daemon.app.sharing import shared
 from dispatch_daemon.core import approvals, questions, stepping_in, trust_views, verdicts, views
 from dispatch_daemon.core.effects import Effect, Forget
 from dispatch_daemon.core.errors import ServiceError
@@ -70,6 +71,7 @@ class Approvals:
         record = self._record(approval, dispatch_id)
         run = self._journal.run(approval.run_id)
         assert run is not None  # noqa: S101 - a question is a run's
+        devices = shared(self._journal, self._people.own, record.digest)
         effects = approvals.decide(
             approval,
             approved=decision == "approve",
@@ -79,13 +81,14 @@ class Approvals:
             edge=record.edge,
             door=Door(by),
             moment=self._clock.moment(),
+            shared=devices,
         )
         if stop:
             effects += self._stopping(record, run, approval, reason)
         await self._performer.perform(effects)
         answered = self._journal.approval(approval.request_id)
         assert answered is not None  # noqa: S101 - it was found above
-        return {"dispatch_id": record.dispatch_id, **approvals.applied(answered), "stopped": stop}
+        return {"dispatch_id": record.dispatch_id, **approvals.applied(answered, devices), "stopped": stop}
 
     def _like(self, prefix: str) -> list[ApprovalRecord | QuestionRecord]:
         return [*self._journal.approvals_like(prefix), *self._journal.questions_like(prefix)]

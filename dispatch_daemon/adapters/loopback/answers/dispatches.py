@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, JsonValue
 
-from dispatch_daemon.adapters.loopback.answers.household import AcceptedOn, Owner, VerdictSaid
+from dispatch_daemon.adapters.loopback.answers.household import AcceptedOn, DecidedOn, Owner, VerdictSaid
 from dispatch_daemon.adapters.loopback.answers.shapes import Answer, Fingerprint, Moment, Uuid
 
 Status = Literal[
@@ -175,13 +175,14 @@ class Approvals(Answer):
 
 
 class ApprovalActed(Answer):
-    """A question after its answer: what is applied, and through which face of this machine it was given."""
+    """A question after its answer: what is applied, through which face of this machine it was given, or on which other one."""
 
     request_id: str
     kind: Literal["tool", "changeset"]
     status: str
     grant: str | None
     decided_by: Literal["cli", "page", "mcp", "api", "device"] | None
+    decided_on: DecidedOn | None
     decided_at: Moment | None
 
 

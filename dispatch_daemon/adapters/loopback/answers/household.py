@@ -20,6 +20,13 @@ class AcceptedOn(Answer):
     name: str | None
 
 
+class DecidedOn(Answer):
+    """Another device of one's own, at which a question of this one was answered."""
+
+    device: Fingerprint
+    name: str | None
+
+
 class VerdictSaid(Answer):
     """What was answered here to a question of another device, and what became of it there."""
 

@@ -51,6 +51,17 @@ def told(*events: Json, width: int | None = None) -> list[str]:
         ),
         ("approval_decided", {"decision": "approved", "grant": "once"}, ["  ✓ allowed once"]),
         ("approval_decided", {"decision": "denied", "reason": "no"}, ["  ✗ denied: no"]),
+        (
+            "approval_decided",
+            {"decision": "approved", "grant": "once", "decided_on": {"device": "ab" * 32, "name": "laptop"}},
+            ["  ✓ allowed once, said on laptop"],
+        ),
+        (
+            "approval_decided",
+            {"decision": "denied", "reason": "no", "decided_on": {"device": "ab" * 32, "name": None}},
+            ["  ✗ denied, said on abababab: no"],
+        ),
+        ("approval_decided", {"decision": "denied", "decided_on": None}, ["  ✗ denied"]),
         ("applied", {}, ["✓ applied"]),
         ("discarded", {}, ["✗ discarded, no file was changed"]),
         ("warning", {"detail": "odd"}, ["! odd"]),

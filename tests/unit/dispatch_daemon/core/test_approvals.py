@@ -15,6 +15,7 @@ from dispatch_daemon.core.records import (
     GrantChoice,
     RunRecord,
 )
+from dispatch_daemon.core.siblings import Shared
 from dispatch_daemon.core.trust_records import RuleRecord
 from dispatch_protocol.lifecycle import RunState
 from dispatch_protocol.messages.answers import Receipt, ReceiptType
@@ -125,6 +126,37 @@ def test_whoever_is_second_is_told_what_was_applied_by_whom_and_when() -> None:
         decide(approval(deadline_ms=NOW_MS))
     assert raised.value.applied is not None
     assert (raised.value.applied["status"], raised.value.applied["decided_by"]) == ("expired", None)
+
+
+@pytest.mark.parametrize(
+    ("names", "called", "name"), [({"ab" * 32: "laptop"}, "laptop", "laptop"), ({}, "abababab", None)]
+)
+def test_whoever_is_second_is_told_on_which_other_device_the_first_was(
+    names: dict[str, str], called: str, name: str | None
+) -> None:
+    first = approval(
+        state=ApprovalState.DENIED, decided_by=Door.DEVICE, decided_on="ab" * 32, decided_ms=NOW_MS
+    )
+    with pytest.raises(ServiceError, match=f"it was denied as you said on {called} at 2026") as raised:
+        approvals.require_open(first, NOW_MS, Shared(names=names))
+    assert raised.value.applied is not None
+    assert raised.value.applied["decided_on"] == {"device": "ab" * 32, "name": name}
+    before = replace(first, decided_on=None)  # as an older daemon kept it
+    with pytest.raises(ServiceError, match="it was denied through the word of another device at 2026"):
+        approvals.require_open(before, NOW_MS)
+    assert approvals.applied(before)["decided_on"] is None
+
+
+@pytest.mark.parametrize("device", [None, "ab" * 32])
+def test_what_was_answered_is_noted_with_the_other_device_at_which_it_was_said(device: str | None) -> None:
+    door = Door.CLI if device is None else Door.DEVICE
+    effects = approvals.close(approval(), ApprovalState.DENIED, None, "no", NOW_MS, door, device)
+    (note,) = [each for each in effects if isinstance(each, Note)]
+    assert (note.type, note.data["decided_by"], note.data["decided_on"]) == (
+        EventType.APPROVAL_DECIDED,
+        door,
+        device,
+    )
 
 
 def test_answer_after_the_deadline_counts_for_nothing() -> None:

@@ -234,3 +234,12 @@ def test_where_else_it_was_decided_is_named() -> None:
         "status": "accepted",
         "at": "2026-01-02T03:04:05.678Z",
     }
+
+
+def test_device_is_shown_by_its_id_and_the_name_that_is_known() -> None:
+    device = LAPTOP.hex
+    assert siblings.device_view(device, ALONE) == {"device": device, "name": None}
+    assert siblings.device_view(device, Shared(names={device: "laptop"})) == {
+        "device": device,
+        "name": "laptop",
+    }

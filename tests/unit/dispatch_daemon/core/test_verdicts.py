@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dispatch_daemon.core import verdicts
+from dispatch_daemon.core import approvals, verdicts
 from dispatch_daemon.core.composing import Own
 from dispatch_daemon.core.effects import Effect, Put
 from dispatch_daemon.core.errors import ServiceError
@@ -104,6 +104,7 @@ def test_what_is_said_on_the_laptop_is_applied_on_the_desk_and_known_on_both(
     (closed,) = puts(apply(verdicts.verdict(answered, NOW_MS), grant=grant), ApprovalRecord)
     assert (closed.state, closed.grant, closed.reason) == (state, reach, "fine")
     assert (closed.decided_by, closed.decided_on) == (Door.DEVICE, LAPTOP.device.hex)
+    assert approvals.applied(closed)["decided_on"] == {"device": LAPTOP.device.hex, "name": None}
     (put,) = verdicts.taken(verdicts.told(closed, DESK, grant), answered)
     assert isinstance(put, Put)
     assert isinstance(put.record, QuestionRecord)
@@ -256,5 +257,5 @@ def test_it_is_shown_whole_with_where_it_runs() -> None:
 def test_what_was_said_is_not_said_to_hold(approved: bool, grant: str | None) -> None:
     answered = verdicts.answered_view(said(approved=approved), "desk", ON_LAPTOP, by=Door.CLI, now_ms=NOW_MS)
     assert (answered["status"], answered["grant"], answered["on"]) == ("told", grant, "desk")
-    assert answered["request_id"] == str(ASKED.request_id)
+    assert (answered["request_id"], answered["decided_on"]) == (str(ASKED.request_id), None)
     assert Digest.from_hex(ASKED.digest)

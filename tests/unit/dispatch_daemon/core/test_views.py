@@ -13,6 +13,7 @@ from dispatch_daemon.core.records import (
     EventRecord,
     RunRecord,
 )
+from dispatch_daemon.core.siblings import Shared
 from dispatch_protocol.keys import Digest
 from dispatch_protocol.lifecycle import DispatchState, Outcome, RunState, Status
 from dispatch_protocol.messages.files import Attachment, Blob
@@ -254,6 +255,26 @@ def test_event_is_one_entry_of_the_trace() -> None:
         "type": "tool_call",
         "data": {"tool": "Read"},
     }
+
+
+@pytest.mark.parametrize(
+    ("record", "said", "shown"),
+    [
+        (received(), DEVICE, {"device": DEVICE, "name": "laptop"}),
+        (received(), "cd" * 32, {"device": "cd" * 32, "name": None}),
+        (own_job(), DEVICE, {"device": DEVICE, "name": "laptop"}),
+        (received(), None, None),
+        # What the other side's books say of devices is no word about these here, and may be anything.
+        (sent(), DEVICE, {"device": DEVICE, "name": None}),
+        (sent(), ["laptop"], None),
+    ],
+)
+def test_device_at_which_something_was_answered_has_its_name(record: Any, said: Any, shown: Any) -> None:
+    event = EventRecord(
+        digest="d", seq=1, at_ms=NOW_MS, type=EventType.APPROVAL_DECIDED, data={"decided_on": said}
+    )
+    told = whole(record, events=[event], shared=Shared(names={DEVICE: "laptop"}))
+    assert [each["data"]["decided_on"] for each in told["events"]] == [shown]
 
 
 # -- questions -----------------------------------------------------------------------------------------
