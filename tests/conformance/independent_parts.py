@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from tests.support import (
@@ -75,6 +76,19 @@ def unwrapped(private: str, sealed: str, info: str, aad: str) -> Json:
         return {"refused": str(wrong)}
 
 
+def opened(key: bytes, nonce: bytes, ad: bytes, sealed: bytes) -> bytes | None:
+    """Open one message of ChaCha20-Poly1305: all of it, or None."""
+    try:
+        return ChaCha20Poly1305(key).decrypt(nonce, sealed, ad)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def open_aead(key: str, nonce: str, ad: str, sealed: str) -> Json:
+    clear = opened(*map(raw, (key, nonce, ad, sealed)))
+    return {"refused": "ciphertext_bad"} if clear is None else {"plaintext": clear.hex()}
+
+
 ACTS: Mapping[str, Callable[..., Json]] = {
     "json": lambda data: {"canonical": written(strict(raw(data))).decode()},
     "base64url": base64url,
@@ -83,6 +97,7 @@ ACTS: Mapping[str, Callable[..., Json]] = {
     "aead": lambda key, nonce, ad, plaintext: {
         "sealed": ChaCha20Poly1305(raw(key)).encrypt(raw(nonce), raw(plaintext), raw(ad)).hex()
     },
+    "open_aead": open_aead,
     "wrap": lambda public, ephemeral, info, plaintext, aad: {
         "sealed": independent_hpke.seal(*map(raw, (public, ephemeral, info, plaintext, aad))).hex()
     },

@@ -4,7 +4,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt, crypto_scalarmult
+from nacl.bindings import (
+    crypto_aead_chacha20poly1305_ietf_decrypt,
+    crypto_aead_chacha20poly1305_ietf_encrypt,
+    crypto_scalarmult,
+)
+from nacl.exceptions import CryptoError
 
 from dispatch_protocol.blob import check_sealed
 from dispatch_protocol.blob import open_blob as opened
@@ -105,12 +110,21 @@ def aead(key: str, nonce: str, ad: str, plaintext: str) -> Json:
     return {"sealed": sealed.hex()}
 
 
+def open_aead(key: str, nonce: str, ad: str, sealed: str) -> Json:
+    try:
+        clear = crypto_aead_chacha20poly1305_ietf_decrypt(raw(sealed), raw(ad), raw(nonce), raw(key))
+    except (CryptoError, ValueError):
+        return {"refused": "ciphertext_bad"}
+    return {"plaintext": clear.hex()}
+
+
 ACTS: Mapping[str, Callable[..., Json]] = {
     "json": lambda data: {"canonical": dumps(loads(raw(data), max_bytes=MESSAGE_BYTES)).decode()},
     "base64url": lambda text: {"bytes": unb64u(text).hex()},
     "derive": lambda secret, salt, info: {"key": derive(raw(secret), salt=raw(salt), info=raw(info)).hex()},
     "x25519": lambda private, public: {"shared": crypto_scalarmult(raw(private), raw(public)).hex()},
     "aead": aead,
+    "open_aead": open_aead,
     "wrap": wrapped,
     "unwrap": unwrapped,
     "signed": signed,

@@ -59,25 +59,17 @@ class TestChaCha20Poly1305:
         sealed = crypto_aead_chacha20poly1305_ietf_encrypt(self.PLAIN, self.AD, self.NONCE, self.KEY)
 
         assert sealed == ChaCha20Poly1305(self.KEY).encrypt(self.NONCE, self.PLAIN, self.AD)
+        assert sealed == raw(VECTOR["chacha20_poly1305"]["sealed"])
         assert sealed.endswith(self.TAG)
 
-    @pytest.mark.parametrize("harm", ["tag", "text", "ad", "nonce", "short", "empty", "long"])
-    def test_whatever_is_changed_it_does_not_open(self, harm):
-        sealed = ChaCha20Poly1305(self.KEY).encrypt(self.NONCE, self.PLAIN, self.AD)
-        changed = {
-            "tag": sealed[:-1] + bytes([sealed[-1] ^ 1]),
-            "text": bytes([sealed[0] ^ 1]) + sealed[1:],
-            "short": sealed[:15],
-            "empty": b"",
-            "long": sealed + b"\0",
-        }.get(harm, sealed)
-        ad = self.AD[:-1] if harm == "ad" else self.AD
-        nonce = bytes(12) if harm == "nonce" else self.NONCE
+    @pytest.mark.parametrize("case", VECTOR["chacha20_poly1305"]["refused"], ids=named)
+    def test_whatever_is_changed_it_does_not_open(self, case):
+        key, nonce, ad, sealed = (raw(case[name]) for name in ("key", "nonce", "ad", "sealed"))
 
         with pytest.raises((CryptoError, ValueError)):
-            crypto_aead_chacha20poly1305_ietf_decrypt(changed, ad, nonce, self.KEY)
+            crypto_aead_chacha20poly1305_ietf_decrypt(sealed, ad, nonce, key)
         with pytest.raises((InvalidTag, ValueError)):
-            ChaCha20Poly1305(self.KEY).decrypt(nonce, changed, ad)
+            ChaCha20Poly1305(key).decrypt(nonce, sealed, ad)
 
 
 @pytest.mark.parametrize("case", VECTOR["hpke"], ids=named)

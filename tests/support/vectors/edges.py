@@ -5,6 +5,8 @@
 
 from dataclasses import dataclass
 
+from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt
+
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.hpke import seal_base
 from dispatch_protocol.keys import SealingKey
@@ -23,6 +25,7 @@ from tests.support.vectors.curve import (
     times,
 )
 from tests.support.vectors.fixed import fixed
+from tests.support.vectors.forge import flip
 
 TYPE, BODY = "application/vnd.dispatch.ack.v1+json", b"{}"
 MESSAGE = pae(TYPE, BODY)
@@ -124,6 +127,45 @@ _AEAD = {
 }
 
 
+def _aead() -> dict[str, JSON]:
+    """Return the published vector, and everything that is nearly it and must not open."""
+    key, nonce, ad, plaintext = (bytes.fromhex(_AEAD[name]) for name in ("key", "nonce", "ad", "plaintext"))
+    sealed = crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, ad, nonce, key)
+    text, tag = sealed[:-16], sealed[-16:]
+    changed = {
+        "a bit of the tag's last byte": text + flip(tag, 15),
+        "a bit of the tag's first byte": text + flip(tag, 0, 0x80),
+        "a bit of the text": flip(sealed, 0),
+        "a byte of the text missing": text[:-1] + tag,
+        "a byte after the tag": sealed + b"\0",
+        "a tag cut to 15 bytes": sealed[:-1],
+        "a tag cut to 12 bytes": sealed[:-4],
+        "the text without a tag": text,
+        "the tag without the text": tag,
+        "the tag before the text": tag + text,
+        "a tag of zeros": text + bytes(16),
+        "shorter than a tag": sealed[:15],
+        "nothing": b"",
+    }
+    elsewhere = {
+        "associated data cut short": {"ad": ad[:-1].hex()},
+        "a zero after the associated data": {"ad": (ad + b"\0").hex()},
+        "no associated data": {"ad": ""},
+        "another nonce": {"nonce": bytes(12).hex()},
+        "another key": {"key": flip(key, 31).hex()},
+    }
+    cases = [
+        *((name, {"sealed": raw.hex()}) for name, raw in changed.items()),
+        *((name, {"sealed": sealed.hex(), **other}) for name, other in elsewhere.items()),
+    ]
+    honest = {"key": key.hex(), "nonce": nonce.hex(), "ad": ad.hex()}
+    return {
+        **_AEAD,
+        "sealed": sealed.hex(),
+        "refused": [{"name": name, **honest, **other} for name, other in cases],
+    }
+
+
 def _hpke() -> list[JSON]:
     private, ephemeral = SealingKey(fixed("an edge's recipient")), SealingKey(fixed("an edge's ephemeral"))
     sealed = seal_base(private.public, b"a key", info=b"i", aad=b"a", ephemeral=ephemeral)
@@ -164,6 +206,6 @@ def edge_vectors() -> dict[str, JSON]:
         "body": BODY.decode(),
         "ed25519": [each.write() for each in (*_scalars(), *_low_orders())],
         "x25519": x25519,
-        "chacha20_poly1305": _AEAD,
+        "chacha20_poly1305": _aead(),
         "hpke": _hpke(),
     }
