@@ -57,7 +57,9 @@ class Histories(RuleBasedStateMachine):
         (self.bob,) = self.world.members
         self.dora = Hunted("dora", self.bob, self.world.post)
         self.granted: dict[str, tuple[str, ...] | None] = {}  # by edge: the tools, None once it was revoked
+        self.bounds: dict[str, tuple[int, int | None]] = {}  # by edge: how many a day, and when it ends
         self.fresh: set[str] = set()  # what was let in
+        self.came: list[tuple[str, int]] = []  # over which edge, and when
         self.begun: dict[
             str, tuple[str, ...]
         ] = {}  # by digest: the tools that were granted when it was accepted
@@ -134,15 +136,21 @@ class Histories(RuleBasedStateMachine):
 
     # -- what people decide ----------------------------------------------------------------------------
 
-    @rule(tools=st.integers(1, len(TOOLS)))
-    def invite(self, tools: int) -> None:
+    @rule(
+        tools=st.integers(1, len(TOOLS)),
+        most=st.sampled_from([10_000, 10_000, 1, 3]),
+        lasts=st.sampled_from([None, None, 2 * HOUR_MS, 30 * HOUR_MS]),
+    )
+    def invite(self, tools: int, most: int = 10_000, lasts: int | None = None) -> None:
         """Invite once more and be accepted: the new yes takes the place of the older ones (ADR 97)."""
-        choice = ScopeChoice(tools=TOOLS[:tools], approval="manual", max_per_day=10_000)
+        ends = None if lasts is None else self.bob.clock.now_ms() + lasts
+        choice = ScopeChoice(tools=TOOLS[:tools], approval="manual", max_per_day=most, expires_at_ms=ends)
         edge = self.asked(self.dora.befriended(choice=choice), "chain_forked")
         if edge is not None:
             self.end_all()
             if self.active(edge):
                 self.granted[edge.hex] = TOOLS[:tools]
+                self.bounds[edge.hex] = (most, ends)
 
     @precondition(lambda self: self.edges())
     @rule(tools=st.integers(1, len(TOOLS)))
@@ -175,6 +183,7 @@ class Histories(RuleBasedStateMachine):
             assert record.digest not in self.begun, "it was accepted twice"
             tools = self.granted[record.edge]
             assert tools is not None, "it was accepted over an edge that was cut off"
+            assert not self.ended(record.edge), "it was accepted over an edge that has ended"
             self.begun[record.digest] = tools
 
     async def decided(self, record: DispatchRecord, yes: bool) -> bool:
@@ -270,6 +279,7 @@ class Histories(RuleBasedStateMachine):
             if record.digest not in before and record.state is S.DELIVERED:
                 self.judge(record)
                 self.fresh.add(record.digest)
+                self.came.append((record.edge, self.bob.clock.now_ms()))
 
     def unmoved(self, raw: bytes) -> None:
         """Deliver what must not let anything in."""
@@ -290,8 +300,17 @@ class Histories(RuleBasedStateMachine):
         assert device in states[heads.index(said["from"]["head"])]
         assert device in states[-1], "the device is revoked in the newest chain that is known"
         assert self.granted.get(record.edge) is not None, "the edge was cut off"
+        assert not self.ended(record.edge), "the edge has ended"
+        since = self.bob.clock.now_ms() - DAY_MS
+        today = [at for edge, at in self.came if edge == record.edge and at > since]
+        assert len(today) < self.bounds[record.edge][0], "more came than a day may bring"
         assert said["expires"] + GRACE_MS >= self.bob.clock.now_ms() - 1_000
         assert said["expires"] <= self.bob.clock.now_ms() + DAY_MS + GRACE_MS
+
+    def ended(self, edge: str) -> bool:
+        """Say whether an edge that was granted for a time is over, by a second and more."""
+        ends = self.bounds[edge][1]
+        return ends is not None and self.bob.clock.now_ms() > ends + 1_000
 
     def pinned(self) -> tuple[list[Any], list[str]]:
         """Return the states and heads of the chain that the daemon holds, as another reader finds them."""

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dispatch_protocol.chain import Chain
+from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.first_contact import Secret, verify_acceptance, with_mac
 from dispatch_protocol.invitation import Confirmation
 from dispatch_protocol.invitation_token import InvitationToken
@@ -135,6 +136,8 @@ class Hunted(Speaker):
 
     async def _confirms(self, document: Document, secret: Secret) -> None:
         raw = next(each.raw for each in reversed(self.post.archive) if each.header.edge == self.edge)
+        if self.device.id not in Envelope.decode(raw).header.devices:
+            return  # nobody replaces keys here, and to one that is older than sixty days nothing is sealed
         signed = unseal(raw, device=self.device.id, sealing=[self.device.sealing]).signed
         accepted = verify_acceptance(signed, invitation=document, secret=secret, now_ms=self.now_ms())
         self.version = accepted.grant.version

@@ -80,10 +80,10 @@ def test_on_a_terminal_the_code_is_asked_for_and_stands_nowhere_else(
 def test_in_a_pipe_the_code_comes_from_a_file_and_no_second_mail_is_sent(
     broker: SigningBroker, alice: Person, sink: MailSink
 ) -> None:
-    asked = ask_for_a_code(alice, broker)
+    asked = ask_for_a_code(alice, broker, "Alice@Example.ORG")
     code = mailed_code(sink, 1)
     who = alice.do(*hinted(asked), stdin=code.encode())
-    assert (who["user"], who["broker"]) == (alice.address, broker.url)
+    assert (who["user"], who["broker"]) == (alice.address, broker.url), "an address has no capitals here"
     assert len(sink.mails) == 1
 
 

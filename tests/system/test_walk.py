@@ -185,8 +185,9 @@ def test_cancel_of_a_running_dispatch_kills_it(neighbourhood: Neighbourhood, rep
     assert list((bob.home / "runs").glob("*/upper")) == []
 
 
+@pytest.mark.parametrize("broker", ["there", "away"])
 def test_revoking_the_edge_ends_what_waits_and_what_runs(
-    neighbourhood: Neighbourhood, repository: Path
+    neighbourhood: Neighbourhood, repository: Path, broker: str
 ) -> None:
     alice, bob = neighbourhood.alice, neighbourhood.bob
     neighbourhood.befriend(*TOOLS, "--paths", f"{repository}:rw", "--approval", "auto")
@@ -194,7 +195,13 @@ def test_revoking_the_edge_ends_what_waits_and_what_runs(
     waiting = neighbourhood.send("Later", [bash("true")])
     bob.do("accept", running)
     alice.until(running, "running")
+    if broker == "away":
+        neighbourhood.broker.stop()
     bob.do("revoke", alice.address)
+    assert bob.until(running, "cancelled")["error"]["code"] == "edge_revoked"
+    if broker == "away":
+        assert alice.status(running)["status"] == "running"
+        neighbourhood.broker.start()
     assert alice.until(running, "cancelled")["error"]["code"] == "edge_revoked"
     assert alice.until(waiting, "refused")["error"]["code"] == "edge_revoked"
     assert alice.do("send", bob.address, "More", code=3)["error"]["code"] in ("edge_revoked", "no_edge")

@@ -162,6 +162,18 @@ class TestTallies:
         assert store.edges.tally(EDGE_ID, digest("task 0"), late_ms) == Tally(tasks=24, counted=False)
         assert store.edges.tally(EDGE_ID, digest("x"), late_ms + DAY_MS) == Tally(tasks=0, counted=False)
 
+    async def test_each_part_of_the_count_is_found_by_an_index(self, store):
+        """It is asked for each task: one that read all of the day before would make a day cost its square."""
+        asked = []
+        store._commits.writer.set_trace_callback(asked.append)
+        store.edges.tally(EDGE_ID, digest("task"), NOW_MS)
+        store._commits.writer.set_trace_callback(None)
+        (sql,) = asked
+        plan = [row[-1] for row in store._commits.writer.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert len([step for step in plan if "tallies" in step]) == 3
+        assert [step for step in plan if "SCAN" in step.split() and "SCALAR" not in step] == []
+        assert [step for step in plan if "TEMP B-TREE" in step] == []
+
     async def test_a_clock_that_is_put_back_frees_nothing(self, store):
         store.perform([CountTask(EDGE_ID, digest("one"), NOW_MS)], NOW_MS)
         store.perform([CountTask(EDGE_ID, digest("two"), NOW_MS - DAY_MS)], NOW_MS)
