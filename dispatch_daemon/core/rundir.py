@@ -6,11 +6,15 @@ is the protocol's rule (`scopes.reach`); what is chosen here is only the directo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_protocol.errors import LocalError
 from dispatch_protocol.paths import mode_at
 from dispatch_protocol.scopes import Scopes, reach
+
+COUNTED: Final = 500  # projects; whether there are more is not counted
+_LISTED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,9 @@ def resolve(
 ) -> RunDirectory:
     """Choose the run directory from what the edge grants, what the human said, and which projects are there.
 
-    `projects` are ranked by the sender's hint, which orders what is asked and decides nothing: the only project inside
-    a grant is chosen whatever it is called, and among several a human chooses.
+    `projects`, at most `COUNTED`, are ranked by the sender's words, which order what is asked and decide nothing: the only
+    project inside a grant is chosen whatever it is called, and among several a human chooses. The first of them are
+    listed, and it is said how many more there are.
 
     Raises:
         ServiceError: `cwd_needed` if nothing decides, `outside_paths` if `cwd` is outside every grant.
@@ -59,9 +64,10 @@ def _chosen(scopes: Scopes, caller_cwd: str | None, projects: Sequence[str]) -> 
     itself, or holds none.
     """
     if not scopes.paths:
-        words = "this edge grants no path, so the run needs a directory from you"
+        words = f"this edge grants no path, so the run needs a directory from you{_unlisted(projects)}"
         stands = () if caller_cwd is None else (caller_cwd,)
-        raise ServiceError("cwd_needed", words, candidates=tuple(dict.fromkeys([*stands, *projects])))
+        choices = tuple(dict.fromkeys([*stands, *projects[:_LISTED]]))
+        raise ServiceError("cwd_needed", words, candidates=choices)
     inside = [path for path in projects if mode_at(scopes.paths, path) is not None]
     only = scopes.paths[0].path if len(scopes.paths) == 1 else None
     if only is not None and (not inside or only in inside):
@@ -70,7 +76,17 @@ def _chosen(scopes: Scopes, caller_cwd: str | None, projects: Sequence[str]) -> 
         return str(caller_cwd)
     if len(inside) == 1:
         return inside[0]
-    choices = tuple(dict.fromkeys([*inside, *(grant.path for grant in scopes.paths)]))
+    choices = tuple(dict.fromkeys([*inside[:_LISTED], *(grant.path for grant in scopes.paths)]))
     granted = only or f"{len(scopes.paths)} paths"
-    words = f"this edge grants {granted}, with {len(inside)} projects; say which"
+    words = f"this edge grants {granted}, with {_counted(len(inside), COUNTED)} projects; say which{_unlisted(inside)}"
     raise ServiceError("cwd_needed", words, candidates=choices)
+
+
+def _counted(number: int, most: int) -> str:
+    return f"at least {number}" if number >= most else str(number)
+
+
+def _unlisted(projects: Sequence[str]) -> str:
+    """Say how many projects there are beside the listed ones, and how to name one of those; nothing if there are none."""
+    more = len(projects) - _LISTED
+    return f" (and {_counted(more, COUNTED - _LISTED)} more: name one with --cwd)" if more > 0 else ""

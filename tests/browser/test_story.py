@@ -327,15 +327,20 @@ def test_where_several_projects_could_be_meant_a_human_says_which(
     opens: Opens, everybody: Neighbourhood, alice: Person, bob: Person, repository: Path, place: Path
 ) -> None:
     projects = place / "projects"
-    for name in ("api", "web"):
-        make_repository(projects / name, {"notes.md": "first line\n"})
+    make_repository(projects / "web", {"notes.md": "first line\n"})
+    for number in range(24):
+        (projects / f"api-{number:02}" / ".git").mkdir(parents=True)
     bob.do("edit-edge", alice.address, "--paths", f"{projects}:rw")
     try:
-        task = everybody.send("Change a word", [edit("notes.md", "first", "second")])
+        task = everybody.send("Change a word of web", [edit("notes.md", "first", "second")])
         his = opens(bob, f"d/{task}")
         his.page.get_by_role("button", name="Accept and run").click()
         decision = his.page.get_by_label("Your decision")
-        expect(decision).to_contain_text("Where shall it run?")
+        expect(decision).to_contain_text(
+            "Where shall it run? What is not listed here can be written into “Run in”."
+        )
+        expect(decision).to_contain_text("with 25 projects; say which (and 5 more: name one with --cwd)")
+        expect(decision.locator(".choices").get_by_role("button").first).to_have_text(str(projects / "web"))
         assert bob.status(task)["status"] == "delivered"
         decision.get_by_role("button", name=str(projects / "web")).click()
         press(question(his), "Allow once")

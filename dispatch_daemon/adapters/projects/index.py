@@ -2,13 +2,15 @@
 
 It decides nothing. What it returns is checked against the disk when it is asked, is without links, and is only ever a
 list to choose from: the core decides what of it lies inside a grant, and a human which one is meant. A sender's words
-rank it; they come from outside, so they are bounded and never become a query of their own making.
+rank it: what they call the project, or where they call it nothing, the task itself. They come from outside, so they are
+bounded and never become a query of their own making.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -25,8 +27,11 @@ _REFRESH_S: Final = 900.0
 _FIRST_S: Final = 1.0
 _SOON: Final = Bounds(directories=5_000, seconds=2.0)  # somebody waits for it
 _NEAR: Final = 200  # of those that share three letters with what was said
-_SHOWN: Final = 20
 _TRIGRAMS: Final = 64
+_TASK_CHARS: Final = 2_000  # of a task that is looked through for names
+_TASK_TRIGRAMS: Final = 1_000
+_CHANCE: Final = 75  # a name that is less like the task than this is like it by chance
+_SHORT: Final = 4  # a name of fewer letters is part of some word or other
 log = logging.getLogger("dispatch.projects")
 
 
@@ -112,15 +117,18 @@ class ProjectIndex:
 
     # -- asking ----------------------------------------------------------------------------------------
 
-    def find(self, hint: str | None, *, inside: Iterable[str] = ()) -> list[str]:
-        """Return projects that are there now, by their paths without links, the likeliest first.
+    def find(
+        self, hint: str | None, *, task: str = "", inside: Iterable[str] = (), most: int = 500
+    ) -> list[str]:
+        """Return up to `most` projects that are there now, by their paths without links, the likeliest first.
 
-        `hint` is what somebody calls it, or None; `inside` are directories that it has to lie in, none for anywhere.
+        `hint` is what somebody calls it, or None: then the words of `task` are looked through for names. `inside` are
+        directories that it has to lie in, none for anywhere.
         """
         within = [os.path.realpath(path) for path in inside]
         try:
             with contextlib.closing(self._open()) as database:
-                paths = self._near(database, hint)
+                paths = self._near(database, (hint or "").strip(), task[:_TASK_CHARS])
         except (sqlite3.Error, OSError) as error:
             log.warning("the index of projects cannot be asked: %s", error)
             return []
@@ -131,7 +139,7 @@ class ProjectIndex:
             real = os.path.realpath(path)
             if real not in found and _lies_in(real, within) and marker_in(real) is not None:
                 found.append(real)
-            if len(found) == _SHOWN:
+            if len(found) == most:
                 break
         return found
 
@@ -143,11 +151,9 @@ class ProjectIndex:
         except (sqlite3.Error, OSError):
             return 0
 
-    def _near(self, database: sqlite3.Connection, hint: str | None) -> list[str]:
+    def _near(self, database: sqlite3.Connection, hint: str, task: str) -> list[str]:
         everything = [path for (path,) in database.execute("SELECT path FROM projects ORDER BY path")]
-        if hint is None or not hint.strip():
-            return everything
-        match = _trigrams(hint)
+        match = _trigrams([hint], _TRIGRAMS) if hint else _trigrams(re.findall(r"\w+", task), _TASK_TRIGRAMS)
         near: list[str] = []
         if match:
             rows = database.execute(
@@ -155,14 +161,15 @@ class ProjectIndex:
             )
             near = [path for (path,) in rows]
         others = set(everything) - set(near)
-        return [*_ranked(hint, near), *(path for path in everything if path in others)]
+        ranked = _ranked(hint, near) if hint else _named(task, near)
+        return [*ranked, *(path for path in everything if path in others)]
 
 
-def _trigrams(hint: str) -> str:
-    """Return the hint's letters, three by three, as a query of ours: each is a quoted text, and so no operator."""
-    plain = hint.strip().casefold()
-    pieces = dict.fromkeys(plain[at : at + 3] for at in range(len(plain) - 2))
-    quoted = ('"' + piece.replace('"', '""') + '"' for piece in list(pieces)[:_TRIGRAMS])
+def _trigrams(said: Iterable[str], most: int) -> str:
+    """Return the letters of what was said, three by three, as a query of ours: each is a quoted text, and so no operator."""
+    folded = [each.casefold() for each in said]
+    pieces = dict.fromkeys(each[at : at + 3] for each in folded for at in range(len(each) - 2))
+    quoted = ('"' + piece.replace('"', '""') + '"' for piece in list(pieces)[:most])
     return " OR ".join(quoted)
 
 
@@ -173,6 +180,23 @@ def _ranked(hint: str, paths: Sequence[str]) -> list[str]:
     def likeness(path: str) -> tuple[float, float, str]:
         name = fuzz.WRatio(hint, os.path.basename(path), processor=utils.default_process)
         return -name, -fuzz.partial_ratio(hint, path, processor=utils.default_process), path
+
+    return sorted(paths, key=likeness)
+
+
+def _named(task: str, paths: Sequence[str]) -> list[str]:
+    """Sort by whether a task says the name, all of its words or nearly so, then by how much of the whole path it says."""
+    from rapidfuzz import fuzz, utils  # costs an idle daemon nothing
+
+    said = utils.default_process(task)
+
+    def likeness(path: str) -> tuple[float, float, str]:
+        name = utils.default_process(os.path.basename(path))
+        alike = fuzz.token_set_ratio(name, said)
+        if len(name) >= _SHORT:
+            alike = max(alike, 0.9 * fuzz.partial_ratio(name, said))
+        words = fuzz.token_set_ratio(path, said, processor=utils.default_process)
+        return -alike if alike >= _CHANCE else 0, -words, path
 
     return sorted(paths, key=likeness)
 

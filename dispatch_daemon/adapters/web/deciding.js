@@ -53,7 +53,7 @@ export function decisionForm(thread) {
       return;
     }
     choices.replaceChildren(
-      el("p", {}, "Where shall it run?"),
+      el("p", {}, "Where shall it run? What is not listed here can be written into “Run in”."),
       ...error.candidates.map((path) => button(oneLine(path), async () => {
         cwd.value = path;
         await accept();

@@ -2,12 +2,14 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 
 from dispatch_daemon.adapters.projects import ProjectIndex, marker_in
 from dispatch_daemon.core import rundir
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.records import DispatchRecord
 from dispatch_daemon.core.views import task_of
+from dispatch_protocol.messages.task import Task
 from dispatch_protocol.scopes import Scopes
 
 
@@ -33,7 +35,8 @@ def place_of(
     if rundir.needs_projects(scopes, cwd=chosen, caller_cwd=stands):
         granted = [grant.path for grant in scopes.paths]
         itself = len(granted) == 1 and marker_in(granted[0]) is not None
-        known = granted if itself else projects.find(task_of(record).project, inside=granted)
+        task = task_of(record)
+        known = granted if itself else _found(projects, task, granted)
     try:
         return rundir.resolve(scopes, cwd=chosen, caller_cwd=stands, projects=known)
     except ServiceError as error:
@@ -42,6 +45,11 @@ def place_of(
         where = shlex.quote(error.candidates[0]) if error.candidates else "DIR"
         hint = f"dispatch accept {record.dispatch_id[:8]} --cwd {where}"
         raise ServiceError(error.code, error.detail, hint=hint, candidates=error.candidates) from error
+
+
+def _found(projects: ProjectIndex, task: Task, granted: Sequence[str]) -> list[str]:
+    """Return the projects in what is granted, by what the sender calls it, or else by the task's own words."""
+    return projects.find(task.project, task=task.task, inside=granted, most=rundir.COUNTED)
 
 
 def _stands(caller_cwd: str | None) -> str | None:

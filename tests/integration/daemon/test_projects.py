@@ -122,6 +122,56 @@ class TestIndex:
         assert set(names(index.find("payments"))) == {"payments-api", "payment-web", "notes", "api"}
         assert names(index.find(None)) == ["api", "notes", "payment-web", "payments-api"]
 
+    @pytest.mark.parametrize(
+        ("task", "first"),
+        [
+            ("Fix the retry test in billing-service: it fails every night.", "billing-service"),
+            ("Please look at the Billing Service again", "billing-service"),
+            ("the billingservice is slow", "billing-service"),
+            ("Ask about tests of the night owl" + " and of nothing else" * 2_000, "night-owl"),
+            ("what do the people of payments owe us?", "inner"),
+        ],
+    )
+    async def test_without_a_hint_what_the_task_names_comes_first_and_the_others_are_there_too(
+        self, index: ProjectIndex, root: Path, task: str, first: str
+    ) -> None:
+        for name in ("billing-service", "night-owl", "test", "payments/inner", "zebra"):
+            project(root / name)
+        for number in range(20):
+            project(root / f"a{number:02}")
+        await index.refresh()
+        found = names(index.find(None, task=task))
+        assert (found[0], len(found), len(set(found))) == (first, 25, 25)
+        assert names(index.find("  ", task=task)) == found, "a blank hint is none"
+        assert names(index.find("zebra", task=task))[0] == "zebra", "what it is called counts before the task"
+
+    async def test_a_tasks_words_find_nothing_outside_and_are_no_query(
+        self, index: ProjectIndex, root: Path, tmp_path: Path
+    ) -> None:
+        project(root / "granted" / "api")
+        outside = project(root / "other" / "secrets")
+        await index.refresh()
+        letters = " ".join(f"{number:x}" for number in range(10**7, 10**7 + 30_000))
+        for task in (
+            str(outside),
+            "secrets",
+            '" OR path:*',
+            "path:secrets NOT api",
+            "",
+            "\0",
+            "é" * 10**5,
+            letters,
+        ):
+            found = index.find(None, task=task, inside=[str(root / "granted")])
+            assert found == [str(root / "granted" / "api")]
+
+    async def test_as_many_are_found_as_are_wanted(self, index: ProjectIndex, root: Path) -> None:
+        for number in range(25):
+            project(root / f"a{number:02}")
+        await index.refresh()
+        assert len(index.find(None)) == 25
+        assert len(index.find(None, most=7)) == 7
+
     async def test_two_of_one_name_are_both_there(self, index: ProjectIndex, root: Path) -> None:
         project(root / "old" / "api")
         project(root / "new" / "api")

@@ -3,7 +3,7 @@
 import pytest
 
 from dispatch_daemon.core.errors import ServiceError
-from dispatch_daemon.core.rundir import RunDirectory, needs_projects, resolve
+from dispatch_daemon.core.rundir import COUNTED, RunDirectory, needs_projects, resolve
 from dispatch_protocol.paths import PathGrant, PathMode
 from dispatch_protocol.scopes import Scopes
 
@@ -96,6 +96,31 @@ class TestProjects:
             resolve(granting(SRC), cwd=None, caller_cwd=caller, projects=("/src/b", "/src/a"))
         assert raised.value.candidates == ("/src/b", "/src/a", "/src")
         assert "this edge grants /src, with 2 projects" in raised.value.detail
+
+    @pytest.mark.parametrize(
+        ("number", "listed", "said"),
+        [
+            (20, 20, "with 20 projects; say which"),
+            (21, 20, "with 21 projects; say which (and 1 more: name one with --cwd)"),
+            (
+                COUNTED,
+                20,
+                "with at least 500 projects; say which (and at least 480 more: name one with --cwd)",
+            ),
+        ],
+    )
+    def test_of_many_the_first_are_listed_and_the_rest_is_counted(
+        self, number: int, listed: int, said: str
+    ) -> None:
+        projects = [f"/src/{each}" for each in range(number)]
+        with pytest.raises(ServiceError) as raised:
+            resolve(granting(SRC), cwd=None, caller_cwd=None, projects=projects)
+        assert raised.value.candidates == (*projects[:listed], "/src")
+        assert raised.value.detail == f"this edge grants /src, {said}"
+        with pytest.raises(ServiceError) as raised:
+            resolve(granting(), cwd=None, caller_cwd="/x", projects=projects)
+        assert raised.value.candidates == ("/x", *projects[:listed])
+        assert raised.value.detail.endswith("(and 1 more: name one with --cwd)") is (number == 21)
 
     def test_without_granted_paths_a_human_names_the_directory_even_if_there_is_only_one(self) -> None:
         assert self.asked(granting(), "/src/a") == ("/src/a",)
