@@ -15,6 +15,7 @@ TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required"
 NOTHING = {"type": "object", "properties": {}}
 MODE, LOG = (*sys.argv[1:], "", "")[:2]
 ESCAPES = "\x1b[2J\u202egnihtyna <script>alert(1)</script>\x07"
+MARKUP = "<img src=x onerror=pwned=1>"
 
 
 def say(message: dict[str, Any]) -> None:
@@ -35,6 +36,7 @@ def tools() -> list[dict[str, Any]]:
     ]
     if MODE == "odd":
         listed.append({"name": "a tool\u202e", "description": "x", "inputSchema": NOTHING})
+        listed.append({"name": MARKUP, "description": MARKUP, "inputSchema": NOTHING})
         listed.append({"name": "ansi", "description": ESCAPES, "inputSchema": NOTHING})
         listed.append({"name": "huge", "inputSchema": {"type": "object", "x": "y" * 20_000}})
     if MODE == "twice":

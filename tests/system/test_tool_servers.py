@@ -211,7 +211,7 @@ def test_servers_are_written_down_tried_and_forgotten_at_a_terminal(
     serve(bob, "odd", "odd", log)
     tried = bob.do("agent", "server", "test", "odd")
     assert [tool["name"] for tool in tried["tools"]][-1] == "mcp__odd__ansi"
-    assert tried["left_out"] == ["a tool", "huge"]
+    assert tried["left_out"] == ["a tool", tool_server.MARKUP, "huge"]
     shown = bob.try_("agent", "server", "test", "odd").out
     assert "\x1b" not in shown
     assert "\u202e" not in shown

@@ -177,7 +177,9 @@ async def test_a_model_is_told_what_a_server_says_and_nothing_that_a_terminal_ob
     assert "\u202e" not in told["mcp__files__ansi"]["description"]
     assert not {"mcp__files__huge", "mcp__files__a tool\u202e"} & set(told)
     (noted,) = bench.witness.of("noted")
-    assert noted == "Of the MCP server files these tools cannot be offered: a tool, huge."
+    assert (
+        noted == f"Of the MCP server files these tools cannot be offered: a tool, {tool_server.MARKUP}, huge."
+    )
 
 
 def tool_server_schema() -> dict[str, object]:
