@@ -5,6 +5,7 @@ too late. What it made of an envelope must be refused, and the honest one taken,
 """
 
 import base64
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +48,7 @@ class Scene:
     standing: Json
     steps: list[Step] = field(default_factory=list)
 
-    def delivers(self, name: str, raw: bytes, wanted: str) -> None:
+    def delivers(self, name: str, raw: bytes, wanted: str | None) -> None:
         """Let the broker deliver these bytes."""
         self.steps.append(Step(name, "deliver", {"envelope": text(raw)}, wanted))
 
@@ -113,10 +114,23 @@ def meddled(document: Json, case: Json, other: bytes) -> Scene:
         "with the insides of another": raw[: HEADER.size] + other[HEADER.size :],
     }.items():
         scene.delivers(name, made, "refused")
-    scene.delivers("as it was sent", raw, "taken")
+    scene.delivers("as it was sent", raw, "taken" if stands_alone(case) else None)
     scene.delivers("once more", raw, "refused")
     scene.delivers("and once more", raw, "refused")
     return scene
+
+
+def stands_alone(case: Json) -> bool:
+    """Say whether a document is about nothing that its recipient would have to hold already.
+
+    That is a task over an edge, a checkpoint, and what one's own device tells, but for an edge with somebody unknown.
+    What is about a dispatch that is not here may be refused, or taken in, but once.
+    """
+    source = case["made_from"]
+    body, kind = json.loads(source["body"]), source["payload_type"].split(".")[2]
+    if kind == "log":
+        return "edge" not in {entry["kind"] for entry in body["entries"]}
+    return kind == "checkpoint" or (kind == "task" and case["standing"]["edge"] is not None)
 
 
 def of_another_device(case: Json, at: int) -> bool:

@@ -1,20 +1,18 @@
 """The implementation that was written from the page alone, at the other end of the pipe."""
 
 import hashlib
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from tests.conformance.implementation import serve
+from tests.conformance.independent_memory import Memory, handle
 from tests.conformance.independent_parts import ACTS, low_order
-from tests.conformance.memory import Recipient
 from tests.support import (
     independent_blob,
     independent_bodies,
     independent_bytes,
     independent_evidence,
     independent_household_log,
-    independent_opener,
     independent_pairing,
     independent_session,
 )
@@ -25,24 +23,9 @@ from tests.support.independent_sealer import seal
 Json = dict[str, Any]
 
 
-def opens(world: Json, case: Json) -> Json:
-    try:
-        return independent_opener.open_case(world, case)
-    except RefusalError as refusal:
-        return {"refused": refusal.code}
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return {"refused": "malformed"}
-
-
 def pae(payload_type: str, body: str) -> Json:
     encoded = independent_bytes.pae(payload_type, bytes.fromhex(body))
     return {"pae": encoded.hex(), "digest": hashlib.sha256(encoded).hexdigest()}
-
-
-def identifier(digest: str) -> Json:
-    raw = bytearray.fromhex(digest)[:16]
-    raw[6], raw[8] = 0x80 | raw[6] & 0x0F, 0x80 | raw[8] & 0x3F
-    return {"id": str(uuid.UUID(bytes=bytes(raw)))}
 
 
 def verify(payload_type: str, body: str, key: str, signature: str) -> Json:
@@ -123,12 +106,12 @@ class Sibling:
 
 def acts() -> dict[str, Callable[..., Json]]:
     """Return all that this implementation can be asked, with a memory of its own."""
-    recipient, sibling = Recipient(opens), Sibling()
+    recipient, sibling = Memory(), Sibling()
     return {
         **{name: refusing(act) for name, act in ACTS.items()},
         "pae": pae,
         "padme": lambda length: {"padded": independent_bytes.padme(length)},
-        "id": identifier,
+        "id": lambda digest: {"id": handle(digest)},
         "verify": verify,
         "body": body,
         "seal": lambda source, seed, to_genesis: {"envelope": seal(source, seed, to_genesis)},

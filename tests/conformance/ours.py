@@ -22,27 +22,14 @@ from dispatch_protocol.signing import pae as encoded_of
 from dispatch_protocol.signing import verify as verified
 from dispatch_protocol.trust_file import TrustFile
 from tests.conformance.implementation import serve
-from tests.conformance.memory import Recipient
 from tests.conformance.our_parts import ACTS
+from tests.conformance.our_recipient import Recipient
 from tests.support.hearing_desk import Hearing
 from tests.support.independent_blob import content
 from tests.support.paired import pair, verdict
 from tests.support.vectors import bodies
-from tests.support.vectors.opening import Book
 
 Json = dict[str, Any]
-
-
-def opens(world: Json, case: Json) -> Json:
-    try:
-        signed = Book(world).open(case).signed
-    except RemoteError as error:
-        return {"refused": error.code}
-    return {
-        "digest": signed.digest.hex,
-        "payload_type": signed.payload_type,
-        "body": signed.body.decode(),
-    }
 
 
 def pae(payload_type: str, body: str) -> Json:
@@ -177,8 +164,8 @@ class Sibling:
 
 
 def acts() -> dict[str, Callable[..., Json]]:
-    """Return all that the product can be asked, with a memory of its own."""
-    recipient, sibling = Recipient(opens), Sibling()
+    """Return all that the product can be asked."""
+    recipient, sibling = Recipient(), Sibling()
     return {
         **{name: refusing(act) for name, act in ACTS.items()},
         "pae": pae,

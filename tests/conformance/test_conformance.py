@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 
+from dispatch_daemon.app.incoming import Incoming
+from dispatch_protocol import unseal
+from dispatch_protocol.envelope import Header
+from dispatch_protocol.standing import Standing
 from tests.conformance import independent, independent_parts, ours
 from tests.conformance.finding import InProcess
+from tests.conformance.independent_memory import Memory
 from tests.conformance.judge import CHAPTERS
-from tests.conformance.memory import Recipient
 from tests.support import independent_opener, independent_pairing
 from tests.support.independent_household_log import Household
 from tests.support.vectors.files import FILES
@@ -25,10 +30,12 @@ ROOT = Path(__file__).resolve().parents[2]
 Act = Callable[..., dict[str, Any]]
 
 
-def forgetful(self: Recipient, envelope: str) -> dict[str, Any]:
-    """Open what is delivered and remember nothing of it."""
-    case = {"device": self._device, "first_contact": None, "envelope": envelope, "standing": self._standing}
-    return self._opens(self._world, case)
+KNOWING = Incoming._standing
+
+
+def of_no_journal(self: Incoming, header: Header) -> Standing:
+    """Return what a daemon knows that looks nothing up of what it has taken in."""
+    return replace(KNOWING(self, header), seen=False)
 
 
 def without_a_tag(key: bytes, nonce: bytes, ad: bytes, sealed: bytes) -> bytes:
@@ -69,7 +76,7 @@ def test_the_independent_one_loads_nothing_of_the_product() -> None:
 
 # What is left out of the independent one, the chapter that finds it, and what of the page it then does otherwise.
 CARELESS: dict[str, tuple[Any, str, Any, str, str]] = {
-    "forgets what it took in": (Recipient, "deliver", forgetful, "the hostile broker", "once more"),
+    "forgets what it took in": (Memory, "_met", lambda *a: {}, "the hostile broker", "once more"),
     "believes every edge": (independent_opener, "check_grant", lambda *a, **k: None, "the hostile broker", "kept until the edge ended"),
     "has no clock": (independent_opener, "check_fresh", lambda *a: None, "the hostile broker", "kept for a week"),
     "verifies no signature": (independent_opener, "signed_by", lambda *a: True, "envelopes, opened and refused", "8 signature_bad"),
@@ -89,6 +96,22 @@ def test_one_that_leaves_something_out_does_not(fault: str, monkeypatch: pytest.
     owner, name, instead, chapter, named = CARELESS[fault]
     monkeypatch.setattr(owner, name, instead)
     assert any(named in each for each in wrong_in(chapter, independent.acts()))
+
+
+# What is left out of the product, and what of the page it then does otherwise.
+OURS_CARELESS: dict[str, tuple[Any, str, Any, str]] = {
+    "asks its journal for nothing": (Incoming, "_standing", of_no_journal, "a task for one device: once more"),
+    "believes every edge": (unseal, "_check_grant", lambda *a, **k: None, "kept until the edge ended: the task"),
+    "has no clock": (unseal, "_check_fresh", lambda *a, **k: None, "kept for a week: the task"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", OURS_CARELESS)
+def test_the_product_would_be_found_out_too(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, instead, named = OURS_CARELESS[fault]
+    monkeypatch.setattr(owner, name, instead)
+    findings = CHAPTERS["the hostile broker"](InProcess(ours.acts()))
+    assert any(named in finding.name for finding in findings if not finding.right)
 
 
 def wrong_in(chapter: str, acts: dict[str, Act]) -> list[str]:

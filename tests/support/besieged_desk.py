@@ -4,8 +4,9 @@ So every envelope of the vectors arrives at the rooms that a real daemon takes e
 the list alone cannot say: who is told, how, and whether anybody else's work goes on.
 """
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -269,7 +270,12 @@ def desk_of(*arguments: Any, **named: Any) -> Iterator[Desk]:
 
 def codes(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the codes of the refusals so far, as the daemon's log has them."""
-    matches = (_CODE.match(record.getMessage()) for record in caplog.records)
+    return codes_of(caplog.records)
+
+
+def codes_of(records: Iterable[logging.LogRecord]) -> list[str]:
+    """Return the codes of the refusals among records of the daemon's log."""
+    matches = (_CODE.match(record.getMessage()) for record in records)
     return [match[1] or "malformed" for match in matches if match]
 
 
