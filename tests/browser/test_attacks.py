@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from tests.browser.conftest import Opens
 from tests.support.chromium import REBOUND, Tab
 from tests.support.foreign_page import careless_target, foreign_page
+from tests.support.grounds import ORDINARY
 from tests.support.neighbourhood import Neighbourhood, Person, bash
+from tests.support.neighbours_page import neighbours_page
 
 SCRIPT = "<script>pwned=1</script><img src=x onerror='pwned=1'><svg onload='pwned=1'></svg>\"'><b onmouseover=pwned=1>"
 IN_A_NAME = "<img src=x onerror=pwned=1>.html"  # a name holds no slash
@@ -176,9 +178,30 @@ def test_a_page_from_elsewhere_reads_nothing_and_moves_nothing(
     opens: Opens, alice: Person, bob: Person, host: str
 ) -> None:
     his = opens(bob)
-    before = bob.do("contacts")["edges"]
     with foreign_page(origin(his), alice.address, host) as elsewhere:
-        found, framed = attack(his.context, elsewhere)
+        nothing_is_won(his, bob, elsewhere)
+
+
+def test_another_user_at_a_neighbouring_port_reads_nothing_and_moves_nothing(
+    opens: Opens, alice: Person, bob: Person
+) -> None:
+    """Neither by the page that they serve, nor by going there themselves with what they may have overheard.
+
+    Only root can become another user: where the tests run as an ordinary one, that one has no token.
+    """
+    his = opens(bob)
+    with neighbours_page(origin(his), alice.address) as elsewhere:
+        nothing_is_won(his, bob, elsewhere)
+        for overheard in (token(his), "") if ORDINARY.is_other else ("",):
+            headers = {"Authorization": f"Bearer {overheard}"}
+            knocked = his.context.request.get(f"{elsewhere}v1/contacts", headers=headers)
+            assert knocked.text() == ("403" if ORDINARY.is_other else "401")
+
+
+def nothing_is_won(his: Tab, bob: Person, elsewhere: str) -> None:
+    """Let a foreign page try everything beside Bob's own, and see that it has read and changed nothing."""
+    before = bob.do("contacts")["edges"]
+    found, framed = attack(his.context, elsewhere)
     assert set(found.values()) == {None}
     assert "Inbox" not in framed
     after = bob.do("contacts")["edges"]

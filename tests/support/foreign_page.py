@@ -1,13 +1,16 @@
 """Pages of other origins on this machine: one that tries everything against a target, and a target that lets it.
 
-The careless target is the control: what the hostile page does not get from a daemon, it does get from that one.
+The careless target is the control: what the hostile page does not get from a daemon, it does get from that one. As a program
+this file serves the hostile page for another user of the machine, who is shown its text and needs nothing but Python.
 """
 
 import base64
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -78,6 +81,22 @@ class _Site(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Hostile(_Site):
+    """Serves its page, and goes to the target itself with the token that it is handed; answers how that went."""
+
+    target = ""
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/v1/"):
+            super().do_GET()
+            return
+        knocking = HTTPConnection(self.target.removeprefix("http://"), timeout=60)
+        given = self.headers.get("Authorization")
+        knocking.request("GET", self.path, headers={"Authorization": given} if given else {})
+        self.answer("text/plain", str(knocking.getresponse().status))
+        knocking.close()
+
+
 class _Careless(_Site):
     """Answers whoever asks, lets every page read it, and notes what it was told to do."""
 
@@ -135,7 +154,7 @@ def _served(site: type[_Site]) -> Iterator[int]:
 def foreign_page(target: str, peer: str, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve the page that tries to read `target` and to have it revoke `peer`; yields its address."""
     text = _HOSTILE.replace("TARGET", target).replace("PEER", peer)
-    with _served(type("Site", (_Site,), {"text": text})) as port:
+    with _served(type("Site", (_Hostile,), {"text": text, "target": target})) as port:
         yield f"http://{host}:{port}/"
 
 
@@ -145,3 +164,9 @@ def careless_target() -> Iterator[tuple[str, list[str]]]:
     posted: list[str] = []
     with _served(type("Careless", (_Careless,), {"posted": posted})) as port:
         yield f"http://127.0.0.1:{port}", posted
+
+
+if __name__ == "__main__":
+    with foreign_page(sys.argv[1], sys.argv[2]) as address:
+        print(address, flush=True)
+        threading.Event().wait()
