@@ -135,7 +135,8 @@ async def test_opencode_edits_and_asks_for_what_it_changes() -> None:
         assert (settled.outcome, settled.detail) == ("success", "All done."), bench.witness.told
         assert [Path(str(change["path"])).name for change in settled.changes] == ["notes.md"]
         assert [tool for _, tool, _ in bench.witness.of("asked")] == ["Edit"]
-        assert all(allowed for allowed, _, _ in bench.witness.of("crossed"))
+        crossed = {(allowed, what) for allowed, what, _ in bench.witness.of("crossed")}
+        assert crossed == {(True, f"POST {playing.url}/v1/messages")}
         assert {headers["x-api-key"] for headers in playing.headers} == {KEY}
 
 

@@ -52,4 +52,5 @@ def test_its_sessions_reach_us_and_are_told_what_waits(
     assert hooked.startswith("Dispatch: 1 waiting, from ")
     assert "A word of theirs" not in hooked
     assert hooked.strip() in json.dumps(server.requests[0], ensure_ascii=False), "it reaches the model"
-    assert "A word of theirs" in json.dumps(server.requests[-1]["messages"][-1])
+    before, after = (json.dumps(server.requests[number]["messages"]) for number in (0, -1))
+    assert ("A word of theirs" in before, "A word of theirs" in after) == (False, True)
