@@ -106,7 +106,9 @@ def use_agent(
 
     It is anthropic:MODEL, openai:MODEL, claude, acp, or none. openai:MODEL with --url means any endpoint that speaks that protocol: vLLM, llama.cpp, Ollama. claude is your own Claude
     Code, acp a program that speaks the Agent Client Protocol; they live whole inside the wall, and the model's key stays
-    outside. claude asks for each call; a program behind acp asks for those that it wants to.
+    outside. So they need an API key (--key-env, --key-file) or an endpoint of yours (--url): a login of their own, as
+    Claude Code's with a subscription, is not used, nor a token of one. claude asks for each call; a program behind acp
+    asks for those that it wants to.
     """
     require_name(name)
     if name == CLAUDE and command is None:
@@ -202,10 +204,12 @@ def _chosen(document: Document, chosen: str | None) -> list[Line]:
     if chosen is None:
         return [line("No agent: only tasks with signed steps run here.")]
     where = visible(text(document, "url")) or "its vendor"
-    return [
-        line(f"{visible(chosen)} at {where} decides the calls of tasks without steps."),
-        following("try it with", "dispatch agent test"),
-    ]
+    said = [line(f"{visible(chosen)} at {where} decides the calls of tasks without steps.")]
+    if not text(document, "url") and not text(document, "key"):
+        login = "; its own login is not used" if chosen in PROGRAMS else ""
+        lacks = f"! It needs an API key, and none is named (--key-env, --key-file){login}."
+        said.append(line(Span(lacks, Tone.WAITING)))
+    return [*said, following("try it with", "dispatch agent test")]
 
 
 def _lines(found: Document, view: View) -> list[Line]:

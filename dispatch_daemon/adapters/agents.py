@@ -32,6 +32,9 @@ _CHOOSE: Final = {
     ACP: "dispatch agent use acp --command COMMAND --model anthropic:MODEL",
     CLAUDE: "dispatch agent use claude --model anthropic:MODEL",
 }
+_BY_KEY: Final = (
+    "needs an API key, its own login is not used"  # of programs that live inside, where no login is
+)
 ANTHROPIC: Final = "anthropic"
 _ASKS: Final = {"codex-acp": "openai"}  # in which protocol a known program asks, if not in the other
 _OLLAMA: Final = "127.0.0.1:11434"
@@ -193,11 +196,12 @@ class Agents:
             if self._environ.get(variable)
         ]
         claude = shutil.which(CLAUDE, path=self._environ.get("PATH"))
-        offers += [(CLAUDE, claude, _CHOOSE[CLAUDE])] if claude else []
+        offers += [(CLAUDE, f"{_BY_KEY}: {claude}", _CHOOSE[CLAUDE])] if claude else []
         for name, place, command in self._programs():
             started = shlex.quote(shlex.join([place, *command.split()[1:]]))
             asked = f"{_ASKS.get(command, ANTHROPIC)}:MODEL"
-            offers.append((name, place, f"dispatch agent use acp --command {started} --model {asked}"))
+            where = f"{_BY_KEY}: {place}"
+            offers.append((name, where, f"dispatch agent use acp --command {started} --model {asked}"))
         url, models = await self._ollama()
         return offers + [
             (f"openai:{model}", f"Ollama at {url}", f"dispatch agent use openai:{model} --url {url}")

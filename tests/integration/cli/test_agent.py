@@ -29,6 +29,33 @@ def test_claude_is_the_one_on_the_path_in_its_own_directory(tmp_path: Path) -> N
     assert chosen["directories"] == str(tmp_path / "versions")
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), True),
+        (("--url", "http://127.0.0.1:9"), False),
+        (("--key-env", "THE_KEY"), False),
+    ],
+)
+@pytest.mark.parametrize("name", ["claude", "anthropic:m"])
+def test_choice_that_lacks_a_key_says_so_and_that_a_login_is_not_used(
+    tmp_path: Path, name: str, more: tuple[str, ...], said: bool
+) -> None:
+    model = MODEL if name == "claude" else ()
+    ended = dispatch(
+        tmp_path / "home", "agent", "use", name, *model, *more, PATH=str(installed(tmp_path)), THE_KEY="sk"
+    )
+    assert ended.code == 0, ended.err
+    assert ("It needs an API key, and none is named" in ended.out) is said
+    assert ("its own login is not used" in ended.out) is (said and name == "claude")
+
+
+def test_help_says_that_a_program_needs_a_key_and_that_its_login_is_not_used(tmp_path: Path) -> None:
+    told = " ".join(dispatch(tmp_path / "home", "agent", "use", "--help").out.split())
+    assert "they need an API key (--key-env, --key-file) or an endpoint of yours (--url)" in told
+    assert "a login of their own, as Claude Code's with a subscription, is not used" in told
+
+
 def test_without_claude_here_the_way_is_said(tmp_path: Path) -> None:
     ended = dispatch(tmp_path / "home", "agent", "use", "claude", *MODEL, PATH=str(tmp_path))
     assert ended.code == 2

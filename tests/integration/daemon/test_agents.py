@@ -110,7 +110,11 @@ async def test_agents_with_programs_of_their_own_are_found_on_the_path(home: Pat
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
     assert await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found() == [
-        (word, f"{home}/{word}", f"dispatch agent use acp --command {command} --model {protocol}:MODEL")
+        (
+            word,
+            f"needs an API key, its own login is not used: {home}/{word}",
+            f"dispatch agent use acp --command {command} --model {protocol}:MODEL",
+        )
         for word, command, protocol in (
             ("opencode", f"'{home}/opencode acp'", "anthropic"),
             ("codex-acp", f"{home}/codex-acp", "openai"),
@@ -151,12 +155,12 @@ def test_what_mends_a_choice_is_the_whole_command(home: Path, config: dict[str, 
     )
 
 
-async def test_claude_code_is_found_on_the_path(home: Path) -> None:
+async def test_claude_code_is_found_on_the_path_and_said_to_need_a_key(home: Path) -> None:
     (home / "claude").write_text("#!/bin/sh\n")
     (home / "claude").chmod(0o755)
     found = await Agents(home, {"PATH": str(home), "OLLAMA_HOST": "nonsense://"}).found()
     how = "dispatch agent use claude --model anthropic:MODEL"
-    assert found == [("claude", str(home / "claude"), how)]
+    assert found == [("claude", f"needs an API key, its own login is not used: {home / 'claude'}", how)]
 
 
 def test_claude_code_asks_its_model_in_one_protocol_only(home: Path) -> None:
