@@ -263,6 +263,16 @@ async def test_a_spent_budget_is_the_end(bench: Bench, model: ModelServer, bound
 
 
 @asking
+async def test_money_that_is_spent_is_the_end(bench: Bench, model: ModelServer) -> None:
+    """Ten tokens in and six out a turn, at one and two dollars a million: the second answer is the last that is asked for."""
+    bench.price, bench.cost_microusd = (1_000_000, 2_000_000), 40
+    settled = await bench.do([EDIT], [READ], [READ], ["Done."])
+    assert (settled.outcome, settled.code, settled.changeset) == ("blocked", "budget", None)
+    assert (len(model.requests), settled.spent.cost_microusd) == (2, 44)
+    assert "of $0.00004" in settled.detail
+
+
+@asking
 @pytest.mark.parametrize(
     ("status", "code"),
     [
