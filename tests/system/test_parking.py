@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.chosen import choose
 from tests.support.model_server import ModelServer, model_server_beside, scripted
 from tests.support.moved_clocks import Shifted
@@ -109,12 +111,15 @@ def test_a_model_goes_on_in_the_conversation_that_was_parked(shifted: Shifted, r
     assert changed(repository) == {"notes.md"}
 
 
-def test_claude_code_goes_on_in_the_session_that_was_parked(shifted: Shifted, repository: Path) -> None:
+@pytest.mark.parametrize("agent", ["claude", "acp"])
+def test_an_agents_program_goes_on_in_the_session_that_was_parked(
+    shifted: Shifted, repository: Path, agent: str
+) -> None:
     """Its program is the tests'; it is told that its open call was not made, and makes it again."""
     bob = shifted.everybody.bob
     shifted.everybody.befriend(*SCOPES, "--paths", f"{repository}:rw")
     with model_server_beside() as model:
-        choose(bob, "claude", model.url)
+        choose(bob, agent, model.url)
         task = scripted(["I begin.", FIRST], [WITNESS], [WITNESS], ["It is right now."])
         name = shifted.everybody.send(task)
         bob.do("accept", name)
