@@ -22,7 +22,9 @@ SHELLS = ("bash", "zsh", "fish")
 
 def script(program: click.Command, shell: str) -> str:
     """Return what a shell reads to complete `dispatch`; `shell` is one of `SHELLS`."""
-    return _completion(program, shell).source()
+    written = _completion(program, shell).source()
+    # What fish is told of a word is one field: click's script cuts it at its first comma.
+    return written.replace('split ","', 'split --max 1 ","') if shell == "fish" else written
 
 
 def answer(program: click.Command, order: str) -> int:

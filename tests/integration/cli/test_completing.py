@@ -1,4 +1,4 @@
-"""Tab: what shells offer, asked of the daemon that runs, with a real bash and what fish and zsh are told."""
+"""Tab: what shells offer, asked of the daemon that runs, with a real bash, zsh and fish."""
 
 import os
 import subprocess
@@ -19,18 +19,36 @@ _dispatch_completion dispatch
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
+# Its completion works at a terminal only: what the script hands to it is written out instead.
+_ZSH = """
+compdef() { print -r -- "$*" >registered }
+_describe() { print -rl -- "${(@P)3}" }
+compadd() { print -rl -- "${(@P)5}" }
+source script
+words=("$@"); CURRENT=$#
+_dispatch_completion
+"""
+_FISH = "source script; complete --do-complete (string join ' ' -- $argv)"
+
 
 def tab(home: Path, *words: str) -> list[str]:
     """Return what a real bash would offer for the last of these words."""
-    place = home.parent / "bash"
+    said = shell(home, "bash", "--norc", "--noprofile", "-c", _BASH, "bash", "dispatch", *words)
+    return said.split()
+
+
+def shell(home: Path, name: str, *arguments: str) -> str:
+    """Return what a shell says in a directory that holds its script, where `dispatch` is a program."""
+    place = home.parent / name
     place.mkdir(exist_ok=True)
-    (place / "script").write_text(dispatch(home, "completion", "bash").out)
+    (place / "script").write_text(dispatch(home, "completion", name).out)
     program = place / "dispatch"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m dispatch_cli "$@"\n')
     program.chmod(0o755)
+    path = f"{place}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
-        ["bash", "--norc", "--noprofile", "-c", _BASH, "bash", "dispatch", *words],
-        env=environment(home) | {"PATH": f"{place}{os.pathsep}{os.environ['PATH']}"},
+        [name, *arguments],
+        env=environment(home) | {"PATH": path, "HOME": str(place)},  # fish writes there
         cwd=place,
         capture_output=True,
         text=True,
@@ -38,7 +56,7 @@ def tab(home: Path, *words: str) -> list[str]:
         check=True,
     )
     assert ended.stderr == ""
-    return ended.stdout.split()
+    return ended.stdout
 
 
 def asked(home: Path, shell: str, *words: str, more: dict[str, str] | None = None) -> list[str]:
@@ -55,6 +73,38 @@ def test_commands_and_flags_need_no_daemon(home: Path) -> None:
     assert tab(home, "completion", "") == ["bash", "zsh", "fish"]
     assert "broker" in tab(home, "config", "get", "")
     assert not home.exists(), "Tab started something"
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_each_shell_can_read_its_script(home: Path, name: str) -> None:
+    assert shell(home, name, "-n", "script") == ""
+
+
+def test_zsh_registers_its_script_and_offers_what_it_is_told(door: Script, home: Path) -> None:
+    for words, offered in told(door, ":").items():
+        assert sorted(shell(home, "zsh", "-f", "-c", _ZSH, "zsh", "dispatch", *words).splitlines()) == sorted(
+            offered
+        )
+    assert (home.parent / "zsh" / "registered").read_text() == "_dispatch_completion dispatch\n"
+
+
+def test_fish_offers_what_it_is_told(door: Script, home: Path) -> None:
+    for words, offered in told(door, "\t").items():
+        assert shell(home, "fish", "--no-config", "-c", _FISH, "dispatch", *words).splitlines() == offered
+
+
+def told(door: Script, between: str) -> dict[tuple[str, ...], list[str]]:
+    """Say what a shell that shows words offers, with what divides a word from what it is about."""
+    waiting = documents.listed(task="Which tests: (are, all) `flaky` $HOME?", status="delivered")
+    door.answer("GET", "/v1/dispatches", {"dispatches": [waiting], "next": None})
+    return {
+        ("acc",): [
+            f"accept{between}Accept a dispatch and run it here, inside...",
+            f"accept-invitation{between}Let the inviter dispatch to me.",
+        ],
+        ("completion", ""): ["bash", "fish", "zsh"],
+        ("accept", ""): [f"{ID[:8]}{between}delivered · Which tests: (are, all) `flaky` $HOME?"],
+    }
 
 
 def test_ids_come_with_what_they_are_about(door: Script, home: Path) -> None:
