@@ -47,10 +47,15 @@ class Scene:
     device: str
     standing: Json
     steps: list[Step] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
 
     def delivers(self, name: str, raw: bytes, wanted: str | None) -> None:
         """Let the broker deliver these bytes."""
         self.steps.append(Step(name, "deliver", {"envelope": text(raw)}, wanted))
+
+    def knows(self, name: str, **what: Any) -> None:
+        """Let something be otherwise from here on."""
+        self.steps.append(Step(name, "know", what))
 
 
 def raw_of(case: Json) -> bytes:
@@ -90,14 +95,41 @@ def scenes() -> Iterator[Scene]:
         if raw_of(case)[5] == 1 and case["standing"]["edge"] is not None:
             yield cut_off(document, case)
             yield too_late(document, case)
+    yield from stories()
+
+
+def stories() -> Iterator[Scene]:
+    """Return the stories of the vectors, each as it is told, and with everything that a relay can make of what comes."""
+    document = load("stories.json")
+    for story in document["stories"]:
+        for name, meddles in ((story["name"], False), (f"{story['name']}, meddled with", True)):
+            scene = Scene(name, document, story["device"], story["standing"], sent=story["sent"])
+            for step in story["steps"]:
+                if "know" in step:
+                    scene.knows(step["name"], **step["know"])
+                    continue
+                if meddles and step["outcome"] == "taken":
+                    spoil(scene, step, raw_of(story["steps"][0]))
+                scene.delivers(step["name"], raw_of(step), step["outcome"])
+            yield scene
 
 
 def meddled(document: Json, case: Json, other: bytes) -> Scene:
     """Bring everything that can be made of one envelope, then the envelope, then the envelope again."""
     scene = Scene(case["name"], document, case["device"], case["standing"])
     raw = raw_of(case)
+    spoil(scene, case, other)
+    scene.delivers("as it was sent", raw, "taken" if stands_alone(case) else None)
+    scene.delivers("once more", raw, "refused")
+    scene.delivers("and once more", raw, "refused")
+    return scene
+
+
+def spoil(scene: Scene, case: Json, other: bytes) -> None:
+    """Bring everything that can be made of one envelope, and of one with another."""
+    raw = raw_of(case)
     for at in range(0, len(raw), max(1, len(raw) // FLIPS)):
-        if not of_another_device(case, at):
+        if not of_another_device(case, scene, at):
             scene.delivers(f"a bit of byte {at}", raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :], "refused")
     for name, (at, size) in HEADER_FIELDS.items():
         scene.delivers(
@@ -113,11 +145,8 @@ def meddled(document: Json, case: Json, other: bytes) -> Scene:
         "noise": b"\xff" * len(raw),
         "with the insides of another": raw[: HEADER.size] + other[HEADER.size :],
     }.items():
-        scene.delivers(name, made, "refused")
-    scene.delivers("as it was sent", raw, "taken" if stands_alone(case) else None)
-    scene.delivers("once more", raw, "refused")
-    scene.delivers("and once more", raw, "refused")
-    return scene
+        if made != raw:
+            scene.delivers(name, made, "refused")
 
 
 def stands_alone(case: Json) -> bool:
@@ -133,21 +162,21 @@ def stands_alone(case: Json) -> bool:
     return kind == "checkpoint" or (kind == "task" and case["standing"]["edge"] is not None)
 
 
-def of_another_device(case: Json, at: int) -> bool:
+def of_another_device(case: Json, scene: Scene, at: int) -> bool:
     """Say whether a byte is of a wrap for another device: whoever damages it harms that device alone."""
     raw = raw_of(case)
     count = raw[HEADER.size - 1]
     wraps = HEADER.size + 32 * count
     if not wraps <= at < wraps + 80 * count:
         return False
-    own = next(each["device"] for each in load("envelopes.json")["devices"] if each["name"] == case["device"])
+    own = next(each["device"] for each in scene.document["devices"] if each["name"] == scene.device)
     return bool(raw[HEADER.size + (at - wraps) // 80 * 32 :][:32].hex() != own)
 
 
 def cut_off(document: Json, case: Json) -> Scene:
     """Keep a task until its edge was revoked."""
     scene = Scene(f"{case['name']}, kept until the edge ended", document, case["device"], case["standing"])
-    scene.steps.append(Step("the edge is revoked", "know", {"edge_status": "revoked"}))
+    scene.knows("the edge is revoked", edge_status="revoked")
     scene.delivers("the task", raw_of(case), "refused")
     return scene
 
@@ -156,6 +185,6 @@ def too_late(document: Json, case: Json) -> Scene:
     """Keep a task for a week."""
     scene = Scene(f"{case['name']}, kept for a week", document, case["device"], case["standing"])
     week = 7 * 86_400_000
-    scene.steps.append(Step("a week passes", "know", {"now": case["standing"]["now"] + week}))
+    scene.knows("a week passes", now=case["standing"]["now"] + week)
     scene.delivers("the task", raw_of(case), "refused")
     return scene

@@ -175,7 +175,7 @@ def own_devices(asked: Asked) -> Iterator[Finding]:
 def played(asked: Asked) -> Iterator[Finding]:
     for scene in hostile.scenes():
         asked.ask("world", **hostile.world(scene.document))
-        asked.ask("begin", device=scene.device, standing=scene.standing)
+        asked.ask("begin", device=scene.device, standing=scene.standing, sent=scene.sent)
         for step in scene.steps:
             said = asked.ask(step.act, **step.what)
             if step.wanted is not None:

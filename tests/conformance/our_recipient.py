@@ -7,7 +7,7 @@ import asyncio
 import logging
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from dispatch_protocol.encoding import unb64u
 from dispatch_protocol.envelope import Envelope
 from dispatch_protocol.errors import RemoteError
 from dispatch_protocol.keys import SigningKey
+from dispatch_protocol.signing import Signed
 from dispatch_protocol.standing import EdgeStatus
 from tests.support.besieged_desk import Desk, codes_of
 from tests.support.vectors.opening import Book
@@ -67,8 +68,8 @@ class Recipient:
             "body": signed.body.decode(),
         }
 
-    def begin(self, device: str, standing: Json) -> Json:
-        """Begin with an empty journal, but for the contact and the edge of a standing."""
+    def begin(self, device: str, standing: Json, sent: Sequence[str] = ()) -> Json:
+        """Begin with an empty journal, but for the contact and the edge of a standing, and what was sent over it."""
         assert self._book is not None
         self._let_go()
         _, sealing = self._book.keys({"device": device})
@@ -77,11 +78,14 @@ class Recipient:
         self._desk = Desk(Path(home.name), known, Machine(device, signing, tuple(sealing)))
         self._let_go = weakref.finalize(self, _let_go, self._desk, home)
         self._standing = standing
+        for signed in sent:
+            self._desk.sent(Signed.decode(bytes.fromhex(signed)))
         return {}
 
-    def know(self, edge_status: str | None = None, now: int | None = None) -> Json:
-        """Learn that an edge has another status, or that time has passed."""
+    def know(self, edge_status: str | None = None, now: int | None = None, peer: Json | None = None) -> Json:
+        """Learn that an edge has another status, that time has passed, or how the other side's chain is told now."""
         assert self._desk is not None
+        assert self._book is not None
         if edge_status is not None:
             journal = self._desk.journal
             edge = journal.edge(self._standing["edge"]["edge"])
@@ -90,6 +94,9 @@ class Recipient:
             journal.write([Put(ended)], now_ms=journal.floor_ms, signatures={})
         if now is not None:
             self._desk.clock.stands_ms = now
+        if peer is not None:
+            chain = self._book.chain(peer)
+            asyncio.run(self._desk.chains.take(chain.genesis.hex, chain.links))
         return {}
 
     def deliver(self, envelope: str) -> Json:

@@ -38,6 +38,26 @@ def of_no_journal(self: Incoming, header: Header) -> Standing:
     return replace(KNOWING(self, header), seen=False)
 
 
+CHECKING, OURS_CHECKING = independent_opener.check_chains, unseal._check_chains
+
+
+def at_the_stated_head(
+    document: Any, standing: Any, header: Any, fields: Any, author: Any, recipient: Any
+) -> None:
+    """Check the chains, with nothing of the author's after the head that is stated."""
+    (peer, active), stated = author, fields["from"]["head"]
+    heads = [state["head"] for state in peer]
+    known = peer[: heads.index(stated) + 1] if stated in heads else peer
+    CHECKING(document, standing, header, fields, (known, active), recipient)
+
+
+def ours_at_the_stated_head(header: Any, head: Any, author: Any, own: Any, stated: Any) -> None:
+    """Check the chains as the product does, with nothing of the author's after the head that is stated."""
+    if head.sender.head in author.chain.heads:
+        author = replace(author, chain=author.chain.at(head.sender.head))
+    OURS_CHECKING(header, head, author, own, stated)
+
+
 def without_a_tag(key: bytes, nonce: bytes, ad: bytes, sealed: bytes) -> bytes:
     """Decrypt what stands before the last 16 bytes, whatever these are."""
     counted = (1).to_bytes(4, "little") + nonce
@@ -78,6 +98,8 @@ def test_the_independent_one_loads_nothing_of_the_product() -> None:
 CARELESS: dict[str, tuple[Any, str, Any, str, str]] = {
     "forgets what it took in": (Memory, "_met", lambda *a: {}, "the hostile broker", "once more"),
     "believes every edge": (independent_opener, "check_grant", lambda *a, **k: None, "the hostile broker", "kept until the edge ended"),
+    "judges a device at the stated head alone": (independent_opener, "check_chains", at_the_stated_head, "the hostile broker", "kept until its device was revoked: the tablet's next, signed before"),
+    "believes the latest telling": (Memory, "_told", lambda self, peer: peer, "the hostile broker", "kept until its device was revoked: one more of the tablet"),
     "has no clock": (independent_opener, "check_fresh", lambda *a: None, "the hostile broker", "kept for a week"),
     "verifies no signature": (independent_opener, "signed_by", lambda *a: True, "envelopes, opened and refused", "8 signature_bad"),
     "compares no label": (independent_opener, "check_equal", lambda *a: None, "envelopes, opened and refused", "10 header_mismatch"),
@@ -102,6 +124,7 @@ def test_one_that_leaves_something_out_does_not(fault: str, monkeypatch: pytest.
 OURS_CARELESS: dict[str, tuple[Any, str, Any, str]] = {
     "asks its journal for nothing": (Incoming, "_standing", of_no_journal, "a task for one device: once more"),
     "believes every edge": (unseal, "_check_grant", lambda *a, **k: None, "kept until the edge ended: the task"),
+    "judges a device at the stated head alone": (unseal, "_check_chains", ours_at_the_stated_head, "kept until its device was revoked: the tablet's next, signed before"),
     "has no clock": (unseal, "_check_fresh", lambda *a, **k: None, "kept for a week: the task"),
 }  # fmt: skip
 
@@ -181,7 +204,8 @@ def test_both_can_be_asked_the_same_and_every_act_is_asked() -> None:
 
 def test_every_file_of_vectors_is_asked() -> None:
     sources = "".join(
-        (ROOT / "tests/conformance" / name).read_text() for name in ("judge.py", "judge_parts.py")
+        (ROOT / "tests/conformance" / name).read_text()
+        for name in ("judge.py", "judge_parts.py", "hostile.py")
     )
     assert {name for name in FILES if f'"{name}"' not in sources} == set()
 

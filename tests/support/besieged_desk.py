@@ -44,6 +44,7 @@ from dispatch_protocol.messages.answers import Receipt, ReceiptType
 from dispatch_protocol.messages.checkpoint import Checkpoint
 from dispatch_protocol.messages.household import Log
 from dispatch_protocol.messages.registry import Message, decode_body
+from dispatch_protocol.messages.task import Task
 from dispatch_protocol.payloads import Kind, kind_of, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Signed, dispatch_id, sign_document
@@ -157,6 +158,28 @@ class Desk:
 
     def _put(self, record: Any) -> None:
         self.journal.write([Put(record)], now_ms=self.journal.floor_ms, signatures={})
+
+    def sent(self, signed: Signed) -> None:
+        """Let this device have sent a task, over the edge that the task names."""
+        task = decode_body(Kind.TASK, signed.body)
+        assert isinstance(task, Task)
+        self._put(
+            DispatchRecord(
+                digest=signed.digest.hex,
+                dispatch_id=str(dispatch_id(signed.digest)),
+                box=Box.SENT,
+                peer=task.head.recipient.identity.hex,
+                address="bob@example.org",
+                edge=task.head.edge.hex,
+                state=DispatchState.SENT,
+                signed=signed.encode(),
+                thread_id=str(task.thread),
+                created_ms=task.head.created_ms,
+                expires_ms=task.head.expires_ms,
+                arrived_ms=task.head.created_ms,
+            )
+        )
+        self.journal.database.commit()
 
     def squat(self, raw: bytes) -> None:
         """Let another document have the dispatch id of this envelope's."""

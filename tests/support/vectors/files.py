@@ -23,6 +23,7 @@ from tests.support.vectors.pairings import pairing_vectors
 from tests.support.vectors.refused_bytes import refused_bytes
 from tests.support.vectors.refused_words import refused_words
 from tests.support.vectors.sessions import session_vectors
+from tests.support.vectors.stories import story_vectors
 from tests.support.vectors.trust import trust_vectors
 
 DIRECTORY: Final = Path(__file__).resolve().parents[2] / "vectors"
@@ -74,6 +75,7 @@ FILES: Final[Mapping[str, Callable[[], dict[str, JSON]]]] = {
     "scopes.json": words.scope_vectors,
     "sessions.json": session_vectors,
     "signatures.json": primitives.signature_vectors,
+    "stories.json": story_vectors,
     "tokens.json": words.token_vectors,
     "trust.json": trust_vectors,
 }
