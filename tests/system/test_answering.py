@@ -1,19 +1,23 @@
 """What a person may say to a run of their own machine, through every face at once, with the real programs."""
 
+import asyncio
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.agent_session import agent_session
 from tests.support.dispatch_command import environment
 from tests.support.moved_clocks import Shifted
 from tests.support.neighbourhood import Person, bash, changed, edit
-from tests.support.patience import poll
+from tests.support.patience import eventually, poll
 
 FIRST = edit("notes.md", "first line", "second line")
 
@@ -85,49 +89,80 @@ def test_run_that_was_taken_up_is_owed_over_a_crash(
     assert changed(repository) == {"notes.md"}
 
 
-def test_of_many_answers_at_once_one_is_applied_and_all_are_told_which(bob: Person, repository: Path) -> None:
+async def test_of_many_answers_at_once_one_is_applied_and_all_are_told_which(
+    bob: Person, repository: Path
+) -> None:
+    """Command lines, a page and the session of an agent stand at the door together before it opens to any of them."""
     name = job(bob, repository, bash("true"))
     request = bob.question(name)["request_id"]
     answers = [("approve", request, "--grant", "session"), ("deny", request, "--reason", "no")] * 4
-    typed = [
-        subprocess.Popen(
-            [sys.executable, "-m", "dispatch_cli", "--json", *answer],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment(bob.home, DISPATCH_KEY_BACKEND="file"),
-        )
-        for answer in answers
-    ]
-    faces = [ask_door(bob, request, face) for face in ("page", "mcp")]
-    told = [(json.loads(each.communicate()[0]), each.returncode) for each in typed]
-    told += [
-        (answer if code == 200 else {"error": answer}, 0 if code == 200 else 6) for code, answer in faces
-    ]
+    async with agent_session(bob) as session:
+        with held(bob):
+            relaying = asyncio.create_task(
+                session.call("act", action="approve", dispatch_id=name, request_id=request, grant="always")
+            )
+            typed = [type_beside(bob, *answer) for answer in answers]
+            page = Page(bob)
+            await eventually(lambda: standing_at(bob.home / "daemon.sock") == len(typed) + 1)
+        told = [page.approve(request)]
+        relayed = await relaying
+    told += [(json.loads(each.communicate()[0]), each.returncode) for each in typed]
     applied = [answer for answer, code in told if code == 0]
-    (won,) = applied
-    lost = [answer["error"] for answer, code in told if code == 6]
-    assert len(lost) == len(answers) + len(faces) - 1
+    lost = [answer["error"]["applied"] for answer, code in told if code == 6]
+    assert len(applied) + len(lost) == len(told)
+    assert len(applied) + ("late" not in relayed) == 1, "one of them all was applied"
     names = ("request_id", "status", "grant", "decided_by", "decided_at")
-    assert {tuple(error["applied"][key] for key in names) for error in lost} == {
-        tuple(won[key] for key in names)
-    }
+    (holds,) = {tuple(each[key] for key in names) for each in [*applied, *lost]}
     (event,) = [each for each in bob.status(name)["events"] if each["type"] == "approval_decided"]
-    assert (event["data"]["decision"], event["data"]["decided_by"]) == (won["status"], won["decided_by"])
+    assert holds[:4] == (request, *(event["data"][key] for key in ("decision", "grant", "decided_by")))
+    assert ("late" in relayed) is (event["data"]["decided_by"] != "mcp")
 
 
-def ask_door(bob: Person, request: str, face: str) -> tuple[int, dict[str, Any]]:
-    """Approve at the TCP door, as a page or an agent session does."""
-    host = bob.daemon.url.removeprefix("http://")
-    token = (bob.home / "local.token").read_text()
-    body = json.dumps({"decision": "approve", "by": face})
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    connection = HTTPConnection(host, timeout=60)
+@contextmanager
+def held(person: Person) -> Iterator[None]:
+    """Keep somebody's daemon from doing anything, so that whoever comes to its door has to wait."""
+    assert person.daemon.process is not None
+    person.daemon.process.send_signal(signal.SIGSTOP)
     try:
-        connection.request("POST", f"/v1/approvals/{request}", body, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
+        yield
     finally:
-        connection.close()
+        person.daemon.process.send_signal(signal.SIGCONT)
+
+
+def standing_at(socket: Path) -> int:
+    """Return how many have connected to a socket and were not taken in yet: the kernel gives these no inode."""
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()]
+    return len([line for line in lines if line[-1] == str(socket) and line[6] == "0"])
+
+
+def type_beside(person: Person, *words: str) -> "subprocess.Popen[bytes]":
+    """Type a command and do not wait for its end."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dispatch_cli", "--json", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(person.home, DISPATCH_KEY_BACKEND="file"),
+    )
+
+
+class Page:
+    """What a page does at the TCP door: it asks what is open, and then gives its yes."""
+
+    def __init__(self, person: Person) -> None:
+        token = (person.home / "local.token").read_text()
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._connection = HTTPConnection(person.daemon.url.removeprefix("http://"), timeout=60)
+        self._connection.request("GET", "/v1/approvals", headers=self._headers)
+
+    def approve(self, request: str) -> tuple[dict[str, Any], int]:
+        """Return what was answered, and how a command line would have ended with it."""
+        assert request in self._connection.getresponse().read().decode()
+        body = json.dumps({"decision": "approve", "by": "page"})
+        self._connection.request("POST", f"/v1/approvals/{request}", body, self._headers)
+        response = self._connection.getresponse()
+        answer = json.loads(response.read())
+        self._connection.close()
+        return (answer, 0) if response.status == 200 else ({"error": answer}, 6)
 
 
 def test_a_run_may_be_reviewed_instead_and_then_asks_once_more(bob: Person, repository: Path) -> None:
