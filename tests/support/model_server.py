@@ -51,6 +51,10 @@ class ModelServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     counts: bool = True  # whether it says how many tokens were used, where its protocol lets it keep silent
     unscripted: list[list[Any]] = field(default_factory=lambda: [["ready"]])
+    lasts: int | None = (
+        None  # so many requests are served; after these bytes of an answer each later one is cut off
+    )
+    cuts_after: bytes = b""
     over: asyncio.Event = field(default_factory=asyncio.Event)  # until then a hanging answer hangs
     holds: int | None = (
         None  # so many characters of a prompt, its last ones; it reads the first file that they name
@@ -65,6 +69,8 @@ class ModelServer:
             if trouble.hangs:
                 await self.over.wait()
             return web.Response(status=trouble.status, headers=dict(trouble.headers), body=trouble.body)
+        if self.lasts is not None and len(self.requests) > self.lasts:
+            return _cut_off(request, self.cuts_after)
         if request.path == "/v1/responses":
             number, told = turns_played(body), as_messages(body)
             turns = script({"messages": told}) or self.unscripted
@@ -87,6 +93,14 @@ class ModelServer:
         for event in written:
             await response.write(event)
         return response
+
+
+def _cut_off(request: web.Request, says: bytes) -> web.Response:
+    """Say these bytes instead of an answer, and end the connection; what is returned reaches nobody."""
+    assert request.transport is not None
+    request.transport.write(says)
+    request.transport.close()
+    return web.Response()
 
 
 def script(body: Mapping[str, Any]) -> list[list[Any]] | None:

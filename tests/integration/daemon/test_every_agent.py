@@ -310,17 +310,32 @@ async def breaking(says: bytes) -> AsyncIterator[str]:
 BEGUN = json.dumps({"type": "message_start", "message": {"usage": {"input_tokens": 1}}}).encode()
 
 
-@asking
-@pytest.mark.parametrize(
-    "says",
-    [
-        b"",
-        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\ndata: " + BEGUN,
-    ],
-    ids=["at once", "in its answer"],
+CUT = (
+    b"",
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\ndata: " + BEGUN,
 )
+cut = pytest.mark.parametrize("says", CUT, ids=["at once", "in its answer"])
+
+
+@asking
+@cut
 async def test_a_lost_connection_is_a_clear_failure(bench: Bench, says: bytes) -> None:
     async with breaking(says) as bench.url:
         settled = await bench.do([EDIT], ["Done."])
     assert (settled.outcome, settled.code, settled.changeset) == ("failed", "model_unreachable", None)
     assert bench.url in settled.detail
+
+
+@asking
+@cut
+async def test_a_connection_that_is_lost_after_work_was_done_leaves_nothing_of_it(
+    bench: Bench, model: ModelServer, says: bytes
+) -> None:
+    model.lasts, model.cuts_after = 1, says
+    settled = await bench.do([EDIT], ["Done."])
+    assert [result["ok"] for result in bench.witness.of("finished")] == [True], "the control: it was made"
+    assert len(model.requests) > 1
+    assert (settled.outcome, settled.code, settled.changeset) == ("failed", "model_unreachable", None)
+    assert bench.url in settled.detail
+    assert settled.changes == ()
+    assert bench.notes.read_text() == "first\n"
