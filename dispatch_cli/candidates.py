@@ -57,6 +57,26 @@ def peers() -> Offer:
     return _offer(lambda invocation: _peers(invocation, {"incoming", "outgoing"}))
 
 
+def files() -> Offer:
+    """Let the shell offer its own files."""
+    return _of_the_shell("file")
+
+
+def directories() -> Offer:
+    """Let the shell offer its own directories."""
+    return _of_the_shell("dir")
+
+
+def _of_the_shell(kind: str) -> Offer:
+    def offer(context: click.Context, parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        del context, parameter
+        return [CompletionItem(incomplete, type=kind)]
+
+    return offer
+
+
 def tool_servers() -> Offer:
     """Offer the MCP servers of this machine, which the home itself lists."""
     return _offer(lambda invocation: ((each.name, each.argv[0]) for each in listed(invocation.home)))

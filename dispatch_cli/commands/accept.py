@@ -23,7 +23,9 @@ _NOBODY = frozenset({"no_agent", "agent_key_missing", "agent_incomplete"})
 
 @click.command(cls=Command)
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.undecided())
-@click.option("--cwd", metavar="DIR", help="The directory to run in.")
+@click.option(
+    "--cwd", metavar="DIR", shell_complete=candidates.directories(), help="The directory to run in."
+)
 @click.option("--by-hand", is_flag=True, help="Do it yourself, unconfined; then say `dispatch complete`.")
 @click.option("--here", is_flag=True, help="Run it here although another device of mine is to.")
 @click.option(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from dispatch_cli import hosts, key_places, programs
+from dispatch_cli import candidates, hosts, key_places, programs
 from dispatch_cli.agent_names import NOBODY, require_name
 from dispatch_cli.commands.tool_servers import server
 from dispatch_cli.errors import CliError
@@ -75,6 +75,7 @@ def remove_host(invocation: Invocation, name: str) -> None:
     "directories",
     metavar="DIR",
     multiple=True,
+    shell_complete=candidates.directories(),
     help="claude, acp: what its program is made of besides /usr, if not what is found from where it lies; shown read-only.",
 )
 @click.option(
@@ -86,7 +87,12 @@ def remove_host(invocation: Invocation, name: str) -> None:
     metavar="NAME",
     help="The variable that holds the key: of the daemon's environment, which is that of whoever started it.",
 )
-@click.option("--key-file", metavar="FILE", help="A file that holds the key, readable by you alone.")
+@click.option(
+    "--key-file",
+    metavar="FILE",
+    shell_complete=candidates.files(),
+    help="A file that holds the key, readable by you alone.",
+)
 @click.option(
     "--price", metavar="IN/OUT", help="What the model costs, in US dollars for a million tokens, as 3/15."
 )

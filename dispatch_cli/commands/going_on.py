@@ -63,7 +63,12 @@ def review(invocation: Invocation, dispatch_id: str) -> None:
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.running())
 @click.option("--text", "said", metavar="T", required=True, help="What came of it: the author reads this.")
 @click.option(
-    "--file", "files", metavar="F", multiple=True, help="A file that belongs to it; may be repeated."
+    "--file",
+    "files",
+    metavar="F",
+    multiple=True,
+    shell_complete=candidates.files(),
+    help="A file that belongs to it; may be repeated.",
 )
 @click.pass_obj
 def complete(invocation: Invocation, dispatch_id: str, said: str, files: tuple[str, ...]) -> None:

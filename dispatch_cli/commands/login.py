@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -28,7 +29,10 @@ _LOGIN_TIMEOUT_S = 60.0
     help="Sign in on the broker's page, and open it or not.  [default: without --email]",
 )
 @click.option(
-    "--code-file", metavar="F", help="Read the mailed code from a file, or from standard input (-)."
+    "--code-file",
+    metavar="F",
+    shell_complete=candidates.files(),
+    help="Read the mailed code from a file, or from standard input (-).",
 )
 @click.option(
     "--dev", is_flag=True, help="At a broker on this machine that runs with --dev: no mail, no proof."

@@ -27,8 +27,18 @@ _PIECE_BYTES = 256 * 1024
 
 @click.command(cls=Command)
 @click.argument("dispatch_id", metavar="ID", shell_complete=candidates.dispatches())
-@click.option("--save", metavar="DIR", help="Copy the bundle and the files into this directory.")
-@click.option("--share", metavar="FILE", help="Write one HTML file that shows and checks it by itself.")
+@click.option(
+    "--save",
+    metavar="DIR",
+    shell_complete=candidates.directories(),
+    help="Copy the bundle and the files into this directory.",
+)
+@click.option(
+    "--share",
+    metavar="FILE",
+    shell_complete=candidates.files(),
+    help="Write one HTML file that shows and checks it by itself.",
+)
 @click.pass_obj
 def result(invocation: Invocation, dispatch_id: str, save: str | None, share: str | None) -> None:
     """Show the outcome, the text, the changes and the files of a finished dispatch.

@@ -53,10 +53,18 @@ class _Seconds(click.ParamType[Any]):
 
 _COMPOSING = (
     click.option(
-        "--steps", metavar="FILE", help="Tool calls to run instead of an agent: a JSON or YAML list."
+        "--steps",
+        metavar="FILE",
+        shell_complete=candidates.files(),
+        help="Tool calls to run instead of an agent: a JSON or YAML list.",
     ),
     click.option(
-        "--file", "files", metavar="F", multiple=True, help="A file to go with it, sealed; may be repeated."
+        "--file",
+        "files",
+        metavar="F",
+        multiple=True,
+        shell_complete=candidates.files(),
+        help="A file to go with it, sealed; may be repeated.",
     ),
     click.option(
         "--background", metavar="T|@F", help="What a stranger needs to know, as text or from a file."

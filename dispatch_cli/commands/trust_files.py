@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Group
@@ -23,7 +24,7 @@ def trust() -> None:
 
 
 @trust.command("export")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=candidates.files())
 @click.option("--contacts", is_flag=True, help="Also the chains of everybody I know; it names all of them.")
 @click.pass_obj
 def export_trust(invocation: Invocation, file: str, contacts: bool) -> None:
@@ -47,7 +48,7 @@ def export_trust(invocation: Invocation, file: str, contacts: bool) -> None:
 
 
 @trust.command("import")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=candidates.files())
 @click.pass_obj
 def import_trust(invocation: Invocation, file: str) -> int:
     """Learn what FILE proves about people I know.

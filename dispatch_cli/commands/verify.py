@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dispatch_cli import candidates
 from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
@@ -19,7 +20,7 @@ _BUNDLE_BYTES = 96 * 1024 * 1024  # a page holds one in base64
 
 
 @click.command(cls=Command)
-@click.argument("bundle", metavar="BUNDLE")
+@click.argument("bundle", metavar="BUNDLE", shell_complete=candidates.files())
 @click.option("--statement", is_flag=True, help="Print what it proves as an in-toto Statement.")
 @click.pass_obj
 def verify(invocation: Invocation, bundle: str, statement: bool) -> int:

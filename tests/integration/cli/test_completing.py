@@ -177,3 +177,26 @@ def test_what_no_shell_says_is_refused(home: Path) -> None:
         assert (ended.code, ended.out, ended.err) == (1, "", "")
     assert dispatch(home, "completion", "tcsh").code == 2
     assert "script" in dispatch(home, "completion", "fish", "--json").json
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("send", "bob", "task", "--file"), "file"),
+        (("send", "bob", "task", "--steps"), "file"),
+        (("complete", "x", "--file"), "file"),
+        (("accept", "x", "--cwd"), "dir"),
+        (("result", "x", "--save"), "dir"),
+        (("result", "x", "--share"), "file"),
+        (("agent", "use", "claude", "--directory"), "dir"),
+        (("agent", "use", "claude", "--key-file"), "file"),
+        (("login", "--code-file"), "file"),
+        (("trust", "import"), "file"),
+        (("verify",), "file"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, tuple) else given,
+)
+def test_a_path_is_offered_by_the_shell_itself(home: Path, words: tuple[str, ...], kind: str) -> None:
+    at = {"COMP_CWORD": str(len(words) + 1)}
+    assert asked(home, "bash", "dispatch", *words, "no", more=at) == [f"{kind},no"]
+    assert not home.exists()
