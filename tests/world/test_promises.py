@@ -73,7 +73,7 @@ class Courier(RuleBasedStateMachine):
         self.runner.run(done())
 
     def by_hand(self, what: Awaitable[object]) -> None:
-        """Let a human do something: only then may a machine sign that something is asked, decided, granted or ended."""
+        """Let a human do something: only then may a machine sign that something is asked, decided or granted."""
         self.do(what)
         SIGNED.clear()
 
@@ -339,7 +339,7 @@ def chosen(things: Sequence[T], pick: int) -> T:
     return things[pick % len(things)]
 
 
-DECIDING = {payload_type(kind) for kind in (Kind.TASK, Kind.DECISION, Kind.GRANT, Kind.CANCEL)}
+DECIDING = {payload_type(kind) for kind in (Kind.TASK, Kind.DECISION, Kind.GRANT)}
 SIGNED: list[str] = []  # what was signed since a human last did something, of what only humans decide
 
 
