@@ -5,6 +5,7 @@ import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from dispatch_daemon.adapters import chosen_settings
 from dispatch_daemon.adapters.chosen_settings import AT_THE_DOOR, TypedOnlyError
@@ -28,12 +29,16 @@ from dispatch_daemon.core.grants import edits
 from dispatch_daemon.core.trust_records import Direction
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol.encoding import JSON
-from dispatch_protocol.loopback import short_id
+from dispatch_protocol.loopback import hint, short_id
 from dispatch_protocol.standing import EdgeStatus
 from dispatch_protocol.timestamps import format_time, time_or_none
 
 _DISTRIBUTION = "dispatch-courier"
 _SKEW_MS = 60_000
+_REDIALLED: Final = (
+    "It is tried again by itself: look whether this machine is online and whether that broker runs. "
+    "If the address is not right: dispatch login --broker URL --email YOU"
+)
 
 
 class Machine:
@@ -308,7 +313,11 @@ class Machine:
             detail = "not signed in; one's own tasks work without a broker"
             return [_check("broker", True, detail, "dispatch login --broker URL --email YOU")]
         state = link.state
-        checks = [_check("broker", state.phase is LinkPhase.ONLINE, state.words, None)]
+        if state.phase is LinkPhase.ONLINE:
+            checks = [_check("broker", True, state.words, None)]
+        else:
+            remedy = _REDIALLED if state.code is None else hint(state.code)
+            checks = [_check("broker", False, f"{link.url}: {state.words}", remedy)]
         if state.skew_ms is not None:
             near = abs(state.skew_ms) < _SKEW_MS
             detail = f"this clock and the broker's differ by {abs(state.skew_ms) / 1000:.1f} s"

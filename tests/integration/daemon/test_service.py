@@ -229,3 +229,18 @@ async def test_run_directory_is_named_in_full_and_exists(
     reply = await signed_in.ask("POST", f"{where}/accept", {"cwd": directory})
     assert (reply.status, reply.code) == (422, code)
     assert (await signed_in.do("GET", where))["status"] == "delivered"
+
+
+async def test_doctor_names_a_broker_that_is_down_and_what_to_do(signed_in: Victim) -> None:
+    async def check() -> dict[str, Any]:
+        checks = (await signed_in.do("GET", "/v1/doctor"))["checks"]
+        return next(each for each in checks if each["name"] == "broker")
+
+    url = signed_in.relay.url
+    assert (await check())["detail"] == f"connected to {url}"
+    await signed_in.relay.stop()
+    while (ill := await check())["detail"] != f"{url}: nothing listens there":
+        assert ill["detail"].startswith((url, "connected"))
+        await asyncio.sleep(0.02)
+    assert not ill["ok"]
+    assert "dispatch login --broker URL --email YOU" in ill["remedy"]
