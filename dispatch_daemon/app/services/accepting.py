@@ -39,6 +39,7 @@ from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.invitation import InvitationDocument
 from dispatch_protocol.invitation_token import PREFIX, InvitationToken
 from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.loopback import short_id
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
 from dispatch_protocol.signing import Document, sign_document
@@ -71,6 +72,7 @@ class Accepting:
         require_approver(own.chain, own.device, "let anybody in")
         choosing.chosen_scopes(choice, Trust.TOKEN, self._clock.now_ms())  # a bad choice costs nothing
         typed, parsed = _read_token(token)
+        self._require_others(typed)
         online = self._online()
         if parsed is not None and parsed.broker_url != online.url:
             raise ServiceError(
@@ -183,6 +185,23 @@ class Accepting:
             return None
         record = find(typed, "invitation", like, uuid_of, hint="dispatch invitations")
         return record if record.direction is Direction.OUTGOING else None
+
+    def _require_others(self, typed: str) -> None:
+        """Refuse an invitation of one's own: nobody has used its token, and only whom it is for can accept it."""
+        known = [each for each in self._journal.invitations() if uuid_of(each).startswith(typed.lower())]
+        if any(each.direction is Direction.INCOMING for each in known):
+            return
+        own = self._own(typed)
+        if own is None:
+            return
+        waits = own.status is InvitationStatus.PENDING and self._clock.now_ms() <= own.expires_ms
+        raise ServiceError(
+            "invitation_mismatch",
+            f"this invitation is your own, for {own.address} to accept: pass its token on"
+            if waits
+            else f"this invitation is your own, to {own.address}, and it is over",
+            hint=f"dispatch decline-invitation {short_id(uuid_of(own))}" if waits else "dispatch invitations",
+        )
 
     async def _take_back(self, record: InvitationRecord) -> JsonObject:
         """End an invitation of one's own here, whatever the relay says, and on one's other devices."""

@@ -231,6 +231,19 @@ async def test_run_directory_is_named_in_full_and_exists(
     assert (await signed_in.do("GET", where))["status"] == "delivered"
 
 
+async def test_ones_own_token_is_said_to_be_ones_own(signed_in: Victim) -> None:
+    made = await signed_in.do("POST", "/v1/invitations", {"email": "bob@example.org"})
+    for typed in (made["token"], made["invitation_id"]):
+        reply = await signed_in.ask("POST", "/v1/invitations/accept", {"token": typed, "tools": ["Read"]})
+        assert (reply.status, reply.code) == (403, "invitation_mismatch")
+        assert reply.value["detail"].startswith("this invitation is your own, for bob@example.org to accept")
+        assert reply.value["hint"] == f"dispatch decline-invitation {made['invitation_id'][:8]}"
+    await signed_in.do("POST", "/v1/invitations/decline", {"token": made["invitation_id"]})
+    reply = await signed_in.ask("POST", "/v1/invitations/accept", {"token": made["token"], "tools": ["Read"]})
+    assert (reply.code, reply.value["hint"]) == ("invitation_mismatch", "dispatch invitations")
+    assert "it is over" in reply.value["detail"]
+
+
 async def test_doctor_names_a_broker_that_is_down_and_what_to_do(signed_in: Victim) -> None:
     async def check() -> dict[str, Any]:
         checks = (await signed_in.do("GET", "/v1/doctor"))["checks"]
