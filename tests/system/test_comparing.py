@@ -109,4 +109,4 @@ def test_nothing_is_compared_before_there_are_words_and_a_name_stands_for_an_add
     bob.receives(sent)
     assert alice.do("contacts", "alias", "rob", "me", code=2)["error"]["code"] == "invalid"
     assert alice.do("contacts", "alias", "rob", "--remove")["alias"] is None
-    assert alice.do("send", "robert", "x", code=3)["error"]["code"] == "no_edge"
+    assert alice.do("send", "robert", "x", code=6)["error"]["code"] == "peer_unknown"

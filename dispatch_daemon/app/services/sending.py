@@ -19,7 +19,7 @@ from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.core.grants import newest
 from dispatch_daemon.core.records import Box, DispatchRecord, FileRecord
 from dispatch_daemon.core.requests import SendRequest
-from dispatch_daemon.core.trust_records import Direction
+from dispatch_daemon.core.trust_records import Direction, InvitationStatus
 from dispatch_daemon.ports import JsonObject
 from dispatch_protocol import loopback
 from dispatch_protocol.encoding import Fields
@@ -159,7 +159,10 @@ class Sending:
                 owner_device=own.device,
                 grant_version=None,
             )
-        edge, contact = self._people.edge_to(recipient, Direction.OUTGOING)
+        try:
+            edge, contact = self._people.edge_to(recipient, Direction.OUTGOING)
+        except ServiceError as error:
+            raise self._unreachable(recipient, error) from None
         status = trust_views.edge_status(edge, self._clock.now_ms())
         if status is not EdgeStatus.ACTIVE:
             raise ServiceError(
@@ -179,6 +182,40 @@ class Sending:
             owner_device=handover.chosen(chain, device, edge.address),
             grant_version=newest(edge).version,
         )
+
+    def _unreachable(self, recipient: str, error: ServiceError) -> ServiceError:
+        """Say why nothing can be sent to somebody: nobody is called so, an invitation waits for their yes, or none was made."""
+        if error.code != "no_edge":
+            return error
+        address = recipient.strip()
+        try:
+            address = self._people.known(address)[0].address
+        except ServiceError as unknown:
+            if unknown.code != "peer_unknown":
+                return unknown
+            if waiting := self._invited(address):
+                address = waiting
+            elif "@" not in address:
+                return unknown
+        if self._invited(address) is not None:
+            why = f"your invitation to {address} waits for their yes; until then you cannot send to them"
+            return ServiceError("no_edge", why, hint="dispatch invitations")
+        why = f"{address} has not allowed you to send tasks"
+        return ServiceError("no_edge", why, hint=f"dispatch invite {address}")
+
+    def _invited(self, name: str) -> str | None:
+        """Return who waits for an answer under this address, or the beginning of one."""
+        now_ms, wanted = self._clock.now_ms(), name.casefold()
+        waiting = [
+            each.address
+            for each in self._journal.invitations()
+            if each.direction is Direction.OUTGOING
+            and each.status is InvitationStatus.PENDING
+            and now_ms <= each.expires_ms
+            and each.address.casefold().startswith(wanted)
+        ]
+        exact = [each for each in waiting if each.casefold() == wanted]
+        return next(iter(exact or waiting), None) if wanted else None
 
     def _require_this(self, device: str | None) -> None:
         """Refuse another device of one's own: a job to oneself runs where it was composed, and is sent nowhere."""

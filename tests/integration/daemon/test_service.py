@@ -231,6 +231,37 @@ async def test_run_directory_is_named_in_full_and_exists(
     assert (await signed_in.do("GET", where))["status"] == "delivered"
 
 
+async def sent_to(daemon: Victim, recipient: str) -> tuple[int, str, str, str]:
+    """Return the refusal of a task to somebody."""
+    reply = await daemon.ask("POST", "/v1/dispatches", {"recipient": recipient, "task": "Hello"})
+    return reply.status, reply.code, reply.value["detail"], reply.value["hint"]
+
+
+async def test_task_to_somebody_who_was_invited_is_told_to_wait(signed_in: Victim) -> None:
+    before = await sent_to(signed_in, "bob@example.org")
+    assert before == (
+        403,
+        "no_edge",
+        "bob@example.org has not allowed you to send tasks",
+        "dispatch invite bob@example.org",
+    )
+    await signed_in.do("POST", "/v1/invitations", {"email": "bob@example.org"})
+    for typed in ("bob@example.org", "BOB@example.org", "bob"):
+        status, code, said, hint = await sent_to(signed_in, typed)
+        assert (status, code, hint) == (403, "no_edge", "dispatch invitations")
+        assert said.startswith("your invitation to bob@example.org waits for their yes")
+
+
+async def test_task_to_a_name_that_nobody_has_invites_nobody(signed_in: Victim, carol: Stranger) -> None:
+    said = "nobody who is called nobody is known here"
+    assert await sent_to(signed_in, "nobody") == (404, "peer_unknown", said, "dispatch contacts")
+    await carol.may_dispatch(tools=["Read"])
+    for typed in ("carol", carol.device.genesis.hex):
+        _, code, said, hint = await sent_to(signed_in, typed)
+        assert (code, said) == ("no_edge", "carol@example.org has not allowed you to send tasks")
+        assert hint == "dispatch invite carol@example.org"
+
+
 async def test_ones_own_token_is_said_to_be_ones_own(signed_in: Victim) -> None:
     made = await signed_in.do("POST", "/v1/invitations", {"email": "bob@example.org"})
     for typed in (made["token"], made["invitation_id"]):
