@@ -1,9 +1,9 @@
 """Accepting, in sentences: who asks for what, how it runs, how it ended."""
 
 from dispatch_cli.render.changes import changeset_lines
-from dispatch_cli.render.dispatch import task_lines
+from dispatch_cli.render.dispatch import task_lines, undo_steps
 from dispatch_cli.render.fields import Document, inner, items, text
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line
 from dispatch_cli.render.people import ME, People
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.sending import outcome_lines
@@ -59,7 +59,7 @@ def ended_lines(dispatch: Document, view: View) -> list[Line]:
         whose = "The" if sender in {ME, text(dispatch, "to")} else f"{visible(sender)} gets the"
         tail = "result and a signed receipt are kept." if whose == "The" else "result and a signed receipt."
         lines.append(line(f"{whose} {tail}"))
-        lines.append(following("more with", f"dispatch status {short}"))
+        lines += followings(("more with", f"dispatch status {short}"), *undo_steps(dispatch))
     return lines
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dispatch_cli.render import times
-from dispatch_cli.render.fields import Document, number, text, truth, words
+from dispatch_cli.render.fields import Document, inner, items, number, text, truth, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, line
 from dispatch_cli.render.text import count, cut_middle, home_relative, visible, wrapped
 
@@ -17,6 +17,8 @@ _SIGNS = {
     "mkdir": ("+", Tone.ADDED, "new folder"),
 }
 _NOTES_CELLS = 24
+_GIVEN_UP = frozenset(["failed", "cancelled"])
+_HALF = frozenset(["apply_conflict", "journal_damaged"])  # ends after which some of the changes may stand
 
 
 def changeset_lines(changes: Sequence[Document], view: View) -> list[Line]:
@@ -34,6 +36,14 @@ def changeset_lines(changes: Sequence[Document], view: View) -> list[Line]:
         )
         lines += [line("      ", Span(f"! {visible(flag)}", Tone.DANGER)) for flag in words(change, "flags")]
     return lines
+
+
+def unapplied_lines(dispatch: Document) -> list[Line]:
+    """Return that the changes of an ended dispatch stand nowhere; nothing where they do, or where some of them may."""
+    code = text(inner(dispatch, "error"), "code")
+    if not items(dispatch, "changeset") or text(dispatch, "status") not in _GIVEN_UP or code in _HALF:
+        return []
+    return [line(Span("  These were thrown away, and were never applied.", Tone.WAITING))]
 
 
 def _notes(change: Document, word: str) -> str:

@@ -1,7 +1,7 @@
 """One dispatch whole: who asks, the task as written, the run, the changes, the receipts."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.changes import changeset_lines
+from dispatch_cli.render.changes import changeset_lines, unapplied_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line, quote
 from dispatch_cli.render.people import People
@@ -23,7 +23,9 @@ def dispatch_lines(dispatch: Document, people: People, view: View) -> list[Line]
         *_section("Asks", [_question(approval) for approval in items(dispatch, "approvals")]),
         *_section("Answered for another device", [_verdict(each) for each in items(dispatch, "verdicts")]),
         *_result_lines(dispatch, view),
-        *_section("Changes", changeset_lines(items(dispatch, "changeset"), view)),
+        *_section(
+            "Changes", [*changeset_lines(items(dispatch, "changeset"), view), *unapplied_lines(dispatch)]
+        ),
         *_section("Artifacts", [artifact_line(artifact) for artifact in items(dispatch, "artifacts")]),
         *_section("Signed receipts", receipt_lines(items(dispatch, "receipts"), view)),
         *_next_lines(dispatch),
@@ -275,7 +277,12 @@ def _next_lines(dispatch: Document) -> list[Line]:
     if status in {"accepted", "running", "waiting_approval"}:
         return [line(), following("follow it with", f"dispatch watch {short}")]
     if status in {"completed", "failed"}:
-        undoable = is_for_me(dispatch) and any(text(run, "undo_until") for run in items(dispatch, "runs"))
-        undo = [("take its changes back with", f"dispatch undo {short}")] if undoable else []
-        return [line(), *followings(("keep it with", f"dispatch result {short} --save DIR"), *undo)]
+        keep = ("keep it with", f"dispatch result {short} --save DIR")
+        return [line(), *followings(keep, *undo_steps(dispatch))]
     return []
+
+
+def undo_steps(dispatch: Document) -> list[tuple[str, str]]:
+    """Return the way back from what a run has changed here, while it is kept; else nothing."""
+    undoable = is_for_me(dispatch) and any(text(run, "undo_until") for run in items(dispatch, "runs"))
+    return [("take its changes back with", f"dispatch undo {short_id(dispatch)}")] if undoable else []

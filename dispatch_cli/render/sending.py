@@ -1,7 +1,7 @@
 """What happens to what I sent, in sentences: on its way, and how it ended."""
 
 from dispatch_cli.render import times
-from dispatch_cli.render.changes import changeset_lines, diff_lines
+from dispatch_cli.render.changes import changeset_lines, diff_lines, unapplied_lines
 from dispatch_cli.render.dispatch import artifact_line, receipt_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
@@ -103,6 +103,7 @@ def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]
     changes = items(result, "changeset") or items(dispatch, "changeset")
     if changes:
         lines += [line(Span("Changes", Tone.STRONG)), *changeset_lines(changes, view)]
+        lines += unapplied_lines({**dispatch, "changeset": changes})
         undone = moment_ms(result, "undone_at")
         if undone is not None:
             said = f"  These were undone {times.moment(undone, view.now_ms)}."

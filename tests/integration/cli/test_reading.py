@@ -142,6 +142,30 @@ def test_a_result_is_shown_with_its_diff_and_saved(door: Script, home: Path, tmp
     assert "report.txt cannot be written or read: No such file or directory." in failed.err
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "thrown"),
+    [
+        ("failed", "changeset_denied", True),
+        ("cancelled", "cancelled", True),
+        ("failed", "apply_conflict", False),
+        ("completed", "", False),
+    ],
+)
+def test_changes_that_were_discarded_are_said_to_be(
+    door: Script, home: Path, status: str, code: str, thrown: bool
+) -> None:
+    ended = documents.finished(
+        status=status, outcome="blocked" if status == "failed" else "success", error={"code": code}
+    )
+    found = {"dispatch_id": ID, "changeset": documents.CHANGES, "diffs": documents.DIFFS}
+    door.answer("GET", f"/v1/dispatches/{ID}/result", found)
+    door.answer("GET", f"/v1/dispatches/{ID}", ended)
+    for command in ("result", "status"):
+        shown = dispatch(home, command, ID).out
+        assert "~ /srv/api/Makefile" in shown
+        assert ("These were thrown away, and were never applied." in shown) is thrown
+
+
 def test_an_unfinished_result_is_exit_8(door: Script, home: Path) -> None:
     door.refuse("GET", f"/v1/dispatches/{ID}/result", "not_finished", "this dispatch is running")
     ended = dispatch(home, "result", ID)
