@@ -200,5 +200,5 @@ def _said(option: Choice, dispatch: Document, *, changeset: bool) -> Span:
     if option.decision == REVIEW:
         words = reviewed(dispatch)
         return Span(f"  ✓ allowed; {words[:1].lower()}{words[1:]} You review its changes.", Tone.DONE)
-    reach = {"always": "allowed, always on this edge", "session": "allowed for this run"}
+    reach = {"always": "allowed, from now on always", "session": "allowed for this run"}
     return Span(f"  ✓ {reach.get(option.grant or '', 'allowed once')}", Tone.DONE)

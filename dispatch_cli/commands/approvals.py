@@ -17,7 +17,7 @@ GRANTS = ("once", "always", "session")
 _APPLIED = "Approved: the changes are applied, and the result goes back."
 _REACH = {
     "once": "Allowed once.",
-    "always": "Allowed, and from now on always on this edge: `dispatch rules list` says exactly what.",
+    "always": "Allowed, and from now on always: `dispatch rules list` says exactly what.",
     "session": "Allowed for this run.",
 }
 
@@ -36,7 +36,7 @@ def approvals(invocation: Invocation) -> None:
 @click.option(
     "--grant",
     type=click.Choice(GRANTS),
-    help="How far it reaches: once (the default), always on this edge, session for this run.",
+    help="How far it reaches: once (the default), always from now on, session for this run.",
 )
 @click.pass_obj
 def approve(invocation: Invocation, ids: tuple[str, ...], grant: str | None) -> None:

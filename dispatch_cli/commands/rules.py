@@ -15,13 +15,13 @@ from dispatch_cli.render.text import one_line, visible
 
 @click.group(cls=Group)
 def rules() -> None:
-    """List or remove what is always allowed on an edge."""
+    """List or remove what is always allowed."""
 
 
 @rules.command("list")
 @click.pass_obj
 def list_rules(invocation: Invocation) -> None:
-    """List the standing rules. Each is a tool, or for Bash exactly one command, on one edge."""
+    """List the standing rules. Each is a tool, or for Bash exactly one command, of one contact or of my own tasks."""
     found = invocation.door.get("/v1/rules")
     invocation.show(found, lambda view: _lines(found, view))
 

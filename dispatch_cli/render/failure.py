@@ -1,5 +1,8 @@
 """A failure as a person reads it: what, why, and the next command on a line of its own."""
 
+import shlex
+from collections.abc import Sequence
+
 from dispatch_cli.errors import CliError
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, line
 from dispatch_cli.render.text import visible, wrapped
@@ -10,10 +13,16 @@ def error_lines(error: CliError, lead: str, view: View) -> list[Line]:
     message = f"{lead}: {_inside(error.message)}" if lead else _alone(error.message)
     rows = wrapped(message, view.width)
     lines = [line(Span(rows[0], Tone.STRONG)), *(line(row) for row in rows[1:])]
-    lines += [line("  ", visible(candidate)) for candidate in error.candidates]
+    lines += [line("  ", visible(candidate)) for candidate in _unsaid(error)]
     if error.hint:
         lines.append(following("next", visible(error.hint)))
     return lines
+
+
+def _unsaid(error: CliError) -> Sequence[str]:
+    """Return what could be meant; an only one that the next command names already is not said twice."""
+    said = shlex.split(error.hint) if error.hint and len(error.candidates) == 1 else []
+    return [candidate for candidate in error.candidates if candidate not in said]
 
 
 _ARTICLES = frozenset(

@@ -75,7 +75,7 @@ def choices(approval: Document, answered: int = 0) -> list[Choice]:
     offered = words(approval, "grants") or ["once"]
     every = [
         Choice("o", "Allow once", "o once", "approve", "once"),
-        Choice("a", f"always, for {always} on this edge", "a always", "approve", "always"),
+        Choice("a", f"always, for {always}", "a always", "approve", "always"),
         Choice("s", "this run", "s run", "approve", "session"),
     ]
     rest = [Choice("r", "review the rest", "r review", REVIEW)] if may_review(approval, answered) else []

@@ -156,7 +156,7 @@ def _result(data: Document, view: View) -> list[Line]:
 def _decided(data: Document, *, changeset: bool) -> Line:
     decision, grant = text(data, "decision"), text(data, "grant")
     if decision == "approved":
-        reach = {"always": "allowed, always on this edge", "session": "allowed for this run"}
+        reach = {"always": "allowed, from now on always", "session": "allowed for this run"}
         how = "changes approved" if changeset else reach.get(grant, "allowed once")
         return line(Span(f"  ✓ {how}{_elsewhere(data)}", Tone.DONE))
     said = text(data, "reason")

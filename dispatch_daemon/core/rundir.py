@@ -64,7 +64,7 @@ def _chosen(scopes: Scopes, caller_cwd: str | None, projects: Sequence[str]) -> 
     itself, or holds none.
     """
     if not scopes.paths:
-        words = f"this edge grants no path, so the run needs a directory from you{_unlisted(projects)}"
+        words = f"nothing says where it runs, so it needs a directory from you{_unlisted(projects)}"
         stands = () if caller_cwd is None else (caller_cwd,)
         choices = tuple(dict.fromkeys([*stands, *projects[:_LISTED]]))
         raise ServiceError("cwd_needed", words, candidates=choices)

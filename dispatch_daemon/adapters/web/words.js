@@ -121,7 +121,7 @@ export function by(said) {
 }
 
 const DECISIONS = { approved: "allowed", denied: "denied", expired: "nobody answered", withdrawn: "withdrawn" };
-const GRANTS = { once: "once", always: "always, on this edge", session: "in this run" };
+const GRANTS = { once: "once", always: "from now on always", session: "in this run" };
 
 /** Return what was answered, and how far a yes reaches. */
 export function answered(decision, grant) {

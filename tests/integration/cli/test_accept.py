@@ -1,5 +1,6 @@
 """`accept` on a terminal: it stays, asks each call verbatim with Deny as the default, and ends with the outcome."""
 
+import shlex
 import signal
 from pathlib import Path
 
@@ -32,15 +33,15 @@ def test_a_run_is_shown_asked_and_applied(door: Script, home: Path) -> None:
         terminal.expect("│ Which tests are flaky in api? Write the list to flaky.md")
         terminal.expect("may Read, Glob, Grep, Write · in /srv/api (rw) · no network · you approve each call")
         terminal.expect("│ test_login_retry")
-        terminal.expect("Allow once [o] · always, for Write on this edge [a] · this run [s] · Deny [D]")
+        terminal.expect("Allow once [o] · always, for Write [a] · this run [s] · Deny [D]")
         terminal.press("o")
         terminal.expect("✓ allowed once")
         terminal.expect("│ rm -rf /tmp/x")
         terminal.expect("timeout: 1000")
         terminal.expect("! a shell command")
-        terminal.expect("always, for this command on this edge [a]")
+        terminal.expect("always, for this command [a]")
         terminal.press("a")
-        terminal.expect("✓ allowed, always on this edge")
+        terminal.expect("✓ allowed, from now on always")
         terminal.expect("2 files would change:")
         terminal.expect("! runs later when you type make")
         terminal.expect("+test_login_retry")
@@ -74,7 +75,7 @@ def test_an_enter_after_a_letter_does_not_answer_the_next_question(door: Script,
     with Terminal(home, "accept", ID) as terminal:
         terminal.expect("Deny [D]")
         terminal.press("o\n")
-        terminal.expect("for this command on this edge")
+        terminal.expect("always, for this command")
         terminal.press("s")
         assert terminal.end() == 0
     assert [answer["decision"] for answer in run.answers] == ["approve", "approve"]
@@ -271,6 +272,15 @@ class TestSeveralDirectories:
         ended = dispatch(home, "accept", ID, "--json")
         assert (ended.code, ended.json["error"]["code"]) == (2, "cwd_needed")
         assert ended.json["error"]["candidates"] == list(self.PLACES)
+
+
+def test_a_directory_that_the_next_command_names_is_not_said_twice(door: Script, home: Path) -> None:
+    story(door)
+    place, detail = "/srv/it's here", "nothing says where it runs, so it needs a directory from you"
+    hint = f"dispatch accept {ID[:8]} --cwd {shlex.quote(place)}"
+    path = f"/v1/dispatches/{ID}/accept"
+    door.refuse("POST", path, "cwd_needed", detail, candidates=[place], hint=hint)
+    assert dispatch(home, "accept", ID).err == f"Not accepted: {detail}.\n  next   {hint}\n"
 
 
 def test_after_some_answers_the_rest_may_be_reviewed_instead(door: Script, home: Path) -> None:

@@ -55,7 +55,7 @@ def test_an_approval_carries_its_reach(door: Script, home: Path) -> None:
     assert dispatch(home, "approve", REQUEST_ID).out.startswith("Approved: the changes are applied")
     door.answer("POST", ASKED, {"request_id": REQUEST_ID, "kind": "tool", "status": "approved"})
     always = dispatch(home, "approve", ID, REQUEST_ID, "--grant", "always").out
-    assert "always on this edge: `dispatch rules list` says exactly what" in always
+    assert "from now on always: `dispatch rules list` says exactly what" in always
     assert door.requests[-1].body == {
         "decision": "approve",
         "grant": "always",

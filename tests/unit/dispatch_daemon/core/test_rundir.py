@@ -54,6 +54,12 @@ def test_nothing_is_guessed(scopes: Scopes, cwd: str | None, caller: str | None,
     assert raised.value.code == code
 
 
+def test_where_no_directory_is_granted_nothing_is_said_of_an_edge() -> None:
+    with pytest.raises(ServiceError) as raised:
+        resolve(granting(), cwd=None, caller_cwd="/x")
+    assert raised.value.detail == "nothing says where it runs, so it needs a directory from you"
+
+
 class TestProjects:
     """What is there narrows the choice; what a sender calls it orders it and decides nothing."""
 
