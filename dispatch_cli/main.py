@@ -238,10 +238,19 @@ def _lead(invocation: Invocation, failure: CliError) -> str:
 def _usage(error: click.ClickException, *, wants_json: bool) -> CliError:
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if isinstance(ctx, click.Context) else "dispatch"
-    said = error.format_message()
+    said = _no_option(error) if isinstance(error, click.exceptions.NoSuchOption) else error.format_message()
     if wants_json and isinstance(error, click.exceptions.NoArgsIsHelpError):
         said = "Missing command."  # its message is the whole help, which is for people
     return CliError("usage", said, hint=f"{path} --help")
+
+
+def _no_option(error: click.exceptions.NoSuchOption) -> str:
+    """Name the nearest options; what all of them begin with makes no two of them alike."""
+    from difflib import get_close_matches
+
+    names = {option.lstrip("-"): option for option in error.possibilities or ()}
+    near = [names[name] for name in get_close_matches(error.option_name.lstrip("-"), names, n=2)]
+    return error.message + (f" Did you mean {' or '.join(near)}?" if near else "")
 
 
 def _unforeseen(error: Exception) -> CliError:

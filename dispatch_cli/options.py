@@ -111,3 +111,11 @@ class Group(Documented, click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(global_options(hidden=True))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; alone it shows what it holds, which is no failure, except to who asked for one document."""
+        alone = not args and self.no_args_is_help and not ctx.resilient_parsing
+        if alone and not ctx.ensure_object(Invocation).options.json:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        return super().parse_args(ctx, args)

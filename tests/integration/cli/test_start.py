@@ -157,6 +157,25 @@ def test_help_with_json_is_one_document_too(home: Path) -> None:
     assert dispatch(home, "--json", "rules").json["error"]["message"] == "Missing command."
 
 
+@pytest.mark.parametrize("group", ["rules", "config", "daemon", "service", "trust", "agent server"])
+def test_a_group_alone_shows_what_it_holds(home: Path, group: str) -> None:
+    alone = dispatch(home, *group.split())
+    assert alone.code == 0
+    assert alone.out == dispatch(home, *group.split(), "--help").out
+    assert alone.err == ""
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("--nope", ""), ("--jsn", " Did you mean --json?"), ("--tokn", " Did you mean --token?")],
+)
+def test_only_an_option_that_looks_alike_is_suggested(home: Path, option: str, meant: str) -> None:
+    ended = dispatch(home, "config", "path", option)
+    assert ended.code == 2
+    assert ended.err.splitlines()[0] == f"No such option '{option}'.{meant}"
+
+
 def test_the_version_is_said_without_a_daemon(home: Path) -> None:
     assert set(dispatch(home, "version", "--json").json) == {"version", "python"}
     assert dispatch(home, "--version").out == dispatch(home, "version").out
