@@ -202,7 +202,7 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
         lines += [line()] if lines else []
         columns = [Column("ID"), Column(title, Cut.MIDDLE, 12), Column("STATUS"), Column("UNTIL")]
         lines += table(columns, [_invitation(invitation, view) for invitation in found], view)
-        lines += [said for invitation in found for said in _leak(invitation)]
+        lines += [said for invitation in found for said in (*_leak(invitation), *_unproved(invitation, view))]
     lines += [_taken_back(each) for each in sent if text(each, "status") == "pending"][:1]
     # An invitation that was not mailed is accepted with its token only: its id alone proves nothing.
     waiting = [invitation for invitation in received if text(invitation, "status") == "pending"]
@@ -215,6 +215,19 @@ def invitations_lines(invitations: Document, view: View) -> list[Line]:
         peer = visible(text(waiting[0], "peer"))
         lines.append(line(Span(f"  TOKEN is what {peer} passed on to you.", Tone.QUIET)))
     return lines
+
+
+def _unproved(invitation: Document, view: View) -> list[Line]:
+    """Return that somebody said yes who did not hold the secret: most often whoever was invited, with a letter mistyped."""
+    at = moment_ms(invitation, "unproved_at")
+    if at is None:
+        return []
+    peer, when = visible(text(invitation, "peer")), times.moment(at, view.now_ms)
+    said = f"Somebody said yes for {peer} without the token's secret, {when}: a letter mistyped, or a guess. It counts for nothing."
+    return [
+        line(Span(said, Tone.WAITING)),
+        following("if it was them, they need a new one", f"dispatch invite {peer}"),
+    ]
 
 
 def _leak(invitation: Document) -> list[Line]:
@@ -252,7 +265,11 @@ def accepted_lines(edge: Document, view: View) -> list[Line]:
     """Return what was just allowed, in words, and how to take it back."""
     peer = visible(text(edge, "peer"))
     return [
-        line(f"{peer} may now dispatch to you ", Span(f"({visible(text(edge, 'trust'))})", Tone.QUIET), "."),
+        line(
+            f"{peer} may dispatch to you once their device has checked this ",
+            Span(f"({visible(text(edge, 'trust'))})", Tone.QUIET),
+            ".",
+        ),
         line("  ", *scopes_line(inner(edge, "scopes"), view)),
         *([line("  What they were allowed before has ended.")] if number(edge, "edges_ended") else []),
         line("  Each task still waits until you accept it."),

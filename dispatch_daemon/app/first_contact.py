@@ -5,7 +5,8 @@ the token; the code that proves the token stands where "pinned" stands for every
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from dispatch_daemon.adapters.journal import Journal
 from dispatch_daemon.adapters.relay import RelayRejectedError, RelayUnreachableError
@@ -25,7 +26,7 @@ from dispatch_daemon.core.trust_records import (
     InvitationStatus,
     Trust,
 )
-from dispatch_daemon.core.trust_views import edge_status
+from dispatch_daemon.core.trust_views import edge_status, unproved_key
 from dispatch_daemon.ports import Relay
 from dispatch_protocol.chain import Chain
 from dispatch_protocol.envelope import Header
@@ -89,6 +90,16 @@ class FirstContact:
             raw, device=own.device, sealing=keys.sealing, standing=standing, expected=expected
         )
 
+    @contextmanager
+    def _noted(self, record: InvitationRecord) -> Iterator[None]:
+        """Remember a yes whose maker did not hold the token's secret: a letter of it was mistyped, or somebody guesses."""
+        try:
+            yield
+        except RefusedError as error:
+            if error.reason is RefusalCode.MAC_BAD:
+                self._journal.remember(unproved_key(record.invitation_id), self._clock.now_ms())
+            raise
+
     async def _accepted(self, record: InvitationRecord, header: Header, raw: bytes) -> None:
         if record.secret is None or record.status in (InvitationStatus.REVOKED, InvitationStatus.DECLINED):
             raise RefusedError(RefusalCode.INVITATION_USED, f"this invitation is {record.status}")
@@ -96,7 +107,8 @@ class FirstContact:
         if record.acceptance == header.digest.hex:
             await self._confirm_again(record, raw, expected)
             return
-        opened = self._open(raw, expected, seen=False)
+        with self._noted(record):
+            opened = self._open(raw, expected, seen=False)
         message = opened.body
         if not isinstance(message, Acceptance):
             raise RefusedError(RefusalCode.INVITATION_MISMATCH, "an answer of the wrong side")

@@ -13,6 +13,7 @@ from dispatch_daemon.core.trust_records import (
     Direction,
     EdgeRecord,
     InvitationRecord,
+    InvitationStatus,
     RuleRecord,
 )
 from dispatch_protocol.encoding import JSON
@@ -98,8 +99,15 @@ def scopes_view(scopes: Scopes) -> dict[str, JSON]:
     }
 
 
-def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str, JSON]:
-    """Return one invitation; `token` is what a received one is accepted with."""
+def unproved_key(invitation_id: str) -> str:
+    """Return where a journal remembers when a yes to an invitation of ours came without its token's secret."""
+    return f"unproved {invitation_id}"
+
+
+def invitation_view(
+    invitation: InvitationRecord, token: str | None, unproved_ms: JSON = None
+) -> dict[str, JSON]:
+    """Return one invitation; `token` is what a received one is accepted with, `unproved_ms` when a yes proved nothing."""
     shown: dict[str, JSON] = {
         "invitation_id": EdgeId.from_hex(invitation.invitation_id).uuid,
         "peer": invitation.address,
@@ -108,7 +116,10 @@ def invitation_view(invitation: InvitationRecord, token: str | None) -> dict[str
         "created_at": time_or_none(invitation.created_ms),
     }
     if invitation.direction is Direction.OUTGOING:
-        return {**shown, "link": invitation.link, "also_proved": _also_proved(invitation)}
+        waits = invitation.status is InvitationStatus.PENDING and isinstance(unproved_ms, int)
+        unproved = time_or_none(unproved_ms) if waits and isinstance(unproved_ms, int) else None
+        alarms = {"also_proved": _also_proved(invitation), "unproved_at": unproved}
+        return {**shown, "link": invitation.link, **alarms}
     document = InvitationDocument.decode(Document.from_json(invitation.document).body)
     return {**shown, "token": token, "identity": document.sender.identity.hex}
 

@@ -44,7 +44,9 @@ class ScriptedPeople:
             "expires_at": WHEN,
         }
         return {
-            "sent": [{**common, "link": "http://127.0.0.1:8000/i/6e2a", "also_proved": None}],
+            "sent": [
+                {**common, "link": "http://127.0.0.1:8000/i/6e2a", "also_proved": None, "unproved_at": None}
+            ],
             "received": [{**common, "token": "dispatch1:http://127.0.0.1:8000/6e2a", "identity": KEY}],
         }
 

@@ -177,6 +177,7 @@ function received(each) {
 
 function outgoing(each) {
   const leak = each.also_proved ? el("p", { class: "warn" }, "Somebody else proved this token too: it has leaked. Ask them by another way which identity is theirs.") : null;
+  const unproved = each.unproved_at ? el("p", { class: "warn" }, "Somebody said yes without the token's secret: a letter mistyped, or a guess. It counts for nothing; if it was them, invite them anew.") : null;
   const room = el("div");
   const said = complaint();
   const takeBack = async () => {
@@ -189,6 +190,7 @@ function outgoing(each) {
     { class: "card" },
     el("p", {}, "You invited ", el("span", { class: "strong" }, oneLine(each.peer)), pending ? `, open until ${new Date(each.expires_at).toLocaleDateString()}.` : "."),
     leak,
+    unproved,
     pending ? el("div", { class: "answers" }, button("Take it back", takeBack, { class: "small" })) : null,
     room,
     said,

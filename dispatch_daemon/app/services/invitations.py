@@ -133,7 +133,9 @@ class Invitations:
         shown = [_aged(record, now_ms) for record in self._journal.invitations()]
         return {
             "sent": [
-                trust_views.invitation_view(record, None)
+                trust_views.invitation_view(
+                    record, None, self._journal.meta(trust_views.unproved_key(record.invitation_id))
+                )
                 for record in shown
                 if record.direction is Direction.OUTGOING
             ],

@@ -18,6 +18,7 @@ from dispatch_protocol.errors import DispatchError
 from dispatch_protocol.invitation import InvitationDocument, MacRule
 from dispatch_protocol.keys import EdgeId
 from dispatch_protocol.signing import Document, edge_id
+from dispatch_protocol.standing import EdgeStatus
 
 
 async def refresh(online: Online, journal: Journal, performer: Performer) -> None:
@@ -48,6 +49,14 @@ async def pending(typed: str, online: Online, journal: Journal, performer: Perfo
     if record.status is InvitationStatus.REVOKED:
         why = f"this invitation is over: another one of {record.address} was accepted, so they may send to you already"
         raise ServiceError("not_pending", why, hint="dispatch contacts")
+    edge = journal.edge(record.invitation_id)
+    if record.status is InvitationStatus.ACCEPTED and edge is not None and edge.status is EdgeStatus.PENDING:
+        raise ServiceError(
+            "edge_pending",
+            f"you have accepted this invitation, and {record.address}'s device has not confirmed it; where a letter of the "
+            "token was wrong it never will: then end it, and ask them for another invitation",
+            hint=f"dispatch revoke {record.address}",
+        )
     if record.status is not InvitationStatus.PENDING:
         raise ServiceError("not_pending", f"this invitation is {record.status}", hint="dispatch contacts")
     return record

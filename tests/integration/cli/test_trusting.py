@@ -53,7 +53,11 @@ def test_a_token_that_leaked_is_shown_with_what_to_ask_and_type(door: Script, ho
     assert f"The token for {BOB} has leaked" in shown
     assert f"{'ab' * 8} came first" in shown
     assert f"end it with   dispatch revoke {BOB} --outgoing" in shown
-    door.answer("GET", "/v1/invitations", {"sent": [sent | {"also_proved": None}], "received": []})
+    door.answer(
+        "GET",
+        "/v1/invitations",
+        {"sent": [sent | {"also_proved": None, "unproved_at": None}], "received": []},
+    )
     assert "leaked" not in dispatch(home, "invitations").out
 
 

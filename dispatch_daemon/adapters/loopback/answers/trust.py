@@ -152,6 +152,7 @@ class InvitationSent(Answer):
     link: str
     expires_at: Moment | None
     also_proved: AlsoProved | None
+    unproved_at: Moment | None
 
 
 class InvitationReceived(Answer):

@@ -142,9 +142,12 @@ def invitation(direction: Direction) -> InvitationRecord:
 
 def test_sent_invitation_shows_its_link_and_never_its_secret() -> None:
     shown = trust_views.invitation_view(invitation(Direction.OUTGOING), None)
-    assert " ".join(sorted(shown)) == "also_proved created_at expires_at invitation_id link peer status"
+    assert (
+        " ".join(sorted(shown))
+        == "also_proved created_at expires_at invitation_id link peer status unproved_at"
+    )
     assert (shown["link"], shown["expires_at"]) == ("https://courier.example/i/x", None)
-    assert shown["also_proved"] is None
+    assert (shown["also_proved"], shown["unproved_at"]) == (None, None)
 
 
 def test_leaked_token_is_shown_with_both_who_hold_it() -> None:
@@ -180,3 +183,14 @@ def test_edge_shows_where_comparing_stands() -> None:
         edge(), replace(CONTACT, compared_ms=NOW_MS), None, online=None, now_ms=NOW_MS, comparison="same"
     )
     assert (shown["comparison"], shown["compared_at"]) == ("same", AT)
+
+
+def test_a_yes_that_proved_nothing_is_told_for_as_long_as_the_invitation_waits() -> None:
+    sent = invitation(Direction.OUTGOING)
+    for status, told in (
+        (InvitationStatus.PENDING, "1970-01-01T00:00:01.000Z"),
+        (InvitationStatus.ACCEPTED, None),
+    ):
+        shown = trust_views.invitation_view(replace(sent, status=status), None, 1_000)
+        assert shown["unproved_at"] == told
+    assert trust_views.unproved_key("ab") != trust_views.unproved_key("ac")
