@@ -11,7 +11,7 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.outcome import PENDING, exit_code
 from dispatch_cli.reading import absolute, current_directory
-from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_line
+from dispatch_cli.render.accepting import asks_lines, ended_lines, runs_lines
 from dispatch_cli.render.dispatch import asking_lines
 from dispatch_cli.render.fields import Document, inner, text
 from dispatch_cli.render.lines import following, followings, line
@@ -150,7 +150,7 @@ def stay(invocation: Invocation, dispatch_id: str) -> int:
     from dispatch_cli.staying import Stay
 
     started = invocation.door.dispatch(dispatch_id)
-    invocation.out.show([runs_line(started, invocation.view), *asking_lines(started)])
+    invocation.out.show([*runs_lines(started, invocation.view), *asking_lines(started)])
     try:
         last = Stay(invocation, dispatch_id).follow()
     except KeyboardInterrupt:

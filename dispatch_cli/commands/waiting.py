@@ -6,7 +6,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.fields import Document, items, text
-from dispatch_cli.render.lines import Line, line
+from dispatch_cli.render.lines import Line, folded, line
 from dispatch_cli.render.people import People
 from dispatch_cli.render.text import visible
 
@@ -31,7 +31,12 @@ def waiting(invocation: Invocation) -> None:
     questions = len(items(asked or {}, "approvals"))
     found: Document = {"waiting": len(rows), "from": senders, "questions": questions}
     invocation.show(
-        found, lambda _: [*_lines(rows, senders, People(contacts or {})), *_question_lines(questions)]
+        found,
+        lambda view: [
+            row
+            for said in [*_lines(rows, senders, People(contacts or {})), *_question_lines(questions)]
+            for row in folded(said, view)
+        ],
     )
 
 

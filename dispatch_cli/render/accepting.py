@@ -3,7 +3,7 @@
 from dispatch_cli.render.changes import changeset_lines
 from dispatch_cli.render.dispatch import task_lines, undo_steps
 from dispatch_cli.render.fields import Document, inner, items, text
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line
+from dispatch_cli.render.lines import Line, Span, Tone, View, folded, following, followings, joined, line
 from dispatch_cli.render.people import ME, People
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.sending import outcome_lines
@@ -23,12 +23,12 @@ def asks_lines(dispatch: Document, people: People, view: View) -> list[Line]:
     return [line(Span(who, Tone.STRONG)), *task_lines(dispatch, view)]
 
 
-def runs_line(dispatch: Document, view: View) -> Line:
+def runs_lines(dispatch: Document, view: View) -> list[Line]:
     """Return `Runs in ~/src/api · confined · may Read, Glob · no network · you approve each call`."""
     run = (items(dispatch, "runs") or [{}])[-1]
     cwd = visible(home_relative(text(run, "cwd"), view.user_home))
     agent, scopes = visible(text(run, "model") or text(run, "agent")), inner(run, "scopes")
-    return joined(
+    row = joined(
         [
             line(f"Runs in {cwd}" if cwd else "Runs here"),
             line(f"agent {agent}, confined" if agent else "confined"),
@@ -39,6 +39,7 @@ def runs_line(dispatch: Document, view: View) -> Line:
             else line(f"no network · {approval_words('manual', text(run, 'agent'))}"),
         ]
     )
+    return folded(row, view)
 
 
 def ended_lines(dispatch: Document, view: View) -> list[Line]:

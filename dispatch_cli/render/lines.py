@@ -87,6 +87,29 @@ def paragraph(sentence: str, view: View, *, indent: str = "") -> list[Line]:
     return [line(indent + row) for row in wrapped(sentence, room)]
 
 
+def folded(row: Line, view: View, *, indent: str = "  ") -> list[Line]:
+    """Return a line broken at words where the screen is narrower than it, its later rows behind `indent`."""
+    if view.width is None or width_of(row) <= view.width:
+        return [row]
+    whole, at = plain(row), 0
+    rows: list[Line] = []
+    for piece in wrapped(whole, max(view.width - cells(indent), 20)):
+        start = whole.index(piece, at)
+        at = start + len(piece)
+        rows.append((*line(*([indent] if rows else [])), *_part(row, start, at)))
+    return rows
+
+
+def _part(row: Line, start: int, end: int) -> Line:
+    """Return the letters from `start` to `end` of a line, each with its tone."""
+    spans: list[Span] = []
+    for span in row:
+        piece = span.text[max(start, 0) : max(end, 0)]
+        spans += [Span(piece, span.tone)] if piece else []
+        start, end = start - len(span.text), end - len(span.text)
+    return tuple(spans)
+
+
 def joined(parts: Sequence[Line], separator: str = " · ") -> Line:
     """Join non-empty pieces with a separator."""
     result: list[Span] = []

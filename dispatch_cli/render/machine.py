@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dispatch_cli.render.fields import Document, inner, items, number, text, truth
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, line, paragraph
+from dispatch_cli.render.lines import Line, Span, Tone, View, folded, following, line, paragraph
 from dispatch_cli.render.text import home_relative, visible
 
 
@@ -134,7 +134,8 @@ def checks_lines(checks: Sequence[Document], view: View) -> list[Line]:
         good = truth(check, "ok")
         mark = Span("✓ ", Tone.DONE) if good else Span("✗ ", Tone.FAILED)
         name = Span(visible(text(check, "name").replace("_", " ")).ljust(widest + 2), Tone.STRONG)
-        lines.append(line(mark, name, visible(text(check, "detail"))))
+        row = line(mark, name, visible(text(check, "detail")))
+        lines += folded(row, view, indent=" " * (widest + 4))
         if not good and text(check, "remedy"):
             lines += paragraph(f"→ {text(check, 'remedy')}", view, indent="    ")
     return lines

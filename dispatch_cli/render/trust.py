@@ -2,9 +2,9 @@
 
 from dispatch_cli.render import times
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, number, text, truth, words
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, line
+from dispatch_cli.render.lines import Line, Span, Tone, View, folded, following, followings, line
 from dispatch_cli.render.scopes import scopes_line
-from dispatch_cli.render.table import Column, Cut, table
+from dispatch_cli.render.table import Column, Cut, blocks, table
 from dispatch_cli.render.text import visible
 
 _STATUS = {
@@ -97,12 +97,10 @@ def _edges(title: str, edges: list[Document], view: View, *, scopes: bool) -> li
         return []
     columns = [Column(title.upper(), Cut.MIDDLE, 16), Column("KNOWN BY"), Column("STATUS"), Column("NOW")]
     columns.append(Column("THEIR DEVICES", Cut.END))
-    rows = table(columns, [_edge(edge) for edge in edges], view)
-    if not scopes:
-        return rows
-    lines = [rows[0]]
-    for edge, row in zip(edges, rows[1:], strict=True):
-        lines += [row, *_allowed(edge, view)]
+    heading, *rows = blocks(columns, [_edge(edge) for edge in edges], view)
+    lines = heading
+    for edge, row in zip(edges, rows, strict=True):
+        lines += [*row, *(_allowed(edge, view) if scopes else [])]
     return lines
 
 
@@ -110,7 +108,7 @@ def _allowed(edge: Document, view: View) -> list[Line]:
     """Return what an edge allows; one that is over allows nothing."""
     if text(edge, "status") in _OVER:
         return []
-    return [line("  ", *scopes_line(inner(edge, "scopes"), view)), *_edits(edge, view)]
+    return [*folded(line("  ", *scopes_line(inner(edge, "scopes"), view)), view), *_edits(edge, view)]
 
 
 def _edits(edge: Document, view: View) -> list[Line]:

@@ -28,7 +28,7 @@ def bash(**changes: object) -> documents.Json:
 
 def test_a_run_is_shown_asked_and_applied(door: Script, home: Path) -> None:
     run = story(door, documents.approval(), bash(), documents.closing(request_id=CLOSING))
-    with Terminal(home, "accept", ID) as terminal:
+    with Terminal(home, "accept", ID, columns=160) as terminal:
         terminal.expect("Alice (token) <alice@example.org> asks, signed:")
         terminal.expect("│ Which tests are flaky in api? Write the list to flaky.md")
         terminal.expect("may Read, Glob, Grep, Write · in /srv/api (rw) · no network · you approve each call")
@@ -183,6 +183,7 @@ def test_a_narrow_screen_never_loses_the_refusal(door: Script, home: Path) -> No
     story(door, documents.approval())
     with Terminal(home, "accept", ID, columns=40) as terminal:
         terminal.expect("o once  a always  s run  D deny")
+        assert "Runs in /srv/api · agent steps,\n  confined · may Read, Glob, Grep," in terminal.plain
         terminal.press("d")
         assert terminal.end() == 1
 

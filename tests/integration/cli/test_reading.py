@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import door_documents as documents
-from tests.support.dispatch_command import dispatch
+from tests.support.dispatch_command import Terminal, dispatch
 from tests.support.door_documents import ID
 from tests.support.scripted_daemon import Answer, Request, Script
 
@@ -45,6 +45,20 @@ def test_a_pipe_gets_whole_lines_without_colour(door: Script, home: Path) -> Non
     assert "\x1b" not in shown
     assert "\x1b[33mwaits for you\x1b[0m" in dispatch(home, "inbox", FORCE_COLOR="1").out
     assert "\x1b" not in dispatch(home, "inbox", FORCE_COLOR="1", NO_COLOR="1").out
+
+
+@pytest.mark.parametrize("command", ["inbox", "waiting", "contacts", "doctor"])
+def test_a_narrow_screen_gets_no_line_that_it_would_break(door: Script, home: Path, command: str) -> None:
+    door.answer("GET", "/v1/dispatches", {"dispatches": [documents.listed()], "next": None})
+    door.answer("GET", "/v1/approvals", {"approvals": []})
+    door.answer("GET", "/v1/invitations", {"invitations": []})
+    check = {"name": "sandbox", "ok": True, "detail": "tasks can run here, confined as they should be"}
+    door.answer("GET", "/v1/doctor", {"ok": True, "checks": [check | {"remedy": None}]})
+    with Terminal(home, command, columns=40) as terminal:
+        terminal.end()
+    rows = [row for row in terminal.plain.splitlines() if " dispatch " not in row]
+    assert len(rows) > 1
+    assert max(map(len, rows)) <= 40
 
 
 def test_json_is_exactly_what_the_daemon_said(door: Script, home: Path) -> None:

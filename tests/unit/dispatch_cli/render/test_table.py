@@ -1,6 +1,8 @@
 """Tables align, fit the width, and are whole where nobody looks."""
 
-from dispatch_cli.render.lines import Span, Tone, View, line, plain
+import pytest
+
+from dispatch_cli.render.lines import Span, Tone, View, line, plain, width_of
 from dispatch_cli.render.table import Column, Cut, table
 
 COLUMNS = [Column("ID"), Column("PATH", Cut.MIDDLE, 6), Column("TASK", Cut.END, 6)]
@@ -28,8 +30,26 @@ def test_a_narrow_screen_cuts_paths_in_the_middle_and_sentences_at_the_end() -> 
     assert rows[1] == "4f2a   /home/…rc/api   Which tests…"
 
 
-def test_columns_keep_their_least_width_even_if_the_screen_is_too_narrow() -> None:
-    assert shown(5)[1] == "4f2a   /h…api   Which…"
+def test_what_does_not_fit_at_its_least_width_stands_below_the_row_with_its_heading() -> None:
+    assert shown(20) == [
+        "ID     PATH",
+        "    TASK",
+        "4f2a   /home/…rc/api",
+        "    Which tests are…",
+        "4f2b   日本",
+        "    short",
+    ]
+
+
+@pytest.mark.parametrize("width", range(20, 60))
+def test_no_row_is_wider_than_the_screen(width: int) -> None:
+    columns = [*COLUMNS, Column("STATUS"), Column("SINCE"), Column("")]
+    rows = [[*row, line("waits for you"), line("3 days"), ()] for row in ROWS]
+    told = table(columns, rows, View(width, 0, "/"))
+    assert max(map(width_of, told)) <= width
+    said = "\n".join(map(plain, told))
+    assert "STATUS" in said
+    assert said.count("waits for you") == said.count("3 days") == len(rows)
 
 
 def test_tones_of_a_cell_that_fits_are_kept() -> None:
