@@ -38,7 +38,7 @@ from dispatch_protocol.first_contact import verify_invitation, with_mac
 from dispatch_protocol.grant import GrantStatus
 from dispatch_protocol.invitation import InvitationDocument
 from dispatch_protocol.invitation_token import PREFIX, InvitationToken
-from dispatch_protocol.keys import EdgeId
+from dispatch_protocol.keys import EdgeId, Genesis
 from dispatch_protocol.loopback import short_id
 from dispatch_protocol.payloads import Kind, payload_type
 from dispatch_protocol.scopes import Scopes
@@ -99,8 +99,7 @@ class Accepting:
     ) -> JsonObject:
         edge = EdgeId.from_hex(record.invitation_id)
         document = Document.from_json(record.document)
-        named = token.genesis if token else InvitationDocument.decode(document.body).sender.identity
-        inviter = await online.chain(named)
+        inviter = await online.chain(_inviter_named(document, token))
         now_ms = self._clock.now_ms()
         invitation = verify_invitation(document, expect=edge, inviter=inviter, now_ms=now_ms)
         if invitation.to_email != (self._people.own.address or "").lower():
@@ -229,10 +228,24 @@ def _used_by_me(token: InvitationToken | None) -> Iterator[None]:
         yield
     except ServiceError as error:
         if token is not None and error.code in {"not_found", "not_pending"}:
+            error.detail += "; the token is mistyped, or," if error.code == "not_found" else ";"
             error.detail += (
-                "; if you have not answered it, somebody else used your token: tell whoever gave it to you"
+                " if you have not answered it, somebody else used your token: tell whoever gave it to you"
             )
         raise
+
+
+def _inviter_named(document: Document, token: InvitationToken | None) -> Genesis:
+    """Return whom an invitation names, which its token has to name as well."""
+    named = InvitationDocument.decode(document.body).sender.identity
+    if token is not None and token.genesis != named:
+        raise ServiceError(
+            "invitation_mismatch",
+            "the token names another identity than its invitation does: it is mistyped or cut (copy it again as a "
+            "whole), or not what the inviter gave you",
+            hint="dispatch invitations",
+        )
+    return named
 
 
 def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
@@ -248,12 +261,14 @@ def _edge_header(edge: EdgeId, scopes: Scopes) -> JsonObject:
 def _read_token(text: str) -> tuple[str, InvitationToken | None]:
     """Return the id that was typed, or that a token names; a token comes with it, because it proves something."""
     typed = text.strip()
-    if not typed.startswith(PREFIX):
+    if not typed.startswith(PREFIX) and ("#" not in typed or "://" in typed):
         return typed, None
     try:
         token = InvitationToken.parse(typed)
-    except MalformedError as error:
+    except MalformedError:
         raise ServiceError(
-            "invalid", f"this is no invitation token: {error.detail}", hint="dispatch invitations"
+            "invalid",
+            "this token is mistyped or cut: copy it again as a whole",
+            hint="dispatch invitations",
         ) from None
     return token.edge.uuid, token

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from dispatch_protocol.first_contact import Secret
+from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.loopback import WHOAMI_NAME
 from dispatch_protocol.payloads import Kind
 from dispatch_protocol.signing import edge_id
@@ -288,3 +290,26 @@ async def test_doctor_names_a_broker_that_is_down_and_what_to_do(signed_in: Vict
         await asyncio.sleep(0.02)
     assert not ill["ok"]
     assert "dispatch login --broker URL --email YOU" in ill["remedy"]
+
+
+async def test_token_that_is_cut_or_mistyped_says_so(signed_in: Victim, carol: Stranger) -> None:
+    document = carol.device.invitation(signed_in.address, signed_in.relay.url)
+    signed_in.relayed.received.append(carol.listing(document))
+    proof = Secret(bytes(16))
+    token = InvitationToken(
+        signed_in.relay.url, edge_id(document.digest), carol.device.genesis, proof
+    ).format()
+
+    async def refused(typed: str) -> tuple[str, str]:
+        reply = await signed_in.ask("POST", "/v1/invitations/accept", {"token": typed, "tools": ["Read"]})
+        return reply.code, reply.value["detail"]
+
+    cut = ("invalid", "this token is mistyped or cut: copy it again as a whole")
+    for typed in (token[:-1], token[:-1] + "B", token[:-30], token[9:], token.replace("#", "")):
+        assert await refused(typed) == cut
+    wrong = "0" if token[token.index("#") + 1] != "0" else "1"
+    code, said = await refused(token.replace(f"#{carol.device.genesis.hex[0]}", f"#{wrong}"))
+    assert (code, "copy it again as a whole" in said) == ("invitation_mismatch", True)
+    known = edge_id(document.digest).uuid
+    code, said = await refused(token.replace(known, known[:-1] + ("0" if known[-1] != "0" else "1")))
+    assert (code, "the token is mistyped, or, if you have not answered it" in said) == ("not_found", True)
