@@ -6,7 +6,9 @@ and the short code that a person compares, so that no process list and no shell 
 
 import asyncio
 import secrets
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from dispatch_daemon.adapters.relay import BegunSignIn, ProvenToken, RelayRejectedError, SignIns
@@ -16,6 +18,7 @@ from dispatch_daemon.app.people import People
 from dispatch_daemon.app.services.account import Account
 from dispatch_daemon.core.errors import ServiceError
 from dispatch_daemon.ports import JsonObject
+from dispatch_protocol.broker_url import is_loopback
 from dispatch_protocol.timestamps import format_time
 
 _WAIT_S = 15.0  # how long one question of the command line waits for somebody elsewhere
@@ -62,7 +65,7 @@ class SigningIn:
             return self._shown(known, mailed=False)
         own = self._people.own
         broker_signs_in = SignIns(url, ca_bundle=self._ca_bundle)
-        with relay_words():
+        with _unproven_at(url, address), relay_words():
             begun = await broker_signs_in.begin(
                 device=own.device.hex,
                 genesis=own.genesis,
@@ -139,3 +142,15 @@ class SigningIn:
     def _forget(self, known: _Open) -> None:
         if self._open is known:
             self._open = None
+
+
+@contextmanager
+def _unproven_at(url: str, address: str | None) -> Iterator[None]:
+    """Name beside the no of a broker on this machine that proves no address the way of development mode."""
+    try:
+        yield
+    except ServiceError as error:
+        if error.code == "sign_in_unavailable" and is_loopback(url):
+            who = "YOU" if address is None else shlex.quote(address)
+            error.hint = f"If it was started with --dev: dispatch login --broker {url} --email {who} --dev"
+        raise

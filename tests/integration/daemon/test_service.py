@@ -23,6 +23,7 @@ from tests.support.device import now_ms
 from tests.support.dispatch_command import dispatch
 from tests.support.door_client import DoorClient, Reply
 from tests.support.lifetime import Lifetime
+from tests.support.relay import broker_here
 from tests.support.stranger import Stranger, Victim, besieged
 
 _HOUR_MS = 3_600_000
@@ -313,3 +314,17 @@ async def test_token_that_is_cut_or_mistyped_says_so(signed_in: Victim, carol: S
     known = edge_id(document.digest).uuid
     code, said = await refused(token.replace(known, known[:-1] + ("0" if known[-1] != "0" else "1")))
     assert (code, "the token is mistyped, or, if you have not answered it" in said) == ("not_found", True)
+
+
+async def test_sign_in_at_a_development_broker_is_told_of_development_mode(place: Path) -> None:
+    life = Lifetime(place)
+    await life.start()
+    try:
+        async with broker_here(place / "broker") as broker:
+            begin = {"broker": broker.url, "email": "bob@example.org", "page": False}
+            reply = await life.door.ask("POST", "/v1/login/begin", begin)
+            assert (reply.status, reply.code) == (403, "sign_in_unavailable")
+            typed = f"dispatch login --broker {broker.url} --email bob@example.org --dev"
+            assert reply.value["hint"] == f"If it was started with --dev: {typed}"
+    finally:
+        await life.stop()
