@@ -60,7 +60,8 @@ def _list(invocation: Invocation, box: str, cursor: str | None, limit: int, *, e
         rows = [*items(page, "dispatches"), *(row for more in pages for row in items(more, "dispatches"))]
         page = page | {"dispatches": rows, "next": None}
     people = NOBODY if invocation.options.json else invocation.people()
-    invocation.show(page, lambda view: list_lines(page, box, people, view))
+    signed_in = bool(invocation.home.recorded().get("user"))
+    invocation.show(page, lambda view: list_lines(page, box, people, view, signed_in=signed_in))
 
 
 def each_of(invocation: Invocation, box: str) -> Iterator[Document]:

@@ -2,7 +2,7 @@
 
 from dispatch_cli.render import times
 from dispatch_cli.render.fields import Document, items, moment_ms, number, text
-from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line
+from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line
 from dispatch_cli.render.people import People
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import count, one_line, visible
@@ -11,11 +11,11 @@ from dispatch_cli.render.words import short_id, status_span
 _NARROW_CELLS = 72  # below this, the time and how a person is known give way to the task
 
 
-def list_lines(page: Document, box: str, people: People, view: View) -> list[Line]:
-    """Return one page of the inbox or of what was sent."""
+def list_lines(page: Document, box: str, people: People, view: View, *, signed_in: bool = True) -> list[Line]:
+    """Return one page of the inbox or of what was sent; an empty one says how it fills."""
     found = items(page, "dispatches")
     if not found:
-        return _empty(box)
+        return _empty(box, signed_in=signed_in)
     mine = box == "inbox"
     narrow = view.width is not None and view.width < _NARROW_CELLS
     columns = [
@@ -96,12 +96,13 @@ def _standing(dispatch: Document, *, mine: bool) -> Line:
     return joined([(status_span(dispatch, mine=mine),), new])
 
 
-def _empty(box: str) -> list[Line]:
+def _empty(box: str, *, signed_in: bool) -> list[Line]:
     if box == "inbox":
-        return [
-            line("Nothing was sent to you yet."),
-            following("invite somebody with", "dispatch invite EMAIL"),
-        ]
+        others = ("say yes to whoever invites you with", "dispatch invitations")
+        if not signed_in:
+            others = ("sign in to be sent something with", "dispatch login --broker URL --email YOU")
+        mine = ("give yourself a task with", "dispatch send me 'a task'")
+        return [line("Nothing was sent to you yet."), *followings(mine, others)]
     return [
         line("You have sent nothing yet."),
         following("try it on this machine with", "dispatch send me 'a task'"),

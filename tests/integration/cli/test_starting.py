@@ -55,6 +55,19 @@ def test_a_command_that_needs_a_daemon_starts_it_once(home: Path, play: Callable
     assert home.stat().st_mode & 0o777 == 0o700
 
 
+def test_an_empty_inbox_says_how_it_fills(home: Path, play: Callable[..., Ended]) -> None:
+    play("inbox")
+    asked = (
+        "Nothing was sent to you yet.\n"
+        "  give yourself a task with           dispatch send me 'a task'\n"
+        "  sign in to be sent something with   dispatch login --broker URL --email YOU\n"
+    )
+    assert play("inbox").out == asked
+    (home / WHOAMI_NAME).write_text('{"user": "bob@example.org"}')
+    assert "dispatch invitations" in play("inbox").out
+    assert "dispatch login" not in play("inbox").out
+
+
 def test_the_daemon_outlives_the_command_and_its_terminal(
     home: Path, overlay: str, play: Callable[..., Ended]
 ) -> None:
