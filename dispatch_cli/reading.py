@@ -127,6 +127,11 @@ def absolute(path: str) -> str:
         raise CliError("file_unreadable", "The current directory no longer exists.", hint="cd") from error
 
 
+def exists(path: str) -> bool:
+    """Say whether something stands at a path as a person means it."""
+    return path != "" and os.path.lexists(absolute(path))
+
+
 def current_directory() -> str | None:
     """Return where the person stands, or None where that is no longer a place."""
     try:

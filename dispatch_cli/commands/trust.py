@@ -11,7 +11,7 @@ from dispatch_cli.errors import CliError
 from dispatch_cli.inviter import inviter
 from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
-from dispatch_cli.reading import STDIN, absolute, read_text
+from dispatch_cli.reading import STDIN, absolute, exists, read_text
 from dispatch_cli.render.fields import Document, text
 from dispatch_cli.render.lines import line
 from dispatch_cli.render.text import visible, wrapped
@@ -19,6 +19,7 @@ from dispatch_cli.render.trust import accepted_lines, edited_lines
 from dispatch_protocol import limits
 
 _TOKEN_BYTES = 4096
+_MODE_CHARS = 3  # so long is what somebody may have meant for a mode: a longer word is the end of a name
 _MENU = (
     "What may their tasks do here?",
     "  --profile read-only    Read, Glob, Grep: they can look and change nothing",
@@ -171,6 +172,10 @@ def _split(value: str) -> list[str]:
 def _path_choice(item: str) -> Document:
     path, colon, mode = item.rpartition(":")
     if not colon or mode not in {"ro", "rw"}:
+        if len(mode) <= _MODE_CHARS and mode.isalpha() and exists(path) and not exists(item):
+            raise click.BadParameter(
+                f"the mode after {path!r} is ro or rw, not {mode!r}.", param_hint="--paths"
+            )
         path, mode = item, "ro"
     if not path:
         raise click.BadParameter(f"{item!r} names no path.", param_hint="--paths")

@@ -1,6 +1,7 @@
 """Paths and names as a person writes them on one line."""
 
 import os
+from pathlib import Path
 
 import click
 import pytest
@@ -48,3 +49,13 @@ def test_names() -> None:
     assert names("none") == []
     assert names("") == []
     assert names("*") == ["*"]
+
+
+def test_a_mistyped_mode_is_not_the_end_of_a_name(tmp_path: Path) -> None:
+    for typed in ("rx", "w", "RW"):
+        with pytest.raises(click.BadParameter, match="is ro or rw, not"):
+            path_choices((f"{tmp_path}:{typed}",))
+    (tmp_path / "a:rx").mkdir()
+    (tmp_path / "a").mkdir()
+    for name in ("a:rx", "nowhere:rx", "a:copy"):
+        assert path_choices((f"{tmp_path}/{name}",)) == [{"path": f"{tmp_path}/{name}", "mode": "ro"}]
