@@ -68,7 +68,7 @@ def _logs(invocation: Invocation, peer: str | None, device: str | None) -> Docum
     known = invocation.door.get("/v1/audit")
     logs, own, acts = (items(known, name) for name in ("logs", "own", "acts"))
     if peer is not None:
-        logs, own, acts = _with(logs, peer), [], []
+        logs, own, acts = _with(logs, peer) or _none_yet(invocation, peer), [], []
     if device is not None:
         named = {text(each, "device") for each in items(known, "own") if _called(each, device)}
         logs, own = ([each for each in some if _is_of(each, device, named)] for some in (logs, own))
@@ -76,6 +76,15 @@ def _logs(invocation: Invocation, peer: str | None, device: str | None) -> Docum
     if not logs and not own and (peer is not None or device is not None):
         raise CliError("not_found", "No log is known of that.", hint="dispatch audit show")
     return {"logs": logs, "own": own, "acts": acts}
+
+
+def _none_yet(invocation: Invocation, peer: str) -> list[Document]:
+    """Say of a contact with whom no log was begun that it is not missing; there is none of anybody else either."""
+    known = _with(items(invocation.door.get("/v1/contacts"), "edges"), peer)
+    if known:
+        why = f"Nothing was answered over an edge with {text(known[0], 'peer')} yet, so there is no log."
+        raise CliError("not_found", why, hint="dispatch contacts")
+    return []
 
 
 def _with(logs: list[Document], peer: str) -> list[Document]:

@@ -114,3 +114,14 @@ def test_two_identities_under_one_address_are_told_apart(door: Script, home: Pat
     shown = dispatch(home, "contacts").out
     assert f"{BOB} abababababababab" in shown
     assert f"{BOB} cdcdcdcdcdcdcdcd" in shown
+
+
+def test_a_contact_without_a_log_yet_is_no_stranger(door: Script, home: Path) -> None:
+    door.answer("GET", "/v1/audit", {"logs": [], "own": [], "acts": []})
+    for verb in ("show", "verify"):
+        for called in ("bob", ALICE):
+            ended = dispatch(home, "audit", verb, called)
+            assert (ended.code, ended.out) == (6, "")
+            peer = BOB if called == "bob" else ALICE
+            assert f"Nothing was answered over an edge with {peer} yet, so there is no log." in ended.err
+    assert "No log is known of that." in dispatch(home, "audit", "show", "carol").err
