@@ -23,6 +23,7 @@ REVIEW = "review"
 OFFER_AFTER = 3  # answers, before a person is offered to be asked no more
 _DIFF_SHOWN_LINES = 60
 _ALL = float("inf")
+_CALLED = {"session": "this run"}  # as its key says it
 _LEAVES = frozenset({"result", "trace"})  # what of a run its author sees, if it is more than how it ended
 
 
@@ -155,7 +156,8 @@ def _meaning_lines(approval: Document, view: View) -> list[Line]:
     lines: list[Line] = []
     for detail in items(approval, "grant_details"):
         if text(detail, "grant") != "once":
-            said = f"{visible(text(detail, 'grant'))}: {visible(text(detail, 'meaning'))}"
+            grant = text(detail, "grant")
+            said = f"{_CALLED.get(grant, visible(grant))}: {visible(text(detail, 'meaning'))}"
             first, *more = wrapped(said, room) or [""]
             lines.append(line("  ", Span(f"· {first}", Tone.QUIET)))
             lines += [line("    ", Span(row, Tone.QUIET)) for row in more]

@@ -82,6 +82,18 @@ def test_an_enter_after_a_letter_does_not_answer_the_next_question(door: Script,
     assert run.answers[1]["grant"] == "session"
 
 
+def test_what_a_lasting_yes_means_is_called_as_its_key_is(door: Script, home: Path) -> None:
+    said = {"always": "Write; until you remove the rule", "session": "Write; until this run ends"}
+    details = [{"grant": grant, "meaning": meaning} for grant, meaning in said.items()]
+    story(door, documents.approval(grant_details=details))
+    with Terminal(home, "accept", ID) as terminal:
+        terminal.expect("· this run: Write; until this run ends")
+        terminal.expect("· this run [s] ·")
+        assert "session" not in terminal.plain
+        terminal.press("d")
+        assert terminal.end() == 1
+
+
 def test_keys_without_a_meaning_answer_nothing(door: Script, home: Path) -> None:
     run = story(door, documents.approval())
     with Terminal(home, "accept", ID) as terminal:
