@@ -79,6 +79,28 @@ _EDGE_NEXT: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# Where a dispatch stands that has not ended, as its author is told; the second is for whose machine is to run it.
+_STANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "waiting": ("it waits for another one of its thread", "it waits for another one of its thread"),
+        "queued": ("it goes out as soon as the broker answers", "it goes out as soon as the broker answers"),
+        "sent": ("it waits for its recipient's yes", "it waits for your yes"),
+        "delivered": ("it waits for its recipient's yes", "it waits for your yes"),
+        "waiting_approval": (
+            "a question of it waits for an answer there",
+            "a question of it waits for your answer",
+        ),
+        "waiting_input": ("somebody there has to say how it goes on", "you have to say how it goes on"),
+    }
+)
+
+
+def unended(status: str, box: Box) -> str:
+    """Return that a dispatch has not ended, and what it waits for."""
+    said = f"it is {status.replace('_', ' ')}"
+    theirs, own = _STANDS.get(status, (said, said))
+    return f"this dispatch has not ended: {theirs if box is Box.SENT else own}"
+
 
 def signed_words(code: str, detail: str) -> str:
     """Return what a result says of its end besides the code: nothing where the words are of this machine alone."""

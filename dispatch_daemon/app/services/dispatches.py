@@ -26,6 +26,7 @@ from dispatch_daemon.app.unheard import bounded
 from dispatch_daemon.core import (
     by_hand,
     decisions,
+    endings,
     handover,
     outgoing,
     threads,
@@ -140,7 +141,7 @@ class Dispatches:
         if record.state not in ENDED:
             raise ServiceError(
                 "not_finished",
-                f"this dispatch has not ended: it is {str(shown['status']).replace('_', ' ')}",
+                endings.unended(str(shown["status"]), record.box),
                 hint=f"dispatch watch {record.dispatch_id[:8]}",
             )
         bundle = write_bundle(self._home, self._journal, self._people, record)

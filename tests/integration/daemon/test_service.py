@@ -125,7 +125,11 @@ async def test_expired_dispatch_has_a_result(place: Path) -> None:
     await life.start()
     sent = await life.door.do("POST", "/v1/dispatches", {"recipient": "me", "task": "Soon", "expires": 60})
     where = f"/v1/dispatches/{sent['dispatch_id']}"
-    assert (await life.door.ask("GET", f"{where}/result")).code == "not_finished"
+    refused = await life.door.ask("GET", f"{where}/result")
+    assert (refused.code, refused.value["detail"]) == (
+        "not_finished",
+        "this dispatch has not ended: it waits for your yes",
+    )
     await life.stop()
     with contextlib.closing(sqlite3.connect(place / "journal.db")) as journal:
         journal.execute("UPDATE meta SET value = ? WHERE key = 'floor_ms'", (str(now_ms() + _HOUR_MS),))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dispatch_daemon.core import endings
-from dispatch_daemon.core.records import DispatchRecord
+from dispatch_daemon.core.records import Box, DispatchRecord
 from dispatch_protocol import loopback
 from tests.support.desk import own_job, received, sent
 
@@ -47,3 +47,14 @@ def test_the_next_command_is_of_the_side_that_asks(
 
 def test_what_people_and_steps_said_is_signed_with_the_code() -> None:
     assert endings.signed_words("denied", "Bash was denied: no.") == "Bash was denied: no."
+
+
+@pytest.mark.parametrize("box", list(Box))
+@pytest.mark.parametrize("status", ["sent", "delivered"])
+def test_what_waits_for_a_yes_is_said_to_wait_for_whose(status: str, box: Box) -> None:
+    whose = "its recipient's" if box is Box.SENT else "your"
+    assert endings.unended(status, box) == f"this dispatch has not ended: it waits for {whose} yes"
+
+
+def test_what_runs_is_said_to_run() -> None:
+    assert endings.unended("running", Box.INBOX) == "this dispatch has not ended: it is running"
