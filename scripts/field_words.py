@@ -294,7 +294,7 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     "approval_asked": ("`request_id`, `kind`, `title`, `expires_at`", "a human is asked"),
     "approval_decided": (
         "`request_id`, `decision`, `grant`, `reason`, `decided_by`, `decided_on`",
-        "a question is closed",
+        "a question is closed, or a standing rule (`decided_by`: rule, no `request_id`) has spared it",
     ),
     "message": ("`text`", "the agent speaks"),
     "reasoning": ("`text`", "the agent shows what it thinks"),

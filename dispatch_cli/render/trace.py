@@ -155,6 +155,8 @@ def _result(data: Document, view: View) -> list[Line]:
 
 def _decided(data: Document, *, changeset: bool) -> Line:
     decision, grant = text(data, "decision"), text(data, "grant")
+    if decision == "approved" and text(data, "decided_by") == "rule":
+        return line(Span("  ✓ allowed by rule", Tone.DONE))
     if decision == "approved":
         reach = {"always": "allowed, from now on always", "session": "allowed for this run"}
         how = "changes approved" if changeset else reach.get(grant, "allowed once")

@@ -5,6 +5,7 @@ from dispatch_daemon.core import approvals, gate, parking, questions, runs
 from dispatch_daemon.core.records import ApprovalState
 from dispatch_protocol.encoding import JSON
 from dispatch_protocol.lifecycle import RunState
+from dispatch_protocol.messages.trace import EventType
 
 
 class Asker:
@@ -37,6 +38,8 @@ class Asker:
         )
         if self.is_silent:
             return False, approvals.TIMEOUT_REASON
+        if ruling.by_rule:
+            await self._book.note(EventType.APPROVAL_DECIDED, approvals.answered_by_rule())
         if ruling.verdict is not gate.Verdict.ASK:
             return ruling.verdict is gate.Verdict.ALLOW, ruling.reason
         moment = self._book.clock.moment()

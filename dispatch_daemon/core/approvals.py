@@ -212,3 +212,15 @@ def close(
         Unplan(TaskKind.ANSWER_DEADLINE, approval.request_id),
         Resolve(approval.request_id),
     ]
+
+
+def answered_by_rule() -> dict[str, JSON]:
+    """Return what the trace says of a call that a standing yes has allowed: an answer, and no question before it."""
+    return {
+        "request_id": None,
+        "decision": ApprovalState.APPROVED,
+        "grant": GrantChoice.ALWAYS,
+        "reason": None,
+        "decided_by": "rule",
+        "decided_on": None,
+    }

@@ -38,10 +38,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the gate says of a call, and why, in words for the trace."""
+    """What the gate says of a call, and why, in words for the trace; `by_rule` where a standing yes has answered."""
 
     verdict: Verdict
     reason: str
+    by_rule: bool = False
 
 
 def rule_on(
@@ -66,7 +67,7 @@ def rule_on(
         return Ruling(Verdict.ALLOW, f"approval is {scopes.approval}")
     for rule in rules:
         if rule_reach(rule).covers(tool, arguments, cwd):
-            return Ruling(Verdict.ALLOW, "always, this edge")
+            return Ruling(Verdict.ALLOW, "always", by_rule=True)
     seen = tuple(paths)
     for earlier in asked_before:
         if (

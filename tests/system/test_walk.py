@@ -118,6 +118,11 @@ def test_session_and_always_spare_later_questions(neighbourhood: Neighbourhood, 
     assert question["tool"] == "Read"  # the session's yes ended with its run, the standing one did not
     bob.do("approve", question["request_id"])
     neighbourhood.alice.until(second, "completed")
+    told = [each["data"] for each in bob.status(second)["events"] if each["type"] == "approval_decided"]
+    assert [(each["decision"], each["decided_by"]) for each in told] == [
+        ("approved", "rule"),
+        ("approved", "cli"),
+    ]
     (rule,) = bob.do("rules", "list")["rules"]
     assert (rule["tool"], rule["command"], rule["peer"]) == ("Bash", "true", neighbourhood.alice.address)
     bob.do("rules", "remove", rule["rule_id"])

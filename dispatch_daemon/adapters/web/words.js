@@ -116,6 +116,7 @@ const FACES = { cli: "command line", page: "page", mcp: "agent session", api: "a
 /** Return through which face of this machine somebody answered, or on which other device; nothing if nobody did. */
 export function by(said) {
   if (said.decided_on) return `, said on ${oneLine(said.decided_on.name ?? said.decided_on.device.slice(0, 8))}`;
+  if (said.decided_by === "rule") return ", by a rule of yours";
   if (said.decided_by === "device") return ", said on another device";
   return said.decided_by ? `, through the ${FACES[said.decided_by] ?? "nobody"}` : "";
 }

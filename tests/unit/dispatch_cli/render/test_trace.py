@@ -50,6 +50,11 @@ def told(*events: Json, width: int | None = None) -> list[str]:
             ["· runs in ~/x, confined"],
         ),
         ("approval_decided", {"decision": "approved", "grant": "once"}, ["  ✓ allowed once"]),
+        (
+            "approval_decided",
+            {"decision": "approved", "grant": "always", "decided_by": "rule"},
+            ["  ✓ allowed by rule"],
+        ),
         ("approval_decided", {"decision": "denied", "reason": "no"}, ["  ✗ denied: no"]),
         (
             "approval_decided",
