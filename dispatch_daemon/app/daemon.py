@@ -223,6 +223,7 @@ class Daemon:
             stop=self.stop,
             now_ms=self._clock.now_ms,
             people=self._people,
+            agent=Choosing(self._agents, self._executor).check,
         )
 
     def _notices(self) -> tuple[Notifier | None, Notifying | None]:

@@ -60,6 +60,17 @@ class Choosing:
             )
         ]
 
+    async def check(self) -> dict[str, JSON]:
+        """Say in one row of `doctor` whether the chosen agent is ready, as its list does; no model is asked anything."""
+        rows = await self._chosen(self._agents.called())
+        if not rows:
+            none = "none was chosen: a task without steps needs you (`dispatch agent list`)"
+            return {"name": "agent", "ok": True, "detail": none, "remedy": None}
+        (row,) = rows
+        ready = row["ready"] is True
+        told = f"{row['name']}, {row['detail']}"
+        return {"name": "agent", "ok": ready, "detail": told, "remedy": None if ready else row["remedy"]}
+
     async def agent_key(self, *, name: str) -> JsonObject:
         """Say whether the environment of this daemon has a variable; nothing of what it holds."""
         return {"name": name, "held": self._agents.has_variable(name)}

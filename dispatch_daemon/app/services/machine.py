@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ _REDIALLED: Final = (
 
 
 class Machine:
-    """The daemon's own affairs; `door` returns its address and its socket, `stop` asks it to end."""
+    """The daemon's own affairs; `door` returns its address and its socket, `stop` asks it to end, `agent` checks the chosen one."""
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Machine:
         stop: Callable[[], None],
         now_ms: Callable[[], int],
         people: People,
+        agent: Callable[[], Awaitable[dict[str, JSON]]],
     ) -> None:
         self._home = home
         self._settings = settings
@@ -72,6 +73,7 @@ class Machine:
         self._stop = stop
         self._now_ms = now_ms
         self._people = people
+        self._check_agent = agent
 
     async def daemon(self) -> dict[str, JSON]:
         """Return where the daemon listens, and whether it can run dispatches."""
@@ -152,6 +154,7 @@ class Machine:
             self._check_devices(),
             self._check_recovery(),
             await self._check_wall(),
+            await self._check_agent(),
             self._check_pause(),
             self._check_conflicts(),
             self._check_edits(),

@@ -10,6 +10,7 @@ from dispatch_daemon.adapters.agents import Agents
 from dispatch_daemon.adapters.executor import Executor
 from dispatch_daemon.adapters.settings import write_config
 from dispatch_daemon.app.services.choosing import Choosing
+from tests.support.lifetime import Lifetime
 from tests.support.model_server import Trouble, model_server
 
 STREAM = {"content-type": "text/event-stream"}
@@ -117,3 +118,31 @@ async def test_a_variable_of_the_daemon_is_told_by_its_name_alone(home: Path) ->
     of = choosing(home, {"KEY": "sk-1", "EMPTY": ""})
     assert await of.agent_key(name="KEY") == {"name": "KEY", "held": True}
     assert [(await of.agent_key(name=name))["held"] for name in ("EMPTY", "OTHER")] == [False, False]
+
+
+async def test_doctor_says_of_the_chosen_agent_what_its_list_does(home: Path) -> None:
+    none = await choosing(home).check()
+    assert (none["ok"], none["remedy"]) == (True, None)
+    keyless = await choosing(home, agent="openai:m").check()
+    assert (keyless["ok"], "needs a key" in str(keyless["detail"])) == (False, True)
+    url = silent_url()
+    gone = await choosing(home, agent="openai:m", agent_url=url).check()
+    assert (gone["ok"], gone["detail"]) == (False, f"openai:m, at {url}: nobody answers there")
+    assert gone["remedy"] == f"start what serves {url}, then: dispatch agent test"
+    async with model_server() as server:
+        there = await choosing(home, agent="openai:m", agent_url=server.url).check()
+        assert server.requests == [], "no model is asked"
+    assert (there["name"], there["ok"], there["remedy"]) == ("agent", True, None)
+
+
+async def test_doctor_at_the_door_has_a_row_of_the_agent(home: Path) -> None:
+    url = silent_url()
+    write_config(home, {"agent": "openai:m", "agent_url": url})
+    life = Lifetime(home)
+    await life.start()
+    try:
+        report = await life.door.do("GET", "/v1/doctor")
+    finally:
+        await life.stop()
+    (row,) = [each for each in report["checks"] if each["name"] == "agent"]
+    assert (row["ok"], report["ok"], url in row["detail"]) == (False, False, True)
