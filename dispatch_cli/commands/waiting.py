@@ -7,7 +7,7 @@ from dispatch_cli.invocation import Invocation
 from dispatch_cli.options import Command
 from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.lines import Line, folded, line
-from dispatch_cli.render.people import People
+from dispatch_cli.render.people import People, party
 from dispatch_cli.render.text import visible
 
 _NAMED = 3
@@ -34,7 +34,7 @@ def waiting(invocation: Invocation) -> None:
         found,
         lambda view: [
             row
-            for said in [*_lines(rows, senders, People(contacts or {})), *_question_lines(questions)]
+            for said in [*_lines(rows, People(contacts or {})), *_question_lines(questions)]
             for row in folded(said, view)
         ],
     )
@@ -48,10 +48,11 @@ def _question_lines(count: int) -> list[Line]:
     return [line(f"Dispatch: {said} for your answer. See and answer with dispatch approvals.")]
 
 
-def _lines(rows: list[Document], senders: list[str], people: People) -> list[Line]:
+def _lines(rows: list[Document], people: People) -> list[Line]:
     """Name who is known by a signature, and never a word of what they wrote."""
     if not rows:
         return []
+    senders = list(dict.fromkeys(party(row, "from") for row in rows))
     named = ", ".join(visible(people.known(sender)) for sender in senders[:_NAMED])
     more = f" and {len(senders) - _NAMED} more" if len(senders) > _NAMED else ""
     return [

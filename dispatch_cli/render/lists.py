@@ -3,7 +3,7 @@
 from dispatch_cli.render import times
 from dispatch_cli.render.fields import Document, items, moment_ms, number, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, followings, joined, line
-from dispatch_cli.render.people import People
+from dispatch_cli.render.people import People, party
 from dispatch_cli.render.table import Column, Cut, table
 from dispatch_cli.render.text import count, one_line, visible
 from dispatch_cli.render.words import short_id, status_span
@@ -70,7 +70,7 @@ def _brief(dispatch: Document, people: People, *, mine: bool) -> list[Line]:
     to_me = text(dispatch, "box") == "inbox"
     return [
         line(short_id(dispatch)),
-        line(people.known(text(dispatch, "from" if to_me else "to"))),
+        line(people.known(party(dispatch, "from" if to_me else "to"))),
         line(one_line(text(dispatch, "task"))),
         _standing(dispatch, mine=mine or to_me),
     ]
@@ -78,7 +78,7 @@ def _brief(dispatch: Document, people: People, *, mine: bool) -> list[Line]:
 
 def _row(dispatch: Document, mine: bool, people: People, view: View, *, narrow: bool) -> list[Line]:
     created = moment_ms(dispatch, "created_at")
-    address = text(dispatch, "from" if mine else "to")
+    address = party(dispatch, "from" if mine else "to")
     when = line("" if created is None else times.ago(created, view.now_ms))
     return [
         line(short_id(dispatch)),

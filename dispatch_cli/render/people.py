@@ -34,6 +34,12 @@ class People:
 NOBODY = People({})
 
 
+def party(dispatch: Document, side: str) -> str:
+    """Return who stands on one side of a dispatch, `from` or `to`; of one's own task that is `me` on both."""
+    address = text(dispatch, side)
+    return ME if text(dispatch, "from") == text(dispatch, "to") else address
+
+
 def short(address: str) -> str:
     """Return the part of an address before its domain, for a sentence that has already named it whole."""
     return visible(address.partition("@")[0]) or visible(address)

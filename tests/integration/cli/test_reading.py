@@ -1,5 +1,6 @@
 """The lists, one dispatch whole, the result and its proof."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,17 @@ def test_a_narrow_screen_gets_no_line_that_it_would_break(door: Script, home: Pa
     rows = [row for row in terminal.plain.splitlines() if " dispatch " not in row]
     assert len(rows) > 1
     assert max(map(len, rows)) <= 40
+
+
+@pytest.mark.parametrize("command", ["inbox", "sent", "waiting"])
+def test_ones_own_task_is_of_me_in_the_lists(door: Script, home: Path, command: str) -> None:
+    own = documents.listed(**{"from": documents.BOB, "to": documents.BOB}, box="own")
+    door.answer("GET", "/v1/dispatches", {"dispatches": [own], "next": None})
+    door.answer("GET", "/v1/approvals", {"approvals": []})
+    said = dispatch(home, command).out
+    assert documents.BOB not in said
+    assert re.search(r"\bme\b", said)
+    assert documents.BOB in dispatch(home, command, "--json").out
 
 
 def test_json_is_exactly_what_the_daemon_said(door: Script, home: Path) -> None:
