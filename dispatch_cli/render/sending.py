@@ -98,8 +98,13 @@ def result_lines(result: Document, dispatch: Document, view: View) -> list[Line]
     lines = outcome_lines(
         {**dispatch, "result": None, "changeset": [], "decision": None, "receipts": []}, view
     )[:1]
-    if text(result, "summary"):
-        lines += quote(text(result, "summary"), view)
+    summary = text(result, "summary")
+    if summary:
+        lines += quote(summary, view)
+    if failed := why(dispatch, summary):
+        lines.append(line(Span(failed, Tone.FAILED)))
+    if next_step(dispatch):
+        lines.append(following("go on with", next_step(dispatch)))
     changes = items(result, "changeset") or items(dispatch, "changeset")
     if changes:
         lines += [line(Span("Changes", Tone.STRONG)), *changeset_lines(changes, view)]

@@ -30,6 +30,7 @@ def contacts_lines(contacts: Document, view: View, *, invited: bool = False) -> 
     if not edges:
         return [line("You have no contacts yet."), following("invite somebody with", "dispatch invite EMAIL")]
     shared = _shared(edges)
+    edges = _without_replaced(edges)
     edges = [{**edge, "shared": text(edge, "peer") in shared} for edge in edges]
     outgoing = [edge for edge in edges if text(edge, "direction") == "outgoing"]
     incoming = [edge for edge in edges if text(edge, "direction") == "incoming"]
@@ -38,6 +39,16 @@ def contacts_lines(contacts: Document, view: View, *, invited: bool = False) -> 
         lines.append(line())
     shown = lines + _edges("May dispatch to you", incoming, view, scopes=True)
     return shown + _comparing(edges) + _torn(edges)
+
+
+def _without_replaced(edges: list[Document]) -> list[Document]:
+    """Leave out what is over where the same person has a newer edge in that direction: it says nothing of today."""
+
+    def place(edge: Document) -> tuple[str, str, str]:
+        return text(edge, "peer"), text(edge, "identity"), text(edge, "direction")
+
+    standing = {place(edge) for edge in edges if text(edge, "status") not in _OVER}
+    return [edge for edge in edges if text(edge, "status") not in _OVER or place(edge) not in standing]
 
 
 def _shared(edges: list[Document]) -> set[str]:

@@ -57,6 +57,20 @@ def test_what_is_over_allows_nothing_and_says_nothing_of_scopes(door: Script, ho
         assert ("you approve each call" in dispatch(home, "contacts").out) is allows, status
 
 
+def test_an_edge_that_a_newer_one_has_replaced_is_not_listed(door: Script, home: Path) -> None:
+    old, new = documents.edge(status="revoked"), documents.edge(edge_id=ID)
+    for edges, listed in (
+        ([old, new], ["active"]),
+        ([old], ["revoked"]),
+        ([old, documents.edge(direction="incoming")], ["revoked", "active"]),
+        ([old, documents.edge(peer=ALICE)], ["revoked", "active"]),
+    ):
+        door.answer("GET", "/v1/contacts", {"edges": edges})
+        shown = dispatch(home, "contacts").out.split()
+        assert [word for word in shown if word in ("active", "revoked")] == listed
+        assert len(dispatch(home, "contacts", "--json").json["edges"]) == len(edges)
+
+
 def test_who_is_known_by_mail_alone_is_worth_comparing(door: Script, home: Path) -> None:
     compare = f"{BOB} is known by mail alone: compare   dispatch contacts verify {BOB}\n"
     for changes, said in (

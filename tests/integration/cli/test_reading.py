@@ -192,6 +192,25 @@ def test_changes_that_were_discarded_are_said_to_be(
         assert ("These were thrown away, and were never applied." in shown) is thrown
 
 
+def test_the_result_of_a_failure_says_why_and_what_to_do(door: Script, home: Path) -> None:
+    error = {
+        "code": "model_unreachable",
+        "detail": "Their model did not answer.",
+        "hint": "dispatch resend 1",
+    }
+    door.answer(
+        "GET", f"/v1/dispatches/{ID}", documents.finished(status="failed", outcome="failed", error=error)
+    )
+    for summary, count in (("", 1), ("It broke off. Their model did not answer.", 0)):
+        door.answer(
+            "GET", f"/v1/dispatches/{ID}/result", {"dispatch_id": ID, "outcome": "failed", "summary": summary}
+        )
+        shown = dispatch(home, "result", ID).out
+        assert shown.startswith("Failed.")
+        assert shown.splitlines().count("Their model did not answer.") == count
+        assert "go on with   dispatch resend 1" in shown
+
+
 def test_an_unfinished_result_is_exit_8(door: Script, home: Path) -> None:
     door.refuse("GET", f"/v1/dispatches/{ID}/result", "not_finished", "this dispatch is running")
     ended = dispatch(home, "result", ID)
