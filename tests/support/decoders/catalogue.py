@@ -35,6 +35,7 @@ NONE: Final[Mapping[str, str]] = MappingProxyType(
         "dispatch_cli.http1:Sized.feed": "read whole and in pieces by split_head's target",
         "dispatch_cli.http1:Unbounded.feed": "read whole and in pieces by split_head's target",
         "dispatch_cli.commands.send:_Send.parse_args": "reads what the person at the keyboard typed",
+        "dispatch_cli.options:Group.parse_args": "reads what the person at the keyboard typed",
         "dispatch_cli.commands.verify:verify": "opens a file by its name; the bundle goes to receipt:verify_bundle",
         "dispatch_cli.commands.audit:verify_audit": "asks the door for logs; the person typed whose",
         "dispatch_cli.commands.contacts:verify_contact": "reads what the person at the keyboard typed",

@@ -113,6 +113,8 @@ def swallowed(village: Village) -> None:
     with village.broker.doing("claim", "Deposit", Household.id(iris.laptop), klass=TRUST) as claimed:
         iris.laptop.post("/v1/contacts/revoke", peer=author.device.address)
         claimed.done(2)  # what the contact is told, and what the desk is
+        # And whatever else was on its way just then: not before all of it is thought to be kept is the desk's word lost.
+        poll(lambda: not iris.laptop.journal("SELECT 1 FROM tasks WHERE kind = 'deposit'"), "nothing is owed")
     assert (iris.desk.edge(author.edge.uuid) or {})["status"] == "active"
     iris.later(2)
     iris.laptop.notes("it is told again", log)

@@ -16,6 +16,7 @@ from tests.support.hostile_broker.attacks.table import Attack, Outcome, attack
 from tests.support.hostile_broker.owner import TASK
 from tests.support.hostile_broker.village import Village
 from tests.support.neighbourhood import Broker
+from tests.support.patience import poll
 
 CHAPTER: list[Attack] = []
 _LENGTH = struct.Struct(">I")
@@ -117,8 +118,7 @@ def oversize(village: Village) -> None:
 def crossed(village: Village) -> None:
     alice, bob, broker = village.alice, village.bob, village.broker
     with broker.doing("answer", "Answer", alice.address, give={"links": []}, op="edges") as crossing:
-        assert alice.edge(village.edge) is not None
-        crossing.done()
+        poll(lambda: alice.edge(village.edge) is not None and crossing.taken, "it is asked for and shown")
     token = village.invite(bob, alice.address)
     give = {"edges": [{"edge_id": village.edge}]}
     with broker.doing("answer", "Answer", alice.address, give=give, op="chain") as crossing:

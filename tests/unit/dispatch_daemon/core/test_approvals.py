@@ -179,3 +179,9 @@ def test_silence_is_a_no_only_after_the_deadline() -> None:
     assert closed.state is ApprovalState.EXPIRED
     assert approvals.time_out(approval(), NOW_MS + 119_999) == []
     assert approvals.time_out(approval(state=ApprovalState.DENIED), NOW_MS + 120_000) == []
+
+
+def test_what_a_rule_has_allowed_stands_in_the_trace_as_an_answer_without_a_question() -> None:
+    said = approvals.answered_by_rule()
+    assert (said["decision"], said["grant"], said["decided_by"]) == ("approved", "always", "rule")
+    assert (said["request_id"], said["decided_on"]) == (None, None)
