@@ -68,7 +68,7 @@ class Chains:
             # However many documents wait, the relay is asked once, and about once a second if it knows nothing. What
             # cannot wait may ask a few times more: a document turned away unasked is lost until it is sent again, and
             # what was asked a moment ago, as at the opening of a session, knows nothing of a device added since.
-            pace, now_ms = self._pace(genesis), self._clock.now_ms()
+            pace, now_ms = self._pace(genesis), self._clock.wall_ms()  # a clock that was put back goes on
             if patiently:
                 await asyncio.sleep(pace.rest_ms(now_ms) / 1000)
             elif not pace.may(now_ms):
@@ -118,7 +118,7 @@ class Chains:
     async def _ask(self, genesis: str) -> bool:
         grown = await self.take(genesis, await self._told(genesis))
         if not grown:
-            self._pace(genesis).spend(self._clock.now_ms())
+            self._pace(genesis).spend(self._clock.wall_ms())
         return grown
 
     def _pace(self, genesis: str) -> Pace:

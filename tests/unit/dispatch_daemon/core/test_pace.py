@@ -18,6 +18,18 @@ def test_a_burst_comes_back_one_interval_at_a_time() -> None:
     assert pace.rest_ms(5_000) == 0
 
 
+def test_a_clock_that_is_put_back_makes_nobody_wait() -> None:
+    pace = Pace(burst=2, interval_ms=100)
+    for _ in range(5):
+        pace.spend(1_000_000)
+    assert (pace.may(1_000_000), pace.rest_ms(1_000_000)) == (False, 300), (
+        "no longer than a burst and one more"
+    )
+    assert (pace.may(5_000), pace.rest_ms(5_000)) == (True, 0)
+    pace.spend(5_000)
+    assert pace.rest_ms(5_000) == 100
+
+
 @given(st.lists(st.integers(0, 400), max_size=200), st.integers(1, 5), st.integers(1, 500))
 def test_no_more_is_done_in_any_span_than_the_burst_and_one_for_each_interval(
     pauses: list[int], burst: int, interval_ms: int
