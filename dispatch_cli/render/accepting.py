@@ -4,17 +4,17 @@ from dispatch_cli.render.changes import changeset_lines
 from dispatch_cli.render.dispatch import task_lines, undo_steps
 from dispatch_cli.render.fields import Document, inner, items, text
 from dispatch_cli.render.lines import Line, Span, Tone, View, folded, following, followings, joined, line
-from dispatch_cli.render.people import ME, People
+from dispatch_cli.render.people import People
 from dispatch_cli.render.scopes import scopes_line
 from dispatch_cli.render.sending import outcome_lines
 from dispatch_cli.render.text import count, home_relative, visible
-from dispatch_cli.render.words import approval_words, short_id
+from dispatch_cli.render.words import approval_words, is_own, short_id
 
 
 def asks_lines(dispatch: Document, people: People, view: View) -> list[Line]:
     """Return who asks, how they are known, and everything they wrote."""
     sender = text(dispatch, "from")
-    if sender == ME or sender == text(dispatch, "to"):
+    if is_own(dispatch):
         who = "You ask, signed by your own device:"
     else:
         known = people.known(sender)
@@ -56,8 +56,7 @@ def ended_lines(dispatch: Document, view: View) -> list[Line]:
         lines.append(line(f"Applied: {count(len(changes), 'path')} changed."))
         lines += [] if reviewed else changeset_lines(changes, view)
     if status in {"completed", "failed"}:
-        sender = text(dispatch, "from")
-        whose = "The" if sender in {ME, text(dispatch, "to")} else f"{visible(sender)} gets the"
+        whose = "The" if is_own(dispatch) else f"{visible(text(dispatch, 'from'))} gets the"
         tail = "result and a signed receipt are kept." if whose == "The" else "result and a signed receipt."
         lines.append(line(f"{whose} {tail}"))
         lines += followings(("more with", f"dispatch status {short}"), *undo_steps(dispatch))

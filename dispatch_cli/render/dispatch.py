@@ -8,7 +8,16 @@ from dispatch_cli.render.people import People
 from dispatch_cli.render.scopes import budget_words, dollars
 from dispatch_cli.render.text import count, home_relative, one_line, visible
 from dispatch_cli.render.trace import Trace, in_order
-from dispatch_cli.render.words import is_for_me, next_step, presumption, short_id, status_span, typed_id, why
+from dispatch_cli.render.words import (
+    is_for_me,
+    is_own,
+    next_step,
+    presumption,
+    short_id,
+    status_span,
+    typed_id,
+    why,
+)
 
 _SIGNS_OF_LIFE = frozenset(["heartbeat", "waiting"])
 
@@ -37,9 +46,7 @@ def heading_lines(dispatch: Document, people: People, view: View) -> list[Line]:
     deadline = moment_ms(dispatch, "expires_at")
     undecided = text(dispatch, "status") in {"queued", "sent", "delivered"}
     sender, recipient = text(dispatch, "from"), text(dispatch, "to")
-    between = (
-        "from me to me" if sender == recipient else f"{people.known(sender)} → {people.known(recipient)}"
-    )
+    between = "from me to me" if is_own(dispatch) else f"{people.known(sender)} → {people.known(recipient)}"
     parts = [
         line(Span(short_id(dispatch), Tone.STRONG)),
         line(between),

@@ -6,6 +6,7 @@ by mail and nobody compared).
 
 from dispatch_cli.render.fields import Document, items, text
 from dispatch_cli.render.text import visible
+from dispatch_cli.render.words import is_own
 
 ME = "me"
 
@@ -36,8 +37,7 @@ NOBODY = People({})
 
 def party(dispatch: Document, side: str) -> str:
     """Return who stands on one side of a dispatch, `from` or `to`; of one's own task that is `me` on both."""
-    address = text(dispatch, side)
-    return ME if text(dispatch, "from") == text(dispatch, "to") else address
+    return ME if is_own(dispatch) else text(dispatch, side)
 
 
 def short(address: str) -> str:

@@ -5,9 +5,18 @@ from dispatch_cli.render.changes import changeset_lines, diff_lines, unapplied_l
 from dispatch_cli.render.dispatch import artifact_line, receipt_lines
 from dispatch_cli.render.fields import Document, inner, items, moment_ms, text, words
 from dispatch_cli.render.lines import Line, Span, Tone, View, following, joined, line, quote
-from dispatch_cli.render.people import ME, People, short
+from dispatch_cli.render.people import People, short
 from dispatch_cli.render.text import count, home_relative, visible
-from dispatch_cli.render.words import is_for_me, next_step, presumption, reason, short_id, status_span, why
+from dispatch_cli.render.words import (
+    is_for_me,
+    is_own,
+    next_step,
+    presumption,
+    reason,
+    short_id,
+    status_span,
+    why,
+)
 
 _ENDS = {
     "completed": ("Done.", Tone.DONE),
@@ -36,7 +45,7 @@ def sent_lines(dispatch: Document, people: People, view: View) -> list[Line]:
     deadline = moment_ms(dispatch, "expires_at")
     until = f" until {times.moment(deadline, view.now_ms)}" if deadline else ""
     status = text(dispatch, "status")
-    if text(dispatch, "from") == recipient or recipient == ME:
+    if is_own(dispatch):
         return [
             line(f"Waits for you on this machine · {short_form}{until}"),
             following("run it with", f"dispatch accept {short_form}"),

@@ -41,7 +41,16 @@ _THEIRS = {
 
 def is_for_me(dispatch: Document) -> bool:
     """Say whether this machine's human decides about the dispatch."""
-    return text(dispatch, "box") in {"inbox", "own"} or text(dispatch, "to") in {"me", text(dispatch, "from")}
+    return text(dispatch, "box") == "inbox" or is_own(dispatch)
+
+
+def is_own(dispatch: Document) -> bool:
+    """Say whether it is a task of this person's own.
+
+    The box says so where there is one. Two equal addresses do not: somebody else may have claimed to have this one.
+    """
+    box = text(dispatch, "box")
+    return box == "own" if box else text(dispatch, "to") in {"me", text(dispatch, "from")}
 
 
 def status_span(dispatch: Document, *, mine: bool) -> Span:

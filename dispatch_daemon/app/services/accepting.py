@@ -102,10 +102,7 @@ class Accepting:
         inviter = await online.chain(_inviter_named(document, token))
         now_ms = self._clock.now_ms()
         invitation = verify_invitation(document, expect=edge, inviter=inviter, now_ms=now_ms)
-        if invitation.to_email != (self._people.own.address or "").lower():
-            raise ServiceError(
-                "invitation_mismatch", f"this invitation is for {invitation.to_email}, and you are not"
-            )
+        _require_for(invitation, self._people.own.address)
         known = Trust.TOKEN if token else Trust.UNVERIFIED
         scopes, identities = granted(choice, known, now_ms, self._executor)
         with _used_by_me(token):
@@ -233,6 +230,16 @@ def _used_by_me(token: InvitationToken | None) -> Iterator[None]:
                 " if you have not answered it, somebody else used your token: tell whoever gave it to you"
             )
         raise
+
+
+def _require_for(invitation: InvitationDocument, address: str | None) -> None:
+    """Refuse an invitation for somebody else, and one whose maker claims to have this very address."""
+    if invitation.to_email != (address or "").lower():
+        why = f"this invitation is for {invitation.to_email}, and you are not"
+        raise ServiceError("invitation_mismatch", why)
+    if invitation.from_email == invitation.to_email:
+        why = f"whoever made this invitation says that they have your address, {invitation.to_email}; nobody else does"
+        raise ServiceError("invitation_mismatch", why, hint="dispatch invitations")
 
 
 def _inviter_named(document: Document, token: InvitationToken | None) -> Genesis:

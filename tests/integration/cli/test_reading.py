@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dispatch_cli.render.accepting import asks_lines
+from dispatch_cli.render.lines import View, plain
+from dispatch_cli.render.people import People
 from tests.support import door_documents as documents
 from tests.support.dispatch_command import Terminal, dispatch
 from tests.support.door_documents import ID
@@ -232,3 +235,26 @@ def test_a_bundle_that_proves_nothing_is_exit_7(home: Path, tmp_path: Path) -> N
 def test_a_bundle_that_cannot_be_read_is_exit_6(home: Path, tmp_path: Path) -> None:
     assert dispatch(home, "verify", str(tmp_path)).code == 6
     assert dispatch(home, "verify", "nowhere", "--json").json["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("command", ["inbox", "waiting", "status"])
+def test_somebody_who_claims_my_address_is_not_called_me(door: Script, home: Path, command: str) -> None:
+    """An address is what whoever invited has written; that a task is one's own the daemon says by its box."""
+    claimed = {"from": documents.BOB, "to": documents.BOB}
+    row = documents.listed(**claimed, box="inbox")
+    door.answer("GET", "/v1/dispatches", {"dispatches": [row], "next": None})
+    door.answer("GET", "/v1/approvals", {"approvals": []})
+    door.answer("GET", f"/v1/dispatches/{ID}", documents.whole(**claimed, box="inbox"))
+    said = dispatch(home, command, *([ID] if command == "status" else [])).out
+    assert documents.BOB in said
+    assert not re.search(r"\bme\b", said)
+
+
+def test_a_task_of_somebody_who_claims_my_address_is_not_mine_when_i_decide() -> None:
+    view = View(width=80, now_ms=0, user_home="/home/bob")
+    for box, said in (
+        ("inbox", "bob@example.org asks, signed:"),
+        ("own", "You ask, signed by your own device:"),
+    ):
+        shown = documents.whole(**{"from": documents.BOB, "to": documents.BOB}, box=box)
+        assert plain(asks_lines(shown, People({}), view)[0]).startswith(said)

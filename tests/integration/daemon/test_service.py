@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from dispatch_protocol.first_contact import Secret
+from dispatch_protocol.invitation import MacRule
 from dispatch_protocol.invitation_token import InvitationToken
 from dispatch_protocol.loopback import WHOAMI_NAME
 from dispatch_protocol.payloads import Kind
@@ -169,6 +170,18 @@ async def test_invitation_is_answered_before_it_was_ever_listed(signed_in: Victi
     signed_in.relayed.received.append(carol.listing(document))
     typed = edge_id(document.digest).uuid.upper()
     assert (await signed_in.do("POST", "/v1/invitations/decline", {"token": typed}))["status"] == "declined"
+
+
+async def test_nobody_is_let_in_who_says_that_they_have_ones_own_address(
+    signed_in: Victim, carol: Stranger
+) -> None:
+    document = carol.device.invitation(
+        signed_in.address, signed_in.relay.url, from_email=signed_in.address, mac=MacRule.OPTIONAL
+    )
+    signed_in.relayed.received.append(carol.listing(document))
+    accept = {"token": edge_id(document.digest).uuid, "tools": ["Read"]}
+    assert (await signed_in.ask("POST", "/v1/invitations/accept", accept)).code == "invitation_mismatch"
+    assert (await signed_in.do("GET", "/v1/contacts"))["edges"] == []
 
 
 async def test_relay_that_answers_nothing_holds_up_no_list(signed_in: Victim, carol: Stranger) -> None:
