@@ -141,10 +141,12 @@ def _no_signal_between() -> Iterator[None]:
     A mask would do the same, and the child would inherit it and could not be ended.
     """
     arrived: list[int] = []
-    with _handled(lambda number, _: arrived.append(number), signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        yield
-    for number in arrived:
-        signal.raise_signal(number)
+    try:
+        with _handled(lambda number, _: arrived.append(number), signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            yield
+    finally:
+        for number in arrived:
+            signal.raise_signal(number)
 
 
 @contextlib.contextmanager

@@ -21,8 +21,8 @@ def error_lines(error: CliError, lead: str, view: View) -> list[Line]:
 
 def _unsaid(error: CliError) -> Sequence[str]:
     """Return what could be meant; an only one that the next command names already is not said twice."""
-    said = shlex.split(error.hint) if error.hint and len(error.candidates) == 1 else []
-    return [candidate for candidate in error.candidates if candidate not in said]
+    said = f" {error.hint} " if len(error.candidates) == 1 else ""
+    return [candidate for candidate in error.candidates if f" {shlex.quote(candidate)} " not in said]
 
 
 _ARTICLES = frozenset(

@@ -1,7 +1,8 @@
 """Tables that align, fit the width and say where they were cut.
 
-One flexible column gives way when the screen is narrow, and what then still does not fit stands below its row; without a screen (a pipe) nothing is cut, because
-another program may read it, and a cell of a hundred thousand letters sticks out alone: no other is padded for it.
+One flexible column gives way when the screen is narrow, and what then still does not fit stands below its row. Without a
+screen (a pipe) nothing is cut, because another program may read it, and a cell of a hundred thousand letters sticks out
+alone: no other is padded for it.
 """
 
 from collections.abc import Sequence

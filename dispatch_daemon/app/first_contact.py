@@ -92,12 +92,16 @@ class FirstContact:
 
     @contextmanager
     def _noted(self, record: InvitationRecord) -> Iterator[None]:
-        """Remember a yes whose maker did not hold the token's secret: a letter of it was mistyped, or somebody guesses."""
+        """Remember the first yes whose maker did not hold the token's secret: a letter was mistyped, or somebody guesses.
+
+        Only the first: whoever repeats it, or goes on guessing, makes this machine write nothing.
+        """
         try:
             yield
         except RefusedError as error:
-            if error.reason is RefusalCode.MAC_BAD:
-                self._journal.remember(unproved_key(record.invitation_id), self._clock.now_ms())
+            key = unproved_key(record.invitation_id)
+            if error.reason is RefusalCode.MAC_BAD and self._journal.meta(key) is None:
+                self._journal.remember(key, self._clock.now_ms())
             raise
 
     async def _accepted(self, record: InvitationRecord, header: Header, raw: bytes) -> None:

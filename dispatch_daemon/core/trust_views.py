@@ -116,7 +116,7 @@ def invitation_view(
         "created_at": time_or_none(invitation.created_ms),
     }
     if invitation.direction is Direction.OUTGOING:
-        waits = invitation.status is InvitationStatus.PENDING and isinstance(unproved_ms, int)
+        waits = invitation.status is InvitationStatus.PENDING
         unproved = time_or_none(unproved_ms) if waits and isinstance(unproved_ms, int) else None
         alarms = {"also_proved": _also_proved(invitation), "unproved_at": unproved}
         return {**shown, "link": invitation.link, **alarms}

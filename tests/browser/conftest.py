@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.chromium import Tab, chromium
+from tests.support.machines import bought
 from tests.support.neighbourhood import Neighbourhood, Person, make_repository
 
 Opens = Callable[..., Tab]
@@ -59,6 +60,13 @@ def alice(everybody: Neighbourhood) -> Person:
 def bob(everybody: Neighbourhood) -> Person:
     """Whose machine runs it."""
     return everybody.bob
+
+
+@pytest.fixture
+def laptop(place: Path) -> Iterator[Person]:
+    """A second machine of Bob's, which belongs to nobody yet."""
+    with bought("laptop", place, "bob@example.org") as person:
+        yield person
 
 
 @pytest.fixture

@@ -1,23 +1,12 @@
 """A task is handed over to another device of the same person by a button, and cannot be accepted here any more."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Opens
 from tests.browser.test_barriers import barriers
-from tests.support.machines import bought, device_of, pair
+from tests.support.machines import device_of, pair
 from tests.support.neighbourhood import Neighbourhood, Person, bash
 from tests.support.patience import poll
-
-
-@pytest.fixture
-def laptop(place: Path) -> Iterator[Person]:
-    """A second machine of Bob's."""
-    with bought("laptop", place, "bob@example.org") as person:
-        yield person
 
 
 def test_a_button_hands_a_task_over_to_a_device_of_ones_own(

@@ -1,22 +1,11 @@
 """An answer that was given at another device of the same person names that device on the page, where the run is."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Opens
-from tests.support.machines import bought, device_of, pair
+from tests.support.machines import device_of, pair
 from tests.support.neighbourhood import Neighbourhood, Person, bash
 from tests.support.patience import poll
-
-
-@pytest.fixture
-def laptop(place: Path) -> Iterator[Person]:
-    """A second machine of Bob's."""
-    with bought("laptop", place, "bob@example.org") as person:
-        yield person
 
 
 def test_page_names_the_device_at_which_a_question_was_answered(

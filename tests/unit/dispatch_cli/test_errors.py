@@ -57,3 +57,15 @@ def test_a_problem_document_is_read_forgivingly() -> None:
     bare = problem(500, {"code": 5, "detail": None, "hint": [], "candidates": "x"})
     assert (bare.code, bare.exit_code, bare.candidates) == ("internal", 1, ())
     assert bare.message == "The daemon answered with status 500."
+
+
+def test_a_hint_is_read_as_words_whatever_stands_in_it() -> None:
+    """A path in it may hold an apostrophe, and a sentence may."""
+    for hint, said in (
+        ("ask the broker's operator", True),
+        ("dispatch accept 1 --cwd '/home/o'\"'\"'brien'", False),
+        ("dispatch accept 1 --cwd /home/o", True),
+    ):
+        error = CliError("cwd_needed", "It needs a directory.", hint=hint, candidates=["/home/o'brien"])
+        shown = [plain(row).strip() for row in error_lines(error, "", WIDE)]
+        assert ("/home/o'brien" in shown) is said, hint
